@@ -1,0 +1,59 @@
+//! What a balancer is told to do: the validated form of `upstreams[].balance`.
+
+use core::time::Duration;
+
+/// How the endpoint of a request is chosen. Names are Envoy's where Envoy has the policy.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Policy {
+    /// Each in turn, weights ignored.
+    RoundRobin,
+    /// Any, each as likely, weights ignored.
+    Random,
+    /// Any, endpoint i with probability W_i / sum of W.
+    WeightedRandom,
+    /// In turn by weight, spread as evenly as can be (nginx's smooth weighted round robin).
+    SmoothWeightedRoundRobin,
+    /// Fewest requests in flight. Equal weights: the best of `choice_count` drawn at random; unequal weights:
+    /// earliest deadline first with weight / (active + 1) ^ `active_request_bias`; both as Envoy does.
+    LeastRequest {
+        /// How many are drawn, 2 or more.
+        choice_count: u32,
+        /// How strongly requests in flight lower a weight; 0 makes it weighted round robin.
+        active_request_bias: f64,
+    },
+    /// Power of two choices on smoothed latency times (requests in flight + 1), weights dividing the cost.
+    PeakEwma {
+        /// Time constant with which a past peak is forgotten.
+        decay: Duration,
+        /// Latency assumed of an endpoint that has not answered yet.
+        default_latency: Duration,
+    },
+    /// Envoy's ring hash, bit for bit.
+    RingHash {
+        /// Hash of the ring's points; requests are always hashed with xxHash64.
+        hash_function: HashFunction,
+        /// Fewest points on the ring.
+        minimum_ring_size: u64,
+        /// Most points on the ring.
+        maximum_ring_size: u64,
+        /// Bounded loads: no endpoint takes more than this percentage of the mean load (100 or more).
+        hash_balance_factor: Option<u32>,
+    },
+    /// Envoy's Maglev, bit for bit.
+    Maglev {
+        /// Slots of the table; a prime.
+        table_size: u64,
+        /// Bounded loads, as for the ring.
+        hash_balance_factor: Option<u32>,
+    },
+}
+
+/// Hash function of a ring's points; Envoy's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HashFunction {
+    /// XXH64 with seed 0.
+    #[default]
+    XxHash,
+    /// MurmurHash64A with libstdc++'s seed 0xc70f6907.
+    MurmurHash2,
+}

@@ -1,0 +1,38 @@
+//! Which part of a request is hashed.
+
+use core::time::Duration;
+
+/// One entry of `hash_on`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashOn {
+    /// The part that is hashed.
+    pub source: Source,
+    /// If this entry yields a hash, the later ones are not looked at (Envoy's `terminal`).
+    pub terminal: bool,
+}
+
+/// A part of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// All values of this header (lower case), sorted.
+    Header(Box<str>),
+    /// The value of a cookie.
+    Cookie(Cookie),
+    /// The first value of this query parameter, as it stands in the path (not decoded), as Envoy does.
+    QueryParameter(Box<str>),
+    /// The client's address without its port.
+    SourceIp,
+    /// The path without its query.
+    Path,
+}
+
+/// A cookie that carries the key, made for clients that come without it when `ttl` is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    /// Its name.
+    pub name: Box<str>,
+    /// Life of a cookie that we make; `None`: make none; zero: a session cookie.
+    pub ttl: Option<Duration>,
+    /// `Path` attribute of a cookie that we make.
+    pub path: Option<Box<str>>,
+}

@@ -1,0 +1,24 @@
+//! Which endpoints may be chosen, and how much of their share they get.
+//!
+//! [`HealthTable`] is what is known of each endpoint (who says so is not this module's matter: the
+//! configuration, or outlier's verdicts); [`Admission`] is what a balancer asks of it for one request.
+//!
+//! Invariant: with the share of endpoints in rotation below the panic threshold, health is ignored
+//! (Envoy's `healthy_panic_threshold`), so a balancer that has endpoints always has a candidate.
+
+mod slow_start;
+
+use crate::{EndpointIndex, Timestamp};
+pub use slow_start::SlowStart;
+
+/// Where an endpoint stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// In rotation.
+    #[default]
+    Healthy,
+    /// Out of rotation.
+    Ejected,
+    /// Out of rotation but for the requests that try it.
+    Probing,
+}

@@ -1,0 +1,17 @@
+//! Slow start.
+
+use core::time::Duration;
+
+/// How an endpoint that is new or was readmitted ramps up to its full share.
+///
+/// Its weight is multiplied by `max(min_weight_percent, (t / window) ^ (1 / aggression))`, Envoy's
+/// `SlowStartConfig` formula, with `t` the time since it came into rotation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlowStart {
+    /// How long the ramp lasts.
+    pub window: Duration,
+    /// Above 1 ramps faster at first, below 1 slower; Envoy's default is 1.
+    pub aggression: f64,
+    /// Where the ramp starts, 0..=1; Envoy's default is 0.1.
+    pub min_weight: f64,
+}

@@ -1,0 +1,24 @@
+//! Switchyard's decisions, and nothing else.
+//!
+//! A filter is a state machine fed with events ("sans-I/O", as in rustls, h2 and quinn-proto): this crate
+//! holds the state machines. Time comes in as [`Timestamp`], chance as a seeded [`fastrand::Rng`], a request as
+//! [`RequestView`]; what should happen goes out as a return value. So the same code runs natively under a
+//! virtual clock, in wasm32 under wasm-bindgen-test, and inside Envoy.
+//!
+//! Invariant: nothing here reads a clock, draws unkeyed randomness, logs or calls the host.
+
+#![forbid(unsafe_code)]
+
+pub mod balance;
+pub mod endpoint;
+pub mod hash;
+pub mod health;
+pub mod load;
+pub mod request;
+pub mod route;
+pub mod split;
+mod time;
+
+pub use endpoint::{Endpoint, EndpointIndex, Endpoints};
+pub use request::RequestView;
+pub use time::Timestamp;

@@ -1,0 +1,76 @@
+//! What a decision may ask of a request, whoever holds it.
+
+/// Read access to one request's headers and origin.
+///
+/// Header names are lower case, pseudo-headers (`:path`, `:method`) included; values are bytes, because HTTP
+/// does not promise UTF-8.
+pub trait RequestView {
+    /// All values of the header `name`, in the order they came.
+    fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]>;
+
+    /// The client's address without its port, as text (`10.0.0.7`, `::1`), if it is known.
+    ///
+    /// In a filter this is a host call, so decisions ask for it only when a rule needs it.
+    fn source_ip(&self) -> Option<Vec<u8>>;
+
+    /// The first value of the header `name`.
+    fn header<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
+        self.header_values(name).next()
+    }
+
+    /// The request target with its query, `:path`.
+    fn path_and_query(&self) -> &[u8] {
+        self.header(":path").unwrap_or_default()
+    }
+
+    /// The request target up to its query or fragment.
+    fn path(&self) -> &[u8] {
+        let target = self.path_and_query();
+        target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default()
+    }
+
+    /// The method, `:method`.
+    fn method(&self) -> &[u8] {
+        self.header(":method").unwrap_or_default()
+    }
+}
+
+/// A request held as plain pairs: for tests and benchmarks.
+#[derive(Clone, Debug, Default)]
+pub struct PlainRequest {
+    /// Name and value of every header, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The client's address without its port.
+    pub source_ip: Option<String>,
+}
+
+impl PlainRequest {
+    /// A GET of `path` with no other header.
+    pub fn get(path: &str) -> Self {
+        Self::default().with(":method", "GET").with(":path", path)
+    }
+
+    /// The same request with one header more.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// The same request from this client address.
+    #[must_use]
+    pub fn from_ip(mut self, ip: &str) -> Self {
+        self.source_ip = Some(ip.to_owned());
+        self
+    }
+}
+
+impl RequestView for PlainRequest {
+    fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_slice())
+    }
+
+    fn source_ip(&self) -> Option<Vec<u8>> {
+        self.source_ip.as_ref().map(|ip| ip.clone().into_bytes())
+    }
+}
