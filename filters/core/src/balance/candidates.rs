@@ -1,0 +1,113 @@
+//! The ordered endpoints that a choice returns: best first, each at most once, never more than asked for.
+//!
+//! Invariant: the entries are distinct and `len() <= limit`. Trade-off: membership is a linear scan, since the
+//! limit is a handful; a set would cost more than it saves.
+
+use crate::EndpointIndex;
+
+/// A reusable list of distinct endpoints, best first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidates {
+    entries: Vec<EndpointIndex>,
+    limit: usize,
+}
+
+impl Candidates {
+    /// An empty list that takes up to `limit` endpoints. The only allocation of its life is made here.
+    pub fn new(limit: usize) -> Self {
+        Self { entries: Vec::with_capacity(limit), limit }
+    }
+
+    /// Adds `index` at the end. Returns `false`, and changes nothing, if it is there already or the list is full.
+    pub fn push(&mut self, index: EndpointIndex) -> bool {
+        let wanted = !self.is_full() && !self.contains(index);
+        if wanted {
+            self.entries.push(index);
+        }
+        wanted
+    }
+
+    /// Whether nothing more can be added.
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= self.limit
+    }
+
+    /// Empties the list and keeps its memory.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    /// The endpoints, best first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = EndpointIndex> + '_ {
+        self.entries.iter().copied()
+    }
+
+    /// The best one.
+    pub fn first(&self) -> Option<EndpointIndex> {
+        self.entries.first().copied()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many there may be.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Whether `index` is among them.
+    pub fn contains(&self, index: EndpointIndex) -> bool {
+        self.entries.contains(&index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Candidates;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn entries_are_distinct_and_keep_their_order() {
+        let mut candidates = Candidates::new(3);
+        assert!(candidates.push(7));
+        assert!(candidates.push(2));
+        assert!(!candidates.push(7));
+        assert_eq!(candidates.iter().collect::<Vec<_>>(), [7, 2]);
+        assert_eq!(candidates.first(), Some(7));
+    }
+
+    #[test]
+    fn a_full_list_takes_no_more() {
+        let mut candidates = Candidates::new(1);
+        assert!(candidates.push(0));
+        assert!(candidates.is_full());
+        assert!(!candidates.push(1));
+        assert_eq!(candidates.len(), 1);
+    }
+
+    #[test]
+    fn a_limit_of_zero_holds_nothing() {
+        let mut candidates = Candidates::new(0);
+        assert!(candidates.is_full());
+        assert!(!candidates.push(0));
+        assert!(candidates.is_empty());
+    }
+
+    #[test]
+    fn clear_makes_room_again() {
+        let mut candidates = Candidates::new(1);
+        candidates.push(4);
+        candidates.clear();
+        assert_eq!(candidates.first(), None);
+        assert!(candidates.push(5));
+        assert!(candidates.contains(5) && !candidates.contains(4));
+    }
+}
