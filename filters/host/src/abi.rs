@@ -1,0 +1,188 @@
+//! The real host: proxy-wasm ABI 0.2.1, every status checked.
+//!
+//! The functions are declared here rather than taken from the SDK because the SDK's wrappers panic on a status
+//! they do not expect. Buffers that the host fills were allocated by this module's own allocator (the SDK's
+//! `proxy_on_memory_allocate`: a `Vec<u8>` with exactly that capacity), so taking one back as a `Vec` is sound.
+
+#![allow(unsafe_code, reason = "the ABI is a C interface; this file is its only user")]
+
+use crate::{
+    Clock, HeaderMap, HostError, MetricId, MetricSink, PluginConfiguration, Properties, RequestHeaders,
+    ResponseHeaders, Status, Ticks,
+};
+use core::ptr::null_mut;
+use core::time::Duration;
+use switchyard_core::Timestamp;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_buffer_bytes(kind: u32, start: usize, length: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+}
+
+const REQUEST_HEADERS: u32 = 0;
+const RESPONSE_HEADERS: u32 = 2;
+const PLUGIN_CONFIGURATION: u32 = 7;
+const COUNTER: u32 = 0;
+const GAUGE: u32 = 1;
+
+/// The host of the VM that this module runs in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hostcalls;
+
+fn check(call: &'static str, status: u32) -> Result<(), HostError> {
+    match Status::from_abi(status) {
+        None => Ok(()),
+        Some(status) => Err(HostError { call, status }),
+    }
+}
+
+/// Runs a call that returns a buffer and takes the buffer over; no data is an empty one.
+fn buffer(
+    call: &'static str,
+    fill: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
+) -> Result<Vec<u8>, HostError> {
+    let (mut data, mut size) = (null_mut::<u8>(), 0usize);
+    check(call, fill(&mut data, &mut size))?;
+    if data.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the host allocated `size` bytes through this module's allocator and handed them over.
+    Ok(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+fn replace(map: u32, name: &str, value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: both pointers and lengths come from live slices; the host copies them before it returns.
+    let status = unsafe {
+        proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    };
+    check("proxy_replace_header_map_value", status)
+}
+
+fn define(kind: u32, name: &str) -> Result<MetricId, HostError> {
+    let mut id = 0;
+    // SAFETY: the name is a live slice, the id a live u32.
+    let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &mut id) };
+    check("proxy_define_metric", status).map(|()| MetricId(id))
+}
+
+impl RequestHeaders for Hostcalls {
+    fn request_headers(&self) -> Result<HeaderMap, HostError> {
+        let call = "proxy_get_header_map_pairs";
+        // SAFETY: both out-pointers are live.
+        let bytes =
+            buffer(call, |data, size| unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, data, size) })?;
+        HeaderMap::decode(bytes).ok_or(HostError { call, status: Status::Malformed })
+    }
+
+    fn set_request_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        replace(REQUEST_HEADERS, name, value)
+    }
+
+    fn remove_request_header(&self, name: &str) -> Result<(), HostError> {
+        // SAFETY: the name is a live slice.
+        let status = unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
+        check("proxy_remove_header_map_value", status)
+    }
+}
+
+impl ResponseHeaders for Hostcalls {
+    fn add_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        // SAFETY: both pointers and lengths come from live slices.
+        let status = unsafe {
+            proxy_add_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        };
+        check("proxy_add_header_map_value", status)
+    }
+
+    fn set_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        replace(RESPONSE_HEADERS, name, value)
+    }
+}
+
+impl Properties for Hostcalls {
+    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
+        let path = path.join("\0");
+        // SAFETY: the path is a live slice, both out-pointers are live.
+        let found = buffer("proxy_get_property", |data, size| unsafe {
+            proxy_get_property(path.as_ptr(), path.len(), data, size)
+        });
+        match found {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(HostError { status: Status::NotFound, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Clock for Hostcalls {
+    fn now(&self) -> Result<Timestamp, HostError> {
+        let mut nanos = 0;
+        // SAFETY: the out-pointer is live.
+        let status = unsafe { proxy_get_current_time_nanoseconds(&mut nanos) };
+        check("proxy_get_current_time_nanoseconds", status).map(|()| Timestamp::from_nanos(nanos))
+    }
+}
+
+impl MetricSink for Hostcalls {
+    fn define_counter(&self, name: &str) -> Result<MetricId, HostError> {
+        define(COUNTER, name)
+    }
+
+    fn define_gauge(&self, name: &str) -> Result<MetricId, HostError> {
+        define(GAUGE, name)
+    }
+
+    fn increment(&self, id: MetricId, by: u64) -> Result<(), HostError> {
+        // SAFETY: plain numbers.
+        let status = unsafe { proxy_increment_metric(id.0, i64::try_from(by).unwrap_or(i64::MAX)) };
+        check("proxy_increment_metric", status)
+    }
+
+    fn record(&self, id: MetricId, value: u64) -> Result<(), HostError> {
+        // SAFETY: plain numbers.
+        check("proxy_record_metric", unsafe { proxy_record_metric(id.0, value) })
+    }
+}
+
+impl PluginConfiguration for Hostcalls {
+    fn plugin_configuration(&self) -> Result<Vec<u8>, HostError> {
+        // SAFETY: both out-pointers are live.
+        let found = buffer("proxy_get_buffer_bytes", |data, size| unsafe {
+            proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, data, size)
+        });
+        match found {
+            Err(HostError { status: Status::NotFound, .. }) => Ok(Vec::new()),
+            other => other,
+        }
+    }
+}
+
+impl Ticks for Hostcalls {
+    fn set_tick_period(&self, period: Duration) -> Result<(), HostError> {
+        let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+        // SAFETY: a plain number.
+        check("proxy_set_tick_period_milliseconds", unsafe { proxy_set_tick_period_milliseconds(millis) })
+    }
+}

@@ -1,0 +1,153 @@
+//! A header map as the ABI serialises it, read in place.
+//!
+//! Layout (proxy-wasm ABI 0.2.1): count as u32, then per pair the lengths of name and value as u32, then name
+//! NUL value NUL for each; little endian. One buffer is kept as the host filled it and values are borrowed from
+//! it, because a request has some twenty headers and a rule looks at one or two.
+//!
+//! Invariant: every span lies inside the buffer; a buffer that does not decode is refused whole.
+
+use core::ops::Range;
+
+/// The headers of one message, in order, duplicates kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderMap {
+    buffer: Vec<u8>,
+    spans: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl HeaderMap {
+    /// Decodes the ABI's form; `None` if lengths and buffer do not agree.
+    pub fn decode(buffer: Vec<u8>) -> Option<Self> {
+        if buffer.is_empty() {
+            return Some(Self::default());
+        }
+        let count = read_u32(&buffer, 0)?;
+        let mut data = count.checked_mul(8)?.checked_add(4)?;
+        if data > buffer.len() {
+            return None;
+        }
+        let mut spans = Vec::with_capacity(count);
+        for pair in 0..count {
+            let name = span(&buffer, data, read_u32(&buffer, 4 + pair * 8)?)?;
+            let value = span(&buffer, name.end + 1, read_u32(&buffer, 8 + pair * 8)?)?;
+            data = value.end + 1;
+            spans.push((name, value));
+        }
+        Some(Self { buffer, spans })
+    }
+
+    /// A map of these pairs.
+    pub fn from_pairs<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        let mut map = Self::default();
+        for (name, value) in pairs {
+            let name = map.append(name.as_ref());
+            let value = map.append(value.as_ref());
+            map.spans.push((name, value));
+        }
+        map
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(bytes);
+        start..self.buffer.len()
+    }
+
+    /// Name and value of every header, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.spans.iter().filter_map(|(name, value)| {
+            Some((self.buffer.get(name.clone())?, self.buffer.get(value.clone())?))
+        })
+    }
+
+    /// All values of the header `name` (lower case), in order.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(key, _)| *key == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// Whether the header `name` (lower case) is there.
+    pub fn contains(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
+    /// How many headers there are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+}
+
+fn read_u32(buffer: &[u8], at: usize) -> Option<usize> {
+    let bytes: [u8; 4] = buffer.get(at..at.checked_add(4)?)?.try_into().ok()?;
+    usize::try_from(u32::from_le_bytes(bytes)).ok()
+}
+
+/// The `length` bytes at `start`, if they and the NUL behind them lie inside the buffer.
+fn span(buffer: &[u8], start: usize, length: usize) -> Option<Range<usize>> {
+    let end = start.checked_add(length)?;
+    (end < buffer.len()).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encode(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();
+        for (name, value) in pairs {
+            bytes.extend(u32::try_from(name.len()).unwrap().to_le_bytes());
+            bytes.extend(u32::try_from(value.len()).unwrap().to_le_bytes());
+        }
+        for (name, value) in pairs {
+            bytes.extend_from_slice(name);
+            bytes.push(0);
+            bytes.extend_from_slice(value);
+            bytes.push(0);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_yields_both_values_in_order() {
+        let map = HeaderMap::from_pairs([("x-a", "1"), ("x-b", "2"), ("x-a", "3")]);
+        assert_eq!(map.values("x-a").collect::<Vec<_>>(), [b"1", b"3"]);
+        assert!(map.contains("x-b"));
+        assert!(!map.contains("x-c"));
+        assert_eq!(map.len(), 3);
+    }
+
+    #[test]
+    fn an_empty_buffer_is_an_empty_map() {
+        assert!(HeaderMap::decode(Vec::new()).is_some_and(|map| map.is_empty()));
+        assert!(HeaderMap::decode(vec![0, 0, 0, 0]).is_some_and(|map| map.is_empty()));
+    }
+
+    #[test]
+    fn a_count_that_the_buffer_cannot_hold_is_refused_without_allocating_for_it() {
+        assert_eq!(HeaderMap::decode(vec![255, 255, 255, 255]), None);
+        assert_eq!(HeaderMap::decode(vec![1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_host_encodes_decodes_to_the_same_pairs(
+            pairs in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..20), prop::collection::vec(any::<u8>(), 0..60)), 0..30)
+        ) {
+            let map = HeaderMap::decode(encode(&pairs)).expect("well-formed");
+            let seen: Vec<_> = map.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+            prop_assert_eq!(seen, pairs);
+        }
+
+        #[test]
+        fn no_buffer_makes_it_panic(buffer in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(map) = HeaderMap::decode(buffer) {
+                prop_assert_eq!(map.iter().count(), map.len());
+            }
+        }
+    }
+}

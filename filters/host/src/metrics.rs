@@ -1,0 +1,145 @@
+//! Counters of a filter: named once, counted in the VM, written to the host on the tick.
+//!
+//! A write to the host is a crossing, and a busy worker would pay it on every request; so counts gather in
+//! the VM and one tick writes those that moved. What the last tick did not write is lost if the VM traps:
+//! metrics are for graphs, not for accounting.
+//!
+//! Names carry their labels the way Istio's own do, `switchyard.route=.=api;.;upstream=.=web;.;decisions`: the
+//! ABI has no labels, and the shipped bootstrap's stats_tags turn these into Prometheus labels. The metric's
+//! own name stands last, so that what is left when the labels are cut out has no trailing dot.
+//!
+//! Invariant: a name is defined once per VM (old and new configuration share the VM), and a VM holds at most
+//! [`MAX_SERIES`] names: what comes later is counted under no name, once, in `switchyard.metrics_dropped`.
+
+use crate::{MetricId, MetricSink};
+use core::cell::{Cell, RefCell};
+use hashbrown::HashMap;
+use std::rc::Rc;
+
+/// How many series one VM may define: Envoy never frees one.
+pub const MAX_SERIES: usize = 4096;
+
+/// A counter that gathers in the VM.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Rc<Cell<u64>>);
+
+impl Counter {
+    /// One more.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// `by` more.
+    pub fn add(&self, by: u64) {
+        self.0.set(self.0.get().saturating_add(by));
+    }
+
+    /// What has gathered since the last write.
+    pub fn pending(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+struct Series {
+    id: MetricId,
+    pending: Counter,
+}
+
+/// All counters of one VM.
+#[derive(Default)]
+pub struct Registry {
+    series: RefCell<HashMap<String, Series>>,
+    dropped: Counter,
+}
+
+impl Registry {
+    /// The counter of this name; defined at the host the first time. A host that refuses, or a full table,
+    /// yields a counter that nobody sees: a metric never stops traffic.
+    pub fn counter(&self, sink: &impl MetricSink, name: &str) -> Counter {
+        let mut series = self.series.borrow_mut();
+        if let Some(known) = series.get(name) {
+            return known.pending.clone();
+        }
+        let full = series.len() >= MAX_SERIES && name != DROPPED;
+        match (full, if full { None } else { sink.define_counter(name).ok() }) {
+            (false, Some(id)) => {
+                let pending = Counter::default();
+                series.insert(name.to_owned(), Series { id, pending: pending.clone() });
+                pending
+            }
+            _ => {
+                self.dropped.increment();
+                Counter::default()
+            }
+        }
+    }
+
+    /// Writes what has gathered to the host; called on ticks.
+    pub fn flush(&self, sink: &impl MetricSink) {
+        if self.dropped.pending() > 0 {
+            let dropped = self.counter(sink, DROPPED);
+            dropped.add(self.dropped.0.take());
+        }
+        for series in self.series.borrow().values() {
+            let pending = series.pending.0.take();
+            if pending > 0 && sink.increment(series.id, pending).is_err() {
+                series.pending.add(pending);
+            }
+        }
+    }
+}
+
+const DROPPED: &str = "switchyard.metrics_dropped";
+
+/// `switchyard.<labels><metric>`, the labels encoded as Istio does.
+pub fn series_name(metric: &str, labels: &[(&str, &str)]) -> String {
+    let mut name = String::from("switchyard.");
+    for (label, value) in labels {
+        name.push_str(label);
+        name.push_str("=.=");
+        name.push_str(value);
+        name.push_str(";.;");
+    }
+    name.push_str(metric);
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakeHost;
+
+    #[test]
+    fn labels_are_encoded_as_the_shipped_stats_tags_expect() {
+        assert_eq!(
+            series_name("ejections", &[("upstream", "checkout"), ("reason", "consecutive_5xx")]),
+            "switchyard.upstream=.=checkout;.;reason=.=consecutive_5xx;.;ejections"
+        );
+        assert_eq!(series_name("panics", &[]), "switchyard.panics");
+    }
+
+    #[test]
+    fn a_name_is_defined_once_and_written_only_when_it_moved() {
+        let (registry, host) = (Registry::default(), FakeHost::default());
+        let first = registry.counter(&host, "switchyard.a");
+        let again = registry.counter(&host, "switchyard.a");
+        first.increment();
+        again.add(2);
+        registry.flush(&host);
+        registry.flush(&host);
+        assert_eq!(host.counter("switchyard.a"), 3);
+        assert_eq!(host.calls("proxy_define_metric"), 1);
+        assert_eq!(host.calls("proxy_increment_metric"), 1);
+    }
+
+    #[test]
+    fn beyond_the_bound_series_are_dropped_and_the_drop_is_counted() {
+        let (registry, host) = (Registry::default(), FakeHost::default());
+        for series in 0..MAX_SERIES + 5 {
+            registry.counter(&host, &format!("switchyard.{series}")).increment();
+        }
+        registry.flush(&host);
+        assert_eq!(host.counter("switchyard.metrics_dropped"), 5);
+        assert_eq!(host.counter(&format!("switchyard.{}", MAX_SERIES)), 0);
+    }
+}
