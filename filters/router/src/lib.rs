@@ -1,1 +1,25 @@
-//! placeholder
+//! router.wasm: names the cluster and the ordered endpoints of every request.
+//!
+//! It is a downstream HTTP filter. On the request's headers it finds the route, draws or hashes the upstream
+//! of a split, asks the upstream's balancer for an ordered list of endpoints, and writes both into headers
+//! that Envoy's `cluster_header` route and `override_host` policy follow. Envoy's own retries then walk the
+//! list, so a retry goes where the filter wants it, too.
+//!
+//! Invariants: a client's own steering headers never survive; a request is never paused; in the steady state a
+//! request hashed by a header costs at most three host calls.
+//!
+//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
+//! feature `abi`, so that another module can carry this filter beside others.
+
+#[cfg(all(target_arch = "wasm32", feature = "abi"))]
+mod entry;
+mod explain;
+mod plan;
+mod root;
+mod roster;
+mod stream;
+mod target;
+
+pub use plan::Plan;
+pub use root::{Root, RootHost, TICK};
+pub use stream::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER, Stream, StreamHost};

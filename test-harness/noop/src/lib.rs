@@ -8,9 +8,11 @@ use proxy_wasm::types::ContextType;
 struct Root;
 struct Stream;
 
-proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(Root));
-}}
+mod start {
+    proxy_wasm::main! {{
+        proxy_wasm::set_root_context(|_| Box::new(super::Root));
+    }}
+}
 
 impl Context for Root {}
 

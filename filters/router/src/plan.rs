@@ -1,0 +1,187 @@
+//! A configuration made ready to decide: route table, splits, and every upstream's tables.
+//!
+//! Built once per configuration and worker; nothing is parsed, compiled or built on the request path.
+
+use crate::roster::Roster;
+use crate::upstream::{Chosen, Upstream};
+use core::cell::{OnceCell, RefCell};
+use switchyard_config::{Document, Mode, Route as RouteSettings};
+use switchyard_core::hash::{HashOn, HashOutcome, NewCookie, request_hash};
+use switchyard_core::route::RouteTable;
+use switchyard_core::split::Split;
+use switchyard_core::{EndpointIndex, RequestView, Timestamp};
+use switchyard_host::metrics::{Counter, Registry, series_name};
+use switchyard_host::{Clock, MetricSink};
+
+/// A configuration in force in one worker.
+pub struct Plan {
+    pub(crate) mode: Mode,
+    pub(crate) explain: bool,
+    pub(crate) default_cluster: Option<Box<str>>,
+    table: RouteTable,
+    routes: Vec<Route>,
+    upstreams: Vec<Names>,
+    worker: RefCell<Worker>,
+}
+
+struct Route {
+    name: Box<str>,
+    split: Option<Split>,
+    split_on: Vec<HashOn>,
+    targets: Vec<Target>,
+}
+
+struct Target {
+    upstream: usize,
+    /// Decisions of the upstream's policy, and of the one that stands in for want of a hash.
+    decisions: [OnceCell<Counter>; 2],
+}
+
+struct Names {
+    name: Box<str>,
+    cluster: Box<str>,
+}
+
+/// What moves while requests are served.
+struct Worker {
+    rng: fastrand::Rng,
+    upstreams: Vec<Upstream>,
+}
+
+/// What was decided for a request.
+pub(crate) struct Decision<'plan> {
+    pub(crate) route: &'plan str,
+    pub(crate) counter: &'plan OnceCell<Counter>,
+    pub(crate) upstream: usize,
+    pub(crate) upstream_name: &'plan str,
+    pub(crate) cluster: &'plan str,
+    pub(crate) hash: Option<u64>,
+    pub(crate) chosen: Chosen,
+    pub(crate) cookies: Vec<NewCookie>,
+    /// When it was decided, if anybody asked.
+    pub(crate) now: Option<Timestamp>,
+    pub(crate) needs_latency: bool,
+}
+
+impl Plan {
+    /// The plan of `document`, in a worker whose VM remembers `roster`, with random numbers seeded by `seed`.
+    pub(crate) fn new(document: Document, roster: &mut Roster, seed: u64, now: Timestamp) -> Self {
+        let mut upstreams = Vec::new();
+        let mut names = Vec::new();
+        for settings in document.upstreams() {
+            let since = roster.update(settings.name(), Upstream::states(settings), now);
+            upstreams.push(Upstream::new(settings, &since));
+            names.push(Names { name: settings.name().into(), cluster: settings.cluster().into() });
+        }
+        roster.retain(&names.iter().map(|names| &*names.name).collect::<Vec<_>>());
+        Self {
+            mode: document.mode(),
+            explain: document.explain(),
+            default_cluster: document.default_cluster().map(Into::into),
+            routes: document.routes().iter().map(Route::new).collect(),
+            table: RouteTable::new(document.into_matchers()),
+            upstreams: names,
+            worker: RefCell::new(Worker { rng: fastrand::Rng::with_seed(seed), upstreams }),
+        }
+    }
+
+    /// A plan that matches nothing: an empty configuration, or none yet.
+    pub(crate) fn empty() -> Self {
+        Self::new(Document::default(), &mut Roster::default(), 0, Timestamp::default())
+    }
+
+    /// Upstreams and routes, for the log.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.upstreams.len(), self.routes.len())
+    }
+
+    /// Decides where `request` goes; `None` if no route matches it.
+    pub(crate) fn decide(&self, request: &impl RequestView, clock: &impl Clock) -> Option<Decision<'_>> {
+        let route = self.routes.get(self.table.find(request)?)?;
+        let mut worker = self.worker.try_borrow_mut().ok()?;
+        let Worker { rng, upstreams } = &mut *worker;
+        let mut cookies = Vec::new();
+        let target = route.target(request, rng, &mut cookies)?;
+        let [with_hash, without_hash] = &target.decisions;
+        let names = self.upstreams.get(target.upstream)?;
+        let upstream = upstreams.get_mut(target.upstream)?;
+        let HashOutcome { hash, set_cookie } = request_hash(upstream.hash_on(), request, rng);
+        cookies.extend(set_cookie);
+        let now = if upstream.needs_time() { clock.now().ok() } else { None };
+        let chosen = upstream.choose(hash, now.unwrap_or_default(), rng);
+        Some(Decision {
+            route: &route.name,
+            counter: if chosen.without_hash { without_hash } else { with_hash },
+            upstream: target.upstream,
+            upstream_name: &names.name,
+            cluster: &names.cluster,
+            hash,
+            chosen,
+            cookies,
+            now,
+            needs_latency: upstream.needs_latency(),
+        })
+    }
+
+    /// Runs `change` on the live state of one upstream.
+    pub(crate) fn with_upstream<R>(&self, upstream: usize, change: impl FnOnce(&mut Upstream) -> R) -> Option<R> {
+        self.worker.try_borrow_mut().ok()?.upstreams.get_mut(upstream).map(change)
+    }
+
+    /// Runs `change` on the live state of every upstream.
+    pub(crate) fn each_upstream(&self, change: impl FnMut(&mut Upstream)) {
+        if let Ok(mut worker) = self.worker.try_borrow_mut() {
+            worker.upstreams.iter_mut().for_each(change);
+        }
+    }
+}
+
+impl Decision<'_> {
+    /// Counts the decision, and what was unusual about it.
+    pub(crate) fn count(&self, registry: &Registry, sink: &impl MetricSink) {
+        let upstream = ("upstream", self.upstream_name);
+        let labels = [("route", self.route), upstream, ("policy", self.chosen.policy)];
+        self.counter.get_or_init(|| registry.counter(sink, &series_name("decisions", &labels))).increment();
+        let unusual = |metric, labels: &[(&str, &str)]| {
+            registry.counter(sink, &series_name(metric, labels)).increment();
+        };
+        if self.chosen.without_hash {
+            unusual("fallbacks", &[upstream, ("reason", "no_hash")]);
+        }
+        if self.chosen.first.is_none() {
+            unusual("fallbacks", &[upstream, ("reason", "no_endpoint")]);
+        }
+        if self.chosen.in_panic {
+            unusual("panics", &[upstream]);
+        }
+    }
+}
+
+impl Route {
+    fn new(settings: &RouteSettings) -> Self {
+        let targets = settings.targets();
+        let split = || targets.iter().map(|target| (target.name().into(), target.weight())).collect();
+        Self {
+            name: settings.name().into(),
+            split: (targets.len() > 1).then(|| Split::new(split())),
+            split_on: settings.split_on().to_vec(),
+            targets: targets
+                .iter()
+                .map(|target| Target { upstream: target.upstream(), decisions: Default::default() })
+                .collect(),
+        }
+    }
+
+    /// The target of a request: the only one, or the split's, by the request's key or by chance.
+    fn target(
+        &self,
+        request: &impl RequestView,
+        rng: &mut fastrand::Rng,
+        cookies: &mut Vec<NewCookie>,
+    ) -> Option<&Target> {
+        let Some(split) = &self.split else { return self.targets.first() };
+        let HashOutcome { hash, set_cookie } = request_hash(&self.split_on, request, rng);
+        cookies.extend(set_cookie);
+        self.targets.get(split.choose(hash.unwrap_or_else(|| rng.u64(..))))
+    }
+}

@@ -1,0 +1,170 @@
+//! One request: decide on its headers, steer, and settle the accounts when it ends.
+//!
+//! Invariant: what was counted as in flight is taken back exactly once, in [`Stream::on_done`] or, should the
+//! host never call it, when the stream is dropped.
+
+use crate::explain::explain;
+use crate::plan::{Decision, Plan};
+use core::time::Duration;
+use std::rc::Rc;
+use switchyard_config::Mode;
+use switchyard_core::hash::NewCookie;
+use switchyard_core::{EndpointIndex, RequestView, Timestamp};
+use switchyard_host::metrics::{Registry, series_name};
+use switchyard_host::{
+    Clock, HeaderMap, MetricSink, Properties, RequestHeaders, ResponseHeaders, without_port,
+};
+
+/// The header that Envoy's `override_host` policy reads: candidates, best first.
+pub const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
+/// The header that Envoy's `cluster_header` route follows.
+pub const CLUSTER_HEADER: &str = "x-switchyard-cluster";
+/// The response header that says why, under `explain: true`.
+pub const EXPLAIN_HEADER: &str = "x-switchyard-explain";
+
+/// What a stream asks of its host.
+pub trait StreamHost: RequestHeaders + ResponseHeaders + Properties + Clock + MetricSink {}
+
+impl<T: RequestHeaders + ResponseHeaders + Properties + Clock + MetricSink> StreamHost for T {}
+
+/// One request and what is to be done at its later stages.
+pub struct Stream {
+    plan: Rc<Plan>,
+    registry: Rc<Registry>,
+    in_flight: Option<InFlight>,
+    watch: Option<Watch>,
+    explanation: Option<String>,
+    cookies: Vec<NewCookie>,
+}
+
+/// A request that the upstream's load counts.
+struct InFlight {
+    upstream: usize,
+    endpoint: EndpointIndex,
+}
+
+/// Why the end of this stream is looked at: where did it go, and how long did it take?
+struct Watch {
+    upstream: usize,
+    upstream_name: String,
+    candidates: String,
+    since: Option<Timestamp>,
+}
+
+/// The request as decisions see it.
+struct Incoming<'a, H> {
+    headers: &'a HeaderMap,
+    host: &'a H,
+}
+
+impl<H: Properties> RequestView for Incoming<'_, H> {
+    fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.values(name)
+    }
+
+    fn source_ip(&self) -> Option<Vec<u8>> {
+        let address = self.host.property(&["source", "address"]).ok().flatten()?;
+        Some(without_port(&address).to_vec())
+    }
+}
+
+impl Stream {
+    /// A stream that `plan` decides and `registry` counts.
+    pub fn new(plan: Rc<Plan>, registry: Rc<Registry>) -> Self {
+        Self { plan, registry, in_flight: None, watch: None, explanation: None, cookies: Vec::new() }
+    }
+
+    /// Decides and steers. Never pauses; whatever fails, the request goes on as Envoy's own route says.
+    pub fn on_request_headers(&mut self, host: &impl StreamHost) {
+        let Ok(headers) = host.request_headers() else {
+            self.registry.counter(host, &series_name("fallbacks", &[("reason", "no_headers")])).increment();
+            return;
+        };
+        let plan = Rc::clone(&self.plan);
+        match plan.decide(&Incoming { headers: &headers, host }, host) {
+            Some(decision) => self.carry_out(&plan, decision, &headers, host),
+            None => steer(host, &headers, None, None),
+        }
+    }
+
+    fn carry_out(&mut self, plan: &Plan, decision: Decision<'_>, headers: &HeaderMap, host: &impl StreamHost) {
+        decision.count(&self.registry, host);
+        let shadow = plan.mode == Mode::Shadow;
+        if plan.explain {
+            let (route, upstream) = (decision.route, decision.upstream_name);
+            self.explanation = Some(explain(route, upstream, decision.hash, &decision.chosen, shadow));
+        }
+        if shadow {
+            return steer(host, headers, None, None);
+        }
+        let cluster = Some(decision.cluster).filter(|cluster| plan.default_cluster.as_deref() != Some(cluster));
+        let candidates = Some(decision.chosen.addresses.as_str()).filter(|list| !list.is_empty());
+        steer(host, headers, cluster, candidates);
+        self.cookies = decision.cookies;
+        let Some(endpoint) = decision.chosen.first else { return };
+        let upstream = decision.upstream;
+        if plan.with_upstream(upstream, |live| live.start(endpoint)) == Some(true) {
+            self.in_flight = Some(InFlight { upstream, endpoint });
+        }
+        if decision.chosen.unverified || decision.needs_latency {
+            self.watch = Some(Watch {
+                upstream,
+                upstream_name: decision.upstream_name.to_owned(),
+                candidates: decision.chosen.addresses,
+                since: decision.now.filter(|_| decision.needs_latency),
+            });
+        }
+    }
+
+    /// Explains and gives out cookies, where the configuration asks for it; otherwise does nothing.
+    pub fn on_response_headers(&mut self, host: &impl ResponseHeaders) {
+        // A header that cannot be written is one that the client does without.
+        for cookie in self.cookies.drain(..) {
+            let _ = host.add_response_header("set-cookie", cookie.header_value().as_bytes());
+        }
+        if let Some(explanation) = self.explanation.take() {
+            let _ = host.set_response_header(EXPLAIN_HEADER, explanation.as_bytes());
+        }
+    }
+
+    /// The stream has ended, in whichever way.
+    pub fn on_done(&mut self, host: &impl StreamHost) {
+        self.release();
+        let Some(watch) = self.watch.take() else { return };
+        let Ok(Some(address)) = host.property(&["upstream", "address"]) else { return };
+        let Ok(address) = core::str::from_utf8(&address) else { return };
+        let named = self.plan.with_upstream(watch.upstream, |live| live.verify(&watch.candidates, address));
+        if named == Some(false) {
+            let labels = [("upstream", watch.upstream_name.as_str()), ("reason", "not_in_cluster")];
+            self.registry.counter(host, &series_name("fallbacks", &labels)).increment();
+        }
+        if let (Some(since), Ok(now)) = (watch.since, host.now()) {
+            let latency: Duration = now.since(since);
+            self.plan.with_upstream(watch.upstream, |live| live.answered(address, latency, now));
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some(InFlight { upstream, endpoint }) = self.in_flight.take() {
+            self.plan.with_upstream(upstream, |live| live.finish(endpoint));
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// Writes the steering headers, and removes those that are not ours: a client must not steer.
+fn steer(host: &impl RequestHeaders, headers: &HeaderMap, cluster: Option<&str>, candidates: Option<&str>) {
+    for (name, value) in [(CLUSTER_HEADER, cluster), (CANDIDATES_HEADER, candidates)] {
+        // Envoy refuses neither in this phase; if it did, the request would go as its own route says.
+        let _ = match value {
+            Some(value) => host.set_request_header(name, value.as_bytes()),
+            None if headers.contains(name) => host.remove_request_header(name),
+            None => Ok(()),
+        };
+    }
+}
