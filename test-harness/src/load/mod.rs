@@ -1,0 +1,152 @@
+//! Load with keys: many requests over few connections, and who answered each.
+//!
+//! Closed loop: every connection sends its next request when the last is answered, so `concurrency` is the
+//! number of requests under way. Trade-off: latencies are those of a patient client; a stall delays what is
+//! sent after it instead of queueing it (coordinated omission, Tene 2013). Shares and parity do not care.
+
+mod client;
+mod report;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{HOST, HeaderName, HeaderValue};
+
+pub use client::{Client, Request, Response};
+pub use report::Report;
+
+use client::Connection;
+
+type Key = Arc<dyn Fn(u64) -> String + Send + Sync>;
+
+/// A run of requests against one address.
+#[derive(Clone)]
+pub struct Load {
+    address: SocketAddr,
+    path: String,
+    requests: u64,
+    concurrency: usize,
+    key_header: String,
+    headers: Vec<(String, String)>,
+    key: Option<Key>,
+}
+
+impl Load {
+    /// 1,000 GETs of `/` over 8 connections, without keys, unless told otherwise.
+    #[must_use]
+    pub fn against(address: SocketAddr) -> Self {
+        Self {
+            address,
+            path: "/".to_owned(),
+            requests: 1_000,
+            concurrency: 8,
+            key_header: "x-user".to_owned(),
+            headers: Vec::new(),
+            key: None,
+        }
+    }
+
+    /// How many requests.
+    #[must_use]
+    pub fn requests(mut self, requests: u64) -> Self {
+        self.requests = requests;
+        self
+    }
+
+    /// How many at a time; each has its own connection.
+    #[must_use]
+    pub fn concurrency(mut self, connections: usize) -> Self {
+        self.concurrency = connections.max(1);
+        self
+    }
+
+    /// The path of every request.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// A header of every request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Request number `i` (from 0) carries `key(i)` in `header`; the report says which upstream each key got.
+    #[must_use]
+    pub fn keys(mut self, header: &str, key: impl Fn(u64) -> String + Send + Sync + 'static) -> Self {
+        header.clone_into(&mut self.key_header);
+        self.key = Some(Arc::new(key));
+        self
+    }
+
+    /// Runs it to the end. Failed requests are counted in the report, they do not end the run.
+    ///
+    /// # Errors
+    /// If the path or a header cannot be sent.
+    pub async fn run(&self) -> anyhow::Result<Report> {
+        let plan = Arc::new(Plan::of(self)?);
+        let next = Arc::new(AtomicU64::new(0));
+        let started = Instant::now();
+        let workers: Vec<_> =
+            (0..self.concurrency).map(|_| tokio::spawn(work(Arc::clone(&plan), Arc::clone(&next)))).collect();
+        let mut report = Report::default();
+        for worker in workers {
+            report.merge(worker.await??);
+        }
+        report.finish(started.elapsed());
+        Ok(report)
+    }
+}
+
+struct Plan {
+    load: Load,
+    uri: hyper::Uri,
+    key_header: HeaderName,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Plan {
+    fn of(load: &Load) -> anyhow::Result<Self> {
+        let mut headers = vec![(HOST, HeaderValue::from_static("harness.test"))];
+        for (name, value) in &load.headers {
+            headers.push((HeaderName::try_from(name)?, HeaderValue::try_from(value)?));
+        }
+        let (uri, key_header) = (load.path.parse()?, HeaderName::try_from(&load.key_header)?);
+        Ok(Self { load: load.clone(), uri, key_header, headers })
+    }
+
+    fn request(&self, key: Option<&str>) -> anyhow::Result<hyper::Request<Full<Bytes>>> {
+        let mut request = hyper::Request::new(Full::default());
+        *request.uri_mut() = self.uri.clone();
+        for (name, value) in &self.headers {
+            request.headers_mut().append(name, value.clone());
+        }
+        if let Some(key) = key {
+            request.headers_mut().append(&self.key_header, HeaderValue::try_from(key)?);
+        }
+        Ok(request)
+    }
+}
+
+async fn work(plan: Arc<Plan>, next: Arc<AtomicU64>) -> anyhow::Result<Report> {
+    let mut connection = Connection::to(plan.load.address);
+    let mut report = Report::default();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= plan.load.requests {
+            return Ok(report);
+        }
+        let key = plan.load.key.as_ref().map(|key| key(number));
+        let request = plan.request(key.as_deref())?;
+        let sent = Instant::now();
+        let outcome = connection.send(request).await;
+        report.add(key, sent.elapsed(), outcome);
+    }
+}

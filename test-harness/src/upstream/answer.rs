@@ -1,0 +1,163 @@
+//! From a request and the behaviour in force to an answer.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::json;
+
+use super::behaviour::Behaviour;
+use super::body::Body;
+use super::record::{BODY_CAPACITY, Recorded};
+use super::server::{Reset, State};
+use super::{ADDRESS_HEADER, NAME_HEADER};
+
+/// A request body larger than this is not read on; the request is then recorded without a body.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    connection: u64,
+    state: Arc<State>,
+    reset: Arc<Reset>,
+) -> Result<Response<Body>, Infallible> {
+    let (head, body) = request.into_parts();
+    let bytes = if body.is_end_stream() {
+        None
+    } else {
+        Limited::new(body, MAX_BODY).collect().await.ok().map(|body| body.to_bytes())
+    };
+    let bytes = bytes.unwrap_or_default();
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    if path.starts_with("/_control") || path.starts_with("/_requests") {
+        return Ok(control(&state, &head.method, path, &bytes));
+    }
+    let recorded = Recorded {
+        order: state.order.fetch_add(1, Ordering::Relaxed),
+        connection,
+        method: head.method.to_string(),
+        path: path.to_owned(),
+        headers: lines(&head.headers),
+        body: String::from_utf8_lossy(bytes.get(..BODY_CAPACITY).unwrap_or(&bytes)).into_owned(),
+    };
+    state.log.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
+    Ok(behave(&state, state.behaviour(), path, &reset).await)
+}
+
+async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) -> Response<Body> {
+    match behaviour {
+        Behaviour::Answer { status, headers, body, delay_ms } => {
+            if delay_ms > 0 {
+                think(Duration::from_millis(delay_ms)).await;
+            }
+            let mut response = match body {
+                Some(body) => respond(state, status, Body::text(body)),
+                None => usual(state, status, path),
+            };
+            for (name, value) in headers {
+                if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                    response.headers_mut().append(name, value);
+                }
+            }
+            response
+        }
+        Behaviour::Stall => std::future::pending().await,
+        Behaviour::Reset | Behaviour::Refuse => {
+            reset.asked.notify_one();
+            std::future::pending().await
+        }
+        Behaviour::Drip { bytes, every_ms, total } => respond(state, 200, Body::drip(total, bytes, every_ms)),
+        Behaviour::Truncate { promised, sent } => {
+            let mut response = respond(state, 200, Body::truncated(sent.min(promised.saturating_sub(1))));
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(promised));
+            response
+        }
+        Behaviour::Lie => respond(state, 200, Body::text(r#"{"error":"internal","code":500}"#)),
+        Behaviour::FailShare { percent, status } => {
+            // Evenly spread: request n fails when the share of n + 1 passes the next whole number.
+            let n = state.failed_share.fetch_add(1, Ordering::Relaxed);
+            let due = |n: u64| n * u64::from(percent.min(100)) / 100;
+            usual(state, if due(n + 1) > due(n) { status } else { 200 }, path)
+        }
+        Behaviour::GrpcStatus { status, message, trailers } => grpc(state, status, &message, trailers),
+    }
+}
+
+async fn think(time: Duration) {
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + time, time);
+    ticks.tick().await;
+}
+
+fn usual(state: &State, status: u16, path: &str) -> Response<Body> {
+    let body = json!({ "upstream": state.name, "address": state.address, "path": path });
+    respond(state, status, Body::text(format!("{body}\n")))
+}
+
+fn respond(state: &State, status: u16, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in [(NAME_HEADER, state.name.clone()), (ADDRESS_HEADER, state.address.to_string())] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+fn grpc(state: &State, status: u8, message: &str, trailers: bool) -> Response<Body> {
+    let mut map = HeaderMap::new();
+    map.insert("grpc-status", HeaderValue::from(u16::from(status)));
+    if let Ok(message) = HeaderValue::try_from(message) {
+        map.insert("grpc-message", message);
+    }
+    let body = Body::Trailers(trailers.then(|| map.clone()));
+    let mut response = respond(state, 200, body);
+    if !trailers {
+        response.headers_mut().extend(map);
+    }
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
+}
+
+fn control(state: &State, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
+    let refuse =
+        |status, text: String| respond(state, status, Body::text(json!({ "error": text }).to_string()));
+    match (method, path) {
+        (&Method::PUT, "/_control") => match serde_json::from_slice(body) {
+            Ok(Behaviour::Refuse) => {
+                refuse(400, "refuse cannot be undone over this path: stop it".to_owned())
+            }
+            Ok(behaviour) => {
+                state.set(behaviour);
+                respond(state, 200, Body::text("{}"))
+            }
+            Err(error) => refuse(400, error.to_string()),
+        },
+        (&Method::GET, "/_requests") => {
+            let log = state.log.lock().unwrap_or_else(PoisonError::into_inner);
+            respond(state, 200, Body::text(json!({ "total": log.total, "requests": log.kept }).to_string()))
+        }
+        (&Method::DELETE, "/_requests") => {
+            *state.log.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
+            respond(state, 200, Body::text("{}"))
+        }
+        _ => refuse(404, "PUT /_control, GET or DELETE /_requests".to_owned()),
+    }
+}
+
+fn lines(headers: &HeaderMap) -> String {
+    let mut text = String::with_capacity(512);
+    for (name, value) in headers {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name}: {}", String::from_utf8_lossy(value.as_bytes()));
+    }
+    text
+}

@@ -1,0 +1,105 @@
+//! How an upstream treats requests: as a server should, or in one of the ways in which real ones fail.
+//!
+//! In JSON, for the control path: `{"kind": "answer", "status": 503}`, `{"kind": "stall"}`, …
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What happens to a request from now on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Behaviour {
+    /// An answer. Without a body, JSON that names the upstream, its address and the request's path.
+    Answer {
+        /// The status code.
+        #[serde(default = "ok")]
+        status: u16,
+        /// Headers besides `x-upstream` and `x-upstream-address`.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// The body.
+        #[serde(default)]
+        body: Option<String>,
+        /// How long to think first.
+        #[serde(default)]
+        delay_ms: u64,
+    },
+    /// Reads the request and never answers; ends when the caller gives up.
+    Stall,
+    /// Closes the connection with a TCP reset, without an answer.
+    Reset,
+    /// Nobody listens: connections are refused, and those that were open are reset. In-process only.
+    Refuse,
+    /// Answers 200 with `total` bytes of body, `bytes` at a time.
+    Drip {
+        /// Bytes per piece.
+        bytes: usize,
+        /// Milliseconds between pieces.
+        every_ms: u64,
+        /// Bytes in all.
+        total: usize,
+    },
+    /// Promises `promised` bytes, sends `sent`, and closes the connection.
+    Truncate {
+        /// The content-length.
+        promised: usize,
+        /// Bytes really sent, fewer than promised.
+        sent: usize,
+    },
+    /// Answers 200 with a body that tells of an error.
+    Lie,
+    /// Answers `percent` of the requests with `status`, spread evenly, and the others as usual.
+    FailShare {
+        /// 0 to 100.
+        percent: u8,
+        /// The status of those that fail.
+        #[serde(default = "unavailable")]
+        status: u16,
+    },
+    /// A gRPC answer without a message: HTTP 200 and this `grpc-status`.
+    GrpcStatus {
+        /// The gRPC status code.
+        status: u8,
+        /// The grpc-message.
+        #[serde(default)]
+        message: String,
+        /// In trailers after the headers; else in the headers that end the stream (trailers-only).
+        #[serde(default)]
+        trailers: bool,
+    },
+}
+
+fn ok() -> u16 {
+    200
+}
+
+fn unavailable() -> u16 {
+    503
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self::status(ok())
+    }
+}
+
+impl Behaviour {
+    /// Answers with this status and the usual body.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self::Answer { status, headers: BTreeMap::new(), body: None, delay_ms: 0 }
+    }
+
+    /// Answers 200 with this body.
+    #[must_use]
+    pub fn body(body: &str) -> Self {
+        Self::Answer { status: 200, headers: BTreeMap::new(), body: Some(body.to_owned()), delay_ms: 0 }
+    }
+
+    /// Answers 200 as usual, after `delay_ms` milliseconds.
+    #[must_use]
+    pub fn slow(delay_ms: u64) -> Self {
+        Self::Answer { status: 200, headers: BTreeMap::new(), body: None, delay_ms }
+    }
+}

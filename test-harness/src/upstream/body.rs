@@ -1,0 +1,85 @@
+//! Bodies that arrive whole, in drops, in part, or not at all.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::header::HeaderMap;
+use tokio::time::{Interval, MissedTickBehavior};
+
+/// The body of an upstream's answer.
+pub(super) enum Body {
+    Whole(Option<Bytes>),
+    Drip {
+        left: usize,
+        piece: usize,
+        ticks: Interval,
+    },
+    /// The part that is sent, then one turn in which hyper writes it out, then the break.
+    Truncated {
+        part: Option<Bytes>,
+        flushed: bool,
+    },
+    Trailers(Option<HeaderMap>),
+}
+
+impl Body {
+    pub(super) fn text(text: impl Into<Bytes>) -> Self {
+        Self::Whole(Some(text.into()))
+    }
+
+    pub(super) fn drip(total: usize, piece: usize, every_ms: u64) -> Self {
+        let mut ticks = tokio::time::interval(Duration::from_millis(every_ms.max(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self::Drip { left: total, piece: piece.max(1), ticks }
+    }
+
+    pub(super) fn truncated(sent: usize) -> Self {
+        Self::Truncated { part: Some(Bytes::from(vec![b'x'; sent])), flushed: false }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Poll::Ready(body.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Drip { left: 0, .. } => Poll::Ready(None),
+            Self::Drip { left, piece, ticks } => {
+                ready!(ticks.poll_tick(context));
+                let size = (*piece).min(*left);
+                *left -= size;
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b'.'; size])))))
+            }
+            Self::Truncated { part, flushed } => match part.take() {
+                Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                None if !*flushed => {
+                    *flushed = true;
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                None => Poll::Ready(Some(Err(io::Error::other("truncated, as told")))),
+            },
+            Self::Trailers(trailers) => Poll::Ready(trailers.take().map(|map| Ok(Frame::trailers(map)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None) | Self::Drip { left: 0, .. } | Self::Trailers(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
+            _ => SizeHint::default(),
+        }
+    }
+}
