@@ -64,6 +64,27 @@ impl Loads {
     /// `index` answered after `latency`. Peak-sensitive moving average: a slower answer counts at once, a
     /// faster one moves the average by `1 - exp(-elapsed / decay)` (Finagle's PeakEwma, linkerd2's ewma).
     pub fn observe(&mut self, index: EndpointIndex, latency: Duration, now: Timestamp, decay: Duration) {
-        let _ = (index, latency, now, decay);
+        let Some(load) = self.endpoints.get_mut(index) else { return };
+        let sample = latency.as_nanos() as f64;
+        load.latency_ns = Some(match load.latency_ns {
+            Some(average) if sample <= average => {
+                let keep = retained(now.since(load.observed), decay);
+                average * keep + sample * (1.0 - keep)
+            }
+            _ => sample,
+        });
+        load.observed = load.observed.max(now);
     }
+
+    /// Latency expected of `index` at `now`, in nanoseconds: its average, fading with time since the last
+    /// answer so that an endpoint once slow is tried again; `default` before the first answer.
+    pub fn latency_at(&self, index: EndpointIndex, now: Timestamp, decay: Duration, default: Duration) -> f64 {
+        let load = self.get(index);
+        load.latency_ns.map_or(default.as_nanos() as f64, |average| average * retained(now.since(load.observed), decay))
+    }
+}
+
+/// The part of an average that is left after `elapsed`.
+fn retained(elapsed: Duration, decay: Duration) -> f64 {
+    if decay.is_zero() { 0.0 } else { (-elapsed.as_secs_f64() / decay.as_secs_f64()).exp() }
 }

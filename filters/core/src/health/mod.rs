@@ -4,12 +4,13 @@
 //! configuration, or outlier's verdicts); [`Admission`] is what a balancer asks of it for one request.
 //!
 //! Invariant: with the share of endpoints in rotation below the panic threshold, health is ignored
-//! (Envoy's `healthy_panic_threshold`), so a balancer that has endpoints always has a candidate.
+//! (Envoy's `healthy_panic_threshold`). Only a threshold of 0 can leave a balancer without a candidate.
 
 mod slow_start;
+mod table;
 
-use crate::{EndpointIndex, Timestamp};
 pub use slow_start::SlowStart;
+pub use table::{Admission, HealthPolicy, HealthTable};
 
 /// Where an endpoint stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,3 +15,16 @@ pub struct SlowStart {
     /// Where the ramp starts, 0..=1; Envoy's default is 0.1.
     pub min_weight: f64,
 }
+
+impl SlowStart {
+    /// The part of its weight that an endpoint gets `elapsed` after it came into rotation, in 0..=1.
+    pub fn factor(&self, elapsed: Duration) -> f64 {
+        if elapsed >= self.window {
+            return 1.0;
+        }
+        // Envoy counts at least one millisecond, so that a ramp never starts at zero.
+        let elapsed = elapsed.max(Duration::from_millis(1)).min(self.window);
+        let part = elapsed.as_secs_f64() / self.window.as_secs_f64();
+        part.powf(1.0 / self.aggression).max(self.min_weight).min(1.0)
+    }
+}
