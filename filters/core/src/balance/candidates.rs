@@ -6,16 +6,19 @@
 use crate::EndpointIndex;
 
 /// A reusable list of distinct endpoints, best first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Candidates {
     entries: Vec<EndpointIndex>,
     limit: usize,
+    /// Scratch of a walk: one bit per endpoint that it has met, kept here so that a choice allocates nothing.
+    visited: Vec<u64>,
 }
 
 impl Candidates {
-    /// An empty list that takes up to `limit` endpoints. The only allocation of its life is made here.
+    /// An empty list that takes up to `limit` endpoints. It allocates here and, once per
+    /// size of table, in a consistent hash's walk.
     pub fn new(limit: usize) -> Self {
-        Self { entries: Vec::with_capacity(limit), limit }
+        Self { entries: Vec::with_capacity(limit), limit, visited: Vec::new() }
     }
 
     /// Adds `index` at the end. Returns `false`, and changes nothing, if it is there already or the list is full.
@@ -25,6 +28,36 @@ impl Candidates {
             self.entries.push(index);
         }
         wanted
+    }
+
+    /// Puts `index` first; the others keep their order, and the last one makes room if the list was full.
+    pub fn promote(&mut self, index: EndpointIndex) {
+        let place = self.entries.iter().position(|entry| *entry == index);
+        if place.is_none() && self.is_full() {
+            self.entries.pop();
+        }
+        if place.is_some() || self.push(index) {
+            let end = place.unwrap_or(self.entries.len() - 1);
+            if let Some(head) = self.entries.get_mut(..=end) {
+                head.rotate_right(1);
+            }
+        }
+    }
+
+    /// Forgets which of `endpoints` endpoints were met.
+    pub(super) fn start_walk(&mut self, endpoints: usize) {
+        self.visited.clear();
+        self.visited.resize(endpoints.div_ceil(64), 0);
+    }
+
+    /// Whether this walk meets `index` for the first time.
+    pub(super) fn first_visit(&mut self, index: EndpointIndex) -> bool {
+        let bit = 1 << (index % 64);
+        self.visited.get_mut(index / 64).is_some_and(|word| {
+            let new = *word & bit == 0;
+            *word |= bit;
+            new
+        })
     }
 
     /// Whether nothing more can be added.

@@ -1,5 +1,11 @@
 //! The hash of a request: which of its parts make it, and Envoy's way of combining them.
 
+mod cookie;
+mod functions;
+mod request_hash;
 mod source;
 
+pub use cookie::NewCookie;
+pub use functions::{murmur_hash_2, xxh64, xxh64_chained};
+pub use request_hash::{HashOutcome, RequestHash};
 pub use source::{Cookie, HashOn, Source};
