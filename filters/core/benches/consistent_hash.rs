@@ -1,7 +1,7 @@
 //! Build and look-up of rings and Maglev tables.
 
 use core::num::NonZeroU32;
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use switchyard_core::balance::{Candidates, HashFunction, Maglev, RingHash};
 use switchyard_core::{Endpoint, Endpoints};
@@ -24,17 +24,17 @@ fn consistent_hash(criterion: &mut Criterion) {
         criterion.bench_function(&format!("maglev_build/{count}"), |bencher| bencher.iter(maglev));
         let (ring, maglev) = (ring(), maglev());
         for wanted in [1, 3] {
-            let id = |name| BenchmarkId::new(name, format!("{count}x{wanted}"));
+            let id = |name: &str| format!("{name}/{count}x{wanted}");
             let mut candidates = Candidates::new(wanted);
             let mut random = fastrand::Rng::with_seed(1);
-            criterion.bench_function(&id("ring_lookup").to_string(), |bencher| {
+            criterion.bench_function(&id("ring_lookup"), |bencher| {
                 bencher.iter(|| {
                     candidates.clear();
                     ring.choose(random.u64(..), |_| true, &mut candidates);
                     black_box(candidates.first())
                 });
             });
-            criterion.bench_function(&id("maglev_lookup").to_string(), |bencher| {
+            criterion.bench_function(&id("maglev_lookup"), |bencher| {
                 bencher.iter(|| {
                     candidates.clear();
                     maglev.choose(random.u64(..), |_| true, &mut candidates);
