@@ -5,7 +5,17 @@
 //! ([`wait`]); what a test started ends with it; a failing test shows Envoy's log.
 
 pub mod compose;
+pub mod envoy;
 pub mod load;
 pub mod statistics;
 pub mod upstream;
 pub mod wait;
+
+/// What a scenario imports: `use switchyard_test_harness::prelude::*;`.
+pub mod prelude {
+    pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, pieces};
+    pub use crate::load::{Client, Load, Report, Response};
+    pub use crate::statistics::assert_shares;
+    pub use crate::upstream::{Behaviour, Recorded, Upstream, Upstreams};
+    pub use crate::wait;
+}

@@ -1,0 +1,144 @@
+//! The Envoy process: found, started, waited for, ended.
+//!
+//! Invariant: the process ends with the value that owns it, by its own id. Its log goes to a file by way of
+//! standard error, since Envoy buffers a `--log-path` for seconds.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::Context as _;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::bootstrap::Bootstrap;
+
+/// Lines of the log that a failure shows.
+const TAIL: usize = 200;
+
+pub(super) struct Process {
+    child: Child,
+    pub(super) directory: TempDir,
+}
+
+impl Process {
+    pub(super) fn spawn(bootstrap: &Bootstrap) -> anyhow::Result<Self> {
+        let directory = TempDir::with_prefix("switchyard-envoy-")?;
+        let mut value = bootstrap.ready()?;
+        if bootstrap.lds {
+            serve_listeners_from_file(&mut value, directory.path())?;
+        }
+        let path = directory.path().join("bootstrap.json");
+        std::fs::write(&path, value.to_string())?;
+        let log = File::create(directory.path().join("envoy.log"))?;
+        let binary = binary()?;
+        let child = Command::new(&binary)
+            .args(["--disable-hot-restart", "--log-level", "info"])
+            .args(["--component-log-level", &bootstrap.component_log_level])
+            .args(["--concurrency", &bootstrap.concurrency.to_string()])
+            .arg("--config-path")
+            .arg(&path)
+            .arg("--admin-address-path")
+            .arg(directory.path().join("admin"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {}", binary.display()))?;
+        Ok(Self { child, directory })
+    }
+
+    /// The whole log so far. Bytes that are not UTF-8 are replaced.
+    pub(super) fn log(&self) -> String {
+        let bytes = std::fs::read(self.directory.path().join("envoy.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// # Errors
+    /// With the end of the log, if Envoy is no longer there.
+    pub(super) fn check_alive(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => anyhow::bail!("Envoy ended with {status}:\n{}", tail(&self.log())),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Through eprintln, so that the test runner captures it with the failing test.
+            eprintln!("--- the last {TAIL} lines of Envoy's log\n{}\n---", tail(&self.log()));
+        }
+        // Both fail only if the process has ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether Envoy accepts a bootstrap (`--mode validate`, which configures the wasm plugins too).
+///
+/// # Errors
+/// Envoy's complaint.
+pub(super) fn validate(bootstrap: &Bootstrap) -> anyhow::Result<()> {
+    let directory = TempDir::with_prefix("switchyard-envoy-")?;
+    let path = directory.path().join("bootstrap.json");
+    std::fs::write(&path, bootstrap.ready()?.to_string())?;
+    let run = Command::new(binary()?)
+        .args(["--mode", "validate", "--disable-hot-restart", "--config-path"])
+        .arg(&path)
+        .stdin(Stdio::null())
+        .output()?;
+    anyhow::ensure!(run.status.success(), "{}", tail(&String::from_utf8_lossy(&run.stderr)));
+    Ok(())
+}
+
+pub(super) fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n")
+}
+
+fn binary() -> anyhow::Result<PathBuf> {
+    let named = std::env::var_os("ENVOY").filter(|path| !path.is_empty());
+    named
+        .map(PathBuf::from)
+        .context("no Envoy: run this through `cargo xtask test`, or set ENVOY to the binary")
+}
+
+fn serve_listeners_from_file(value: &mut Value, directory: &Path) -> anyhow::Result<()> {
+    let listeners = value
+        .pointer_mut("/static_resources/listeners")
+        .map(Value::take)
+        .and_then(|listeners| listeners.as_array().cloned())
+        .context("the bootstrap has no static_resources.listeners")?;
+    if let Some(resources) = value.pointer_mut("/static_resources").and_then(Value::as_object_mut) {
+        resources.remove("listeners");
+    }
+    write_listeners(directory, &listeners)?;
+    let source = serde_json::json!({
+        "resource_api_version": "V3",
+        "path_config_source": {
+            "path": directory.join("listeners.json"),
+            "watched_directory": { "path": directory },
+        },
+    });
+    if let Some(root) = value.as_object_mut() {
+        root.insert("dynamic_resources".to_owned(), serde_json::json!({ "lds_config": source }));
+        let node = serde_json::json!({ "id": "harness", "cluster": "harness" });
+        root.entry("node").or_insert(node);
+    }
+    Ok(())
+}
+
+/// Puts the listeners where Envoy watches: written aside, then moved, so that it never reads half a file.
+pub(super) fn write_listeners(directory: &Path, listeners: &[Value]) -> anyhow::Result<()> {
+    let kind = "type.googleapis.com/envoy.config.listener.v3.Listener";
+    let mut resources = listeners.to_vec();
+    for resource in resources.iter_mut().filter_map(Value::as_object_mut) {
+        resource.insert("@type".to_owned(), Value::from(kind));
+    }
+    let aside = directory.join("listeners.next");
+    std::fs::write(&aside, serde_json::json!({ "resources": resources }).to_string())?;
+    std::fs::rename(&aside, directory.join("listeners.json"))?;
+    Ok(())
+}
