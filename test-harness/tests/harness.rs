@@ -62,7 +62,7 @@ async fn an_upstream_fails_in_every_way_it_is_told() -> Outcome {
     upstream.behave(Behaviour::Refuse).await?;
     let refused = client.get("/").send().await?;
     assert_eq!(refused.status, 503);
-    assert!(refused.text().contains("refused"), "{}", refused.text());
+    assert!(refused.text().contains("connection failure"), "{}", refused.text());
     assert!(envoy.stat("cluster.backend.upstream_cx_connect_fail").await? > 0);
 
     upstream.behave(Behaviour::Drip { bytes: 10, every_ms: 1, total: 95 }).await?;
@@ -139,7 +139,7 @@ async fn a_listener_changes_live_and_a_bad_one_leaves_the_old_one_serving() -> O
     envoy.until("the new answer", changed).await?;
 
     let bad =
-        pieces::listener("main", &[pieces::route_to("nowhere")], &[json!({ "name": "no.such.filter" })]);
+        pieces::listener("main", &[pieces::direct_response(203)], &[json!({ "name": "no.such.filter" })]);
     let complaint = envoy.update_listener(&bad).await?.unwrap_err();
     assert!(complaint.contains("no.such.filter"), "{complaint}");
     assert_eq!(envoy.client("main").await?.get("/").send().await?.status, 202);

@@ -94,7 +94,9 @@ pub(super) fn validate(bootstrap: &Bootstrap) -> anyhow::Result<()> {
 }
 
 pub(super) fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
+    // At start Envoy lists all its extensions in lines of kilobytes, which would hide the rest.
+    let inventory = |line: &&str| line.contains("/server.cc:") && line.contains("]   ");
+    let lines: Vec<&str> = log.lines().filter(|line| !inventory(line)).collect();
     lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n")
 }
 
