@@ -1,0 +1,151 @@
+//! What is wrong with a document: where, what stands there, and what to write instead.
+//!
+//! Invariant: all errors of a document are reported together, up to [`MAX_LISTED`]; a bad field never hides
+//! another.
+
+use core::fmt;
+use serde_json::Value;
+
+/// How many errors are listed; the rest are counted.
+pub const MAX_LISTED: usize = 100;
+
+/// How much of a value an error shows, in characters.
+const SHOWN: usize = 60;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where: `upstreams[0].balance.table_size`; empty for the document itself.
+    pub path: String,
+    /// What, and what to do about it.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "document" } else { &self.path };
+        write!(formatter, "{path}: {}", self.problem)
+    }
+}
+
+/// Everything that is wrong with a document; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors {
+    listed: Vec<ConfigError>,
+    total: usize,
+}
+
+impl ConfigErrors {
+    /// The errors, at most [`MAX_LISTED`], in the order of the document.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.listed.iter()
+    }
+
+    /// How many there are, listed or not.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    /// The one error of a document that cannot be read at all.
+    pub(crate) fn unreadable(problem: String) -> Self {
+        Self { listed: vec![ConfigError { path: String::new(), problem }], total: 1 }
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, error) in self.listed.iter().enumerate() {
+            let separator = if position == 0 { "" } else { "\n" };
+            write!(formatter, "{separator}{error}")?;
+        }
+        match self.total - self.listed.len() {
+            0 => Ok(()),
+            more => write!(formatter, "\nand {more} more"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigErrors {}
+
+/// Collects errors while a document is read.
+#[derive(Debug, Default)]
+pub(crate) struct Errors {
+    listed: Vec<ConfigError>,
+    total: usize,
+}
+
+impl Errors {
+    pub(crate) fn add(&mut self, at: &Path<'_>, problem: impl Into<String>) {
+        self.total += 1;
+        if self.listed.len() < MAX_LISTED {
+            self.listed.push(ConfigError { path: at.to_string(), problem: problem.into() });
+        }
+    }
+
+    /// `value` if nothing was wrong.
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, ConfigErrors> {
+        match value {
+            Some(value) if self.total == 0 => Ok(value),
+            // Every `None` comes with an error; should one ever not, this says so rather than panic.
+            None if self.total == 0 => Err(ConfigErrors::unreadable("cannot be resolved".to_owned())),
+            _ => Err(ConfigErrors { listed: self.listed, total: self.total }),
+        }
+    }
+}
+
+/// Where a value stands; a list on the stack, written out only when there is something to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Path<'a> {
+    Root,
+    Field(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl<'a> Path<'a> {
+    pub(crate) fn field(&'a self, name: &'a str) -> Path<'a> {
+        Path::Field(self, name)
+    }
+
+    pub(crate) fn index(&'a self, index: usize) -> Path<'a> {
+        Path::Index(self, index)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root => Ok(()),
+            Path::Field(Path::Root, name) => formatter.write_str(&cut(name)),
+            Path::Field(parent, name) => write!(formatter, "{parent}.{}", cut(name)),
+            Path::Index(parent, index) => write!(formatter, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// A value as an error shows it: JSON, cut to a length that a log line bears.
+pub(crate) fn show(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(fields) => format!("an object of {} fields", fields.len()),
+        Value::String(text) => format!("{:?}", cut(text)),
+        other => cut(&other.to_string()),
+    }
+}
+
+pub(crate) fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
+/// `; did you mean "x"?` if one of `known` is near `word`, else nothing.
+pub(crate) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let lower = cut(word).to_ascii_lowercase();
+    let near = known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .min();
+    near.map(|(_, name)| format!("; did you mean {name:?}?")).unwrap_or_default()
+}

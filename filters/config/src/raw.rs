@@ -1,0 +1,325 @@
+//! The document as it is written: one declaration per field, with the description that editors show.
+//!
+//! This is stage one: every field has its type, nothing is checked against anything else. Stage two is
+//! [`crate::resolve`].
+
+use crate::error::{Errors, Path};
+use crate::read::{Read, section, words};
+use crate::values::{Duration, Percent};
+use serde_json::Value;
+
+section! {
+    /// The configuration that all Switchyard filters share. An empty document does nothing.
+    Document {
+        required {}
+        optional {
+            /// `enforce` acts; `shadow` decides and counts, and changes nothing. Default: enforce.
+            mode: Mode,
+            /// Adds the response header x-switchyard-explain: route, upstream, policy, hash, candidates.
+            /// Default: false.
+            explain: bool,
+            /// The cluster that Envoy's own route names. A request for it needs no cluster header, which saves
+            /// a host call. Default: none.
+            default_cluster: String,
+            /// The services that requests can be sent to.
+            upstreams: Vec<Upstream>,
+            /// Which request goes where; the first route that matches wins. A request that none matches passes
+            /// untouched.
+            routes: Vec<Route>,
+        }
+    }
+}
+
+words! {
+    /// Whether decisions are acted on.
+    Mode {
+        /// Decide and act.
+        Enforce = "enforce",
+        /// Decide and count only.
+        Shadow = "shadow",
+    }
+}
+
+section! {
+    /// One service: its Envoy cluster, its endpoints, and how one of them is chosen.
+    Upstream {
+        required {
+            /// Its name, by which routes refer to it and metrics label it.
+            name: String,
+            /// Its endpoints, which Envoy's cluster must have too.
+            endpoints: Vec<Endpoint>,
+        }
+        optional {
+            /// The Envoy cluster, whose policy is override_host. Default: the name.
+            cluster: String,
+            /// How endpoints are chosen. Default: round_robin.
+            balance: Balance,
+            /// Passive health ejection. Not supported yet.
+            outlier: NotYet,
+        }
+    }
+}
+
+section! {
+    /// One address that serves the upstream.
+    Endpoint {
+        required {
+            /// `ip:port` as Envoy prints it: "10.0.0.1:8080", "[2001:db8::1]:8080".
+            address: String,
+        }
+        optional {
+            /// Share of the traffic relative to the others, 1 or more. Default: 1.
+            weight: u64,
+            /// What consistent hashing hashes instead of the address (Envoy's envoy.lb.hash_key).
+            hash_key: String,
+            /// `ejected` takes the endpoint out of rotation by hand. Default: healthy.
+            health: Health,
+        }
+    }
+}
+
+words! {
+    /// Where an endpoint stands by the operator's word.
+    Health {
+        /// In rotation.
+        Healthy = "healthy",
+        /// Out of rotation.
+        Ejected = "ejected",
+    }
+}
+
+section! {
+    /// How the endpoints of a request are chosen.
+    Balance {
+        required {
+            /// The policy.
+            policy: PolicyName,
+        }
+        optional {
+            /// What is hashed, in order (ring_hash and maglev). Several hashes are combined as Envoy does.
+            hash_on: Vec<HashOn>,
+            /// Hash of the ring's points (ring_hash). Default: xx_hash.
+            hash_function: HashFunction,
+            /// Fewest points on the ring, 1 to 8388608 (ring_hash). Default: 1024.
+            minimum_ring_size: u64,
+            /// Most points on the ring, 1 to 8388608 (ring_hash). Default: 8388608.
+            maximum_ring_size: u64,
+            /// Slots of the table, a prime of at most 5000011 (maglev). Default: 65537.
+            table_size: u64,
+            /// Bounded loads: no endpoint takes more than this percentage of the mean load, 100 or more
+            /// (ring_hash and maglev). Default: unbounded.
+            hash_balance_factor: u64,
+            /// The policy for requests that have nothing to hash (ring_hash and maglev). Default: random.
+            no_hash: PolicyName,
+            /// How many endpoints are drawn, 2 to 16 (least_request). Default: 2.
+            choice_count: u64,
+            /// How strongly requests in flight lower a weight, 0 or more (least_request with unequal weights).
+            /// Default: 1.
+            active_request_bias: f64,
+            /// Time constant with which a latency peak is forgotten (peak_ewma). Default: 10s.
+            decay: Duration,
+            /// Latency assumed of an endpoint that has not answered yet (peak_ewma). Default: 30ms.
+            default_latency: Duration,
+            /// How many endpoints are named, best first, for Envoy's retries to walk, 1 to 16. Default: 3.
+            candidates: u64,
+            /// Percentage of endpoints in rotation below which health is ignored; 0 never panics.
+            /// Default: 50.
+            healthy_panic_threshold: Percent,
+            /// How a new or readmitted endpoint ramps up. Default: at once.
+            slow_start: SlowStart,
+        }
+    }
+}
+
+words! {
+    /// A balancing policy.
+    PolicyName {
+        /// Each in turn, weights ignored.
+        RoundRobin = "round_robin",
+        /// Any, weights ignored.
+        Random = "random",
+        /// Any, by weight.
+        WeightedRandom = "weighted_random",
+        /// In turn by weight, spread evenly.
+        SmoothWeightedRoundRobin = "smooth_weighted_round_robin",
+        /// Fewest requests in flight, as Envoy's.
+        LeastRequest = "least_request",
+        /// Lowest latency times requests in flight.
+        PeakEwma = "peak_ewma",
+        /// Consistent hash, Envoy's ring.
+        RingHash = "ring_hash",
+        /// Consistent hash, Envoy's Maglev.
+        Maglev = "maglev",
+    }
+}
+
+words! {
+    /// Hash of a ring's points.
+    HashFunction {
+        /// xxHash64.
+        XxHash = "xx_hash",
+        /// MurmurHash2, as libstdc++ has it.
+        MurmurHash2 = "murmur_hash_2",
+    }
+}
+
+section! {
+    /// A part of the request that is hashed: exactly one of header, cookie, query_parameter, source_ip, path.
+    HashOn {
+        required {}
+        optional {
+            /// The values of this header.
+            header: String,
+            /// The value of this cookie.
+            cookie: Cookie,
+            /// The first value of this query parameter.
+            query_parameter: String,
+            /// The client's address without its port.
+            source_ip: bool,
+            /// The path without its query.
+            path: bool,
+            /// If this part is there, the later ones are not looked at. Default: false.
+            terminal: bool,
+        }
+    }
+}
+
+section! {
+    /// A cookie that carries the key.
+    Cookie {
+        required {
+            /// Its name.
+            name: String,
+        }
+        optional {
+            /// Give a client that comes without it a new one of this life; "0s": for its session.
+            /// Default: give none.
+            ttl: Duration,
+            /// The path of a new cookie. Default: none.
+            path: String,
+        }
+    }
+}
+
+section! {
+    /// Envoy's slow start: share = max(min_weight_percent, (time / window) ^ (1 / aggression)).
+    SlowStart {
+        required {
+            /// How long the ramp lasts.
+            window: Duration,
+        }
+        optional {
+            /// Above 1 faster at first, below 1 slower; more than 0. Default: 1.
+            aggression: f64,
+            /// Where the ramp starts. Default: 10.
+            min_weight_percent: Percent,
+        }
+    }
+}
+
+section! {
+    /// Where requests of one kind go.
+    Route {
+        required {
+            /// Which requests.
+            r#match: Match,
+        }
+        optional {
+            /// Its name in metrics and explanations. Default: route-<position>.
+            name: String,
+            /// The upstream that they go to. Either this or `split`.
+            upstream: String,
+            /// The upstreams that they are split between. Either this or `upstream`.
+            split: Vec<SplitTarget>,
+            /// Makes the split sticky: the same key goes to the same upstream, and a change of weights moves
+            /// as few keys as can be. Default: at random.
+            split_on: Vec<HashOn>,
+            /// Retries. Not supported yet.
+            retry: NotYet,
+            /// Request coalescing. Not supported yet.
+            coalesce: NotYet,
+            /// Batching. Not supported yet.
+            batch: NotYet,
+        }
+    }
+}
+
+section! {
+    /// Which requests; all conditions must hold, and none means every request.
+    Match {
+        required {}
+        optional {
+            /// The path begins with this.
+            path_prefix: String,
+            /// The path, without its query, is this.
+            path: String,
+            /// The path, without its query, matches this expression whole. Linear time, no look-around.
+            path_regex: String,
+            /// The method is one of these.
+            methods: Vec<String>,
+            /// Conditions on headers.
+            headers: Vec<HeaderMatch>,
+        }
+    }
+}
+
+section! {
+    /// A condition on a header: exactly one of exact, prefix, regex, present.
+    HeaderMatch {
+        required {
+            /// The header's name, in lower case.
+            name: String,
+        }
+        optional {
+            /// The value is this.
+            exact: String,
+            /// The value begins with this.
+            prefix: String,
+            /// The value matches this expression whole.
+            regex: String,
+            /// The header is there.
+            present: bool,
+            /// Turns the condition round. Default: false.
+            invert: bool,
+        }
+    }
+}
+
+section! {
+    /// One share of a split.
+    SplitTarget {
+        required {
+            /// The upstream.
+            upstream: String,
+            /// Its share relative to the others; 0 gets nothing.
+            weight: u64,
+        }
+        optional {}
+    }
+}
+
+/// The place of a filter that does not exist yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotYet {}
+
+impl Read for NotYet {
+    fn read(_: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
+        errors.add(at, "is not supported yet; remove it");
+        None
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for NotYet {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NotYet".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"not": {}})
+    }
+}

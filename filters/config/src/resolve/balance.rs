@@ -1,0 +1,189 @@
+//! How endpoints are chosen.
+
+use super::{bounded, hash_on};
+use crate::error::{Errors, Path};
+use crate::raw::{self, PolicyName};
+use core::time::Duration;
+use switchyard_core::balance::{HashFunction, Policy};
+use switchyard_core::hash::HashOn;
+use switchyard_core::health::{HealthPolicy, SlowStart};
+
+/// Envoy's upper bound of a ring.
+const MAX_RING: u64 = 8_388_608;
+/// Envoy's upper bound of a Maglev table, a prime.
+const MAX_TABLE: u64 = 5_000_011;
+
+#[derive(Clone, Debug)]
+pub(super) struct Balance {
+    pub(super) policy: Policy,
+    pub(super) no_hash: Policy,
+    pub(super) hash_on: Vec<HashOn>,
+    pub(super) candidates: usize,
+    pub(super) health: HealthPolicy,
+}
+
+/// The balance of an upstream; without one, Envoy's own default, round robin.
+pub(super) fn resolve(raw: Option<&raw::Balance>, at: &Path<'_>, errors: &mut Errors) -> Option<Balance> {
+    let round_robin = raw::Balance { policy: Some(PolicyName::RoundRobin), ..raw::Balance::default() };
+    let raw = raw.unwrap_or(&round_robin);
+    let candidates = bounded(raw.candidates, 3, 1, 16, &at.field("candidates"), errors);
+    let health = health(raw, at, errors);
+    // Without a policy nobody can say which fields belong; that it is missing has been said.
+    let name = raw.policy?;
+    refuse_foreign_fields(raw, name, at, errors);
+    Some(Balance {
+        policy: policy(name, raw, at, errors),
+        no_hash: no_hash(raw, at, errors),
+        hash_on: hash_sources(raw, name, at, errors),
+        candidates: usize::try_from(candidates).ok()?,
+        health,
+    })
+}
+
+fn hashes(name: PolicyName) -> bool {
+    matches!(name, PolicyName::RingHash | PolicyName::Maglev)
+}
+
+/// A field that the policy does not read is a mistake about what the policy does.
+fn refuse_foreign_fields(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, errors: &mut Errors) {
+    use PolicyName::{LeastRequest, Maglev, PeakEwma, RingHash};
+    let fields: [(&str, bool, &[PolicyName], &str); 10] = [
+        ("hash_on", raw.hash_on.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
+        ("no_hash", raw.no_hash.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
+        ("hash_balance_factor", raw.hash_balance_factor.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
+        ("hash_function", raw.hash_function.is_some(), &[RingHash], "ring_hash"),
+        ("minimum_ring_size", raw.minimum_ring_size.is_some(), &[RingHash], "ring_hash"),
+        ("maximum_ring_size", raw.maximum_ring_size.is_some(), &[RingHash], "ring_hash"),
+        ("table_size", raw.table_size.is_some(), &[Maglev], "maglev"),
+        ("choice_count", raw.choice_count.is_some(), &[LeastRequest], "least_request"),
+        ("active_request_bias", raw.active_request_bias.is_some(), &[LeastRequest], "least_request"),
+        ("decay", raw.decay.is_some() || raw.default_latency.is_some(), &[PeakEwma], "peak_ewma"),
+    ];
+    for (field, present, policies, names) in fields {
+        if present && !policies.contains(&name) {
+            let field = if field == "decay" && raw.decay.is_none() { "default_latency" } else { field };
+            errors.add(&at.field(field), format!("belongs to {names}; remove it or change the policy"));
+        }
+    }
+}
+
+fn policy(name: PolicyName, raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
+    match name {
+        PolicyName::RoundRobin => Policy::RoundRobin,
+        PolicyName::Random => Policy::Random,
+        PolicyName::WeightedRandom => Policy::WeightedRandom,
+        PolicyName::SmoothWeightedRoundRobin => Policy::SmoothWeightedRoundRobin,
+        PolicyName::LeastRequest => least_request(raw, at, errors),
+        PolicyName::PeakEwma => peak_ewma(raw, at, errors),
+        PolicyName::RingHash => ring_hash(raw, at, errors),
+        PolicyName::Maglev => Policy::Maglev {
+            table_size: table_size(raw.table_size, &at.field("table_size"), errors),
+            hash_balance_factor: balance_factor(raw, at, errors),
+        },
+    }
+}
+
+fn least_request(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
+    let choice_count = bounded(raw.choice_count, 2, 2, 16, &at.field("choice_count"), errors);
+    let bias = raw.active_request_bias.unwrap_or(1.0);
+    if !(0.0..=100.0).contains(&bias) {
+        errors.add(&at.field("active_request_bias"), format!("{bias} is out of range; it takes 0 to 100"));
+    }
+    Policy::LeastRequest {
+        choice_count: u32::try_from(choice_count).unwrap_or(2),
+        active_request_bias: bias,
+    }
+}
+
+fn peak_ewma(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
+    let decay = raw.decay.map_or(Duration::from_secs(10), |decay| decay.0);
+    let default_latency = raw.default_latency.map_or(Duration::from_millis(30), |latency| latency.0);
+    for (name, duration) in [("decay", decay), ("default_latency", default_latency)] {
+        if duration.is_zero() {
+            errors.add(&at.field(name), "is zero; it takes more than zero");
+        }
+    }
+    Policy::PeakEwma { decay, default_latency }
+}
+
+fn ring_hash(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
+    let (low, high) = (at.field("minimum_ring_size"), at.field("maximum_ring_size"));
+    let minimum = bounded(raw.minimum_ring_size, 1024, 1, MAX_RING, &low, errors);
+    let maximum = bounded(raw.maximum_ring_size, MAX_RING, 1, MAX_RING, &high, errors);
+    if minimum > maximum {
+        let problem = format!("{minimum} is more than maximum_ring_size ({maximum}); lower it or raise that");
+        errors.add(&low, problem);
+    }
+    Policy::RingHash {
+        hash_function: match raw.hash_function {
+            Some(raw::HashFunction::MurmurHash2) => HashFunction::MurmurHash2,
+            _ => HashFunction::XxHash,
+        },
+        minimum_ring_size: minimum,
+        maximum_ring_size: maximum,
+        hash_balance_factor: balance_factor(raw, at, errors),
+    }
+}
+
+fn balance_factor(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Option<u32> {
+    let factor = raw.hash_balance_factor?;
+    let factor = bounded(Some(factor), 100, 100, 100_000, &at.field("hash_balance_factor"), errors);
+    u32::try_from(factor).ok()
+}
+
+fn table_size(size: Option<u64>, at: &Path<'_>, errors: &mut Errors) -> u64 {
+    let size = bounded(size, 65_537, 2, MAX_TABLE, at, errors);
+    if !is_prime(size) {
+        let below = (2..size).rev().find(|number| is_prime(*number)).unwrap_or(2);
+        let above = (size..=MAX_TABLE).find(|number| is_prime(*number)).unwrap_or(MAX_TABLE);
+        errors.add(at, format!("{size} is not prime; the nearest are {below} and {above}"));
+    }
+    size
+}
+
+fn is_prime(number: u64) -> bool {
+    number >= 2 && (2..).take_while(|factor| factor * factor <= number).all(|factor| number % factor != 0)
+}
+
+fn no_hash(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
+    let name = raw.no_hash.unwrap_or(PolicyName::Random);
+    if hashes(name) {
+        errors.add(&at.field("no_hash"), "is for requests that have nothing to hash; name a policy that needs no hash");
+        return Policy::Random;
+    }
+    policy(name, &raw::Balance::default(), at, errors)
+}
+
+fn hash_sources(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, errors: &mut Errors) -> Vec<HashOn> {
+    let at_list = at.field("hash_on");
+    match &raw.hash_on {
+        Some(list) if hashes(name) => hash_on::resolve(list, &at_list, errors),
+        None if hashes(name) && !raw.bad.contains(&"hash_on") => {
+            errors.add(&at_list, "is missing; say what is hashed, as in [{header: x-user}]");
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn health(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> HealthPolicy {
+    let ramp = raw.slow_start.as_ref();
+    let slow_start = ramp.and_then(|raw| slow_start(raw, &at.field("slow_start"), errors));
+    HealthPolicy { panic_threshold: raw.healthy_panic_threshold.map_or(50, |percent| percent.0), slow_start }
+}
+
+fn slow_start(raw: &raw::SlowStart, at: &Path<'_>, errors: &mut Errors) -> Option<SlowStart> {
+    let aggression = raw.aggression.unwrap_or(1.0);
+    if !(aggression > 0.0 && aggression <= 100.0) {
+        errors.add(&at.field("aggression"), format!("{aggression} is out of range; it takes more than 0 to 100"));
+    }
+    let percent = raw.min_weight_percent.map_or(10, |percent| percent.0);
+    if percent == 0 {
+        errors.add(&at.field("min_weight_percent"), "0 would never start the ramp; write 1 or more");
+    }
+    let window = raw.window?.0;
+    if window.is_zero() {
+        errors.add(&at.field("window"), "is zero; remove slow_start to have none");
+    }
+    Some(SlowStart { window, aggression, min_weight: f64::from(percent) / 100.0 })
+}

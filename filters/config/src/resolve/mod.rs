@@ -1,0 +1,150 @@
+//! Stage two: what the document means. Private fields, so an invalid one cannot be made.
+//!
+//! Invariant: a resolved document decides without looking anything up by name, and every number in it is
+//! within the bounds that the core relies on.
+
+mod balance;
+mod hash_on;
+mod route;
+mod upstream;
+
+use crate::error::{ConfigErrors, Errors, Path, cut};
+use crate::raw;
+use crate::read::Read;
+use hashbrown::HashMap;
+pub use route::{Route, Target};
+use serde_json::Value;
+use switchyard_core::route::Matcher;
+pub use upstream::Upstream;
+
+/// Whether decisions are acted on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Decide and act.
+    #[default]
+    Enforce,
+    /// Decide and count only.
+    Shadow,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Document {
+    mode: Mode,
+    explain: bool,
+    default_cluster: Option<Box<str>>,
+    upstreams: Vec<Upstream>,
+    routes: Vec<Route>,
+    matchers: Vec<Matcher>,
+}
+
+impl Document {
+    /// The document that this tree means; `null` is an empty one.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_value(value: &Value) -> Result<Self, ConfigErrors> {
+        if value.is_null() {
+            return Ok(Self::default());
+        }
+        let mut errors = Errors::default();
+        let raw = raw::Document::read(value, &Path::Root, &mut errors);
+        let document = raw.map(|raw| Self::resolve(&raw, &mut errors));
+        errors.finish(document)
+    }
+
+    fn resolve(raw: &raw::Document, errors: &mut Errors) -> Self {
+        let at = Path::Root.field("default_cluster");
+        if raw.default_cluster.as_deref() == Some("") {
+            errors.add(&at, "is empty; name a cluster or remove it");
+        }
+        let upstreams = upstream::resolve_all(raw, errors);
+        let (routes, matchers) = route::resolve_all(raw, errors);
+        Self {
+            mode: if raw.mode == Some(raw::Mode::Shadow) { Mode::Shadow } else { Mode::Enforce },
+            explain: raw.explain.unwrap_or_default(),
+            default_cluster: raw.default_cluster.as_deref().map(Into::into),
+            upstreams,
+            routes,
+            matchers,
+        }
+    }
+
+    /// Whether decisions are acted on.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether every response says why it came from where it came.
+    pub fn explain(&self) -> bool {
+        self.explain
+    }
+
+    /// The cluster that needs no cluster header.
+    pub fn default_cluster(&self) -> Option<&str> {
+        self.default_cluster.as_deref()
+    }
+
+    /// All upstreams, in order; routes refer to them by position.
+    pub fn upstreams(&self) -> &[Upstream] {
+        &self.upstreams
+    }
+
+    /// All routes, in order.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The conditions of the routes, in the same order.
+    pub fn into_matchers(self) -> Vec<Matcher> {
+        self.matchers
+    }
+}
+
+/// Names that stand in metric names and lists: letters, digits and `_ . : / -`.
+fn check_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
+    if name.is_empty() {
+        errors.add(at, "is empty; give it a name");
+    } else if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.:/-".contains(letter)) {
+        errors.add(at, format!("{:?} cannot stand in a metric; use letters, digits and _ . : / -", cut(name)));
+    }
+}
+
+/// Header names are compared as Envoy holds them: lower case.
+fn check_header_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
+    let token = |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter);
+    if name.is_empty() {
+        errors.add(at, "is empty; name a header");
+    } else if !name.strip_prefix(':').unwrap_or(name).chars().all(token) {
+        errors.add(at, format!("{:?} is not a header name", cut(name)));
+    } else if name.chars().any(|letter| letter.is_ascii_uppercase()) {
+        errors.add(at, format!("{:?}; write it in lower case: {:?}", cut(name), cut(&name.to_ascii_lowercase())));
+    }
+}
+
+/// Adds an error at the second and every later copy of a key.
+fn refuse_duplicates<'a>(
+    keys: impl Iterator<Item = (usize, &'a str)>,
+    mut complain: impl FnMut(usize, &'a str, usize),
+) {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for (index, key) in keys {
+        if let Some(first) = seen.get(key) {
+            complain(index, key, *first);
+        } else {
+            seen.insert(key, index);
+        }
+    }
+}
+
+/// A number that must lie in `low..=high`; `None` adds an error.
+fn bounded(value: Option<u64>, default: u64, low: u64, high: u64, at: &Path<'_>, errors: &mut Errors) -> u64 {
+    match value {
+        None => default,
+        Some(value) if (low..=high).contains(&value) => value,
+        Some(value) => {
+            errors.add(at, format!("{value} is out of range; it takes {low} to {high}"));
+            default
+        }
+    }
+}

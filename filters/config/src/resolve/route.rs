@@ -1,0 +1,246 @@
+//! Routes: which requests, and where they go.
+
+use super::{check_header_name, check_name, hash_on, refuse_duplicates};
+use crate::error::{Errors, Path, cut, suggestion};
+use crate::raw;
+use hashbrown::HashMap;
+use switchyard_core::hash::HashOn;
+use switchyard_core::route::{HeaderMatch, HeaderRule, Matcher, PathMatch, full_match};
+
+/// The longest regular expression; compiled ones are bounded by regex-lite itself.
+const MAX_REGEX: usize = 1024;
+
+/// Where requests of one kind go.
+#[derive(Clone, Debug)]
+pub struct Route {
+    name: Box<str>,
+    targets: Vec<Target>,
+    split_on: Vec<HashOn>,
+}
+
+/// One upstream of a route and its share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    upstream: usize,
+    name: Box<str>,
+    weight: u32,
+}
+
+impl Target {
+    /// Position of the upstream in the document.
+    pub fn upstream(&self) -> usize {
+        self.upstream
+    }
+
+    /// The upstream's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its share; 0 gets nothing.
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+}
+
+impl Route {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its requests go; one at least, and one weight at least is not 0.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// What makes the split sticky; empty: it is random.
+    pub fn split_on(&self) -> &[HashOn] {
+        &self.split_on
+    }
+}
+
+/// Upstreams by name.
+type Known<'a> = HashMap<&'a str, usize>;
+
+/// All routes, and their conditions in the same order.
+pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> (Vec<Route>, Vec<Matcher>) {
+    let list = raw.routes.as_deref().unwrap_or_default();
+    let at = Path::Root.field("routes");
+    let named = list.iter().enumerate().filter_map(|(index, route)| Some((index, route.name.as_deref()?)));
+    refuse_duplicates(named, |index, name, first| {
+        let problem = format!("{:?} is the name of routes[{first}] already; names are unique", cut(name));
+        errors.add(&at.index(index).field("name"), problem);
+    });
+    let upstreams = raw.upstreams.as_deref().unwrap_or_default().iter().enumerate();
+    let known: Known<'_> =
+        upstreams.filter_map(|(index, upstream)| Some((upstream.name.as_deref()?, index))).collect();
+    let resolved = list.iter().enumerate().filter_map(|(index, raw)| {
+        let at = at.index(index);
+        let matcher = raw.r#match.as_ref().map(|raw| matcher(raw, &at.field("match"), errors));
+        let route = resolve(raw, index, &known, &at, errors);
+        Some((route?, matcher?))
+    });
+    resolved.unzip()
+}
+
+fn resolve(
+    raw: &raw::Route,
+    index: usize,
+    known: &Known<'_>,
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Option<Route> {
+    if let Some(name) = &raw.name {
+        check_name(name, &at.field("name"), errors);
+    }
+    let split_on_at = at.field("split_on");
+    let split_on = raw.split_on.as_deref().map(|list| hash_on::resolve(list, &split_on_at, errors));
+    if raw.split_on.is_some() && raw.split.is_none() && !raw.bad.contains(&"split") {
+        errors.add(&split_on_at, "belongs to a split; add `split` or remove it");
+    }
+    let targets = match (&raw.upstream, &raw.split) {
+        (Some(_), Some(_)) => {
+            errors.add(at, "has both upstream and split; keep one");
+            return None;
+        }
+        (Some(name), None) => vec![target(name, 1, known, &at.field("upstream"), errors)?],
+        (None, Some(split)) => split_targets(split, known, &at.field("split"), errors)?,
+        (None, None) => {
+            if !raw.bad.contains(&"upstream") && !raw.bad.contains(&"split") {
+                errors.add(at, "goes nowhere; add `upstream` or `split`");
+            }
+            return None;
+        }
+    };
+    let name = raw.name.as_deref().map_or_else(|| format!("route-{index}").into(), Into::into);
+    Some(Route { name, targets, split_on: split_on.unwrap_or_default() })
+}
+
+fn target(name: &str, weight: u32, known: &Known<'_>, at: &Path<'_>, errors: &mut Errors) -> Option<Target> {
+    let Some(upstream) = known.get(name) else {
+        let near = suggestion(name, known.keys().copied());
+        errors.add(at, format!("{:?} is not an upstream of this document{near}", cut(name)));
+        return None;
+    };
+    Some(Target { upstream: *upstream, name: name.into(), weight })
+}
+
+fn split_targets(
+    split: &[raw::SplitTarget],
+    known: &Known<'_>,
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Option<Vec<Target>> {
+    let names = split.iter().enumerate().filter_map(|(index, share)| Some((index, share.upstream.as_deref()?)));
+    refuse_duplicates(names, |index, name, first| {
+        let problem = format!("{:?} has a share at {first} already; add the weights", cut(name));
+        errors.add(&at.index(index).field("upstream"), problem);
+    });
+    let sum: u64 = split.iter().filter_map(|share| share.weight).fold(0, u64::saturating_add);
+    let complete = split.iter().all(|share| share.weight.is_some());
+    if complete && sum == 0 {
+        errors.add(at, "the weights sum to 0; give one share at least a weight of 1 or more");
+    }
+    if sum > u64::from(u32::MAX) {
+        errors.add(at, format!("the weights sum to {sum}; it takes a sum of at most {}", u32::MAX));
+    }
+    let targets: Vec<Option<Target>> = split
+        .iter()
+        .enumerate()
+        .map(|(index, share)| {
+            let weight = u32::try_from(share.weight.unwrap_or_default()).unwrap_or_default();
+            target(share.upstream.as_deref()?, weight, known, &at.index(index).field("upstream"), errors)
+        })
+        .collect();
+    targets.into_iter().collect()
+}
+
+fn matcher(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Matcher {
+    let headers = raw.headers.as_deref().unwrap_or_default().iter().enumerate();
+    let headers_at = at.field("headers");
+    Matcher {
+        path: path_match(raw, at, errors),
+        methods: methods(raw, &at.field("methods"), errors),
+        headers: headers.filter_map(|(index, raw)| header_match(raw, &headers_at.index(index), errors)).collect(),
+    }
+}
+
+fn path_match(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> PathMatch {
+    let rules = [raw.path_prefix.is_some(), raw.path.is_some(), raw.path_regex.is_some()];
+    if rules.iter().filter(|rule| **rule).count() > 1 {
+        errors.add(at, "has several rules for the path; keep one of path_prefix, path, path_regex");
+        return PathMatch::Any;
+    }
+    for (name, text) in [("path_prefix", &raw.path_prefix), ("path", &raw.path)] {
+        if let Some(text) = text.as_deref().filter(|text| !text.starts_with('/')) {
+            errors.add(&at.field(name), format!("{:?} begins with no slash, so no path can match it", cut(text)));
+        }
+    }
+    if let Some(regex) = &raw.path_regex {
+        return compile(regex, &at.field("path_regex"), errors).map(PathMatch::Regex).unwrap_or_default();
+    }
+    match (&raw.path_prefix, &raw.path) {
+        (Some(prefix), _) => PathMatch::Prefix(prefix.as_str().into()),
+        (None, Some(path)) => PathMatch::Exact(path.as_str().into()),
+        (None, None) => PathMatch::Any,
+    }
+}
+
+fn compile(pattern: &str, at: &Path<'_>, errors: &mut Errors) -> Option<regex_lite::Regex> {
+    if pattern.len() > MAX_REGEX {
+        errors.add(at, format!("is {} bytes long; it takes at most {MAX_REGEX}", pattern.len()));
+        return None;
+    }
+    match full_match(pattern) {
+        Ok(regex) => Some(regex),
+        Err(problem) => {
+            errors.add(at, format!("{:?} is not a regular expression: {problem}", cut(pattern)));
+            None
+        }
+    }
+}
+
+fn methods(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Vec<Box<str>> {
+    let Some(list) = &raw.methods else { return Vec::new() };
+    if list.is_empty() {
+        errors.add(at, "is empty, so no request can match; remove it to allow every method");
+    }
+    for (index, method) in list.iter().enumerate() {
+        if method.is_empty() || !method.chars().all(|letter| letter.is_ascii_uppercase() || "-_".contains(letter)) {
+            let problem = format!("{:?} is not a method; write it in capitals, as in GET", cut(method));
+            errors.add(&at.index(index), problem);
+        }
+    }
+    list.iter().map(|method| method.as_str().into()).collect()
+}
+
+fn header_match(raw: &raw::HeaderMatch, at: &Path<'_>, errors: &mut Errors) -> Option<HeaderMatch> {
+    let name = raw.name.as_deref()?;
+    check_header_name(name, &at.field("name"), errors);
+    let mut rules = Vec::new();
+    rules.extend(raw.exact.as_deref().map(|text| HeaderRule::Exact(text.into())));
+    rules.extend(raw.prefix.as_deref().map(|text| HeaderRule::Prefix(text.into())));
+    if let Some(pattern) = &raw.regex {
+        rules.push(compile(pattern, &at.field("regex"), errors).map_or(HeaderRule::Present, HeaderRule::Regex));
+    }
+    let mut invert = raw.invert.unwrap_or_default();
+    if let Some(present) = raw.present {
+        rules.push(HeaderRule::Present);
+        // `present: false` is Envoy's way to ask for a missing header.
+        invert ^= !present;
+    }
+    match (rules.pop(), rules.is_empty()) {
+        (Some(rule), true) => Some(HeaderMatch { name: name.into(), rule, invert }),
+        (None, _) => {
+            if raw.bad.is_empty() {
+                errors.add(at, "says nothing about the value; add one of exact, prefix, regex, present");
+            }
+            None
+        }
+        (Some(_), false) => {
+            errors.add(at, "has several rules for the value; keep one of exact, prefix, regex, present");
+            None
+        }
+    }
+}

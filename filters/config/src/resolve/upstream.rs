@@ -1,0 +1,165 @@
+//! Upstreams and their endpoints.
+
+use super::{balance, check_name, refuse_duplicates};
+use crate::error::{Errors, Path, cut};
+use crate::raw;
+use core::net::SocketAddr;
+use core::num::NonZeroU32;
+use switchyard_core::balance::Policy;
+use switchyard_core::hash::HashOn;
+use switchyard_core::health::{Health, HealthPolicy};
+use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
+
+/// A service that requests can be sent to.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    name: Box<str>,
+    cluster: Box<str>,
+    endpoints: Endpoints,
+    health: Vec<Health>,
+    balance: balance::Balance,
+}
+
+impl Upstream {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The Envoy cluster that serves it.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// Its endpoints; one at least.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Where the operator puts the endpoint at `index`: `Healthy` or `Ejected`.
+    pub fn health(&self, index: EndpointIndex) -> Health {
+        self.health.get(index).copied().unwrap_or_default()
+    }
+
+    /// How its endpoints are chosen.
+    pub fn policy(&self) -> &Policy {
+        &self.balance.policy
+    }
+
+    /// The policy for requests that have nothing to hash; never one that hashes.
+    pub fn no_hash_policy(&self) -> &Policy {
+        &self.balance.no_hash
+    }
+
+    /// What is hashed; empty unless the policy hashes.
+    pub fn hash_on(&self) -> &[HashOn] {
+        &self.balance.hash_on
+    }
+
+    /// How many candidates a choice names, 1..=16.
+    pub fn candidates(&self) -> usize {
+        self.balance.candidates
+    }
+
+    /// How health bears on choices.
+    pub fn health_policy(&self) -> HealthPolicy {
+        self.balance.health
+    }
+}
+
+/// All upstreams. One that cannot be resolved is left out, with an error: the document is refused anyway.
+pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> Vec<Upstream> {
+    let list = raw.upstreams.as_deref().unwrap_or_default();
+    let at = Path::Root.field("upstreams");
+    let names = list.iter().enumerate().filter_map(|(index, upstream)| Some((index, upstream.name.as_deref()?)));
+    refuse_duplicates(names, |index, name, first| {
+        let problem = format!("{:?} is the name of upstreams[{first}] already; names are unique", cut(name));
+        errors.add(&at.index(index).field("name"), problem);
+    });
+    let resolved = list.iter().enumerate().filter_map(|(index, raw)| resolve(raw, &at.index(index), errors));
+    resolved.collect()
+}
+
+fn resolve(raw: &raw::Upstream, at: &Path<'_>, errors: &mut Errors) -> Option<Upstream> {
+    if let Some(name) = &raw.name {
+        check_name(name, &at.field("name"), errors);
+    }
+    if raw.cluster.as_deref() == Some("") {
+        errors.add(&at.field("cluster"), "is empty; name a cluster or remove it");
+    }
+    let endpoints_at = at.field("endpoints");
+    let list = raw.endpoints.as_deref();
+    if list.is_some_and(<[_]>::is_empty) {
+        errors.add(&endpoints_at, "is empty; name one endpoint at least");
+    }
+    let endpoints = endpoints(list.unwrap_or_default(), &endpoints_at, errors);
+    let balance = balance::resolve(raw.balance.as_ref(), &at.field("balance"), errors);
+    let name = raw.name.as_deref()?;
+    let ejected = |endpoint: &raw::Endpoint| endpoint.health == Some(raw::Health::Ejected);
+    let health = |endpoint| if ejected(endpoint) { Health::Ejected } else { Health::Healthy };
+    Some(Upstream {
+        name: name.into(),
+        cluster: raw.cluster.as_deref().unwrap_or(name).into(),
+        endpoints,
+        health: list.unwrap_or_default().iter().map(health).collect(),
+        balance: balance?,
+    })
+}
+
+fn endpoints(list: &[raw::Endpoint], at: &Path<'_>, errors: &mut Errors) -> Endpoints {
+    let addresses =
+        list.iter().enumerate().filter_map(|(index, endpoint)| Some((index, endpoint.address.as_deref()?)));
+    refuse_duplicates(addresses, |index, address, first| {
+        let problem = format!("{:?} is endpoint {first} already; give it a higher weight instead", cut(address));
+        errors.add(&at.index(index).field("address"), problem);
+    });
+    let mut sum = 0u64;
+    let mut resolved = Vec::with_capacity(list.len());
+    for (index, raw) in list.iter().enumerate() {
+        let at = at.index(index);
+        let weight = weight(raw, &at.field("weight"), errors);
+        sum = sum.saturating_add(u64::from(weight.get()));
+        let Some(address) = &raw.address else { continue };
+        check_address(address, &at.field("address"), errors);
+        if raw.hash_key.as_deref() == Some("") {
+            errors.add(&at.field("hash_key"), "is empty; remove it to hash the address");
+        }
+        let hash_key = raw.hash_key.as_deref().map(Into::into);
+        resolved.push(Endpoint { address: address.as_str().into(), weight, hash_key });
+    }
+    if sum > u64::from(u32::MAX) {
+        errors.add(at, format!("the weights sum to {sum}; Envoy takes a sum of at most {}", u32::MAX));
+    }
+    Endpoints::new(resolved)
+}
+
+fn weight(raw: &raw::Endpoint, at: &Path<'_>, errors: &mut Errors) -> NonZeroU32 {
+    let Some(weight) = raw.weight else { return NonZeroU32::MIN };
+    match u32::try_from(weight).ok().and_then(NonZeroU32::new) {
+        Some(weight) => weight,
+        None if weight == 0 => {
+            errors.add(at, "0 is no share; write 1 or more, or `health: ejected` to take the endpoint out");
+            NonZeroU32::MIN
+        }
+        None => {
+            errors.add(at, format!("{weight} is out of range; it takes 1 to {}", u32::MAX));
+            NonZeroU32::MIN
+        }
+    }
+}
+
+/// The address must be written as Envoy prints it, or override_host would not find the host.
+fn check_address(address: &str, at: &Path<'_>, errors: &mut Errors) {
+    let shown = cut(address);
+    match address.parse::<SocketAddr>() {
+        Ok(parsed) if parsed.port() == 0 => errors.add(at, format!("{shown:?} has port 0; name a port")),
+        Ok(parsed) if parsed.to_string() != address => {
+            errors.add(at, format!("{shown:?}; write it as Envoy does: \"{parsed}\""));
+        }
+        Ok(_) => {}
+        Err(_) => errors.add(
+            at,
+            format!("{shown:?} is not ip:port; write \"10.0.0.1:8080\" or \"[2001:db8::1]:8080\", no host names"),
+        ),
+    }
+}
