@@ -145,7 +145,7 @@ pub(crate) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str
     let near = known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4 && *distance < name.len())
         .min();
     near.map(|(_, name)| format!("; did you mean {name:?}?")).unwrap_or_default()
 }

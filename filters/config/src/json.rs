@@ -65,7 +65,10 @@ impl<'de> Visitor<'de> for TreeVisitor {
         while let Some(key) = entries.next_key::<String>()? {
             let Tree(value) = entries.next_value()?;
             if fields.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {:?} stands twice", crate::error::cut(&key))));
+                return Err(A::Error::custom(format_args!(
+                    "the key {:?} stands twice",
+                    crate::error::cut(&key)
+                )));
             }
             fields.insert(key, value);
         }
@@ -97,7 +100,7 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_is_refused_with_its_place() {
         let error = parse(br#"{"routes": [], "routes": []}"#).unwrap_err();
-        assert_eq!(error, r#"is not JSON: the key "routes" stands twice at line 1 column 27"#);
+        assert_eq!(error, r#"is not JSON: the key "routes" stands twice at line 1 column 28"#);
     }
 
     #[test]

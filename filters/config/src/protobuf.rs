@@ -163,7 +163,9 @@ mod tests {
             }
             Value::String(text) => field(3, text.as_bytes()),
             Value::Object(_) => field(5, &encode_struct(value)),
-            Value::Array(items) => field(6, &items.iter().flat_map(|item| field(1, &encode(item))).collect::<Vec<_>>()),
+            Value::Array(items) => {
+                field(6, &items.iter().flat_map(|item| field(1, &encode(item))).collect::<Vec<_>>())
+            }
         }
     }
 

@@ -193,7 +193,12 @@ macro_rules! words {
 }
 
 /// None of `words` stands here.
-pub(crate) fn unknown_word<T>(value: &Value, words: &[&str], at: &Path<'_>, errors: &mut Errors) -> Option<T> {
+pub(crate) fn unknown_word<T>(
+    value: &Value,
+    words: &[&str],
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Option<T> {
     let near = value.as_str().map(|word| suggestion(word, words.iter().copied())).unwrap_or_default();
     expected(&format!("one of {}{near}", words.join(", ")), value, at, errors)
 }

@@ -41,12 +41,14 @@ pub fn reference_markdown() -> String {
 fn section(text: &mut String, title: &str, schema: &Value) {
     let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     // Writing to a String cannot fail.
-    let _ = write!(text, "\n## {title}\n\n{description}\n\n| field | type | meaning |\n| --- | --- | --- |\n");
+    let _ =
+        write!(text, "\n## {title}\n\n{description}\n\n| field | type | meaning |\n| --- | --- | --- |\n");
     let required: Vec<&str> = list(schema, "required").filter_map(Value::as_str).collect();
     let empty = Map::new();
     let fields = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
     // Required fields first, then by name: the schema's own order.
-    let (first, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| required.contains(&name.as_str()));
+    let (first, rest): (Vec<_>, Vec<_>) =
+        fields.iter().partition(|(name, _)| required.contains(&name.as_str()));
     for (name, field) in first.into_iter().chain(rest) {
         let mark = if required.contains(&name.as_str()) { " (required)" } else { "" };
         let meaning = field.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
@@ -79,7 +81,9 @@ fn kind(field: &Value) -> String {
         return "not supported yet".to_owned();
     }
     let named = |name: &Value| name.as_str().filter(|name| *name != "null").map(str::to_owned);
-    let types = field.get("type").and_then(|kind| kind.as_array().map_or_else(|| named(kind), |kinds| kinds.iter().find_map(named)));
+    let types = field
+        .get("type")
+        .and_then(|kind| kind.as_array().map_or_else(|| named(kind), |kinds| kinds.iter().find_map(named)));
     match (types.as_deref(), field.get("items")) {
         (Some("array"), Some(items)) => format!("list of {}", kind(items)),
         (Some("integer"), _) => "whole number".to_owned(),

@@ -50,7 +50,9 @@ fn measure(text: &str, units: &[(&str, f64)]) -> Option<f64> {
 impl Read for Duration {
     fn read(value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
         let bare = match value {
-            Value::Number(number) if number.as_f64().is_some_and(|number| number >= 0.0) => Some(number.to_string()),
+            Value::Number(number) if number.as_f64().is_some_and(|number| number >= 0.0) => {
+                Some(number.to_string())
+            }
             Value::String(text) if split(text).is_some_and(|(_, unit)| unit.is_empty()) => Some(text.clone()),
             _ => None,
         };
@@ -77,7 +79,12 @@ impl Read for ByteSize {
         let bytes = whole(value)
             .or_else(|| value.as_str().and_then(|text| measure(text, &SIZE)).map(|bytes| bytes as u64));
         bytes.map(Self).or_else(|| {
-            expected("a size; write bytes, or a number and KiB, MiB or GiB, as in \"64KiB\"", value, at, errors)
+            expected(
+                "a size; write bytes, or a number and KiB, MiB or GiB, as in \"64KiB\"",
+                value,
+                at,
+                errors,
+            )
         })
     }
 }
@@ -157,13 +164,26 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        for (text, nanos) in
-            [("250ms", 250_000_000), ("1.5s", 1_500_000_000), ("2m", 120_000_000_000), ("7us", 7_000), ("0s", 0)]
-        {
+        for (text, nanos) in [
+            ("250ms", 250_000_000),
+            ("1.5s", 1_500_000_000),
+            ("2m", 120_000_000_000),
+            ("7us", 7_000),
+            ("0s", 0),
+        ] {
             assert_eq!(read(json!(text)), Ok(Duration(Time::from_nanos(nanos))), "{text}");
         }
         assert_eq!(read(json!("1h")), Ok(Duration(Time::from_secs(3600))));
-        for wrong in [json!("10"), json!(10), json!("-1s"), json!("1 fortnight"), json!("9000h"), json!(""), json!("."), json!(true)] {
+        for wrong in [
+            json!("10"),
+            json!(10),
+            json!("-1s"),
+            json!("1 fortnight"),
+            json!("9000h"),
+            json!(""),
+            json!("."),
+            json!(true),
+        ] {
             assert!(read::<Duration>(wrong.clone()).is_err(), "{wrong}");
         }
     }

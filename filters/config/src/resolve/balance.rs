@@ -50,7 +50,12 @@ fn refuse_foreign_fields(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, er
     let fields: [(&str, bool, &[PolicyName], &str); 10] = [
         ("hash_on", raw.hash_on.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
         ("no_hash", raw.no_hash.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
-        ("hash_balance_factor", raw.hash_balance_factor.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
+        (
+            "hash_balance_factor",
+            raw.hash_balance_factor.is_some(),
+            &[RingHash, Maglev],
+            "ring_hash and maglev",
+        ),
         ("hash_function", raw.hash_function.is_some(), &[RingHash], "ring_hash"),
         ("minimum_ring_size", raw.minimum_ring_size.is_some(), &[RingHash], "ring_hash"),
         ("maximum_ring_size", raw.maximum_ring_size.is_some(), &[RingHash], "ring_hash"),
@@ -89,10 +94,7 @@ fn least_request(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Poli
     if !(0.0..=100.0).contains(&bias) {
         errors.add(&at.field("active_request_bias"), format!("{bias} is out of range; it takes 0 to 100"));
     }
-    Policy::LeastRequest {
-        choice_count: u32::try_from(choice_count).unwrap_or(2),
-        active_request_bias: bias,
-    }
+    Policy::LeastRequest { choice_count: u32::try_from(choice_count).unwrap_or(2), active_request_bias: bias }
 }
 
 fn peak_ewma(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
@@ -148,7 +150,10 @@ fn is_prime(number: u64) -> bool {
 fn no_hash(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
     let name = raw.no_hash.unwrap_or(PolicyName::Random);
     if hashes(name) {
-        errors.add(&at.field("no_hash"), "is for requests that have nothing to hash; name a policy that needs no hash");
+        errors.add(
+            &at.field("no_hash"),
+            "is for requests that have nothing to hash; name a policy that needs no hash",
+        );
         return Policy::Random;
     }
     policy(name, &raw::Balance::default(), at, errors)
@@ -175,7 +180,10 @@ fn health(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> HealthPolic
 fn slow_start(raw: &raw::SlowStart, at: &Path<'_>, errors: &mut Errors) -> Option<SlowStart> {
     let aggression = raw.aggression.unwrap_or(1.0);
     if !(aggression > 0.0 && aggression <= 100.0) {
-        errors.add(&at.field("aggression"), format!("{aggression} is out of range; it takes more than 0 to 100"));
+        errors.add(
+            &at.field("aggression"),
+            format!("{aggression} is out of range; it takes more than 0 to 100"),
+        );
     }
     let percent = raw.min_weight_percent.map_or(10, |percent| percent.0);
     if percent == 0 {

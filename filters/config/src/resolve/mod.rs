@@ -106,7 +106,8 @@ fn check_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
     if name.is_empty() {
         errors.add(at, "is empty; give it a name");
     } else if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.:/-".contains(letter)) {
-        errors.add(at, format!("{:?} cannot stand in a metric; use letters, digits and _ . : / -", cut(name)));
+        errors
+            .add(at, format!("{:?} cannot stand in a metric; use letters, digits and _ . : / -", cut(name)));
     }
 }
 
@@ -118,7 +119,10 @@ fn check_header_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
     } else if !name.strip_prefix(':').unwrap_or(name).chars().all(token) {
         errors.add(at, format!("{:?} is not a header name", cut(name)));
     } else if name.chars().any(|letter| letter.is_ascii_uppercase()) {
-        errors.add(at, format!("{:?}; write it in lower case: {:?}", cut(name), cut(&name.to_ascii_lowercase())));
+        errors.add(
+            at,
+            format!("{:?}; write it in lower case: {:?}", cut(name), cut(&name.to_ascii_lowercase())),
+        );
     }
 }
 

@@ -132,7 +132,8 @@ fn split_targets(
     at: &Path<'_>,
     errors: &mut Errors,
 ) -> Option<Vec<Target>> {
-    let names = split.iter().enumerate().filter_map(|(index, share)| Some((index, share.upstream.as_deref()?)));
+    let names =
+        split.iter().enumerate().filter_map(|(index, share)| Some((index, share.upstream.as_deref()?)));
     refuse_duplicates(names, |index, name, first| {
         let problem = format!("{:?} has a share at {first} already; add the weights", cut(name));
         errors.add(&at.index(index).field("upstream"), problem);
@@ -162,7 +163,9 @@ fn matcher(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Matcher {
     Matcher {
         path: path_match(raw, at, errors),
         methods: methods(raw, &at.field("methods"), errors),
-        headers: headers.filter_map(|(index, raw)| header_match(raw, &headers_at.index(index), errors)).collect(),
+        headers: headers
+            .filter_map(|(index, raw)| header_match(raw, &headers_at.index(index), errors))
+            .collect(),
     }
 }
 
@@ -174,7 +177,10 @@ fn path_match(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> PathMatch
     }
     for (name, text) in [("path_prefix", &raw.path_prefix), ("path", &raw.path)] {
         if let Some(text) = text.as_deref().filter(|text| !text.starts_with('/')) {
-            errors.add(&at.field(name), format!("{:?} begins with no slash, so no path can match it", cut(text)));
+            errors.add(
+                &at.field(name),
+                format!("{:?} begins with no slash, so no path can match it", cut(text)),
+            );
         }
     }
     if let Some(regex) = &raw.path_regex {
@@ -207,7 +213,9 @@ fn methods(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Vec<Box<str>
         errors.add(at, "is empty, so no request can match; remove it to allow every method");
     }
     for (index, method) in list.iter().enumerate() {
-        if method.is_empty() || !method.chars().all(|letter| letter.is_ascii_uppercase() || "-_".contains(letter)) {
+        if method.is_empty()
+            || !method.chars().all(|letter| letter.is_ascii_uppercase() || "-_".contains(letter))
+        {
             let problem = format!("{:?} is not a method; write it in capitals, as in GET", cut(method));
             errors.add(&at.index(index), problem);
         }
@@ -222,7 +230,9 @@ fn header_match(raw: &raw::HeaderMatch, at: &Path<'_>, errors: &mut Errors) -> O
     rules.extend(raw.exact.as_deref().map(|text| HeaderRule::Exact(text.into())));
     rules.extend(raw.prefix.as_deref().map(|text| HeaderRule::Prefix(text.into())));
     if let Some(pattern) = &raw.regex {
-        rules.push(compile(pattern, &at.field("regex"), errors).map_or(HeaderRule::Present, HeaderRule::Regex));
+        rules.push(
+            compile(pattern, &at.field("regex"), errors).map_or(HeaderRule::Present, HeaderRule::Regex),
+        );
     }
     let mut invert = raw.invert.unwrap_or_default();
     if let Some(present) = raw.present {

@@ -71,7 +71,8 @@ impl Upstream {
 pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> Vec<Upstream> {
     let list = raw.upstreams.as_deref().unwrap_or_default();
     let at = Path::Root.field("upstreams");
-    let names = list.iter().enumerate().filter_map(|(index, upstream)| Some((index, upstream.name.as_deref()?)));
+    let names =
+        list.iter().enumerate().filter_map(|(index, upstream)| Some((index, upstream.name.as_deref()?)));
     refuse_duplicates(names, |index, name, first| {
         let problem = format!("{:?} is the name of upstreams[{first}] already; names are unique", cut(name));
         errors.add(&at.index(index).field("name"), problem);
@@ -110,7 +111,8 @@ fn endpoints(list: &[raw::Endpoint], at: &Path<'_>, errors: &mut Errors) -> Endp
     let addresses =
         list.iter().enumerate().filter_map(|(index, endpoint)| Some((index, endpoint.address.as_deref()?)));
     refuse_duplicates(addresses, |index, address, first| {
-        let problem = format!("{:?} is endpoint {first} already; give it a higher weight instead", cut(address));
+        let problem =
+            format!("{:?} is endpoint {first} already; give it a higher weight instead", cut(address));
         errors.add(&at.index(index).field("address"), problem);
     });
     let mut sum = 0u64;
@@ -159,7 +161,9 @@ fn check_address(address: &str, at: &Path<'_>, errors: &mut Errors) {
         Ok(_) => {}
         Err(_) => errors.add(
             at,
-            format!("{shown:?} is not ip:port; write \"10.0.0.1:8080\" or \"[2001:db8::1]:8080\", no host names"),
+            format!(
+                "{shown:?} is not ip:port; write \"10.0.0.1:8080\" or \"[2001:db8::1]:8080\", no host names"
+            ),
         ),
     }
 }

@@ -1,0 +1,242 @@
+//! Documents that are right, in every form in which they arrive.
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use core::time::Duration;
+use switchyard_config::{Document, Mode};
+use switchyard_core::balance::{HashFunction, Policy};
+use switchyard_core::hash::Source;
+use switchyard_core::health::Health;
+
+const FULL: &str = r#"{
+    "_comment": "keys that begin with an underscore are for people",
+    "mode": "shadow",
+    "explain": true,
+    "default_cluster": "checkout",
+    "upstreams": [
+        {
+            "name": "checkout",
+            "endpoints": [
+                {"address": "10.0.0.1:8080", "weight": 2, "hash_key": "a"},
+                {"address": "[2001:db8::1]:8080", "health": "ejected", "_since": "Monday"}
+            ],
+            "balance": {
+                "policy": "ring_hash",
+                "hash_on": [
+                    {"header": "x-user", "terminal": true},
+                    {"cookie": {"name": "sid", "ttl": "1h", "path": "/"}},
+                    {"query_parameter": "user"}, {"source_ip": true}, {"path": true}
+                ],
+                "hash_function": "murmur_hash_2",
+                "minimum_ring_size": 100,
+                "maximum_ring_size": 1000,
+                "hash_balance_factor": 150,
+                "no_hash": "least_request",
+                "candidates": 2,
+                "healthy_panic_threshold": "0%",
+                "slow_start": {"window": "30s", "aggression": 1.5, "min_weight_percent": 20}
+            }
+        },
+        {"name": "canary", "cluster": "checkout-canary", "endpoints": [{"address": "10.0.0.9:80"}]}
+    ],
+    "routes": [
+        {
+            "name": "api",
+            "match": {
+                "path_prefix": "/api",
+                "methods": ["GET"],
+                "headers": [{"name": "x-a", "regex": "[0-9]+"}, {"name": "x-b", "present": false}]
+            },
+            "split": [{"upstream": "checkout", "weight": 95}, {"upstream": "canary", "weight": 5}],
+            "split_on": [{"header": "x-user"}]
+        },
+        {"match": {}, "upstream": "checkout"}
+    ]
+}"#;
+
+#[test]
+fn everything_that_is_written_is_what_is_meant() {
+    let document = Document::from_json(FULL.as_bytes()).expect("valid");
+    assert_eq!((document.mode(), document.explain()), (Mode::Shadow, true));
+    assert_eq!(document.default_cluster(), Some("checkout"));
+    let checkout = &document.upstreams()[0];
+    assert_eq!((checkout.name(), checkout.cluster(), checkout.candidates()), ("checkout", "checkout", 2));
+    let weights: Vec<u32> = checkout.endpoints().iter().map(|endpoint| endpoint.weight.get()).collect();
+    assert_eq!(weights, [2, 1]);
+    assert_eq!(checkout.endpoints().get(0).expect("two").hash_key(), "a");
+    assert_eq!((checkout.health(0), checkout.health(1)), (Health::Healthy, Health::Ejected));
+    assert_eq!(
+        *checkout.policy(),
+        Policy::RingHash {
+            hash_function: HashFunction::MurmurHash2,
+            minimum_ring_size: 100,
+            maximum_ring_size: 1000,
+            hash_balance_factor: Some(150)
+        }
+    );
+    assert_eq!(
+        *checkout.no_hash_policy(),
+        Policy::LeastRequest { choice_count: 2, active_request_bias: 1.0 }
+    );
+    assert_eq!(checkout.hash_on().len(), 5);
+    assert!(checkout.hash_on()[0].terminal);
+    assert!(
+        matches!(&checkout.hash_on()[1].source, Source::Cookie(cookie) if cookie.ttl == Some(Duration::from_secs(3600)))
+    );
+    assert_eq!(checkout.health_policy().panic_threshold, 0);
+    let slow_start = checkout.health_policy().slow_start.expect("given");
+    assert_eq!(
+        (slow_start.window, slow_start.aggression, slow_start.min_weight),
+        (Duration::from_secs(30), 1.5, 0.2)
+    );
+
+    let canary = &document.upstreams()[1];
+    assert_eq!(
+        (canary.cluster(), canary.policy(), canary.candidates()),
+        ("checkout-canary", &Policy::RoundRobin, 3)
+    );
+
+    let api = &document.routes()[0];
+    let targets: Vec<_> =
+        api.targets().iter().map(|target| (target.name(), target.upstream(), target.weight())).collect();
+    assert_eq!((api.name(), targets), ("api", vec![("checkout", 0, 95), ("canary", 1, 5)]));
+    assert_eq!(api.split_on().len(), 1);
+    assert_eq!(document.routes()[1].name(), "route-1");
+    assert_eq!(document.into_matchers().len(), 2);
+}
+
+#[test]
+fn an_empty_configuration_is_legal_in_every_form() {
+    for empty in ["", "  \n", "{}", "null", " { } ", r#"{"upstreams": [], "routes": []}"#] {
+        let document = Document::from_plugin_configuration(empty.as_bytes()).expect(empty);
+        assert!(document.upstreams().is_empty() && document.routes().is_empty(), "{empty}");
+    }
+}
+
+#[test]
+fn defaults_are_envoys() {
+    let defaults = |policy: &str| {
+        let text = format!(
+            r#"{{"upstreams": [{{"name": "a", "endpoints": [{{"address": "1.1.1.1:1"}}], "balance": {policy}}}]}}"#
+        );
+        Document::from_json(text.as_bytes()).expect(policy).upstreams()[0].policy().clone()
+    };
+    assert_eq!(
+        defaults(r#"{"policy": "maglev", "hash_on": [{"path": true}]}"#),
+        Policy::Maglev { table_size: 65_537, hash_balance_factor: None }
+    );
+    assert_eq!(
+        defaults(r#"{"policy": "ring_hash", "hash_on": [{"path": true}]}"#),
+        Policy::RingHash {
+            hash_function: HashFunction::XxHash,
+            minimum_ring_size: 1024,
+            maximum_ring_size: 8_388_608,
+            hash_balance_factor: None
+        }
+    );
+}
+
+#[test]
+fn a_binary_struct_is_told_from_json_that_begins_with_a_newline() {
+    // Struct { fields: { "mode": "shadow" } }, as Envoy serialises it.
+    let message = b"\x0a\x10\x0a\x04mode\x12\x08\x1a\x06shadow";
+    let document = Document::from_plugin_configuration(message).expect("a Struct");
+    assert_eq!(document.mode(), Mode::Shadow);
+    for text in ["\n{\"mode\": \"shadow\"}", "\n\n  {\"mode\": \"shadow\"}\n", "\n\t{\"mode\": \"shadow\"}"] {
+        assert_eq!(Document::from_plugin_configuration(text.as_bytes()).expect(text).mode(), Mode::Shadow);
+    }
+    let wrong =
+        Document::from_plugin_configuration(b"\x0a\x0e\x0a\x04mode\x12\x06\x1a\x04shad").expect_err("shad");
+    assert_eq!(wrong.to_string(), r#"mode: "shad" is not one of enforce, shadow; did you mean "shadow"?"#);
+}
+
+#[test]
+fn ten_thousand_routes_and_a_thousand_endpoints_are_read() {
+    let endpoints: Vec<String> =
+        (0..1000).map(|host| format!(r#"{{"address": "10.0.{}.{}:80"}}"#, host / 250, host % 250)).collect();
+    let routes: Vec<String> = (0..10_000)
+        .map(|route| format!(r#"{{"match": {{"path_prefix": "/{route}/"}}, "upstream": "a"}}"#))
+        .collect();
+    let text = format!(
+        r#"{{"upstreams": [{{"name": "a", "endpoints": [{}]}}], "routes": [{}]}}"#,
+        endpoints.join(","),
+        routes.join(",")
+    );
+    let document = Document::from_json(text.as_bytes()).expect("valid");
+    assert_eq!((document.upstreams()[0].endpoints().len(), document.routes().len()), (1000, 10_000));
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod properties {
+    use super::FULL;
+    use proptest::prelude::*;
+    use serde_json::Value;
+    use switchyard_config::Document;
+
+    fn tree() -> impl Strategy<Value = Value> {
+        let word = prop_oneof![
+            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|_x)",
+            "[a-z]{0,8}"
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "(ring_hash|maglev|10s|1.2.3.4:80|.{0,10})".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 60, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((word.clone(), inner), 0..8)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Every place in a tree, as a JSON pointer.
+    fn places(tree: &Value, at: String, found: &mut Vec<String>) {
+        match tree {
+            Value::Array(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, item)| places(item, format!("{at}/{index}"), found));
+            }
+            Value::Object(fields) => {
+                fields.iter().for_each(|(name, field)| places(field, format!("{at}/{name}"), found));
+            }
+            _ => {}
+        }
+        found.push(at);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Document::from_plugin_configuration(&bytes);
+        }
+
+        #[test]
+        fn no_tree_makes_it_panic_and_errors_have_words(tree in tree()) {
+            if let Err(errors) = Document::from_value(&tree) {
+                prop_assert!(errors.total() > 0);
+                prop_assert!(errors.iter().all(|error| !error.problem.is_empty()));
+            }
+        }
+
+        #[test]
+        fn a_valid_document_with_one_place_spoilt_is_refused_or_valid_but_never_panics(
+            spoilt in any::<prop::sample::Index>(), with in tree()
+        ) {
+            let mut document: Value = serde_json::from_str(FULL).expect("valid");
+            let mut found = Vec::new();
+            places(&document, String::new(), &mut found);
+            if let Some(place) = document.pointer_mut(spoilt.get(&found).as_str()) {
+                *place = with;
+            }
+            let _ = Document::from_value(&document);
+        }
+    }
+}
