@@ -1,2 +1,103 @@
-//! placeholder
-fn main() {}
+//! Everything that a developer or CI runs, as `cargo xtask COMMAND`.
+
+mod build;
+mod documents;
+mod images;
+mod run;
+mod schema;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use setup::Envoy;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Builds, shows, tests and measures Switchyard. Each command sets up what it needs by itself.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+const EXAMPLES: &str = "Examples:
+  cargo xtask demo                                  watch a real Envoy being steered
+  cargo xtask test --only parity                    run one scenario and see what it prints
+  cargo xtask test --envoy 1.36.4                   run everything on another Envoy
+  cargo xtask check envoy-config/switchyard.yaml    find out what is wrong with a document
+  cargo xtask bench router --json                   one JSON object on standard output";
+
+#[derive(Subcommand)]
+enum Task {
+    /// Shows a real Envoy steered by router.wasm: shares, keys that stay, an endpoint that dies. Ends by itself.
+    Demo {
+        /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
+        #[arg(long, value_name = "VERSION")]
+        envoy: Option<String>,
+    },
+    /// Builds the modules into target/wasm and prints name, size and sha256 of each.
+    Build,
+    /// Runs every test: formatting, lints, unit and property tests, natively and on wasm32, the scenarios on a
+    /// real Envoy, docker-compose, and tidy.
+    Test {
+        /// Only one step (fmt, clippy, unit, wasm, scenarios, compose, tidy), or the scenarios whose name holds
+        /// this.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+        /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
+        #[arg(long, value_name = "VERSION")]
+        envoy: Option<String>,
+    },
+    /// Measures, and prints a table or one JSON object.
+    Bench {
+        /// What: router (requests through Envoy) or core (hash tables, native and in wasm).
+        #[arg(value_parser = ["router", "core"])]
+        name: String,
+        /// Print one JSON object, alone on standard output.
+        #[arg(long)]
+        json: bool,
+        /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
+        #[arg(long, value_name = "VERSION")]
+        envoy: Option<String>,
+    },
+    /// Makes the images that docker-compose.yml needs from this machine's files, where none can be pulled.
+    Images,
+    /// Checks a Switchyard document (YAML or JSON), or those inside an Envoy bootstrap.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Writes envoy-config/switchyard.schema.json and docs/config.md from the types that read the document.
+    Schema,
+    /// Checks that documentation, examples, schema and crates agree with each other.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command; `false` when it ran and found something wrong, which it has shown.
+fn run(task: Task) -> Result<bool> {
+    match task {
+        Task::Demo { envoy } => run::demo(envoy.as_deref()).map(|()| true),
+        Task::Build => build::build().map(|modules| build::print(&modules)).map(|()| true),
+        Task::Test { only, envoy } => test::test(only.as_deref(), envoy.as_deref()),
+        Task::Bench { name, json, envoy } => run::bench(&name, json, envoy.as_deref()).map(|()| true),
+        Task::Images => run::images().map(|()| true),
+        Task::Check { file } => documents::check_file(&file),
+        Task::Schema => schema::write().map(|()| true),
+        Task::Tidy => tidy::tidy(&Envoy::set_up(None)?),
+    }
+}

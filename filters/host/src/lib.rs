@@ -8,7 +8,7 @@
 //! worker; so the host functions are declared here once more and every status becomes a [`HostError`]. From
 //! the SDK come only the dispatcher (contexts and callbacks) and the logger.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", clippy))]
 mod abi;
 mod error;
 #[cfg(any(test, feature = "fake"))]
@@ -18,7 +18,7 @@ pub mod metrics;
 mod ports;
 mod source_ip;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", clippy))]
 pub use abi::Hostcalls;
 pub use error::{HostError, Status};
 pub use header_map::HeaderMap;

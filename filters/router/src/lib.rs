@@ -11,14 +11,14 @@
 //! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
 //! feature `abi`, so that another module can carry this filter beside others.
 
-#[cfg(all(target_arch = "wasm32", feature = "abi"))]
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
 mod entry;
 mod explain;
 mod plan;
 mod root;
 mod roster;
 mod stream;
-mod target;
+mod upstream;
 
 pub use plan::Plan;
 pub use root::{Root, RootHost, TICK};

@@ -6,7 +6,7 @@ use crate::roster::Roster;
 use crate::upstream::{Chosen, Upstream};
 use core::cell::{OnceCell, RefCell};
 use switchyard_config::{Document, Mode, Route as RouteSettings};
-use switchyard_core::hash::{HashOn, HashOutcome, NewCookie, request_hash};
+use switchyard_core::hash::{HashOutcome, NewCookie, RequestHash};
 use switchyard_core::route::RouteTable;
 use switchyard_core::split::Split;
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
@@ -27,7 +27,7 @@ pub struct Plan {
 struct Route {
     name: Box<str>,
     split: Option<Split>,
-    split_on: Vec<HashOn>,
+    split_on: RequestHash,
     targets: Vec<Target>,
 }
 
@@ -105,7 +105,7 @@ impl Plan {
         let [with_hash, without_hash] = &target.decisions;
         let names = self.upstreams.get(target.upstream)?;
         let upstream = upstreams.get_mut(target.upstream)?;
-        let HashOutcome { hash, set_cookie } = request_hash(upstream.hash_on(), request, rng);
+        let HashOutcome { hash, set_cookie } = upstream.hash_on().evaluate(request, rng);
         cookies.extend(set_cookie);
         let now = if upstream.needs_time() { clock.now().ok() } else { None };
         let chosen = upstream.choose(hash, now.unwrap_or_default(), rng);
@@ -164,7 +164,7 @@ impl Route {
         Self {
             name: settings.name().into(),
             split: (targets.len() > 1).then(|| Split::new(split())),
-            split_on: settings.split_on().to_vec(),
+            split_on: RequestHash::new(settings.split_on().to_vec()),
             targets: targets
                 .iter()
                 .map(|target| Target { upstream: target.upstream(), decisions: Default::default() })
@@ -180,7 +180,7 @@ impl Route {
         cookies: &mut Vec<NewCookie>,
     ) -> Option<&Target> {
         let Some(split) = &self.split else { return self.targets.first() };
-        let HashOutcome { hash, set_cookie } = request_hash(&self.split_on, request, rng);
+        let HashOutcome { hash, set_cookie } = self.split_on.evaluate(request, rng);
         cookies.extend(set_cookie);
         self.targets.get(split.choose(hash.unwrap_or_else(|| rng.u64(..))))
     }

@@ -1,0 +1,189 @@
+//! One upstream in one worker: its balancers, the load and health they look at, and what was verified.
+//!
+//! Tables are built once per configuration and shared by all routes that use the upstream.
+//!
+//! Whether Envoy's cluster knows the endpoints that we name cannot be asked; it shows only in where a request
+//! went. So the first request to each endpoint is looked at when it ends, and again every
+//! [`VERIFY_AGAIN`]: exact while something is wrong, free while nothing is.
+
+use core::time::Duration;
+use switchyard_config::Upstream as Settings;
+use switchyard_core::balance::{Balancer, Candidates, Choice, Policy};
+use switchyard_core::hash::RequestHash;
+use switchyard_core::health::{Health, HealthPolicy, HealthTable};
+use switchyard_core::load::Loads;
+use switchyard_core::{EndpointIndex, Endpoints, Timestamp};
+
+/// How long an endpoint that answered under its own address is believed to be in Envoy's cluster.
+pub(crate) const VERIFY_AGAIN: Duration = Duration::from_secs(10);
+
+/// The upstream's tables and live state.
+pub(crate) struct Upstream {
+    endpoints: Endpoints,
+    hash_on: RequestHash,
+    health_policy: HealthPolicy,
+    decay: Option<Duration>,
+    counts_active: bool,
+    balancer: Named,
+    no_hash: Option<Named>,
+    loads: Loads,
+    health: HealthTable,
+    verified: Vec<bool>,
+    candidates: Candidates,
+}
+
+struct Named {
+    policy: &'static str,
+    balancer: Balancer,
+}
+
+impl Named {
+    fn new(policy: &Policy, endpoints: &Endpoints) -> Self {
+        Self { policy: policy.name(), balancer: Balancer::new(policy, endpoints) }
+    }
+}
+
+/// What the upstream chose for a request.
+#[derive(Debug, Default)]
+pub(crate) struct Chosen {
+    /// The policy that chose.
+    pub(crate) policy: &'static str,
+    /// The best candidate; `None` if there is nobody to choose.
+    pub(crate) first: Option<EndpointIndex>,
+    /// All candidates, best first, as override_host reads them: `ip:port,ip:port`.
+    pub(crate) addresses: String,
+    /// The request had nothing to hash, so the `no_hash` policy chose.
+    pub(crate) without_hash: bool,
+    /// Too few endpoints are in rotation, so health was ignored.
+    pub(crate) in_panic: bool,
+    /// Nobody knows yet whether Envoy's cluster has the first candidate.
+    pub(crate) unverified: bool,
+}
+
+impl Upstream {
+    /// The state of an upstream that starts now; `since` tells per endpoint when it came into rotation.
+    pub(crate) fn new(settings: &Settings, since: &[Option<Timestamp>]) -> Self {
+        let endpoints = settings.endpoints().clone();
+        let policy = settings.policy();
+        let no_hash = policy.needs_hash().then(|| settings.no_hash_policy());
+        let health_policy = settings.health_policy();
+        // Without a slow start nobody would ever end the ramp, and every request would ask for the time.
+        let ramps = health_policy.slow_start.is_some();
+        let mut health = HealthTable::new(endpoints.len());
+        for index in 0..endpoints.len() {
+            health.set(index, settings.health(index), since.get(index).copied().flatten().filter(|_| ramps));
+        }
+        Self {
+            hash_on: RequestHash::new(settings.hash_on().to_vec()),
+            health_policy,
+            decay: policy.latency_decay(),
+            counts_active: policy.needs_load() || no_hash.is_some_and(Policy::needs_load),
+            balancer: Named::new(policy, &endpoints),
+            no_hash: no_hash.map(|policy| Named::new(policy, &endpoints)),
+            loads: Loads::new(endpoints.len()),
+            health,
+            verified: vec![false; endpoints.len()],
+            candidates: Candidates::new(settings.candidates()),
+            endpoints,
+        }
+    }
+
+    /// What the upstream's key is made of.
+    pub(crate) fn hash_on(&self) -> &RequestHash {
+        &self.hash_on
+    }
+
+    /// Whether a choice looks at the time now; asking for it is a host call.
+    pub(crate) fn needs_time(&self) -> bool {
+        self.decay.is_some() || self.health.needs_time()
+    }
+
+    /// Whether the time to an answer is to be reported with [`Upstream::answered`].
+    pub(crate) fn needs_latency(&self) -> bool {
+        self.decay.is_some()
+    }
+
+    /// Chooses the endpoints of one request.
+    pub(crate) fn choose(&mut self, hash: Option<u64>, now: Timestamp, rng: &mut fastrand::Rng) -> Chosen {
+        let without_hash = hash.is_none() && self.no_hash.is_some();
+        let named = match (&mut self.no_hash, hash) {
+            (Some(no_hash), None) => no_hash,
+            _ => &mut self.balancer,
+        };
+        let admission = self.health.admission(&self.health_policy, now);
+        let in_panic = admission.is_panic();
+        self.candidates.clear();
+        let choice = Choice { hash, now, rng, loads: &self.loads, admission };
+        named.balancer.choose(choice, &mut self.candidates);
+        let policy = named.policy;
+        let first = self.candidates.first();
+        Chosen {
+            policy,
+            first,
+            addresses: self.addresses(),
+            without_hash,
+            in_panic,
+            unverified: first.is_some_and(|index| self.verified.get(index) == Some(&false)),
+        }
+    }
+
+    fn addresses(&self) -> String {
+        let mut text = String::with_capacity(self.candidates.len() * 22);
+        for endpoint in self.candidates.iter().filter_map(|index| self.endpoints.get(index)) {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(&endpoint.address);
+        }
+        text
+    }
+
+    /// A request goes to `index`; returns whether [`Upstream::finish`] must be told of its end.
+    pub(crate) fn start(&mut self, index: EndpointIndex) -> bool {
+        if self.counts_active {
+            self.loads.start(index);
+        }
+        self.counts_active
+    }
+
+    /// A request that went to `index` has ended.
+    pub(crate) fn finish(&mut self, index: EndpointIndex) {
+        self.loads.finish(index);
+    }
+
+    /// The endpoint at `address` answered after `latency`.
+    pub(crate) fn answered(&mut self, address: &str, latency: Duration, now: Timestamp) {
+        if let (Some(decay), Some(index)) = (self.decay, self.endpoints.position(address)) {
+            self.loads.observe(index, latency, now, decay);
+        }
+    }
+
+    /// A request that named `candidates` went to `address`; returns whether that is one of them.
+    pub(crate) fn verify(&mut self, candidates: &str, address: &str) -> bool {
+        let named = candidates.split(',').any(|candidate| candidate == address);
+        if let Some(verified) =
+            self.endpoints.position(address).filter(|_| named).and_then(|index| self.verified.get_mut(index))
+        {
+            *verified = true;
+        }
+        named
+    }
+
+    /// Looks at the first request to every endpoint once more.
+    pub(crate) fn verify_again(&mut self) {
+        self.verified.fill(false);
+    }
+
+    /// Forgets ramps that are over, so that choices need no clock.
+    pub(crate) fn settle(&mut self, now: Timestamp) {
+        if let Some(slow_start) = &self.health_policy.slow_start {
+            self.health.settle(now, slow_start);
+        }
+    }
+
+    /// Endpoints by address with their health, for the roster.
+    pub(crate) fn states(settings: &Settings) -> impl Iterator<Item = (&str, Health)> {
+        let endpoints = settings.endpoints().iter().enumerate();
+        endpoints.map(|(index, endpoint)| (&*endpoint.address, settings.health(index)))
+    }
+}

@@ -1,0 +1,170 @@
+//! `cargo xtask build`: the modules, as small and as cheap to call as they can be.
+//!
+//! The SDK exports every callback there is, and Envoy calls what is exported: an empty callback still costs a
+//! crossing per request. So a filter names the callbacks that it uses in its manifest
+//! (`[package.metadata.switchyard] callbacks`), and every other export is cut out, with the code behind it.
+//!
+//! Invariant: a module imports nothing but the host's `proxy_*` functions.
+
+use crate::setup::{WasmCargo, envoy::hex};
+use crate::workspace::{cargo, quietly, wasm_dir, working};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+
+/// Exports that a module needs whatever it does: loading, contexts, configuration.
+const ALWAYS: [&str; 4] =
+    ["proxy_on_context_create", "proxy_on_delete", "proxy_on_vm_start", "proxy_on_configure"];
+
+/// A package that becomes a module.
+struct Package {
+    name: String,
+    /// The callbacks to keep; `None` keeps all.
+    callbacks: Option<Vec<String>>,
+}
+
+/// A module that was built.
+pub(crate) struct Module {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: usize,
+    pub(crate) sha256: String,
+}
+
+/// Builds every module into `target/wasm`.
+///
+/// # Errors
+/// When the toolchain cannot be set up, the build fails, or a module imports what no host has.
+pub(crate) fn build() -> Result<Vec<Module>> {
+    let wasm_cargo = WasmCargo::set_up()?;
+    let packages = packages()?;
+    let mut command = wasm_cargo.command("build");
+    command.arg("--release");
+    for package in &packages {
+        command.args(["--package", &package.name]);
+    }
+    quietly("building the modules", &mut command)?;
+    std::fs::create_dir_all(wasm_dir())?;
+    let bar = working("cutting out unused callbacks");
+    let modules = packages
+        .iter()
+        .map(|package| {
+            let file = package.name.replace('-', "_");
+            let built = wasm_cargo.modules().join(format!("{file}.wasm"));
+            let wasm = std::fs::read(&built).with_context(|| format!("reading {}", built.display()))?;
+            let wasm = finish(&wasm, package.callbacks.as_deref()).with_context(|| package.name.clone())?;
+            let short = package.name.trim_start_matches("switchyard-");
+            let path = wasm_dir().join(format!("{short}.wasm"));
+            std::fs::write(&path, &wasm)?;
+            Ok(Module { path, bytes: wasm.len(), sha256: hex(&Sha256::digest(&wasm)) })
+        })
+        .collect();
+    bar.finish_and_clear();
+    modules
+}
+
+/// Prints name, size and sha256 of each module.
+pub(crate) fn print(modules: &[Module]) {
+    println!("{:<18} {:>9}  sha256", "module", "bytes");
+    for module in modules {
+        let name = module.path.file_name().unwrap_or_default().to_string_lossy();
+        println!("{name:<18} {:>9}  {}", module.bytes, module.sha256);
+    }
+}
+
+/// The packages of this workspace that are cdylibs.
+fn packages() -> Result<Vec<Package>> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version", "1", "--no-deps"]);
+    let metadata: Value = serde_json::from_str(&quietly("reading the workspace", &mut metadata)?)?;
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let is_module = |package: &Value| {
+        list(&package["targets"]).iter().any(|target| list(&target["kind"]).contains(&"cdylib".into()))
+    };
+    let all = list(&metadata["packages"]);
+    let modules = all.iter().filter(|package| is_module(package)).map(|package| {
+        let callbacks = package["metadata"]["switchyard"]["callbacks"].as_array();
+        let names = |names: &Vec<Value>| names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        Package {
+            name: package["name"].as_str().unwrap_or_default().to_owned(),
+            callbacks: callbacks.map(names),
+        }
+    });
+    Ok(modules.collect())
+}
+
+/// The module without the callbacks that are not listed, and without what only they used.
+fn finish(wasm: &[u8], callbacks: Option<&[String]>) -> Result<Vec<u8>> {
+    let mut module = walrus::Module::from_buffer(wasm)?;
+    for import in module.imports.iter() {
+        ensure!(
+            import.module == "env" && import.name.starts_with("proxy_"),
+            "imports {}.{}, which no proxy has",
+            import.module,
+            import.name
+        );
+    }
+    let Some(callbacks) = callbacks else { return Ok(wasm.to_vec()) };
+    let keep = |name: &str| {
+        !name.starts_with("proxy_on_")
+            || ALWAYS.contains(&name)
+            || name == "proxy_on_memory_allocate"
+            || callbacks.iter().any(|callback| name.strip_prefix("proxy_") == Some(callback))
+    };
+    let exports: Vec<String> = module.exports.iter().map(|export| export.name.clone()).collect();
+    for callback in callbacks {
+        let export = format!("proxy_{callback}");
+        ensure!(exports.contains(&export), "its manifest lists {callback}, but it exports no {export}");
+    }
+    let unused: Vec<_> =
+        module.exports.iter().filter(|export| !keep(&export.name)).map(walrus::Export::id).collect();
+    for export in unused {
+        module.exports.delete(export);
+    }
+    walrus::passes::gc::run(&mut module);
+    Ok(module.emit_wasm())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A module with one function behind each of `exports`, importing `import` from `env`.
+    fn module(import: &str, exports: &[&str]) -> Vec<u8> {
+        let mut module = walrus::Module::default();
+        let signature = module.types.add(&[], &[]);
+        module.add_import_func("env", import, signature);
+        for name in exports {
+            let mut function = walrus::FunctionBuilder::new(&mut module.types, &[], &[]);
+            function.func_body();
+            let function = function.finish(vec![], &mut module.funcs);
+            module.exports.add(name, function);
+        }
+        module.emit_wasm()
+    }
+
+    fn exports(wasm: &[u8]) -> Vec<String> {
+        walrus::Module::from_buffer(wasm).unwrap().exports.iter().map(|export| export.name.clone()).collect()
+    }
+
+    #[test]
+    fn only_listed_callbacks_and_what_every_module_needs_stay() {
+        let all = ["malloc", "proxy_on_delete", "proxy_on_log", "proxy_on_done", "proxy_on_memory_allocate"];
+        let cut = finish(&module("proxy_log", &all), Some(&["on_done".to_owned()])).unwrap();
+        assert_eq!(exports(&cut), ["malloc", "proxy_on_delete", "proxy_on_done", "proxy_on_memory_allocate"]);
+        let whole = finish(&module("proxy_log", &all), None).unwrap();
+        assert_eq!(exports(&whole), all);
+    }
+
+    #[test]
+    fn a_listed_callback_that_is_not_there_is_an_error() {
+        let error = finish(&module("proxy_log", &["malloc"]), Some(&["on_dnoe".to_owned()])).unwrap_err();
+        assert_eq!(error.to_string(), "its manifest lists on_dnoe, but it exports no proxy_on_dnoe");
+    }
+
+    #[test]
+    fn a_module_that_needs_more_than_a_proxy_is_refused() {
+        let error = finish(&module("fd_write", &[]), None).unwrap_err();
+        assert_eq!(error.to_string(), "imports env.fd_write, which no proxy has");
+    }
+}

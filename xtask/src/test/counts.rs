@@ -1,0 +1,78 @@
+//! How many tests passed, by what the test runners print.
+
+use std::fmt;
+
+/// Results of a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+    /// Why something was skipped.
+    pub(crate) reason: Option<String>,
+}
+
+impl Counts {
+    /// A step that is no test runner and went well.
+    pub(crate) fn one() -> Self {
+        Self { passed: 1, ..Self::default() }
+    }
+
+    /// A step that could not run here.
+    pub(crate) fn skipped(reason: String) -> Self {
+        Self { skipped: 1, reason: Some(reason), ..Self::default() }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+
+    /// What the closing lines of nextest, cargo test and wasm-bindgen-test in `output` add up to. Tests that a
+    /// filter left out are not counted.
+    pub(crate) fn of(output: &str) -> Self {
+        let mut counts = Self::default();
+        for line in output.lines().map(str::trim) {
+            let summary = line.strip_prefix("Summary").map(|rest| rest.split(':').nth(1).unwrap_or_default());
+            let result =
+                line.strip_prefix("test result:").map(|rest| rest.split_once('.').map_or("", |(_, r)| r));
+            let Some(list) = summary.or(result) else { continue };
+            for part in list.split([',', ';']) {
+                match part.split_whitespace().collect::<Vec<_>>().as_slice() {
+                    [number, "passed", ..] => counts.passed += number.parse().unwrap_or(0),
+                    [number, "failed" | "timed", ..] => counts.failed += number.parse().unwrap_or(0),
+                    [number, "ignored"] => counts.skipped += number.parse().unwrap_or(0),
+                    _ => {}
+                }
+            }
+        }
+        counts
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)?;
+        match &self.reason {
+            Some(reason) => write!(formatter, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    #[test]
+    fn every_runner_is_understood() {
+        let nextest =
+            "     Summary [   1.2s] 40 tests run: 37 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(Counts::of(nextest), Counts { passed: 37, failed: 3, ..Counts::default() });
+        let cargo = "test result: ok. 9 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s\n\
+                     test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(Counts::of(cargo), Counts { passed: 10, failed: 2, skipped: 1, reason: None });
+        assert_eq!(Counts::of("running 3 tests\n3 passed by a friend"), Counts::default());
+    }
+}

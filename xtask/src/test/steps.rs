@@ -1,0 +1,221 @@
+//! The steps, and how each is run.
+
+use super::counts::Counts;
+use crate::setup::{Envoy, WasmCargo, test_runner};
+use crate::workspace::{cargo, on_path, quietly, root};
+use crate::{images, tidy};
+use anyhow::{Context, Result, bail, ensure};
+use std::fmt;
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::thread;
+
+/// One kind of check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Fmt,
+    Clippy,
+    Unit,
+    Wasm,
+    Scenarios,
+    Compose,
+    Tidy,
+    /// Scenarios whose name holds this.
+    Named(String),
+}
+
+/// Gives a command what its programs need to find Envoy and the modules.
+type Prepare<'a> = &'a dyn Fn(Command) -> Command;
+
+const NAMES: [(&str, Step); 7] = [
+    ("fmt", Step::Fmt),
+    ("clippy", Step::Clippy),
+    ("unit", Step::Unit),
+    ("wasm", Step::Wasm),
+    ("scenarios", Step::Scenarios),
+    ("compose", Step::Compose),
+    ("tidy", Step::Tidy),
+];
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = NAMES.iter().find(|(_, step)| step == self);
+        match (known, self) {
+            (Some((name, _)), _) => formatter.write_str(name),
+            (None, Self::Named(name)) => formatter.write_str(name),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+impl Step {
+    pub(crate) fn all() -> Vec<Self> {
+        NAMES.iter().map(|(_, step)| step.clone()).collect()
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        let known = NAMES.iter().find(|(known, _)| *known == name);
+        known.map_or_else(|| Self::Named(name.to_owned()), |(_, step)| step.clone())
+    }
+
+    /// Whether it runs what `cargo xtask build` leaves.
+    pub(crate) fn needs_modules(&self) -> bool {
+        matches!(self, Self::Scenarios | Self::Compose | Self::Tidy | Self::Named(_))
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// When it found something wrong without counting it, or could not run.
+    pub(crate) fn run(&self, prepare: Prepare<'_>, envoy: &Envoy) -> Result<Counts> {
+        match self {
+            Self::Fmt => {
+                quietly(
+                    "cargo fmt --check (mend with `cargo fmt`)",
+                    cargo().args(["fmt", "--all", "--check"]),
+                )?;
+                Ok(Counts::one())
+            }
+            Self::Clippy => clippy(),
+            Self::Unit => tests(prepare, &["--workspace", "--exclude", "switchyard-test-harness"], None),
+            Self::Wasm => wasm(),
+            Self::Scenarios => tests(prepare, &["--package", "switchyard-test-harness"], None),
+            Self::Compose => compose(prepare, envoy),
+            Self::Tidy => {
+                ensure!(tidy::tidy(envoy)?, "tidy found something; see above");
+                Ok(Counts::one())
+            }
+            Self::Named(name) => {
+                let counts = tests(prepare, &["--package", "switchyard-test-harness"], Some(name))?;
+                ensure!(
+                    counts.passed + counts.failed > 0,
+                    "no step and no scenario has {name:?} in its name"
+                );
+                Ok(counts)
+            }
+        }
+    }
+}
+
+/// Lints: all code natively (the ABI and the entries too, which clippy sees by `cfg(clippy)`), then the filters
+/// for wasm32: by clippy where the toolchain has that library, by the compiler's own lints where Debian's
+/// compiler builds it, which has no clippy.
+fn clippy() -> Result<Counts> {
+    let mut native = cargo();
+    native.args(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
+    quietly("clippy", &mut native)?;
+    let filters = ["core", "config", "host", "router"].map(|name| format!("--package=switchyard-{name}"));
+    let wasm_cargo = WasmCargo::set_up()?;
+    if wasm_cargo == WasmCargo::Installed {
+        let mut wasm = wasm_cargo.command("clippy");
+        wasm.args(filters).args(["--", "-D", "warnings"]);
+        quietly("clippy on wasm32", &mut wasm)?;
+        return Ok(Counts { passed: 2, ..Counts::default() });
+    }
+    let mut wasm = wasm_cargo.command("check");
+    wasm.args(filters).arg("--release").stderr(Stdio::piped());
+    let output = wasm.output().context("Debian's cargo did not start")?;
+    let messages = String::from_utf8_lossy(&output.stderr);
+    let clean = output.status.success() && !messages.contains("warning:");
+    ensure!(clean, "the filters do not compile for wasm32 without warnings:\n{messages}");
+    Ok(Counts { passed: 2, ..Counts::default() })
+}
+
+/// Unit tests or scenarios, by nextest where it is installed.
+fn tests(prepare: Prepare<'_>, packages: &[&str], only: Option<&str>) -> Result<Counts> {
+    let mut command = cargo();
+    if on_path("cargo-nextest").is_some() {
+        command.args(["nextest", "run", "--all-features"]).args(packages);
+        match only {
+            // The compose scenario starts containers; it runs as a step of its own.
+            None => command.args(["-E", "not binary(compose)"]),
+            Some(name) => command
+                .args(["--no-capture", "--no-tests=warn", "-E"])
+                .arg(format!("test({name}) or binary({name})")),
+        };
+    } else {
+        command.args(["test", "--all-features", "--no-fail-fast"]).args(packages).args(only);
+        command.args(["--", "--nocapture"]).args(if only.is_none() {
+            &["--skip", "compose"][..]
+        } else {
+            &[]
+        });
+    }
+    counted(&mut prepare(command))
+}
+
+/// The tests of core and config once more, in V8.
+fn wasm() -> Result<Counts> {
+    let runner = test_runner()?;
+    let mut command = WasmCargo::set_up()?.command("test");
+    command
+        .args(["--package", "switchyard-core", "--package", "switchyard-config"])
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
+    counted(&mut command)
+}
+
+/// The docker-compose scenario, where an engine and a compose tool answer.
+fn compose(prepare: Prepare<'_>, envoy: &Envoy) -> Result<Counts> {
+    if let Err(error) = images::engine() {
+        return Ok(Counts::skipped(format!("{error:#}")));
+    }
+    let answers = |program: &str, arguments: &[&str]| {
+        Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+    };
+    if !answers("docker", &["compose", "version"]) && !answers("docker-compose", &["version"]) {
+        return Ok(Counts::skipped("neither `docker compose` nor docker-compose is installed".to_owned()));
+    }
+    let images = images::make(&root(), &envoy.path)?;
+    let mut command = cargo();
+    command
+        .args(["test", "--package", "switchyard-test-harness", "--test", "compose", "--", "--nocapture"])
+        .env("SWITCHYARD_COMPOSE", "1")
+        .env("ENVOY_IMAGE", images.envoy.reference)
+        .env("UPSTREAM_IMAGE", images.upstream.reference);
+    counted(&mut prepare(command))
+}
+
+/// Runs a test runner, shows its output as it comes, and counts its results.
+fn counted(command: &mut Command) -> Result<Counts> {
+    let program = format!("{command:?}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{program} did not start"))?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (out, err) = (thread::spawn(move || shown(stdout)), thread::spawn(move || shown(stderr)));
+    let mut output = out.join().unwrap_or_default();
+    output.push_str(&err.join().unwrap_or_default());
+    let status = child.wait()?;
+    let counts = Counts::of(&output);
+    if !status.success() && counts.failed == 0 {
+        bail!("{program} failed ({status}) before any test did; what it printed above says why");
+    }
+    Ok(counts)
+}
+
+/// Prints what comes, line by line, and returns it.
+fn shown(stream: Option<impl Read>) -> String {
+    let mut text = String::new();
+    for line in stream.into_iter().flat_map(|stream| BufReader::new(stream).lines()).map_while(Result::ok) {
+        println!("{line}");
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Step;
+
+    #[test]
+    fn every_step_goes_by_its_printed_name() {
+        for step in Step::all() {
+            assert_eq!(Step::named(&step.to_string()), step);
+        }
+        assert_eq!(Step::named("parity"), Step::Named("parity".to_owned()));
+    }
+}

@@ -1,0 +1,219 @@
+//! `cargo xtask tidy`: what is written about the project is true of it.
+//!
+//! Paths and commands that the documentation names exist; every Envoy bootstrap under envoy-config/ loads in a
+//! real Envoy; every Switchyard document and example is valid; generated files are current; the crates'
+//! dependencies point the way docs/architecture.md says.
+
+mod markdown;
+
+use crate::documents::{check, is_bootstrap, parse, read};
+use crate::setup::Envoy;
+use crate::workspace::{quietly, root, wasm_dir, working};
+use crate::{Arguments, schema};
+use anyhow::{Context, Result};
+use clap::CommandFactory as _;
+use markdown::Markdown;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Crates and the crates of ours that they may depend on.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("filters/core", &[]),
+    ("filters/config", &["switchyard-core"]),
+    ("filters/host", &["switchyard-core"]),
+    ("filters/router", &["switchyard-core", "switchyard-config", "switchyard-host"]),
+    ("test-harness", &["switchyard-config"]),
+    ("xtask", &["switchyard-config"]),
+];
+
+/// Checks everything and prints what is wrong; returns whether nothing was.
+///
+/// # Errors
+/// When a file that must be there cannot be read.
+pub(crate) fn tidy(envoy: &Envoy) -> Result<bool> {
+    let mut wrong = Vec::new();
+    documentation(&mut wrong)?;
+    configurations(envoy, &mut wrong)?;
+    generated(&mut wrong);
+    arrows(&mut wrong)?;
+    module_docs(&root(), &mut wrong)?;
+    for problem in &wrong {
+        eprintln!("tidy: {problem}");
+    }
+    println!(
+        "tidy: {}",
+        if wrong.is_empty() { "all in order".to_owned() } else { format!("{} problems", wrong.len()) }
+    );
+    Ok(wrong.is_empty())
+}
+
+fn files(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(files(&path, extensions)?);
+        } else if path.extension().is_some_and(|have| extensions.iter().any(|want| have == *want)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+fn documentation(wrong: &mut Vec<String>) -> Result<()> {
+    let mut pages = files(&root().join("docs"), &["md"])?;
+    pages.extend(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    for page in pages {
+        let text = fs::read_to_string(&page).with_context(|| format!("reading {}", page.display()))?;
+        let place = shown(&page);
+        let markdown = Markdown::of(&text);
+        for path in markdown.paths {
+            let folder = page.parent().unwrap_or(&page);
+            // What is made by a command is not in the checkout.
+            if !path.starts_with("target/") && !root().join(&path).exists() && !folder.join(&path).exists() {
+                wrong.push(format!("{place} names {path}, which is not there"));
+            }
+        }
+        for command in markdown.commands {
+            if let Some(problem) = refused(&command) {
+                wrong.push(format!("{place} names `{command}`: {problem}"));
+            }
+        }
+        for example in markdown.documents {
+            match parse(&example) {
+                Ok(tree) => wrong.extend(errors(&tree).map(|error| format!("{place}, an example: {error}"))),
+                Err(error) => wrong.push(format!("{place}, an example is neither YAML nor JSON: {error:#}")),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why clap does not take a command that the documentation names, if it does not. Words in capitals stand for
+/// whatever a reader puts there.
+fn refused(command: &str) -> Option<String> {
+    let words = command.split_whitespace().skip(2).map(|word| match word {
+        "NAME" => "router",
+        other => other,
+    });
+    let parsed = Arguments::command().try_get_matches_from(std::iter::once("cargo xtask").chain(words));
+    match parsed {
+        Err(error) if error.use_stderr() => {
+            Some(error.to_string().lines().next().unwrap_or_default().to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn errors(tree: &Value) -> impl Iterator<Item = String> {
+    check(tree).into_iter().filter_map(|found| Some(found.result.err()?.to_string()))
+}
+
+fn configurations(envoy: &Envoy, wrong: &mut Vec<String>) -> Result<()> {
+    for file in files(&root().join("envoy-config"), &["yaml"])? {
+        let (place, tree) = (shown(&file), read(&file)?);
+        if is_bootstrap(&tree) {
+            wrong.extend(errors(&tree).map(|error| format!("{place}: {error}")));
+            if let Err(error) = validate(envoy, &tree) {
+                wrong.push(format!("{place} does not load: {error:#}"));
+            }
+        } else if tree.get("upstreams").is_some() || place.ends_with("switchyard.yaml") {
+            wrong.extend(errors(&tree).map(|error| format!("{place}: {error}")));
+        }
+    }
+    // The bootstrap carries the example document word for word, so that one explains the other.
+    let example = read(&root().join("envoy-config/switchyard.yaml"))?;
+    let bootstrap = read(&root().join("envoy-config/envoy.yaml"))?;
+    if !holds(&bootstrap, &example) {
+        wrong.push(
+            "envoy-config/envoy.yaml does not carry the document of envoy-config/switchyard.yaml".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether `part` stands somewhere in `tree`.
+fn holds(tree: &Value, part: &Value) -> bool {
+    tree == part
+        || match tree {
+            Value::Array(items) => items.iter().any(|item| holds(item, part)),
+            Value::Object(fields) => fields.values().any(|field| holds(field, part)),
+            _ => false,
+        }
+}
+
+/// Loads a bootstrap with `envoy --mode validate`, with the modules that were built here.
+fn validate(envoy: &Envoy, tree: &Value) -> Result<()> {
+    let bar = working("envoy --mode validate");
+    let text = tree.to_string().replace("/etc/switchyard/", &format!("{}/", wasm_dir().display()));
+    let file = tempfile::Builder::new().suffix(".json").tempfile()?;
+    fs::write(file.path(), text)?;
+    let mut command = Command::new(&envoy.path);
+    command.args(["--mode", "validate", "--log-level", "error", "--config-path"]).arg(file.path());
+    let result = quietly("envoy --mode validate", &mut command);
+    bar.finish_and_clear();
+    result.map(|_| ())
+}
+
+fn generated(wrong: &mut Vec<String>) {
+    for (path, text) in schema::generated() {
+        if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
+            wrong.push(format!("{} is not current; run cargo xtask schema", shown(&path)));
+        }
+    }
+}
+
+fn arrows(wrong: &mut Vec<String>) -> Result<()> {
+    for (folder, allowed) in ARROWS {
+        let manifest = root().join(folder).join("Cargo.toml");
+        let text =
+            fs::read_to_string(&manifest).with_context(|| format!("reading {}", manifest.display()))?;
+        let normal = text.split("[dev-dependencies]").next().unwrap_or_default();
+        let names = normal.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+        for name in names.filter(|name| name.starts_with("switchyard-") && !allowed.contains(name)) {
+            wrong.push(format!("{folder} depends on {name}, against docs/architecture.md"));
+        }
+    }
+    Ok(())
+}
+
+/// Every module opens by saying what it is.
+fn module_docs(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
+    for file in files(root, &["rs"])? {
+        if !fs::read_to_string(&file)?.starts_with("//!") {
+            wrong.push(format!("{} does not begin by saying what it is (//!)", shown(&file)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_command_that_is_not_there_is_refused_and_help_is_not() {
+        assert_eq!(refused("cargo xtask demo"), None);
+        assert_eq!(refused("cargo xtask --help"), None);
+        assert_eq!(refused("cargo xtask bench NAME --json"), None);
+        assert_eq!(refused("cargo xtask check FILE"), None);
+        assert!(refused("cargo xtask dmeo").is_some());
+        assert!(refused("cargo xtask test --olny x").is_some());
+    }
+
+    #[test]
+    fn a_part_is_found_at_any_depth() {
+        let part = json!({"routes": []});
+        assert!(holds(&json!({"a": [1, {"b": {"routes": []}}]}), &part));
+        assert!(!holds(&json!({"a": [1, {"b": {"routes": [1]}}]}), &part));
+    }
+}
