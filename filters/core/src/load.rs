@@ -78,9 +78,16 @@ impl Loads {
 
     /// Latency expected of `index` at `now`, in nanoseconds: its average, fading with time since the last
     /// answer so that an endpoint once slow is tried again; `default` before the first answer.
-    pub fn latency_at(&self, index: EndpointIndex, now: Timestamp, decay: Duration, default: Duration) -> f64 {
+    pub fn latency_at(
+        &self,
+        index: EndpointIndex,
+        now: Timestamp,
+        decay: Duration,
+        default: Duration,
+    ) -> f64 {
         let load = self.get(index);
-        load.latency_ns.map_or(default.as_nanos() as f64, |average| average * retained(now.since(load.observed), decay))
+        load.latency_ns
+            .map_or(default.as_nanos() as f64, |average| average * retained(now.since(load.observed), decay))
     }
 }
 

@@ -1,14 +1,124 @@
 //! Choosing endpoints: one [`Balancer`] per upstream, one file per policy.
+//!
+//! Invariants: candidates are distinct and, but for panic, admitted by health; whenever anyone is admitted there
+//! is a candidate. Buffers are kept, so a choice in the steady state allocates nothing. A hash policy without a
+//! hash chooses nobody: the caller has a policy for that case.
 
 mod bounded_load;
 mod candidates;
+mod least_request;
 mod maglev;
+mod peak_ewma;
 mod policy;
+mod random;
 mod ring_hash;
+mod rotation;
 mod weights;
 
+use crate::health::Admission;
+use crate::load::Loads;
+use crate::{Endpoints, Timestamp};
 pub use bounded_load::{BoundedLoad, ConsistentHash};
 pub use candidates::Candidates;
+use fastrand::Rng;
+use least_request::LeastRequest;
 pub use maglev::Maglev;
+use peak_ewma::PeakEwma;
 pub use policy::{HashFunction, Policy};
+use random::Random;
 pub use ring_hash::RingHash;
+use rotation::{RoundRobin, SmoothWeighted};
+
+/// What a choice looks at.
+pub struct Choice<'a> {
+    /// The request's key, for policies that hash.
+    pub hash: Option<u64>,
+    /// The time now, for policies that learn from latency.
+    pub now: Timestamp,
+    /// Chance.
+    pub rng: &'a mut Rng,
+    /// Load of the endpoints.
+    pub loads: &'a Loads,
+    /// Who may be chosen.
+    pub admission: Admission<'a>,
+}
+
+/// Chooses endpoints by one policy; holds its tables and its place in them.
+#[derive(Clone, Debug)]
+pub struct Balancer(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    RoundRobin(RoundRobin),
+    SmoothWeighted(SmoothWeighted),
+    Random(Random),
+    LeastRequest(LeastRequest),
+    PeakEwma(PeakEwma),
+    RingHash(RingHash, Option<BoundedLoad>),
+    Maglev(Maglev, Option<BoundedLoad>),
+}
+
+impl Balancer {
+    /// A balancer of `endpoints` by `policy`. Builds the policy's table, if it has one.
+    pub fn new(policy: &Policy, endpoints: &Endpoints) -> Self {
+        let bounded = |factor: &Option<u32>| factor.map(|factor| BoundedLoad::new(endpoints, factor));
+        Self(match policy {
+            Policy::RoundRobin => Kind::RoundRobin(RoundRobin::new(endpoints.len())),
+            Policy::SmoothWeightedRoundRobin => Kind::SmoothWeighted(SmoothWeighted::new(endpoints)),
+            Policy::Random => Kind::Random(Random::uniform(endpoints.len())),
+            Policy::WeightedRandom => Kind::Random(Random::weighted(endpoints)),
+            Policy::LeastRequest { choice_count, active_request_bias } => {
+                Kind::LeastRequest(LeastRequest::new(endpoints, *choice_count, *active_request_bias))
+            }
+            Policy::PeakEwma { decay, default_latency } => {
+                Kind::PeakEwma(PeakEwma::new(endpoints, *decay, *default_latency))
+            }
+            Policy::RingHash { hash_function, minimum_ring_size, maximum_ring_size, hash_balance_factor } => {
+                let ring = RingHash::new(endpoints, *hash_function, *minimum_ring_size, *maximum_ring_size);
+                Kind::RingHash(ring, bounded(hash_balance_factor))
+            }
+            Policy::Maglev { table_size, hash_balance_factor } => {
+                Kind::Maglev(Maglev::new(endpoints, *table_size), bounded(hash_balance_factor))
+            }
+        })
+    }
+
+    /// Adds the endpoints of one request to `candidates`, best first, until they are full or nobody is left.
+    pub fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
+        match &mut self.0 {
+            Kind::RoundRobin(balancer) => balancer.choose(choice, candidates),
+            Kind::SmoothWeighted(balancer) => balancer.choose(&choice, candidates),
+            Kind::Random(balancer) => balancer.choose(choice, candidates),
+            Kind::LeastRequest(balancer) => balancer.choose(choice, candidates),
+            Kind::PeakEwma(balancer) => balancer.choose(choice, candidates),
+            Kind::RingHash(table, bounded) => hashed(table, bounded.as_ref(), &choice, candidates),
+            Kind::Maglev(table, bounded) => hashed(table, bounded.as_ref(), &choice, candidates),
+        }
+    }
+}
+
+fn hashed(
+    table: &impl ConsistentHash,
+    bounded: Option<&BoundedLoad>,
+    choice: &Choice<'_>,
+    candidates: &mut Candidates,
+) {
+    let Some(hash) = choice.hash else { return };
+    match bounded {
+        None => {
+            table.candidates(hash, |index| choice.admission.admits_key(index, hash), candidates);
+            // While everybody ramps up, a key may have nobody yet; then a part of a share is better than none.
+            if candidates.is_empty() {
+                table.candidates(hash, |index| choice.admission.admits(index), candidates);
+            }
+        }
+        Some(bounded) => {
+            let key = |index| choice.admission.admits_key(index, hash);
+            bounded.choose(table, hash, choice.loads, key, candidates);
+            if candidates.is_empty() {
+                let any = |index| choice.admission.admits(index);
+                bounded.choose(table, hash, choice.loads, any, candidates);
+            }
+        }
+    }
+}

@@ -57,3 +57,43 @@ pub enum HashFunction {
     /// MurmurHash64A with libstdc++'s seed 0xc70f6907.
     MurmurHash2,
 }
+
+impl Policy {
+    /// Its name in the configuration, in metrics and in explanations.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::Random => "random",
+            Self::WeightedRandom => "weighted_random",
+            Self::SmoothWeightedRoundRobin => "smooth_weighted_round_robin",
+            Self::LeastRequest { .. } => "least_request",
+            Self::PeakEwma { .. } => "peak_ewma",
+            Self::RingHash { .. } => "ring_hash",
+            Self::Maglev { .. } => "maglev",
+        }
+    }
+
+    /// Whether it chooses by the request's hash.
+    pub fn needs_hash(&self) -> bool {
+        matches!(self, Self::RingHash { .. } | Self::Maglev { .. })
+    }
+
+    /// Whether it looks at the requests in flight.
+    pub fn needs_load(&self) -> bool {
+        match self {
+            Self::LeastRequest { .. } | Self::PeakEwma { .. } => true,
+            Self::RingHash { hash_balance_factor, .. } | Self::Maglev { hash_balance_factor, .. } => {
+                hash_balance_factor.is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// How fast latencies are forgotten, if it learns from them.
+    pub fn latency_decay(&self) -> Option<Duration> {
+        match self {
+            Self::PeakEwma { decay, .. } => Some(*decay),
+            _ => None,
+        }
+    }
+}

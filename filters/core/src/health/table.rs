@@ -128,7 +128,9 @@ impl Admission<'_> {
     /// The part of its share that `index` gets, 0..=1; 0 means that it is out of rotation.
     pub fn factor(&self, index: EndpointIndex) -> f64 {
         let View::Each { entries, slow_start, now } = &self.0 else { return 1.0 };
-        let Some(entry) = entries.get(index).filter(|entry| entry.health == Health::Healthy) else { return 0.0 };
+        let Some(entry) = entries.get(index).filter(|entry| entry.health == Health::Healthy) else {
+            return 0.0;
+        };
         match (slow_start, entry.since) {
             (Some(slow_start), Some(since)) => slow_start.factor(now.since(since)),
             _ => 1.0,

@@ -48,7 +48,8 @@ impl RouteTable {
             let routes = self.prefix.get(start).map(Vec::as_slice).unwrap_or_default();
             best = self.first(routes, best, request).or(best);
         }
-        let mut others = self.others.iter().copied().take_while(|route| best.is_none_or(|best| *route < best));
+        let mut others =
+            self.others.iter().copied().take_while(|route| best.is_none_or(|best| *route < best));
         let meets = |route: &usize| self.matchers.get(*route).is_some_and(|matcher| matcher.matches(request));
         others.find(meets).or(best)
     }
@@ -66,7 +67,8 @@ impl RouteTable {
     /// The first of `routes` (their paths match) before `best` that `request` meets.
     fn first(&self, routes: &[usize], best: Option<usize>, request: &impl RequestView) -> Option<usize> {
         let earlier = |route: &usize| best.is_none_or(|best| *route < best);
-        let meets = |route: &usize| self.matchers.get(*route).is_some_and(|matcher| matcher.matches_rest(request));
+        let meets =
+            |route: &usize| self.matchers.get(*route).is_some_and(|matcher| matcher.matches_rest(request));
         routes.iter().copied().take_while(earlier).find(meets)
     }
 }
