@@ -4,7 +4,13 @@ use crate::upstream::Chosen;
 use core::fmt::Write as _;
 
 /// `route=api; upstream=checkout; policy=ring_hash; hash=1f; candidates=10.0.0.1:80,10.0.0.2:80`.
-pub(crate) fn explain(route: &str, upstream: &str, hash: Option<u64>, chosen: &Chosen, shadow: bool) -> String {
+pub(crate) fn explain(
+    route: &str,
+    upstream: &str,
+    hash: Option<u64>,
+    chosen: &Chosen,
+    shadow: bool,
+) -> String {
     let mut text = format!("route={route}; upstream={upstream}; policy={}; hash=", chosen.policy);
     // Writing to a String cannot fail.
     let _ = match hash {

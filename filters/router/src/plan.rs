@@ -9,7 +9,7 @@ use switchyard_config::{Document, Mode, Route as RouteSettings};
 use switchyard_core::hash::{HashOutcome, NewCookie, RequestHash};
 use switchyard_core::route::RouteTable;
 use switchyard_core::split::Split;
-use switchyard_core::{EndpointIndex, RequestView, Timestamp};
+use switchyard_core::{RequestView, Timestamp};
 use switchyard_host::metrics::{Counter, Registry, series_name};
 use switchyard_host::{Clock, MetricSink};
 
@@ -124,7 +124,11 @@ impl Plan {
     }
 
     /// Runs `change` on the live state of one upstream.
-    pub(crate) fn with_upstream<R>(&self, upstream: usize, change: impl FnOnce(&mut Upstream) -> R) -> Option<R> {
+    pub(crate) fn with_upstream<R>(
+        &self,
+        upstream: usize,
+        change: impl FnOnce(&mut Upstream) -> R,
+    ) -> Option<R> {
         self.worker.try_borrow_mut().ok()?.upstreams.get_mut(upstream).map(change)
     }
 

@@ -87,7 +87,13 @@ impl Stream {
         }
     }
 
-    fn carry_out(&mut self, plan: &Plan, decision: Decision<'_>, headers: &HeaderMap, host: &impl StreamHost) {
+    fn carry_out(
+        &mut self,
+        plan: &Plan,
+        decision: Decision<'_>,
+        headers: &HeaderMap,
+        host: &impl StreamHost,
+    ) {
         decision.count(&self.registry, host);
         let shadow = plan.mode == Mode::Shadow;
         if plan.explain {
@@ -97,7 +103,8 @@ impl Stream {
         if shadow {
             return steer(host, headers, None, None);
         }
-        let cluster = Some(decision.cluster).filter(|cluster| plan.default_cluster.as_deref() != Some(cluster));
+        let cluster =
+            Some(decision.cluster).filter(|cluster| plan.default_cluster.as_deref() != Some(cluster));
         let candidates = Some(decision.chosen.addresses.as_str()).filter(|list| !list.is_empty());
         steer(host, headers, cluster, candidates);
         self.cookies = decision.cookies;

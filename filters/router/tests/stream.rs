@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 use switchyard_core::Timestamp;
-use switchyard_host::fake::FakeHost;
 use switchyard_host::Status;
+use switchyard_host::fake::FakeHost;
 use switchyard_router::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER, Root, Stream};
 
 const RING: &str = r#"{
@@ -66,7 +66,11 @@ fn a_client_cannot_steer() {
     let (root, host) = configured(RING);
     for path in ["/api", "/elsewhere"] {
         let mut headers = get(path, "alice").to_vec();
-        headers.extend([(CANDIDATES_HEADER, "6.6.6.6:666"), (CANDIDATES_HEADER, "6.6.6.6:667"), (CLUSTER_HEADER, "admin")]);
+        headers.extend([
+            (CANDIDATES_HEADER, "6.6.6.6:666"),
+            (CANDIDATES_HEADER, "6.6.6.6:667"),
+            (CLUSTER_HEADER, "admin"),
+        ]);
         send(&root, &host, &headers);
         assert!(!candidates(&host).iter().any(|address| address.starts_with("6.6.6.6")), "{path}");
         assert_eq!(host.request_header(CLUSTER_HEADER), Vec::<String>::new(), "{path}");
@@ -115,7 +119,10 @@ fn shadow_decides_and_counts_but_changes_nothing() {
     stream.on_response_headers(&host);
     assert!(candidates(&host).is_empty());
     let explanation = host.response_header(EXPLAIN_HEADER).concat();
-    assert!(explanation.starts_with("route=api; upstream=checkout; policy=ring_hash; hash="), "{explanation}");
+    assert!(
+        explanation.starts_with("route=api; upstream=checkout; policy=ring_hash; hash="),
+        "{explanation}"
+    );
     assert!(explanation.ends_with("; shadow"), "{explanation}");
     root.tick(&host);
     let decisions = "switchyard.route=.=api;.;upstream=.=checkout;.;policy=.=ring_hash;.;decisions";
@@ -184,10 +191,9 @@ fn in_flight_is_taken_back_once_however_the_stream_ends() {
 
 #[test]
 fn a_cookie_is_given_to_a_client_that_has_none_and_then_sticks() {
-    let (root, host) = configured(&RING.replace(
-        r#"{"header": "x-user"}"#,
-        r#"{"cookie": {"name": "sid", "ttl": "1h", "path": "/"}}"#,
-    ));
+    let (root, host) = configured(
+        &RING.replace(r#"{"header": "x-user"}"#, r#"{"cookie": {"name": "sid", "ttl": "1h", "path": "/"}}"#),
+    );
     let mut stream = send(&root, &host, &[(":method", "GET"), (":path", "/api")]);
     let chosen = candidates(&host);
     stream.on_response_headers(&host);
