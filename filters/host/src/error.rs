@@ -64,7 +64,11 @@ mod tests {
             assert!(Status::from_abi(number).is_some(), "{number}");
         }
         assert_eq!(Status::from_abi(8), Some(Status::CasMismatch));
-        assert_eq!(Status::from_abi(12), Some(Status::Other(12)), "unimplemented, which the SDK has no name for");
+        assert_eq!(
+            Status::from_abi(12),
+            Some(Status::Other(12)),
+            "unimplemented, which the SDK has no name for"
+        );
     }
 
     #[test]

@@ -108,7 +108,8 @@ impl FakeHost {
     }
 
     fn write(&self, id: MetricId, update: impl FnOnce(&mut u64)) {
-        if let Some((_, value)) = self.metrics.borrow_mut().get_mut(usize::try_from(id.0).unwrap_or_default()) {
+        if let Some((_, value)) = self.metrics.borrow_mut().get_mut(usize::try_from(id.0).unwrap_or_default())
+        {
             update(value);
         }
     }

@@ -22,5 +22,7 @@ mod source_ip;
 pub use abi::Hostcalls;
 pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
-pub use ports::{Clock, MetricId, MetricSink, PluginConfiguration, Properties, RequestHeaders, ResponseHeaders, Ticks};
+pub use ports::{
+    Clock, MetricId, MetricSink, PluginConfiguration, Properties, RequestHeaders, ResponseHeaders, Ticks,
+};
 pub use source_ip::without_port;
