@@ -7,30 +7,31 @@ use switchyard_test_harness::load::{Client, Request};
 
 /// An endpoint of a case.
 #[derive(Clone)]
-pub struct Host {
-    pub address: SocketAddr,
-    pub weight: u32,
-    pub hash_key: Option<String>,
-    pub healthy: bool,
+pub(crate) struct Host {
+    pub(crate) address: SocketAddr,
+    pub(crate) weight: u32,
+    pub(crate) hash_key: Option<String>,
+    /// Whether the Switchyard document leaves it in rotation. Envoy is not told.
+    pub(crate) healthy: bool,
 }
 
 /// Adds what is hashed to request number `i` whose path is `path`.
-pub type Ask = fn(&Client, &str, u64) -> Request;
+pub(crate) type Ask = fn(&Client, &str, u64) -> Request;
 
 /// Native and ours, told the same thing in their two languages.
-pub struct Case {
-    pub name: String,
-    pub hosts: Vec<Host>,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) hosts: Vec<Host>,
     policy: Value,
     balance: Value,
-    pub hash_policy: Value,
+    pub(crate) hash_policy: Value,
     hash_on: Value,
-    pub ask: Ask,
+    pub(crate) ask: Ask,
 }
 
 impl Case {
     /// Ring hash on the header x-user.
-    pub fn ring(name: &str, function: &str, minimum: u64) -> Self {
+    pub(crate) fn ring(name: &str, function: &str, minimum: u64) -> Self {
         let kind = "type.googleapis.com/envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash";
         let policy =
             json!({ "@type": kind, "hash_function": function.to_uppercase(), "minimum_ring_size": minimum });
@@ -40,7 +41,7 @@ impl Case {
     }
 
     /// Maglev on the header x-user.
-    pub fn maglev(name: &str, table_size: u64) -> Self {
+    pub(crate) fn maglev(name: &str, table_size: u64) -> Self {
         let kind = "type.googleapis.com/envoy.extensions.load_balancing_policies.maglev.v3.Maglev";
         let policy = json!({ "@type": kind, "table_size": table_size });
         Self::with(name, policy, json!({ "policy": "maglev", "table_size": table_size }))
@@ -59,12 +60,12 @@ impl Case {
     }
 
     /// Over these endpoints, all of weight 1.
-    pub fn over(self, addresses: &[SocketAddr]) -> Self {
+    pub(crate) fn over(self, addresses: &[SocketAddr]) -> Self {
         self.weighted(addresses, |_| 1)
     }
 
     /// Over these endpoints, number `i` of weight `weight(i)`.
-    pub fn weighted(mut self, addresses: &[SocketAddr], weight: fn(usize) -> u32) -> Self {
+    pub(crate) fn weighted(mut self, addresses: &[SocketAddr], weight: fn(usize) -> u32) -> Self {
         let host = |(i, address): (usize, &SocketAddr)| Host {
             address: *address,
             weight: weight(i),
@@ -76,30 +77,30 @@ impl Case {
     }
 
     /// With a change to every endpoint.
-    pub fn each_host(mut self, change: fn(usize, &mut Host)) -> Self {
+    pub(crate) fn each_host(mut self, change: fn(usize, &mut Host)) -> Self {
         self.hosts.iter_mut().enumerate().for_each(|(i, host)| change(i, host));
         self
     }
 
     /// Hashes other parts of the request than the header x-user.
-    pub fn hashing(mut self, hash_policy: Value, hash_on: Value, ask: Ask) -> Self {
+    pub(crate) fn hashing(mut self, hash_policy: Value, hash_on: Value, ask: Ask) -> Self {
         (self.hash_policy, self.hash_on, self.ask) = (hash_policy, hash_on, ask);
         self
     }
 
     /// The `load_balancing_policy` of Envoy's cluster.
-    pub fn native_policy(&self) -> Value {
+    pub(crate) fn native_policy(&self) -> Value {
         json!({ "policies": [{ "typed_extension_config": { "name": "native", "typed_config": self.policy } }] })
     }
 
     /// The `load_assignment` of Envoy's cluster.
-    pub fn load_assignment(&self) -> Value {
+    pub(crate) fn load_assignment(&self) -> Value {
         let endpoints: Vec<Value> = self.hosts.iter().map(Host::native).collect();
         json!({ "cluster_name": self.name, "endpoints": [{ "lb_endpoints": endpoints }] })
     }
 
     /// The upstream of the Switchyard document, whose cluster is `cluster`.
-    pub fn upstream(&self, cluster: &str) -> Value {
+    pub(crate) fn upstream(&self, cluster: &str) -> Value {
         let mut balance = self.balance.clone();
         balance["hash_on"] = self.hash_on.clone();
         let endpoints: Vec<Value> = self.hosts.iter().map(Host::ours).collect();
@@ -113,7 +114,6 @@ impl Host {
         let mut endpoint = json!({
             "endpoint": { "address": { "socket_address": socket } },
             "load_balancing_weight": self.weight,
-            "health_status": if self.healthy { "HEALTHY" } else { "UNHEALTHY" },
         });
         if let Some(key) = &self.hash_key {
             endpoint["metadata"] = json!({ "filter_metadata": { "envoy.lb": { "hash_key": key } } });
@@ -133,7 +133,7 @@ impl Host {
 }
 
 /// Every case, over as many of the 100 `hosts` as it needs.
-pub fn all(hosts: &[SocketAddr]) -> Vec<Case> {
+pub(crate) fn all(hosts: &[SocketAddr]) -> Vec<Case> {
     let (three, ten) = (&hosts[..3], &hosts[..10]);
     let mut cases = Vec::new();
     for function in ["xx_hash", "murmur_hash_2"] {
@@ -164,7 +164,9 @@ pub fn all(hosts: &[SocketAddr]) -> Vec<Case> {
         let case = |what: &str| make(&format!("{policy}-{what}"));
         let removed: Vec<_> = [&ten[..4], &ten[5..]].concat();
         cases.push(case("one-removed").over(&removed));
-        cases.push(case("one-ejected").weighted(ten, unequal).each_host(|i, host| host.healthy = i != 4));
+        cases.push(
+            case("one-ejected-by-us").weighted(ten, unequal).each_host(|i, host| host.healthy = i != 4),
+        );
         cases
             .push(case("hash-keys").over(ten).each_host(|i, host| host.hash_key = Some(format!("host-{i}"))));
         cases.extend(requests(&case).map(|case| case.over(ten)));
@@ -177,7 +179,7 @@ fn unequal(i: usize) -> u32 {
 }
 
 /// What may be hashed beside one header.
-fn requests(case: &dyn Fn(&str) -> Case) -> [Case; 5] {
+fn requests(case: &dyn Fn(&str) -> Case) -> [Case; 6] {
     let header = json!({ "header": { "header_name": "x-user" } });
     let query = json!({ "query_parameter": { "name": "user" } });
     let terminal = json!({ "header": { "header_name": "x-user" }, "terminal": true });
@@ -224,5 +226,16 @@ fn requests(case: &dyn Fn(&str) -> Case) -> [Case; 5] {
             json!([{ "source_ip": true }, { "header": "x-user" }]),
             |client, path, i| client.get(path).header("x-user", format!("user-{i}")),
         ),
+        case("odd-values").hashing(json!([header]), json!([{ "header": "x-user" }]), |client, path, i| {
+            let length = usize::try_from(i % 300).unwrap();
+            let key = match i % 4 {
+                0 => format!("{i}{}", "k".repeat(length)).into_bytes(),
+                1 => [&[0xff, 0xfe, 0x80][..], i.to_string().as_bytes()].concat(),
+                2 => format!("a, b;c=\"{i}\" d").into_bytes(),
+                _ if i % 97 == 0 => Vec::new(),
+                _ => format!("x{i}é").into_bytes(),
+            };
+            client.get(path).header("x-user", key)
+        }),
     ]
 }
