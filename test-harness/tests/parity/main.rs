@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
-use cases::Case;
+use cases::{Case, with};
 
 const KEYS: u64 = 10_000;
 const CONCURRENCY: usize = 16;
@@ -49,11 +49,8 @@ fn bootstrap(cases: &[Case]) -> Bootstrap {
         let (name, native, steered) =
             (&case.name, format!("native-{}", case.name), format!("steered-{}", case.name));
         for (cluster, policy) in [(&native, case.native_policy()), (&steered, steered_policy.clone())] {
-            let mut value = pieces::cluster(cluster, &[]);
-            value["load_balancing_policy"] = policy;
-            value["load_assignment"] = case.load_assignment();
-            value["load_assignment"]["cluster_name"] = json!(cluster);
-            bootstrap = bootstrap.cluster(value);
+            let value = with(pieces::cluster(cluster, &[]), "load_balancing_policy", policy);
+            bootstrap = bootstrap.cluster(with(value, "load_assignment", case.load_assignment(cluster)));
         }
         let route = json!({ "cluster": native, "hash_policy": case.hash_policy });
         routes.push(json!({ "match": { "path": format!("/native/{name}") }, "route": route }));
