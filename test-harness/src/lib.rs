@@ -4,10 +4,13 @@
 //! Invariants: ports are chosen by the kernel; nothing waits for time to pass, only for conditions
 //! ([`wait`]); what a test started ends with it; a failing test shows Envoy's log.
 
+pub mod bench;
 pub mod compose;
+pub mod demo;
 pub mod envoy;
 pub mod load;
 pub mod statistics;
+pub mod steered;
 pub mod upstream;
 pub mod wait;
 
@@ -16,6 +19,7 @@ pub mod prelude {
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, pieces};
     pub use crate::load::{Client, Load, Report, Response};
     pub use crate::statistics::assert_shares;
+    pub use crate::steered::{balanced, endpoint, ring_hash, routed, steered};
     pub use crate::upstream::{Behaviour, Recorded, Upstream, Upstreams};
     pub use crate::wait;
 }

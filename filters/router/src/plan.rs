@@ -18,6 +18,8 @@ pub struct Plan {
     pub(crate) mode: Mode,
     pub(crate) explain: bool,
     pub(crate) default_cluster: Option<Box<str>>,
+    /// Requests that no route matches.
+    pub(crate) unmatched: OnceCell<Counter>,
     table: RouteTable,
     routes: Vec<Route>,
     upstreams: Vec<Names>,
@@ -80,6 +82,7 @@ impl Plan {
             default_cluster: document.default_cluster().map(Into::into),
             routes: document.routes().iter().map(Route::new).collect(),
             table: RouteTable::new(document.into_matchers()),
+            unmatched: OnceCell::new(),
             upstreams: names,
             worker: RefCell::new(Worker { rng: fastrand::Rng::with_seed(seed), upstreams }),
         }

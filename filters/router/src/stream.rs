@@ -83,7 +83,12 @@ impl Stream {
         let plan = Rc::clone(&self.plan);
         match plan.decide(&Incoming { headers: &headers, host }, host) {
             Some(decision) => self.carry_out(&plan, decision, &headers, host),
-            None => steer(host, &headers, None, None),
+            None => {
+                plan.unmatched
+                    .get_or_init(|| self.registry.counter(host, &series_name("unmatched", &[])))
+                    .increment();
+                steer(host, &headers, None, None);
+            }
         }
     }
 

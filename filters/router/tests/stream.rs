@@ -104,6 +104,7 @@ fn the_steady_state_costs_two_host_calls_and_three_with_a_cluster() {
 #[test]
 fn no_route_leaves_the_request_alone_for_one_host_call() {
     let (root, host) = configured(RING);
+    send(&root, &host, &get("/elsewhere", "alice"));
     host.forget_calls();
     let mut stream = send(&root, &host, &get("/elsewhere", "alice"));
     stream.on_response_headers(&host);

@@ -23,6 +23,7 @@ pub struct Report {
     /// How long the whole run took.
     pub elapsed: Duration,
     latencies: Vec<Duration>,
+    latencies_of: BTreeMap<String, Vec<Duration>>,
 }
 
 impl Report {
@@ -38,6 +39,10 @@ impl Report {
         };
         let upstream = response.upstream();
         *self.by_status.entry(response.status.as_u16()).or_default() += 1;
+        match self.latencies_of.get_mut(upstream) {
+            Some(latencies) => latencies.push(latency),
+            None => drop(self.latencies_of.insert(upstream.to_owned(), vec![latency])),
+        }
         match self.by_upstream.get_mut(upstream) {
             Some(count) => *count += 1,
             None => drop(self.by_upstream.insert(upstream.to_owned(), 1)),
@@ -68,11 +73,15 @@ impl Report {
         self.wandering_keys += other.wandering_keys;
         self.first_error = self.first_error.take().or(other.first_error);
         self.latencies.extend(other.latencies);
+        for (name, latencies) in other.latencies_of {
+            self.latencies_of.entry(name).or_default().extend(latencies);
+        }
     }
 
     pub(super) fn finish(&mut self, elapsed: Duration) {
         self.elapsed = elapsed;
         self.latencies.sort_unstable();
+        self.latencies_of.values_mut().for_each(|latencies| latencies.sort_unstable());
     }
 
     /// All requests of the run, failed ones too.
@@ -90,8 +99,13 @@ impl Report {
     /// The latency that `percent` of the requests did not exceed; zero for a run without requests.
     #[must_use]
     pub fn percentile(&self, percent: f64) -> Duration {
-        let rank = (percent / 100.0 * self.latencies.len() as f64).ceil() as usize;
-        self.latencies.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+        nearest_rank(&self.latencies, percent)
+    }
+
+    /// The same of the answers of one upstream.
+    #[must_use]
+    pub fn percentile_of(&self, upstream: &str, percent: f64) -> Duration {
+        self.latencies_of.get(upstream).map_or(Duration::ZERO, |latencies| nearest_rank(latencies, percent))
     }
 
     /// Half of the requests were faster.
@@ -126,6 +140,11 @@ impl Report {
         moved.sort_unstable();
         moved
     }
+}
+
+fn nearest_rank(sorted: &[Duration], percent: f64) -> Duration {
+    let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,0 +1,187 @@
+//! The demonstration: the shipped bootstrap and document in front of three upstreams, in four acts.
+//!
+//! Every number that it prints was counted from answers that came through Envoy, and what it claims it checks:
+//! if a claim does not hold, it fails.
+
+mod table;
+
+use anyhow::{Context as _, Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use table::{Row, Table};
+
+use crate::envoy::{Bootstrap, Envoy};
+use crate::load::{Load, Report};
+use crate::upstream::{Behaviour, Upstreams};
+
+/// Users of the second and third act.
+const USERS: u64 = 3_000;
+/// Requests of the acts about shares.
+const REQUESTS: u64 = 10_000;
+
+/// Runs it from start to end; it ends by itself.
+///
+/// # Errors
+/// When Envoy or an upstream does not start, or when something that it shows turns out not to be so.
+pub async fn run() -> Result<()> {
+    let stage = Stage::set().await?;
+    stage.shares_by_weight().await?;
+    stage.a_sticky_release().await?;
+    let before = stage.keys_that_stay().await?;
+    stage.an_endpoint_dies(&before).await?;
+    println!(
+        "\nenvoy-config/envoy.yaml is the Envoy that you saw; switchyard.yaml beside it is what it was told."
+    );
+    Ok(())
+}
+
+struct Stage {
+    upstreams: Upstreams,
+    envoy: Envoy,
+}
+
+impl Stage {
+    async fn set() -> Result<Self> {
+        let upstreams = Upstreams::start(3).await?;
+        let addresses = upstreams.addresses();
+        let bootstrap = Bootstrap::shipped();
+        let document = document(&addresses)?;
+        let bar = progress(0, "starting Envoy");
+        let bootstrap = bootstrap
+            .endpoints("checkout", &addresses)
+            .endpoints("catalog", &addresses)
+            .endpoints("checkout-canary", addresses.get(2..).unwrap_or_default())
+            .document(&document);
+        let envoy = Envoy::start(bootstrap).await?;
+        bar.finish_and_clear();
+        println!(
+            "Envoy listens on {}, steered by router.wasm; behind it:",
+            envoy.listener_address("ingress").await?
+        );
+        for upstream in upstreams.iter() {
+            println!("  {}  {}", upstream.name(), upstream.address());
+        }
+        Ok(Self { upstreams, envoy })
+    }
+
+    async fn load(&self, path: &str, requests: u64, user: bool) -> Result<Report> {
+        let bar = progress(requests, path);
+        let load = Load::against(self.envoy.listener_address("ingress").await?).path(path).requests(requests);
+        let counter = bar.clone();
+        let load = load.keys(if user { "x-user" } else { "x-request" }, move |number| {
+            counter.inc(1);
+            format!("user-{number}")
+        });
+        let report = load.run().await?;
+        bar.finish_and_clear();
+        ensure!(report.errors == 0, "requests failed: {}", report.first_error.unwrap_or_default());
+        ensure!(report.successes() == requests, "not every answer was a success: {:?}", report.by_status);
+        Ok(report)
+    }
+
+    async fn shares_by_weight(&self) -> Result<()> {
+        println!(
+            "\nACT 1. Shares by weight: {REQUESTS} requests to /catalog, policy weighted_random, weights 5, 3, 2.\n"
+        );
+        let report = self.load("/catalog", REQUESTS, false).await?;
+        println!("{}", self.table(&report, &[5.0, 3.0, 2.0]));
+        Ok(())
+    }
+
+    async fn keys_that_stay(&self) -> Result<Report> {
+        println!(
+            "ACT 3. Keys that stay: {USERS} users, ring_hash on the header x-user, each user comes twice.\n"
+        );
+        let before = self.load("/", USERS, true).await?;
+        let again = self.load("/", USERS, true).await?;
+        let moved = before.moved_keys(&again).len();
+        println!("{}", self.table(&again, &[1.0, 1.0, 1.0]));
+        println!("Users that changed their endpoint: {moved} of {USERS}");
+        ensure!(moved == 0, "keys moved while nothing changed");
+        Ok(before)
+    }
+
+    async fn an_endpoint_dies(&self, before: &Report) -> Result<()> {
+        let dead = self.upstreams.get(1).context("three upstreams")?;
+        println!("\nACT 4. {} dies: its port is closed. All users come again.\n", dead.name());
+        dead.behave(Behaviour::Refuse).await?;
+        let without = self.load("/", USERS, true).await?;
+        let moved = before.moved_keys(&without);
+        println!("{}", self.table(&without, &[1.0, 0.0, 1.0]));
+        let others = moved.iter().filter(|(_, here, _)| here != dead.name()).count();
+        let its = before.by_upstream.get(dead.name()).copied().unwrap_or_default();
+        println!(
+            "Users of {}: {its}, moved: {}. Users of the others that moved: {others}.",
+            dead.name(),
+            moved.len() - others
+        );
+        println!(
+            "Nobody saw an error: Envoy's retries went to the next endpoint that router.wasm had named."
+        );
+        ensure!(others == 0, "keys of healthy endpoints moved");
+        ensure!(moved.len() as u64 == its, "keys of the dead endpoint did not move");
+        dead.behave(Behaviour::default()).await?;
+        let back = self.load("/", USERS, true).await?;
+        let away = before.moved_keys(&back).len();
+        println!("{} is back. Users that are not where they were at first: {away}.", dead.name());
+        ensure!(away == 0, "keys did not return");
+        Ok(())
+    }
+
+    async fn a_sticky_release(&self) -> Result<()> {
+        println!(
+            "\nACT 2. A sticky release: /release is split 95/5 between checkout and checkout-canary, by user.\n"
+        );
+        let first = self.load("/release", USERS, true).await?;
+        let again = self.load("/release", USERS, true).await?;
+        let moved = first.moved_keys(&again).len();
+        let canary = "switchyard.route=.=release;.;upstream=.=checkout-canary;.;";
+        let name = format!("wasmcustom.{canary}policy=.=round_robin;.;decisions");
+        let count = self.envoy.wait_for_stat(&name, |count| count > 0).await?;
+        let percent = count as f64 * 50.0 / USERS as f64;
+        println!(
+            "Sent to the canary: {percent:.1} % of the users. Users that changed sides when they came again: {moved}.\n"
+        );
+        ensure!(moved == 0, "the split did not stick");
+        Ok(())
+    }
+
+    fn table(&self, report: &Report, weights: &[f64]) -> Table {
+        let (sum, total) = (weights.iter().sum::<f64>(), report.requests() as f64);
+        let row = |(upstream, weight): (&crate::upstream::Upstream, &f64)| {
+            let answers = report.by_upstream.get(upstream.name()).copied().unwrap_or_default();
+            let latency = |percent| report.percentile_of(upstream.name(), percent);
+            Row {
+                endpoint: upstream.name().to_owned(),
+                weight: *weight,
+                expected: weight / sum * 100.0,
+                seen: answers as f64 / total * 100.0,
+                errors: report.errors,
+                p50: latency(50.0),
+                p99: latency(99.0),
+            }
+        };
+        Table(self.upstreams.iter().zip(weights).map(row).collect())
+    }
+}
+
+/// The shipped document with these addresses instead of the containers'.
+fn document(addresses: &[std::net::SocketAddr]) -> Result<Value> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../envoy-config/switchyard.yaml");
+    let mut text = std::fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
+    for (host, address) in (11..).zip(addresses) {
+        text = text.replace(&format!("172.30.0.{host}:8080"), &address.to_string());
+    }
+    serde_saphyr::from_str(&text).with_context(|| format!("reading {path}"))
+}
+
+fn progress(length: u64, what: &str) -> ProgressBar {
+    let bar = if length == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(length) };
+    let style = if length == 0 { "{spinner} {msg}" } else { "{bar:40} {pos}/{len} {msg}" };
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar
+}
