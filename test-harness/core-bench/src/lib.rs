@@ -10,6 +10,9 @@ use core::num::NonZeroU32;
 use switchyard_core::balance::{Candidates, HashFunction, Maglev, RingHash};
 use switchyard_core::{Endpoint, Endpoints};
 
+/// As many points as a Maglev table has slots, so that the two compare.
+const RING: u64 = 65_536;
+
 thread_local! {
     static TABLES: RefCell<Option<(RingHash, Maglev)>> = const { RefCell::new(None) };
 }
@@ -29,10 +32,10 @@ pub extern "C" fn maglev_build(hosts: u32) -> u32 {
     first(|candidates| Maglev::new(&endpoints(hosts), 65_537).choose(42, |_| true, candidates))
 }
 
-/// Builds a ring of at least 1,024 points for `hosts` hosts; returns the first choice of one key.
+/// Builds a ring of at least 65,536 points for `hosts` hosts; returns the first choice of one key.
 #[unsafe(no_mangle)]
 pub extern "C" fn ring_build(hosts: u32) -> u32 {
-    let ring = RingHash::new(&endpoints(hosts), HashFunction::XxHash, 1024, 8_388_608);
+    let ring = RingHash::new(&endpoints(hosts), HashFunction::XxHash, RING, 8_388_608);
     first(|candidates| ring.choose(42, |_| true, candidates))
 }
 
@@ -40,7 +43,7 @@ pub extern "C" fn ring_build(hosts: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn prepare(hosts: u32) {
     let endpoints = endpoints(hosts);
-    let ring = RingHash::new(&endpoints, HashFunction::XxHash, 1024, 8_388_608);
+    let ring = RingHash::new(&endpoints, HashFunction::XxHash, RING, 8_388_608);
     TABLES.with(|tables| tables.replace(Some((ring, Maglev::new(&endpoints, 65_537)))));
 }
 
