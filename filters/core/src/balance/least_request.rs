@@ -5,9 +5,11 @@
 //! randomized load balancing" (2001). Trade-off: the schedule's minimum is looked for linearly; Envoy keeps a
 //! heap, which pays from some hundred endpoints with unequal weights on.
 
+use super::pool::{Cheapest, Pool};
 use super::{Candidates, Choice};
 use crate::load::Loads;
 use crate::{EndpointIndex, Endpoints};
+use fastrand::Rng;
 
 #[derive(Clone, Debug)]
 pub(super) struct LeastRequest {
@@ -16,7 +18,8 @@ pub(super) struct LeastRequest {
     choice_count: u32,
     bias: f64,
     schedule: Schedule,
-    order: Vec<EndpointIndex>,
+    pool: Pool,
+    cheapest: Cheapest,
 }
 
 /// Deadlines of the endpoints in virtual time.
@@ -33,7 +36,8 @@ impl LeastRequest {
         let weights: Vec<f64> = endpoints.iter().map(|endpoint| f64::from(endpoint.weight.get())).collect();
         let equal = weights.windows(2).all(|pair| pair.first() == pair.last());
         Self {
-            order: Vec::with_capacity(weights.len()),
+            pool: Pool::new(weights.len()),
+            cheapest: Cheapest::default(),
             weights,
             equal,
             choice_count,
@@ -46,23 +50,19 @@ impl LeastRequest {
         if self.equal && !choice.admission.is_ramping() {
             self.best_of_drawn(choice, candidates);
         } else {
-            self.by_deadline(&choice, candidates);
+            self.by_deadline(choice, candidates);
         }
     }
 
     fn best_of_drawn(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
         let Choice { rng, loads, admission, .. } = choice;
-        let admitted = |index: &EndpointIndex| admission.admits(*index);
-        self.order.clear();
-        self.order.extend((0..self.weights.len()).filter(admitted));
+        let count = self.pool.refresh(&admission);
+        if count == 0 {
+            return;
+        }
         let mut best: Option<EndpointIndex> = None;
         for _ in 0..self.choice_count {
-            // Nobody is admitted: nobody is chosen.
-            let drawn = if self.order.is_empty() {
-                None
-            } else {
-                self.order.get(rng.usize(..self.order.len())).copied()
-            };
+            let drawn = self.pool.get(rng.usize(..count));
             best = match (best, drawn) {
                 // On a tie the earlier draw stays, as in Envoy.
                 (Some(best), Some(drawn)) if loads.active(drawn) >= loads.active(best) => Some(best),
@@ -71,34 +71,37 @@ impl LeastRequest {
         }
         let Some(best) = best else { return };
         candidates.push(best);
-        further(&mut self.order, candidates, rng, |index| f64::from(loads.active(index)));
+        let crowd = |index| admission.admits(index).then(|| f64::from(loads.active(index)));
+        self.cheapest.fill(self.weights.len(), candidates, rng, crowd);
     }
 
-    fn by_deadline(&mut self, choice: &Choice<'_>, candidates: &mut Candidates) {
+    fn by_deadline(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
+        let Choice { rng, loads, admission, .. } = choice;
         let (weights, bias) = (&self.weights, self.bias);
-        let weight = |index: EndpointIndex| {
-            let weight = weights.get(index).copied().unwrap_or_default();
-            shrunk(weight * choice.admission.factor(index), index, choice.loads, bias)
+        let step = |index: EndpointIndex| {
+            // One that is out starts as if it were not, to be due as any other when it comes back.
+            let factor = if admission.admits(index) { admission.factor(index) } else { 1.0 };
+            let weight = weights.get(index).copied().unwrap_or_default() * factor;
+            // Who may be chosen is for health to say, not for a weight that load has shrunk to nothing.
+            (1.0 / shrunk(weight, index, loads, bias)).min(LONGEST_STEP)
         };
         if self.schedule.entries.is_empty() {
-            self.schedule.start(weights.len(), weight);
+            self.schedule.start(weights.len(), rng, step);
         }
-        let Some(first) = self.schedule.next(weight) else { return };
+        let admits = |index: EndpointIndex| admission.admits(index);
+        let Some(first) = self.schedule.next(admits, step) else { return };
         candidates.push(first);
-        if !candidates.is_full() {
-            self.order.clear();
-            self.order.extend((0..weights.len()).filter(|index| choice.admission.admits(*index)));
-            let due = |index: &EndpointIndex| self.schedule.entries.get(*index).copied().unwrap_or_default();
-            self.order.sort_by(|left, right| {
-                let (left, right) = (due(left), due(right));
-                left.0.total_cmp(&right.0).then(left.1.cmp(&right.1))
-            });
-            for index in &self.order {
-                candidates.push(*index);
-            }
-        }
+        let entries = &self.schedule.entries;
+        let due = |index| admits(index).then(|| entries.get(index).map(|entry| entry.0)).flatten();
+        self.cheapest.fill(weights.len(), candidates, rng, due);
     }
 }
+
+/// The longest that an endpoint waits for its next turn, in virtual time; keeps deadlines finite.
+const LONGEST_STEP: f64 = 1e12;
+
+/// Virtual time starts again from here, so that it never grows too coarse for the steps of heavy endpoints.
+const LATEST: f64 = 1e6;
 
 /// Envoy's weight of a host with requests in flight: weight / (active + 1) ^ bias.
 fn shrunk(weight: f64, index: EndpointIndex, loads: &Loads, bias: f64) -> f64 {
@@ -113,41 +116,26 @@ fn shrunk(weight: f64, index: EndpointIndex, loads: &Loads, bias: f64) -> f64 {
     }
 }
 
-/// Adds the others by increasing cost; those that cost the same in an order drawn by chance, or the first of
-/// the list would take every retry.
-pub(super) fn further(
-    order: &mut [EndpointIndex],
-    candidates: &mut Candidates,
-    rng: &mut fastrand::Rng,
-    cost: impl Fn(EndpointIndex) -> f64,
-) {
-    if candidates.is_full() {
-        return;
-    }
-    rng.shuffle(order);
-    order.sort_by(|left, right| cost(*left).total_cmp(&cost(*right)));
-    for index in order {
-        candidates.push(*index);
-    }
-}
-
 impl Schedule {
-    fn start(&mut self, endpoints: usize, weight: impl Fn(EndpointIndex) -> f64) {
+    /// Everyone is somewhere in their first step, drawn by chance, or all workers would begin with the same one.
+    fn start(&mut self, endpoints: usize, rng: &mut Rng, step: impl Fn(EndpointIndex) -> f64) {
         for index in 0..endpoints {
-            let due = 1.0 / weight(index);
             self.turn += 1;
-            // One that is out has no weight; it is due whenever it comes back.
-            self.entries.push((if due.is_finite() { due } else { 0.0 }, self.turn));
+            self.entries.push((rng.f64() * step(index), self.turn));
         }
     }
 
-    /// The one that is due first among those with a weight; it is due again after 1 / weight.
-    fn next(&mut self, weight: impl Fn(EndpointIndex) -> f64) -> Option<EndpointIndex> {
+    /// The admitted one that is due first; it is due again after its step.
+    fn next(
+        &mut self,
+        admits: impl Fn(EndpointIndex) -> bool,
+        step: impl Fn(EndpointIndex) -> f64,
+    ) -> Option<EndpointIndex> {
         let mut first: Option<(f64, u64, EndpointIndex)> = None;
         for (index, (due, turn)) in self.entries.iter().copied().enumerate() {
             let sooner =
                 first.is_none_or(|(best, best_turn, _)| due < best || (due == best && turn < best_turn));
-            if sooner && weight(index) > 0.0 {
+            if sooner && admits(index) {
                 first = Some((due, turn, index));
             }
         }
@@ -156,7 +144,11 @@ impl Schedule {
         self.now = self.now.max(due);
         self.turn += 1;
         if let Some(entry) = self.entries.get_mut(index) {
-            *entry = (self.now + 1.0 / weight(index), self.turn);
+            *entry = (self.now + step(index), self.turn);
+        }
+        if self.now > LATEST {
+            self.entries.iter_mut().for_each(|entry| entry.0 -= self.now);
+            self.now = 0.0;
         }
         Some(index)
     }

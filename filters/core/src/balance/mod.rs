@@ -10,6 +10,7 @@ mod least_request;
 mod maglev;
 mod peak_ewma;
 mod policy;
+mod pool;
 mod random;
 mod ring_hash;
 mod rotation;
@@ -45,7 +46,10 @@ pub struct Choice<'a> {
 
 /// Chooses endpoints by one policy; holds its tables and its place in them.
 #[derive(Clone, Debug)]
-pub struct Balancer(Kind);
+pub struct Balancer {
+    kind: Kind,
+    endpoints: usize,
+}
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -62,7 +66,7 @@ impl Balancer {
     /// A balancer of `endpoints` by `policy`. Builds the policy's table, if it has one.
     pub fn new(policy: &Policy, endpoints: &Endpoints) -> Self {
         let bounded = |factor: &Option<u32>| factor.map(|factor| BoundedLoad::new(endpoints, factor));
-        Self(match policy {
+        let kind = match policy {
             Policy::RoundRobin => Kind::RoundRobin(RoundRobin::new(endpoints.len())),
             Policy::SmoothWeightedRoundRobin => Kind::SmoothWeighted(SmoothWeighted::new(endpoints)),
             Policy::Random => Kind::Random(Random::uniform(endpoints.len())),
@@ -80,18 +84,22 @@ impl Balancer {
             Policy::Maglev { table_size, hash_balance_factor } => {
                 Kind::Maglev(Maglev::new(endpoints, *table_size), bounded(hash_balance_factor))
             }
-        })
+        };
+        Self { kind, endpoints: endpoints.len() }
     }
 
     /// Adds the endpoints of one request to `candidates`, best first, until they are full or nobody is left.
     pub fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::RoundRobin(balancer) => balancer.choose(choice, candidates),
-            Kind::SmoothWeighted(balancer) => balancer.choose(&choice, candidates),
+            Kind::SmoothWeighted(balancer) => balancer.choose(choice, candidates),
             Kind::Random(balancer) => balancer.choose(choice, candidates),
             Kind::LeastRequest(balancer) => balancer.choose(choice, candidates),
             Kind::PeakEwma(balancer) => balancer.choose(choice, candidates),
-            Kind::RingHash(table, bounded) => hashed(table, bounded.as_ref(), &choice, candidates),
+            Kind::RingHash(table, bounded) => {
+                hashed(table, bounded.as_ref(), &choice, candidates);
+                without_a_place(self.endpoints, &choice, candidates);
+            }
             Kind::Maglev(table, bounded) => hashed(table, bounded.as_ref(), &choice, candidates),
         }
     }
@@ -120,5 +128,16 @@ fn hashed(
                 bounded.choose(table, hash, choice.loads, any, candidates);
             }
         }
+    }
+}
+
+/// A ring cut short by its maximum may have no point of anyone admitted; then the key goes to one of them all the
+/// same, found by going round the list from where its hash falls.
+fn without_a_place(endpoints: usize, choice: &Choice<'_>, candidates: &mut Candidates) {
+    let Some(hash) = choice.hash.filter(|_| candidates.is_empty() && endpoints > 0) else { return };
+    let start = (hash % endpoints as u64) as usize;
+    let round = (start..endpoints).chain(0..start).filter(|index| choice.admission.admits(*index));
+    for index in round.take(candidates.limit()) {
+        candidates.push(index);
     }
 }

@@ -4,7 +4,7 @@
 //! Source: Finagle's PeakEwma and linkerd2-proxy's balancer; Mitzenmacher (2001) for the two draws. An endpoint
 //! that turned slow is left alone at once and tried again as its peak fades.
 
-use super::least_request::further;
+use super::pool::{Cheapest, Pool};
 use super::{Candidates, Choice};
 use crate::{EndpointIndex, Endpoints};
 use core::time::Duration;
@@ -14,13 +14,20 @@ pub(super) struct PeakEwma {
     weights: Vec<f64>,
     decay: Duration,
     default_latency: Duration,
-    order: Vec<EndpointIndex>,
+    pool: Pool,
+    cheapest: Cheapest,
 }
 
 impl PeakEwma {
     pub(super) fn new(endpoints: &Endpoints, decay: Duration, default_latency: Duration) -> Self {
         let weights: Vec<f64> = endpoints.iter().map(|endpoint| f64::from(endpoint.weight.get())).collect();
-        Self { order: Vec::with_capacity(weights.len()), weights, decay, default_latency }
+        Self {
+            pool: Pool::new(weights.len()),
+            cheapest: Cheapest::default(),
+            weights,
+            decay,
+            default_latency,
+        }
     }
 
     pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
@@ -32,19 +39,16 @@ impl PeakEwma {
             // An average that has faded to nothing must not make the requests in flight count for nothing.
             latency.max(1.0) * (f64::from(loads.active(index)) + 1.0) / weight
         };
-        self.order.clear();
-        self.order.extend((0..weights.len()).filter(|index| admission.admits(*index)));
-        let count = self.order.len();
+        let count = self.pool.refresh(&admission);
         if count == 0 {
             return;
         }
         let one = rng.usize(..count);
         // Another one, if there is another one: any of the rest is as likely.
         let two = if count > 1 { (one + 1 + rng.usize(..count - 1)) % count } else { one };
-        let (Some(one), Some(two)) = (self.order.get(one).copied(), self.order.get(two).copied()) else {
-            return;
-        };
+        let (Some(one), Some(two)) = (self.pool.get(one), self.pool.get(two)) else { return };
         candidates.push(if cost(two) < cost(one) { two } else { one });
-        further(&mut self.order, candidates, rng, cost);
+        let admitted = |index| admission.admits(index).then(|| cost(index));
+        self.cheapest.fill(weights.len(), candidates, rng, admitted);
     }
 }

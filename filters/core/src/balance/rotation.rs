@@ -1,40 +1,44 @@
 //! Policies that go round: `round_robin` and `smooth_weighted_round_robin`.
 //!
-//! Trade-off: every worker goes round by itself, and begins anew with every configuration; over W workers the
-//! order that an endpoint sees is the overlay of W rounds.
+//! Trade-off: every worker goes round by itself, and begins anew, somewhere drawn by chance, with every
+//! configuration; over W workers the order that an endpoint sees is the overlay of W rounds.
 
+use super::pool::Cheapest;
 use super::{Candidates, Choice};
+use crate::health::Admission;
 use crate::{EndpointIndex, Endpoints};
 
 /// Each in turn, weights ignored. A ramping endpoint lets the turns pass that are not yet its share.
 #[derive(Clone, Debug)]
 pub(super) struct RoundRobin {
     endpoints: usize,
-    next: EndpointIndex,
+    /// Drawn at the first choice, or every worker would begin with the same endpoint.
+    next: Option<EndpointIndex>,
 }
 
 impl RoundRobin {
     pub(super) fn new(endpoints: usize) -> Self {
-        Self { endpoints, next: 0 }
+        Self { endpoints, next: None }
     }
 
     pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
         let Choice { rng, admission, .. } = choice;
-        let (count, start) = (self.endpoints, self.next);
-        let in_turn = |offset: usize| (start + offset) % count.max(1);
-        let takes_turn = |index| match admission.factor(index) {
+        let count = self.endpoints;
+        if count == 0 {
+            return;
+        }
+        let start = self.next.unwrap_or_else(|| rng.usize(..count));
+        let in_turn = |offset: usize| (start + offset) % count;
+        let mut takes_turn = |index: &EndpointIndex| match admission.factor(*index) {
             factor if factor >= 1.0 => true,
             factor => factor > 0.0 && rng.f64() < factor,
         };
-        let first = (0..count).map(in_turn).find({
-            let mut takes_turn = takes_turn;
-            move |index| takes_turn(*index)
-        });
+        let first = (0..count).map(in_turn).find(&mut takes_turn);
         let Some(first) = first.or_else(|| (0..count).map(in_turn).find(|index| admission.admits(*index)))
         else {
             return;
         };
-        self.next = (first + 1) % count;
+        self.next = Some((first + 1) % count);
         let rest = (0..count).map(|offset| (first + offset) % count).filter(|index| admission.admits(*index));
         for index in rest {
             if candidates.is_full() {
@@ -51,20 +55,39 @@ impl RoundRobin {
 pub(super) struct SmoothWeighted {
     weights: Vec<f64>,
     current: Vec<f64>,
-    order: Vec<EndpointIndex>,
+    cheapest: Cheapest,
+    started: bool,
 }
 
 impl SmoothWeighted {
     pub(super) fn new(endpoints: &Endpoints) -> Self {
         let weights: Vec<f64> = endpoints.iter().map(|endpoint| f64::from(endpoint.weight.get())).collect();
-        Self { current: vec![0.0; weights.len()], order: Vec::with_capacity(weights.len()), weights }
+        Self { current: vec![0.0; weights.len()], cheapest: Cheapest::default(), weights, started: false }
     }
 
-    pub(super) fn choose(&mut self, choice: &Choice<'_>, candidates: &mut Candidates) {
+    pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
+        let Choice { rng, admission, .. } = choice;
+        if !self.started && !self.weights.is_empty() {
+            self.started = true;
+            // Some turns go by unused, as in Envoy, or every worker would begin with the same endpoint.
+            for _ in 0..rng.usize(..self.weights.len()) {
+                self.turn(&admission);
+            }
+        }
+        let Some(first) = self.turn(&admission) else { return };
+        candidates.push(first);
+        // The others by what they have gained: the order in which they would come next.
+        let current = &self.current;
+        let owed = |index| admission.admits(index).then(|| current.get(index).map(|gain| -gain)).flatten();
+        self.cheapest.fill(current.len(), candidates, rng, owed);
+    }
+
+    /// Everyone gains; whoever has most is returned and pays.
+    fn turn(&mut self, admission: &Admission<'_>) -> Option<EndpointIndex> {
         let mut sum = 0.0;
         let mut best: Option<(f64, EndpointIndex)> = None;
         for (index, (weight, current)) in self.weights.iter().zip(&mut self.current).enumerate() {
-            let weight = weight * choice.admission.factor(index);
+            let weight = weight * admission.factor(index);
             if weight > 0.0 {
                 sum += weight;
                 *current += weight;
@@ -73,34 +96,17 @@ impl SmoothWeighted {
                 }
             }
         }
-        let Some((_, first)) = best else { return };
-        candidates.push(first);
-        self.further(choice, candidates);
+        let (_, first) = best?;
         if let Some(current) = self.current.get_mut(first) {
             *current -= sum;
         }
-    }
-
-    /// The others by what they have gained: the order in which they would come next.
-    fn further(&mut self, choice: &Choice<'_>, candidates: &mut Candidates) {
-        if candidates.is_full() {
-            return;
-        }
-        let current = &self.current;
-        let gained = |index: &EndpointIndex| current.get(*index).copied().unwrap_or_default();
-        self.order.clear();
-        self.order.extend((0..current.len()).filter(|index| choice.admission.admits(*index)));
-        self.order.sort_by(|left, right| gained(right).total_cmp(&gained(left)));
-        for index in &self.order {
-            candidates.push(*index);
-        }
+        Some(first)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Admission;
     use crate::load::Loads;
     use crate::{Endpoint, Timestamp};
     use core::num::NonZeroU32;
@@ -122,12 +128,12 @@ mod tests {
             let mut candidates = Candidates::new(1);
             let now = Timestamp::default();
             let admission = Admission::everyone();
-            balancer.choose(
-                &Choice { hash: None, now, rng: &mut rng, loads: &loads, admission },
-                &mut candidates,
-            );
+            balancer
+                .choose(Choice { hash: None, now, rng: &mut rng, loads: &loads, admission }, &mut candidates);
             sequence.extend(candidates.iter());
         }
-        assert_eq!(sequence, [0, 0, 1, 0, 2, 0, 0]);
+        let round = [0, 0, 1, 0, 2, 0, 0];
+        let begins = |place: usize| (0..7).all(|turn| sequence[turn] == round[(place + turn) % 7]);
+        assert!((0..3).any(begins), "{sequence:?} is nginx's round from one of its first turns on");
     }
 }

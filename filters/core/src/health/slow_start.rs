@@ -25,6 +25,7 @@ impl SlowStart {
         // Envoy counts at least one millisecond, so that a ramp never starts at zero.
         let elapsed = elapsed.max(Duration::from_millis(1)).min(self.window);
         let part = elapsed.as_secs_f64() / self.window.as_secs_f64();
-        part.powf(1.0 / self.aggression).max(self.min_weight).min(1.0)
+        // A steep ramp may round to 0, and 0 would mean out of rotation.
+        part.powf(1.0 / self.aggression).max(self.min_weight).clamp(f64::MIN_POSITIVE, 1.0)
     }
 }

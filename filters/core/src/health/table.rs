@@ -120,6 +120,11 @@ impl Admission<'_> {
         matches!(self.0, View::Panic)
     }
 
+    /// Whether all endpoints are admitted at their full share.
+    pub fn admits_everyone(&self) -> bool {
+        !matches!(self.0, View::Each { .. })
+    }
+
     /// Whether any endpoint is at part of its share.
     pub fn is_ramping(&self) -> bool {
         matches!(self.0, View::Each { slow_start: Some(_), .. })
