@@ -12,6 +12,9 @@ pub const MAX_LISTED: usize = 100;
 /// How much of a value an error shows, in characters.
 const SHOWN: usize = 60;
 
+/// How many known words are compared with an unknown one.
+const COMPARED: usize = 1000;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -76,10 +79,22 @@ pub(crate) struct Errors {
 
 impl Errors {
     pub(crate) fn add(&mut self, at: &Path<'_>, problem: impl Into<String>) {
-        self.total += 1;
-        if self.listed.len() < MAX_LISTED {
+        if self.count() {
             self.listed.push(ConfigError { path: at.to_string(), problem: problem.into() });
         }
+    }
+
+    /// For a problem whose words cost more than their length: they are found only if they are listed.
+    pub(crate) fn add_with(&mut self, at: &Path<'_>, problem: impl FnOnce() -> String) {
+        if self.count() {
+            self.listed.push(ConfigError { path: at.to_string(), problem: problem() });
+        }
+    }
+
+    /// Counts one more; whether it is to be listed.
+    fn count(&mut self) -> bool {
+        self.total += 1;
+        self.listed.len() < MAX_LISTED
     }
 
     /// `value` if nothing was wrong.
@@ -115,8 +130,9 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Root => Ok(()),
-            Path::Field(Path::Root, name) => formatter.write_str(&cut(name)),
-            Path::Field(parent, name) => write!(formatter, "{parent}.{}", cut(name)),
+            // Keys are the writer's: a line break in one must not make a log line of its own.
+            Path::Field(Path::Root, name) => write!(formatter, "{}", cut(name).escape_debug()),
+            Path::Field(parent, name) => write!(formatter, "{parent}.{}", cut(name).escape_debug()),
             Path::Index(parent, index) => write!(formatter, "{parent}[{index}]"),
         }
     }
@@ -139,12 +155,15 @@ pub(crate) fn cut(text: &str) -> String {
     }
 }
 
-/// `; did you mean "x"?` if one of `known` is near `word`, else nothing.
+/// `; did you mean "x"?` if one of `known` is near `word`, else nothing. Long words and all but the first
+/// [`COMPARED`] are not compared, so that a long document is refused as fast as it is read.
 pub(crate) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let lower = cut(word).to_ascii_lowercase();
     let near = known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
+        .take(COMPARED)
+        .filter(|name| name.len() <= SHOWN)
+        .map(|name| (strsim::osa_distance(&lower, name), name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4 && *distance < name.len())
         .min();
     near.map(|(_, name)| format!("; did you mean {name:?}?")).unwrap_or_default()

@@ -81,7 +81,15 @@ impl<'de> Visitor<'de> for TreeVisitor {
 /// # Errors
 /// What is wrong with it, with line and column.
 pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(text).map(|Tree(value)| value).map_err(|error| format!("is not JSON: {error}"))
+    serde_json::from_slice(text).map(|Tree(value)| value).map_err(|error| {
+        let problem = error.to_string();
+        // What most often is not JSON is the YAML that `cargo xtask check` takes and a filter does not.
+        let yaml = !text.trim_ascii_start().starts_with(b"{") && !text.trim_ascii_start().starts_with(b"[")
+            || problem.starts_with("key must be a string");
+        let hint =
+            if yaml { "; a filter takes JSON text or a google.protobuf.Struct, not YAML text" } else { "" };
+        format!("is not JSON: {problem}{hint}")
+    })
 }
 
 #[cfg(test)]

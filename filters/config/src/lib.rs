@@ -29,40 +29,53 @@ pub use resolve::{Document, Mode, Route, Target, Upstream};
 pub use schema::schema_json;
 pub use values::ByteSize;
 
+/// The longest document, in bytes.
+const MAX_DOCUMENT: usize = 16 << 20;
+
+fn bounded(bytes: &[u8]) -> Result<&[u8], ConfigErrors> {
+    match bytes.len() {
+        0..=MAX_DOCUMENT => Ok(bytes),
+        length => {
+            Err(ConfigErrors::unreadable(format!("is {length} bytes long; it takes at most {MAX_DOCUMENT}")))
+        }
+    }
+}
+
+/// Whether these bytes can only be a binary Struct. JSON text is UTF-8 and holds no control characters but tab
+/// and line breaks; a Struct begins with the tag 0x0a (a line feed, as JSON may) and holds the tag 0x12 before
+/// the value of each of its entries.
+fn is_struct(bytes: &[u8]) -> bool {
+    let binary = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x7f);
+    bytes.first() == Some(&0x0a) && (bytes.iter().any(binary) || core::str::from_utf8(bytes).is_err())
+}
+
 impl Document {
-    /// The document that this JSON text means.
+    /// The document that this JSON text means; of at most 16 MiB.
     ///
     /// # Errors
     /// Everything that is wrong with it; for a text that is not JSON, where it stops being JSON.
     pub fn from_json(text: &[u8]) -> Result<Self, ConfigErrors> {
-        if text.iter().all(u8::is_ascii_whitespace) {
+        if bounded(text)?.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
         Self::from_value(&json::parse(text).map_err(ConfigErrors::unreadable)?)
     }
 
-    /// The document that this binary `google.protobuf.Struct` means.
+    /// The document that this binary `google.protobuf.Struct` means; of at most 16 MiB.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn from_struct(message: &[u8]) -> Result<Self, ConfigErrors> {
-        Self::from_value(&protobuf::parse(message).map_err(ConfigErrors::unreadable)?)
+        Self::from_value(&protobuf::parse(bounded(message)?).map_err(ConfigErrors::unreadable)?)
     }
 
     /// The document in a plugin configuration: JSON text (`StringValue`, `BytesValue`) or a binary Struct.
     ///
-    /// A Struct begins with the tag 0x0a, which is also a newline. So what decodes as a Struct of one field at
-    /// least is one: a JSON text never does, for behind its newline stands a length that would have to
-    /// fit its braces and quotes.
+    /// Which of the two is told from the bytes alone, and no document is valid as both.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn from_plugin_configuration(bytes: &[u8]) -> Result<Self, ConfigErrors> {
-        if bytes.first() == Some(&0x0a) {
-            if let Ok(tree) = protobuf::parse(bytes) {
-                return Self::from_value(&tree);
-            }
-        }
-        Self::from_json(bytes)
+        if is_struct(bytes) { Self::from_struct(bytes) } else { Self::from_json(bytes) }
     }
 }

@@ -82,6 +82,9 @@ fn structure(bytes: &[u8], depth: usize) -> Parsed<Value> {
     while let Some((number, field)) = fields.next()? {
         if let (1, Field::Bytes(entry)) = (number, field) {
             let (key, value) = map_entry(entry, depth)?;
+            if map.contains_key(&key) {
+                return Err("a key stands twice");
+            }
             map.insert(key, value);
         }
     }
@@ -105,7 +108,7 @@ fn value(bytes: &[u8], depth: usize) -> Parsed<Value> {
     while let Some((number, field)) = fields.next()? {
         read = match (number, field) {
             (1, Field::Varint(_)) => Value::Null,
-            (2, Field::Fixed64(double)) => number_value(f64::from_le_bytes(double)),
+            (2, Field::Fixed64(double)) => number_value(f64::from_le_bytes(double))?,
             (3, Field::Bytes(string)) => Value::String(text(string)?),
             (4, Field::Varint(flag)) => Value::Bool(flag != 0),
             (5, Field::Bytes(message)) => structure(message, depth + 1)?,
@@ -130,9 +133,12 @@ fn list(bytes: &[u8], depth: usize) -> Parsed<Value> {
 }
 
 /// A whole double is a whole number again, as it was in the YAML.
-fn number_value(double: f64) -> Value {
+fn number_value(double: f64) -> Parsed<Value> {
+    if !double.is_finite() {
+        return Err("a number is not finite");
+    }
     let whole = double.fract() == 0.0 && double.abs() <= 9_007_199_254_740_992.0;
-    if whole { (double as i64).into() } else { double.into() }
+    Ok(if whole { (double as i64).into() } else { double.into() })
 }
 
 #[cfg(test)]
@@ -191,6 +197,18 @@ mod tests {
         let known = encode_struct(&json!({"a": 1}));
         let unknown = [vec![9 << 3, 5], vec![10 << 3 | 5, 1, 2, 3, 4], field(11, b"x"), known].concat();
         assert_eq!(parse(&unknown), Ok(json!({"a": 1})));
+    }
+
+    #[test]
+    fn what_json_could_not_say_is_refused() {
+        let once = encode_struct(&json!({"a": 1}));
+        let twice = [once.clone(), once].concat();
+        assert!(parse(&twice).unwrap_err().ends_with("a key stands twice"));
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let value = [vec![2 << 3 | 1], number.to_le_bytes().to_vec()].concat();
+            let message = field(1, &[field(1, b"a"), field(2, &value)].concat());
+            assert!(parse(&message).unwrap_err().ends_with("a number is not finite"), "{number}");
+        }
     }
 
     #[test]

@@ -47,12 +47,14 @@ section! {
             /// Its name, by which routes refer to it and metrics label it.
             name: String,
             /// Its endpoints, which Envoy's cluster must have too.
+            #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
             endpoints: Vec<Endpoint>,
         }
         optional {
             /// The Envoy cluster, whose policy is override_host. Default: the name.
             cluster: String,
-            /// How endpoints are chosen. Default: round_robin.
+            /// How endpoints are chosen. Default: smooth_weighted_round_robin, which honours weights and is plain
+            /// round robin if they are equal.
             balance: Balance,
             /// Passive health ejection. Not supported yet.
             outlier: NotYet,
@@ -69,8 +71,10 @@ section! {
         }
         optional {
             /// Share of the traffic relative to the others, 1 or more. Default: 1.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 4_294_967_295u32)))]
             weight: u64,
-            /// What consistent hashing hashes instead of the address (Envoy's envoy.lb.hash_key).
+            /// What consistent hashing hashes instead of the address (Envoy's envoy.lb.hash_key); unique in its
+            /// upstream.
             hash_key: String,
             /// `ejected` takes the endpoint out of rotation by hand. Default: healthy.
             health: Health,
@@ -96,31 +100,40 @@ section! {
             policy: PolicyName,
         }
         optional {
-            /// What is hashed, in order (ring_hash and maglev). Several hashes are combined as Envoy does.
+            /// What is hashed, in order, 16 entries at most (ring_hash and maglev). Several hashes are combined as Envoy does.
+            #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 16)))]
             hash_on: Vec<HashOn>,
             /// Hash of the ring's points (ring_hash). Default: xx_hash.
             hash_function: HashFunction,
             /// Fewest points on the ring, 1 to 8388608 (ring_hash). Default: 1024.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 8_388_608)))]
             minimum_ring_size: u64,
             /// Most points on the ring, 1 to 8388608 (ring_hash). Default: 8388608.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 8_388_608)))]
             maximum_ring_size: u64,
-            /// Slots of the table, a prime of at most 5000011 (maglev). Default: 65537.
+            /// Slots of the table, a prime of at most 5000011, no fewer than endpoints (maglev). Default: 65537.
+            #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 5_000_011)))]
             table_size: u64,
-            /// Bounded loads: no endpoint takes more than this percentage of the mean load, 100 or more
+            /// Bounded loads: no endpoint takes more than this percentage of the mean load, 100 to 100000
             /// (ring_hash and maglev). Default: unbounded.
+            #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 100_000)))]
             hash_balance_factor: u64,
-            /// The policy for requests that have nothing to hash (ring_hash and maglev). Default: random.
+            /// The policy for requests that have nothing to hash (ring_hash and maglev), with the defaults of its
+            /// own fields: `least_request` draws 2 and `peak_ewma` forgets in 10s. Default: random.
             no_hash: PolicyName,
             /// How many endpoints are drawn, 2 to 16 (least_request). Default: 2.
+            #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 16)))]
             choice_count: u64,
-            /// How strongly requests in flight lower a weight, 0 or more (least_request with unequal weights).
+            /// How strongly requests in flight lower a weight, 0 to 100 (least_request with unequal weights).
             /// Default: 1.
+            #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 100)))]
             active_request_bias: f64,
             /// Time constant with which a latency peak is forgotten (peak_ewma). Default: 10s.
             decay: Duration,
             /// Latency assumed of an endpoint that has not answered yet (peak_ewma). Default: 30ms.
             default_latency: Duration,
             /// How many endpoints are named, best first, for Envoy's retries to walk, 1 to 16. Default: 3.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 16)))]
             candidates: u64,
             /// Percentage of endpoints in rotation below which health is ignored; 0 never panics.
             /// Default: 50.
@@ -209,9 +222,10 @@ section! {
             window: Duration,
         }
         optional {
-            /// Above 1 faster at first, below 1 slower; more than 0. Default: 1.
+            /// Above 1 faster at first, below 1 slower; more than 0 to 100. Default: 1.
+            #[cfg_attr(feature = "schema", schemars(range(max = 100), extend("exclusiveMinimum" = 0)))]
             aggression: f64,
-            /// Where the ramp starts. Default: 10.
+            /// Where the ramp starts, 1 or more. Default: 10.
             min_weight_percent: Percent,
         }
     }
@@ -229,10 +243,12 @@ section! {
             name: String,
             /// The upstream that they go to. Either this or `split`.
             upstream: String,
-            /// The upstreams that they are split between. Either this or `upstream`.
+            /// The upstreams that they are split between, 64 at most. Either this or `upstream`.
+            #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
             split: Vec<SplitTarget>,
             /// Makes the split sticky: the same key goes to the same upstream, and a change of weights moves
             /// as few keys as can be. Default: at random.
+            #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 16)))]
             split_on: Vec<HashOn>,
             /// Retries. Not supported yet.
             retry: NotYet,
@@ -249,14 +265,14 @@ section! {
     Match {
         required {}
         optional {
-            /// The path begins with this.
+            /// The path, without its query, begins with this.
             path_prefix: String,
             /// The path, without its query, is this.
             path: String,
             /// The path, without its query, matches this expression whole. Linear time, no look-around.
             path_regex: String,
             /// The method is one of these.
-            methods: Vec<String>,
+            methods: Vec<Option<String>>,
             /// Conditions on headers.
             headers: Vec<HeaderMatch>,
         }
@@ -267,7 +283,7 @@ section! {
     /// A condition on a header: exactly one of exact, prefix, regex, present.
     HeaderMatch {
         required {
-            /// The header's name, in lower case.
+            /// The header's name, in lower case; `:authority` for the host.
             name: String,
         }
         optional {

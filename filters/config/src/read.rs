@@ -25,6 +25,11 @@ pub(crate) fn expected<T>(what: &str, value: &Value, at: &Path<'_>, errors: &mut
 impl Read for String {
     fn read(value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
         match value {
+            // No name, path or header value holds one, and in a header it would end the line.
+            Value::String(text) if text.chars().any(char::is_control) => {
+                errors.add(at, format!("{} holds a control character; remove it", show(value)));
+                None
+            }
             Value::String(text) => Some(text.clone()),
             other => expected("a text; put it in quotes", other, at, errors),
         }
@@ -52,13 +57,16 @@ impl Read for f64 {
 impl<T: Read> Read for Vec<T> {
     fn read(value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
         let Value::Array(items) = value else { return expected("a list", value, at, errors) };
-        let read: Vec<T> = items
-            .iter()
-            .enumerate()
-            .filter_map(|(index, item)| T::read(item, &at.index(index), errors))
-            .collect();
-        // A list with a hole would shift the paths of what the second stage has to say.
-        (read.len() == items.len()).then_some(read)
+        let read = items.iter().enumerate().map(|(index, item)| T::read(item, &at.index(index), errors));
+        // First all, then whether all: one that is wrong does not hide the next.
+        read.collect::<Vec<Option<T>>>().into_iter().collect()
+    }
+}
+
+/// A place in a list that keeps its position when it cannot be read, so that its neighbours are checked too.
+impl<T: Read> Read for Option<T> {
+    fn read(value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
+        Some(T::read(value, at, errors))
     }
 }
 
@@ -81,17 +89,17 @@ pub(crate) fn fields<'a>(
     let Value::Object(fields) = value else { return expected("an object", value, at, errors) };
     for name in fields.keys() {
         if !name.starts_with('_') && !known.contains(&name.as_str()) {
-            let problem = match suggestion(name, known.iter().copied()) {
+            errors.add_with(&at.field(name), || match suggestion(name, known.iter().copied()) {
                 near if near.is_empty() => format!("unknown field; there are {}", known.join(", ")),
                 near => format!("unknown field{near}"),
-            };
-            errors.add(&at.field(name), problem);
+            });
         }
     }
     Some(fields)
 }
 
-/// One field of an object; `null` is a field that is not there.
+/// One field of an object. A `null` is an error: taken for a field that is not there, it would make a condition
+/// match everything.
 pub(crate) fn field<T: Read>(
     fields: &Map<String, Value>,
     name: &'static str,
@@ -99,8 +107,14 @@ pub(crate) fn field<T: Read>(
     at: &Path<'_>,
     errors: &mut Errors,
 ) -> Option<T> {
-    let value = fields.get(name).filter(|value| !value.is_null())?;
-    let read = T::read(value, &at.field(name), errors);
+    let at = at.field(name);
+    let read = match fields.get(name)? {
+        Value::Null => {
+            errors.add(&at, "is null; write a value or remove it");
+            None
+        }
+        value => T::read(value, &at, errors),
+    };
     if read.is_none() {
         bad.push(name);
     }
@@ -150,7 +164,10 @@ macro_rules! section {
                 use $crate::read::{field, fields, plain};
                 const KNOWN: &[&str] =
                     &[$(plain(stringify!($required)),)* $(plain(stringify!($optional)),)*];
-                let object = fields(value, KNOWN, at, errors)?;
+                // What is no section is read as one whose every field is bad: its place in a list is kept.
+                let Some(object) = fields(value, KNOWN, at, errors) else {
+                    return Some(Self { bad: KNOWN.to_vec(), ..Self::default() });
+                };
                 let mut bad = Vec::new();
                 let read = Self {
                     $( $required: field(object, plain(stringify!($required)), &mut bad, at, errors), )*

@@ -33,6 +33,9 @@ const SIZE: [(&str, f64); 4] = [("B", 1.0), ("KiB", 1024.0), ("MiB", 1_048_576.0
 /// Nobody waits longer than this, and every sum of durations stays far from overflow.
 const LONGEST: Time = Time::from_secs(365 * 24 * 3600);
 
+/// No size is greater, and up to it every whole number is exact.
+const MOST_BYTES: f64 = 9_007_199_254_740_992.0;
+
 /// Number and unit of a text such as `1.5s`.
 fn split(text: &str) -> Option<(f64, &str)> {
     let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
@@ -45,6 +48,14 @@ fn measure(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let (number, unit) = split(text)?;
     let (_, length) = units.iter().find(|(name, _)| *name == unit)?;
     Some(number * length)
+}
+
+/// Whether this is a number below zero, with or without a unit.
+fn is_negative(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.strip_prefix('-').is_some_and(|text| split(text).is_some()),
+        other => other.as_f64().is_some_and(|number| number < 0.0),
+    }
 }
 
 impl Read for Duration {
@@ -62,8 +73,19 @@ impl Read for Duration {
         }
         let nanos = value.as_str().and_then(|text| measure(text, &TIME));
         match nanos {
-            Some(nanos) if nanos <= LONGEST.as_nanos() as f64 => Some(Self(Time::from_nanos(nanos as u64))),
-            Some(_) => expected("at most \"8760h\" (a year)", value, at, errors),
+            Some(nanos) if nanos > LONGEST.as_nanos() as f64 => {
+                expected("at most \"8760h\" (a year)", value, at, errors)
+            }
+            // Binary fractions miss decimal ones by about 2^-52 of the number.
+            Some(nanos) if (nanos - nanos.round()).abs() > (nanos * 1e-12).max(1e-6) => {
+                errors.add(at, format!("{} is finer than a nanosecond; round it", show(value)));
+                None
+            }
+            Some(nanos) => Some(Self(Time::from_nanos(nanos.round() as u64))),
+            None if is_negative(value) => {
+                errors.add(at, format!("{} is negative; it takes zero or more", show(value)));
+                None
+            }
             None => expected(
                 "a duration; write a number and us, ms, s, m or h, as in \"250ms\"",
                 value,
@@ -74,10 +96,14 @@ impl Read for Duration {
     }
 }
 
+fn whole_bytes(bytes: f64) -> Option<u64> {
+    (bytes.fract() == 0.0 && bytes <= MOST_BYTES).then_some(bytes as u64)
+}
+
 impl Read for ByteSize {
     fn read(value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
         let bytes = whole(value)
-            .or_else(|| value.as_str().and_then(|text| measure(text, &SIZE)).map(|bytes| bytes as u64));
+            .or_else(|| value.as_str().and_then(|text| measure(text, &SIZE)).and_then(whole_bytes));
         bytes.map(Self).or_else(|| {
             expected(
                 "a size; write bytes, or a number and KiB, MiB or GiB, as in \"64KiB\"",
@@ -169,6 +195,9 @@ mod tests {
             ("1.5s", 1_500_000_000),
             ("2m", 120_000_000_000),
             ("7us", 7_000),
+            ("0.5us", 500),
+            ("1.001us", 1_001),
+            ("86400.001s", 86_400_001_000_000),
             ("0s", 0),
         ] {
             assert_eq!(read(json!(text)), Ok(Duration(Time::from_nanos(nanos))), "{text}");
@@ -178,6 +207,8 @@ mod tests {
             json!("10"),
             json!(10),
             json!("-1s"),
+            json!("1.0001us"),
+            json!(-1),
             json!("1 fortnight"),
             json!("9000h"),
             json!(""),
@@ -193,7 +224,9 @@ mod tests {
         assert_eq!(read(json!(100)), Ok(ByteSize(100)));
         assert_eq!(read(json!("64KiB")), Ok(ByteSize(65_536)));
         assert_eq!(read(json!("1.5 MiB")), Ok(ByteSize(1_572_864)));
-        for wrong in [json!("64KB"), json!(-1), json!("64"), json!("much")] {
+        for wrong in
+            [json!("64KB"), json!(-1), json!("64"), json!("much"), json!("1.5B"), json!("9999999999GiB")]
+        {
             assert!(read::<ByteSize>(wrong.clone()).is_err(), "{wrong}");
         }
         assert_eq!(ByteSize(7).bytes(), 7);

@@ -94,7 +94,7 @@ fn everything_that_is_written_is_what_is_meant() {
     let canary = &document.upstreams()[1];
     assert_eq!(
         (canary.cluster(), canary.policy(), canary.candidates()),
-        ("checkout-canary", &Policy::RoundRobin, 3)
+        ("checkout-canary", &Policy::SmoothWeightedRoundRobin, 3)
     );
 
     let api = &document.routes()[0];
@@ -149,6 +149,42 @@ fn a_binary_struct_is_told_from_json_that_begins_with_a_newline() {
     let wrong =
         Document::from_plugin_configuration(b"\x0a\x0e\x0a\x04mode\x12\x06\x1a\x04shad").expect_err("shad");
     assert_eq!(wrong.to_string(), r#"mode: "shad" is not one of enforce, shadow; did you mean "shadow"?"#);
+}
+
+/// Struct { fields: { "_": "xx…" } } whose entry is `length` bytes long.
+fn struct_with_an_entry_of(length: u8) -> Vec<u8> {
+    let head = [0x0a, length, 0x0a, 1, b'_', 0x12, length - 5, 0x1a, length - 7];
+    [&head[..], "x".repeat(usize::from(length) - 7).as_bytes()].concat()
+}
+
+#[test]
+fn whatever_the_second_byte_a_struct_is_a_struct_and_json_is_json() {
+    for length in 7..=127 {
+        let mut message = struct_with_an_entry_of(length);
+        assert_eq!(message.len(), usize::from(length) + 2);
+        message.extend(b"\x0a\x10\x0a\x04mode\x12\x08\x1a\x06shadow");
+        let document = Document::from_plugin_configuration(&message).expect("a Struct");
+        assert_eq!(document.mode(), Mode::Shadow, "{length}");
+    }
+    // The second byte of a JSON text is a blank or a brace; as a length it fits when the text is as long.
+    for second in ["\t", "\n", "\r", " ", ""] {
+        for length in 0..200 {
+            let text = format!("\n{second}{{\"mode\": \"shadow\", \"upstreams\": []}}{}", " ".repeat(length));
+            let document = Document::from_plugin_configuration(text.as_bytes()).expect("JSON");
+            assert_eq!(document.mode(), Mode::Shadow, "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_struct_that_breaks_off_is_called_one() {
+    let message = b"\x0a\x10\x0a\x04mode\x12\x08\x1a\x06shadow";
+    for end in 2..message.len() {
+        let refused = Document::from_plugin_configuration(&message[..end]).expect_err("cut");
+        assert_eq!(refused.to_string(), "document: is not a google.protobuf.Struct: it breaks off", "{end}");
+    }
+    let not_utf8 = Document::from_plugin_configuration(b"\n\xff{}").expect_err("neither");
+    assert!(not_utf8.to_string().contains("google.protobuf.Struct"), "{not_utf8}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use switchyard_core::health::{HealthPolicy, SlowStart};
 
 /// Envoy's upper bound of a ring.
 const MAX_RING: u64 = 8_388_608;
+/// Envoy's default size of a Maglev table.
+const TABLE: u64 = 65_537;
 /// Envoy's upper bound of a Maglev table, a prime.
 const MAX_TABLE: u64 = 5_000_011;
 
@@ -22,15 +24,27 @@ pub(super) struct Balance {
     pub(super) health: HealthPolicy,
 }
 
-/// The balance of an upstream; without one, Envoy's own default, round robin.
-pub(super) fn resolve(raw: Option<&raw::Balance>, at: &Path<'_>, errors: &mut Errors) -> Option<Balance> {
-    let round_robin = raw::Balance { policy: Some(PolicyName::RoundRobin), ..raw::Balance::default() };
-    let raw = raw.unwrap_or(&round_robin);
+/// The balance of an upstream of so many endpoints; without one, round robin that honours weights, as Envoy's
+/// default does.
+pub(super) fn resolve(
+    raw: Option<&raw::Balance>,
+    endpoints: usize,
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Option<Balance> {
+    let in_turn = PolicyName::SmoothWeightedRoundRobin;
+    let by_default = raw::Balance { policy: Some(in_turn), ..raw::Balance::default() };
+    let raw = raw.unwrap_or(&by_default);
     let candidates = bounded(raw.candidates, 3, 1, 16, &at.field("candidates"), errors);
     let health = health(raw, at, errors);
-    // Without a policy nobody can say which fields belong; that it is missing has been said.
-    let name = raw.policy?;
+    let Some(name) = raw.policy else {
+        check_without_policy(raw, at, errors);
+        return None;
+    };
     refuse_foreign_fields(raw, name, at, errors);
+    if matches!(name, PolicyName::Maglev) {
+        refuse_small_table(raw, endpoints, &at.field("table_size"), errors);
+    }
     Some(Balance {
         policy: policy(name, raw, at, errors),
         no_hash: no_hash(raw, at, errors),
@@ -40,6 +54,19 @@ pub(super) fn resolve(raw: Option<&raw::Balance>, at: &Path<'_>, errors: &mut Er
     })
 }
 
+/// Without a policy (that it is missing or wrong has been said) nobody can say which fields belong; what they
+/// say is checked all the same.
+fn check_without_policy(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) {
+    if let Some(list) = &raw.hash_on {
+        hash_on::resolve(list, &at.field("hash_on"), errors);
+    }
+    least_request(raw, at, errors);
+    peak_ewma(raw, at, errors);
+    ring_hash(raw, at, errors);
+    table_size(raw.table_size, &at.field("table_size"), errors);
+    no_hash(raw, at, errors);
+}
+
 fn hashes(name: PolicyName) -> bool {
     matches!(name, PolicyName::RingHash | PolicyName::Maglev)
 }
@@ -47,7 +74,7 @@ fn hashes(name: PolicyName) -> bool {
 /// A field that the policy does not read is a mistake about what the policy does.
 fn refuse_foreign_fields(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, errors: &mut Errors) {
     use PolicyName::{LeastRequest, Maglev, PeakEwma, RingHash};
-    let fields: [(&str, bool, &[PolicyName], &str); 10] = [
+    let fields: [(&str, bool, &[PolicyName], &str); 11] = [
         ("hash_on", raw.hash_on.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
         ("no_hash", raw.no_hash.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
         (
@@ -62,11 +89,11 @@ fn refuse_foreign_fields(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, er
         ("table_size", raw.table_size.is_some(), &[Maglev], "maglev"),
         ("choice_count", raw.choice_count.is_some(), &[LeastRequest], "least_request"),
         ("active_request_bias", raw.active_request_bias.is_some(), &[LeastRequest], "least_request"),
-        ("decay", raw.decay.is_some() || raw.default_latency.is_some(), &[PeakEwma], "peak_ewma"),
+        ("decay", raw.decay.is_some(), &[PeakEwma], "peak_ewma"),
+        ("default_latency", raw.default_latency.is_some(), &[PeakEwma], "peak_ewma"),
     ];
     for (field, present, policies, names) in fields {
         if present && !policies.contains(&name) {
-            let field = if field == "decay" && raw.decay.is_none() { "default_latency" } else { field };
             errors.add(&at.field(field), format!("belongs to {names}; remove it or change the policy"));
         }
     }
@@ -112,9 +139,21 @@ fn ring_hash(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
     let (low, high) = (at.field("minimum_ring_size"), at.field("maximum_ring_size"));
     let minimum = bounded(raw.minimum_ring_size, 1024, 1, MAX_RING, &low, errors);
     let maximum = bounded(raw.maximum_ring_size, MAX_RING, 1, MAX_RING, &high, errors);
-    if minimum > maximum {
-        let problem = format!("{minimum} is more than maximum_ring_size ({maximum}); lower it or raise that");
-        errors.add(&low, problem);
+    // Only what was written and is in bounds is compared; the rest has its error already.
+    let in_bounds = raw.minimum_ring_size.is_none_or(|written| written == minimum)
+        && raw.maximum_ring_size.is_none_or(|written| written == maximum)
+        && !raw.bad.contains(&"minimum_ring_size");
+    if minimum > maximum && in_bounds {
+        if raw.minimum_ring_size.is_some() {
+            let problem =
+                format!("{minimum} is more than maximum_ring_size ({maximum}); lower it or raise that");
+            errors.add(&low, problem);
+        } else {
+            let problem = format!(
+                "{maximum} is less than minimum_ring_size ({minimum} by default); raise it or lower that"
+            );
+            errors.add(&high, problem);
+        }
     }
     Policy::RingHash {
         hash_function: match raw.hash_function {
@@ -134,13 +173,24 @@ fn balance_factor(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Opt
 }
 
 fn table_size(size: Option<u64>, at: &Path<'_>, errors: &mut Errors) -> u64 {
-    let size = bounded(size, 65_537, 2, MAX_TABLE, at, errors);
+    let size = bounded(size, TABLE, 2, MAX_TABLE, at, errors);
     if !is_prime(size) {
-        let below = (2..size).rev().find(|number| is_prime(*number)).unwrap_or(2);
-        let above = (size..=MAX_TABLE).find(|number| is_prime(*number)).unwrap_or(MAX_TABLE);
-        errors.add(at, format!("{size} is not prime; the nearest are {below} and {above}"));
+        errors.add_with(at, || {
+            let below = (2..size).rev().find(|number| is_prime(*number)).unwrap_or(2);
+            let above = (size..=MAX_TABLE).find(|number| is_prime(*number)).unwrap_or(MAX_TABLE);
+            format!("{size} is not prime; the nearest are {below} and {above}")
+        });
     }
     size
+}
+
+/// An endpoint without a slot would get no request.
+fn refuse_small_table(raw: &raw::Balance, endpoints: usize, at: &Path<'_>, errors: &mut Errors) {
+    let size = raw.table_size.unwrap_or(TABLE);
+    if (2..=MAX_TABLE).contains(&size) && u64::try_from(endpoints).is_ok_and(|endpoints| endpoints > size) {
+        let problem = format!("{size} slots are too few for {endpoints} endpoints; take a greater prime");
+        errors.add(at, problem);
+    }
 }
 
 fn is_prime(number: u64) -> bool {

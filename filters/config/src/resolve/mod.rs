@@ -116,6 +116,9 @@ fn check_header_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
     let token = |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter);
     if name.is_empty() {
         errors.add(at, "is empty; name a header");
+    } else if name.eq_ignore_ascii_case("host") {
+        // Envoy holds Host under the name it has in HTTP/2, also for HTTP/1.
+        errors.add(at, format!("{name:?} is :authority in Envoy; write \":authority\""));
     } else if !name.strip_prefix(':').unwrap_or(name).chars().all(token) {
         errors.add(at, format!("{:?} is not a header name", cut(name)));
     } else if name.chars().any(|letter| letter.is_ascii_uppercase()) {

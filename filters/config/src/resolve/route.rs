@@ -60,21 +60,35 @@ impl Route {
     }
 }
 
+/// More shares than anybody tells apart.
+const MAX_SHARES: usize = 64;
+
 /// Upstreams by name.
-type Known<'a> = HashMap<&'a str, usize>;
+struct Known<'a> {
+    positions: HashMap<&'a str, usize>,
+    list: &'a [raw::Upstream],
+    /// Every upstream's name could be read. If not, an unknown name may be right.
+    complete: bool,
+}
+
+impl<'a> Known<'a> {
+    fn new(document: &'a raw::Document) -> Self {
+        let list = document.upstreams.as_deref().unwrap_or_default();
+        let named = list.iter().enumerate();
+        Self {
+            positions: named.filter_map(|(index, raw)| Some((raw.name.as_deref()?, index))).collect(),
+            list,
+            complete: !document.bad.contains(&"upstreams") && list.iter().all(|raw| raw.name.is_some()),
+        }
+    }
+}
 
 /// All routes, and their conditions in the same order.
 pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> (Vec<Route>, Vec<Matcher>) {
     let list = raw.routes.as_deref().unwrap_or_default();
     let at = Path::Root.field("routes");
-    let named = list.iter().enumerate().filter_map(|(index, route)| Some((index, route.name.as_deref()?)));
-    refuse_duplicates(named, |index, name, first| {
-        let problem = format!("{:?} is the name of routes[{first}] already; names are unique", cut(name));
-        errors.add(&at.index(index).field("name"), problem);
-    });
-    let upstreams = raw.upstreams.as_deref().unwrap_or_default().iter().enumerate();
-    let known: Known<'_> =
-        upstreams.filter_map(|(index, upstream)| Some((upstream.name.as_deref()?, index))).collect();
+    refuse_equal_names(list, &at, errors);
+    let known = Known::new(raw);
     let resolved = list.iter().enumerate().filter_map(|(index, raw)| {
         let at = at.index(index);
         let matcher = raw.r#match.as_ref().map(|raw| matcher(raw, &at.field("match"), errors));
@@ -82,6 +96,27 @@ pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> (Vec<Rout
         Some((route?, matcher?))
     });
     resolved.unzip()
+}
+
+/// What a route without a name is called.
+fn default_name(index: usize) -> String {
+    format!("route-{index}")
+}
+
+fn refuse_equal_names(list: &[raw::Route], at: &Path<'_>, errors: &mut Errors) {
+    let named = || list.iter().enumerate().filter_map(|(index, raw)| Some((index, raw.name.as_deref()?)));
+    refuse_duplicates(named(), |index, name, first| {
+        let problem = format!("{:?} is the name of routes[{first}] already; names are unique", cut(name));
+        errors.add(&at.index(index).field("name"), problem);
+    });
+    for (index, name) in named() {
+        let other = name.strip_prefix("route-").and_then(|position| position.parse::<usize>().ok());
+        let Some(other) = other.filter(|other| default_name(*other) == name) else { continue };
+        if list.get(other).is_some_and(|raw| raw.name.is_none() && !raw.bad.contains(&"name")) {
+            let problem = format!("{name:?} is what routes[{other}] is called without a name; take another");
+            errors.add(&at.index(index).field("name"), problem);
+        }
+    }
 }
 
 fn resolve(
@@ -100,8 +135,10 @@ fn resolve(
         errors.add(&split_on_at, "belongs to a split; add `split` or remove it");
     }
     let targets = match (&raw.upstream, &raw.split) {
-        (Some(_), Some(_)) => {
+        (Some(name), Some(split)) => {
             errors.add(at, "has both upstream and split; keep one");
+            target(name, 1, known, &at.field("upstream"), errors);
+            split_targets(split, known, &at.field("split"), errors);
             return None;
         }
         (Some(name), None) => vec![target(name, 1, known, &at.field("upstream"), errors)?],
@@ -113,14 +150,18 @@ fn resolve(
             return None;
         }
     };
-    let name = raw.name.as_deref().map_or_else(|| format!("route-{index}").into(), Into::into);
+    let name = raw.name.as_deref().map_or_else(|| default_name(index).into(), Into::into);
     Some(Route { name, targets, split_on: split_on.unwrap_or_default() })
 }
 
 fn target(name: &str, weight: u32, known: &Known<'_>, at: &Path<'_>, errors: &mut Errors) -> Option<Target> {
-    let Some(upstream) = known.get(name) else {
-        let near = suggestion(name, known.keys().copied());
-        errors.add(at, format!("{:?} is not an upstream of this document{near}", cut(name)));
+    let Some(upstream) = known.positions.get(name) else {
+        if known.complete {
+            errors.add_with(at, || {
+                let near = suggestion(name, known.list.iter().filter_map(|raw| raw.name.as_deref()));
+                format!("{:?} is not an upstream of this document{near}", cut(name))
+            });
+        }
         return None;
     };
     Some(Target { upstream: *upstream, name: name.into(), weight })
@@ -138,6 +179,9 @@ fn split_targets(
         let problem = format!("{:?} has a share at {first} already; add the weights", cut(name));
         errors.add(&at.index(index).field("upstream"), problem);
     });
+    if split.len() > MAX_SHARES {
+        errors.add(at, format!("has {} shares; it takes at most {MAX_SHARES}", split.len()));
+    }
     let sum: u64 = split.iter().filter_map(|share| share.weight).fold(0, u64::saturating_add);
     let complete = split.iter().all(|share| share.weight.is_some());
     if complete && sum == 0 {
@@ -173,15 +217,17 @@ fn path_match(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> PathMatch
     let rules = [raw.path_prefix.is_some(), raw.path.is_some(), raw.path_regex.is_some()];
     if rules.iter().filter(|rule| **rule).count() > 1 {
         errors.add(at, "has several rules for the path; keep one of path_prefix, path, path_regex");
-        return PathMatch::Any;
     }
     for (name, text) in [("path_prefix", &raw.path_prefix), ("path", &raw.path)] {
-        if let Some(text) = text.as_deref().filter(|text| !text.starts_with('/')) {
-            errors.add(
-                &at.field(name),
-                format!("{:?} begins with no slash, so no path can match it", cut(text)),
-            );
-        }
+        let Some(text) = text.as_deref() else { continue };
+        let problem = if !text.starts_with('/') {
+            "begins with no slash, so no path can match it"
+        } else if text.contains(['?', '#']) {
+            "holds ? or #; a path is matched without its query"
+        } else {
+            continue;
+        };
+        errors.add(&at.field(name), format!("{:?} {problem}", cut(text)));
     }
     if let Some(regex) = &raw.path_regex {
         return compile(regex, &at.field("path_regex"), errors).map(PathMatch::Regex).unwrap_or_default();
@@ -213,6 +259,7 @@ fn methods(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Vec<Box<str>
         errors.add(at, "is empty, so no request can match; remove it to allow every method");
     }
     for (index, method) in list.iter().enumerate() {
+        let Some(method) = method else { continue };
         if method.is_empty()
             || !method.chars().all(|letter| letter.is_ascii_uppercase() || "-_".contains(letter))
         {
@@ -220,12 +267,19 @@ fn methods(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Vec<Box<str>
             errors.add(&at.index(index), problem);
         }
     }
-    list.iter().map(|method| method.as_str().into()).collect()
+    list.iter().flatten().map(|method| method.as_str().into()).collect()
 }
 
 fn header_match(raw: &raw::HeaderMatch, at: &Path<'_>, errors: &mut Errors) -> Option<HeaderMatch> {
-    let name = raw.name.as_deref()?;
-    check_header_name(name, &at.field("name"), errors);
+    let name = raw.name.as_deref();
+    if let Some(name) = name {
+        check_header_name(name, &at.field("name"), errors);
+    }
+    for (field, text) in [("exact", &raw.exact), ("prefix", &raw.prefix)] {
+        if text.as_deref() == Some("") {
+            errors.add(&at.field(field), "is empty; name a value or use present");
+        }
+    }
     let mut rules = Vec::new();
     rules.extend(raw.exact.as_deref().map(|text| HeaderRule::Exact(text.into())));
     rules.extend(raw.prefix.as_deref().map(|text| HeaderRule::Prefix(text.into())));
@@ -241,9 +295,9 @@ fn header_match(raw: &raw::HeaderMatch, at: &Path<'_>, errors: &mut Errors) -> O
         invert ^= !present;
     }
     match (rules.pop(), rules.is_empty()) {
-        (Some(rule), true) => Some(HeaderMatch { name: name.into(), rule, invert }),
+        (Some(rule), true) => Some(HeaderMatch { name: name?.into(), rule, invert }),
         (None, _) => {
-            if raw.bad.is_empty() {
+            if !raw.bad.iter().any(|field| ["exact", "prefix", "regex", "present"].contains(field)) {
                 errors.add(at, "says nothing about the value; add one of exact, prefix, regex, present");
             }
             None

@@ -94,7 +94,8 @@ fn resolve(raw: &raw::Upstream, at: &Path<'_>, errors: &mut Errors) -> Option<Up
         errors.add(&endpoints_at, "is empty; name one endpoint at least");
     }
     let endpoints = endpoints(list.unwrap_or_default(), &endpoints_at, errors);
-    let balance = balance::resolve(raw.balance.as_ref(), &at.field("balance"), errors);
+    let balance =
+        balance::resolve(raw.balance.as_ref(), list.unwrap_or_default().len(), &at.field("balance"), errors);
     let name = raw.name.as_deref()?;
     let ejected = |endpoint: &raw::Endpoint| endpoint.health == Some(raw::Health::Ejected);
     let health = |endpoint| if ejected(endpoint) { Health::Ejected } else { Health::Healthy };
@@ -114,6 +115,12 @@ fn endpoints(list: &[raw::Endpoint], at: &Path<'_>, errors: &mut Errors) -> Endp
         let problem =
             format!("{:?} is endpoint {first} already; give it a higher weight instead", cut(address));
         errors.add(&at.index(index).field("address"), problem);
+    });
+    let keys =
+        list.iter().enumerate().filter_map(|(index, endpoint)| Some((index, endpoint.hash_key.as_deref()?)));
+    refuse_duplicates(keys.filter(|(_, key)| !key.is_empty()), |index, key, first| {
+        let problem = format!("{:?} is the hash_key of endpoint {first} already; keys are unique", cut(key));
+        errors.add(&at.index(index).field("hash_key"), problem);
     });
     let mut sum = 0u64;
     let mut resolved = Vec::with_capacity(list.len());
@@ -154,6 +161,9 @@ fn weight(raw: &raw::Endpoint, at: &Path<'_>, errors: &mut Errors) -> NonZeroU32
 fn check_address(address: &str, at: &Path<'_>, errors: &mut Errors) {
     let shown = cut(address);
     match address.parse::<SocketAddr>() {
+        Ok(_) if address.contains('%') => {
+            errors.add(at, format!("{shown:?} has a scope id; Envoy's addresses have none"));
+        }
         Ok(parsed) if parsed.port() == 0 => errors.add(at, format!("{shown:?} has port 0; name a port")),
         Ok(parsed) if parsed.to_string() != address => {
             errors.add(at, format!("{shown:?}; write it as Envoy does: \"{parsed}\""));
