@@ -3,7 +3,7 @@
 //! Trade-off: every worker goes round by itself, and begins anew, somewhere drawn by chance, with every
 //! configuration; over W workers the order that an endpoint sees is the overlay of W rounds.
 
-use super::pool::Cheapest;
+use super::random::Random;
 use super::{Candidates, Choice};
 use crate::health::Admission;
 use crate::{EndpointIndex, Endpoints};
@@ -55,14 +55,20 @@ impl RoundRobin {
 pub(super) struct SmoothWeighted {
     weights: Vec<f64>,
     current: Vec<f64>,
-    cheapest: Cheapest,
+    /// Retries are drawn by weight: in order of gain, ties would make some endpoints everyone's second.
+    others: Random,
     started: bool,
 }
 
 impl SmoothWeighted {
     pub(super) fn new(endpoints: &Endpoints) -> Self {
         let weights: Vec<f64> = endpoints.iter().map(|endpoint| f64::from(endpoint.weight.get())).collect();
-        Self { current: vec![0.0; weights.len()], cheapest: Cheapest::default(), weights, started: false }
+        Self {
+            current: vec![0.0; weights.len()],
+            others: Random::weighted(endpoints),
+            weights,
+            started: false,
+        }
     }
 
     pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
@@ -76,10 +82,7 @@ impl SmoothWeighted {
         }
         let Some(first) = self.turn(&admission) else { return };
         candidates.push(first);
-        // The others by what they have gained: the order in which they would come next.
-        let current = &self.current;
-        let owed = |index| admission.admits(index).then(|| current.get(index).map(|gain| -gain)).flatten();
-        self.cheapest.fill(current.len(), candidates, rng, owed);
+        self.others.choose(Choice { rng, admission, ..choice }, candidates);
     }
 
     /// Everyone gains; whoever has most is returned and pays.
