@@ -26,7 +26,7 @@ pub fn reference_markdown() -> String {
         ("hash_on[].cookie", "Cookie"),
         ("upstreams[].balance.slow_start", "SlowStart"),
         ("routes[]", "Route"),
-        ("routes[].match", "Match"),
+        ("routes[].match", "Route/properties/match"),
         ("routes[].match.headers[]", "HeaderMatch"),
         ("routes[].split[]", "SplitTarget"),
     ];
@@ -65,6 +65,9 @@ fn list<'a>(schema: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 
 /// What a field takes, in words.
 fn kind(field: &Value) -> String {
+    if field.get("properties").is_some() {
+        return "its own section".to_owned();
+    }
     if let Some(reference) = field.get("$ref").and_then(Value::as_str) {
         return reference.rsplit('/').next().unwrap_or_default().to_owned();
     }

@@ -71,7 +71,8 @@ mod tests {
     fn null_is_no_value_of_a_field() {
         assert!(!schema_json().contains("null"));
         assert_eq!(schema()["properties"]["mode"]["$ref"], "#/$defs/Mode");
-        assert_eq!(schema()["$defs"]["Match"]["properties"]["methods"]["items"]["type"], "string");
+        let conditions = &schema()["$defs"]["Route"]["properties"]["match"];
+        assert_eq!(conditions["properties"]["methods"]["items"]["type"], "string");
     }
 
     #[test]
