@@ -194,7 +194,8 @@ fn refuse_small_table(raw: &raw::Balance, endpoints: usize, at: &Path<'_>, error
 }
 
 fn is_prime(number: u64) -> bool {
-    number >= 2 && (2..).take_while(|factor| factor * factor <= number).all(|factor| number % factor != 0)
+    number >= 2
+        && (2..).take_while(|factor| factor * factor <= number).all(|factor| !number.is_multiple_of(factor))
 }
 
 fn no_hash(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
