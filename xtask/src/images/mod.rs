@@ -69,7 +69,7 @@ pub(crate) fn engine() -> Result<String> {
 
 fn build_upstream(root: &Path) -> Result<PathBuf> {
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--quiet", "--package", "switchyard-test-harness"])
+        .args(["build", "--quiet", "--package", "switchyard-test-harness"])
         .args(["--bin", "switchyard-upstream"])
         .current_dir(root)
         .status()
@@ -79,7 +79,7 @@ fn build_upstream(root: &Path) -> Result<PathBuf> {
     }
     // Relative to the root, as cargo reads it there.
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(root.join(target).join("release/switchyard-upstream"))
+    Ok(root.join(target).join("debug/switchyard-upstream"))
 }
 
 fn image(reference: &'static str, program: &Path, place: &str) -> Result<Image> {
