@@ -144,7 +144,14 @@ pub(crate) fn show(value: &Value) -> String {
         Value::Array(items) => format!("a list of {}", items.len()),
         Value::Object(fields) => format!("an object of {} fields", fields.len()),
         Value::String(text) => format!("{:?}", cut(text)),
-        other => cut(&other.to_string()),
+        // A whole double is shown as it was written, `0` and not `0.0`.
+        Value::Number(number) => {
+            match number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 1e15) {
+                Some(whole) => (whole as i64).to_string(),
+                None => number.to_string(),
+            }
+        }
+        other => other.to_string(),
     }
 }
 

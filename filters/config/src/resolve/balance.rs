@@ -1,7 +1,7 @@
 //! How endpoints are chosen.
 
 use super::{bounded, hash_on};
-use crate::error::{Errors, Path};
+use crate::error::{Errors, Path, show};
 use crate::raw::{self, PolicyName};
 use core::time::Duration;
 use switchyard_core::balance::{HashFunction, Policy};
@@ -119,7 +119,10 @@ fn least_request(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Poli
     let choice_count = bounded(raw.choice_count, 2, 2, 16, &at.field("choice_count"), errors);
     let bias = raw.active_request_bias.unwrap_or(1.0);
     if !(0.0..=100.0).contains(&bias) {
-        errors.add(&at.field("active_request_bias"), format!("{bias} is out of range; it takes 0 to 100"));
+        errors.add(
+            &at.field("active_request_bias"),
+            format!("{} is out of range; it takes 0 to 100", show(&bias.into())),
+        );
     }
     Policy::LeastRequest { choice_count: u32::try_from(choice_count).unwrap_or(2), active_request_bias: bias }
 }
@@ -233,7 +236,7 @@ fn slow_start(raw: &raw::SlowStart, at: &Path<'_>, errors: &mut Errors) -> Optio
     if !(aggression > 0.0 && aggression <= 100.0) {
         errors.add(
             &at.field("aggression"),
-            format!("{aggression} is out of range; it takes more than 0 to 100"),
+            format!("{} is out of range; it takes more than 0 to 100", show(&aggression.into())),
         );
     }
     let percent = raw.min_weight_percent.map_or(10, |percent| percent.0);
