@@ -295,7 +295,7 @@ section! {
             regex: String,
             /// The header is there.
             present: bool,
-            /// Turns the condition round. Default: false.
+            /// Turns the condition round; a missing header still meets none but `present`. Default: false.
             invert: bool,
         }
     }

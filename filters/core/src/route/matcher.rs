@@ -38,7 +38,8 @@ pub struct HeaderMatch {
     pub name: Box<str>,
     /// What its value must be. Several values are joined with commas first, as Envoy does.
     pub rule: HeaderRule,
-    /// Turns the answer round: then a missing header matches.
+    /// Turns the answer round. A missing header matches no rule about its value, inverted or not, as in Envoy;
+    /// an inverted `Present` is how to ask that it be missing.
     pub invert: bool,
 }
 
@@ -95,7 +96,7 @@ impl HeaderMatch {
     pub fn matches(&self, request: &impl RequestView) -> bool {
         let mut values = request.header_values(&self.name);
         let holds = match (values.next(), values.next()) {
-            (None, _) => false,
+            (None, _) => return self.invert && matches!(self.rule, HeaderRule::Present),
             (Some(value), None) => self.rule.matches(value),
             (Some(first), Some(second)) => {
                 let mut all = vec![first, second];
