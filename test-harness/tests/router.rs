@@ -15,7 +15,10 @@ fn shares(upstreams: &Upstreams, weights: &[f64]) -> BTreeMap<String, f64> {
 fn weighted(upstreams: &Upstreams, balance: &Value, weights: &[u32]) -> Value {
     let mut document = balanced(upstreams, balance);
     for (index, weight) in weights.iter().enumerate() {
-        document["upstreams"][0]["endpoints"][index]["weight"] = json!(weight);
+        let endpoint = document.pointer_mut(&format!("/upstreams/0/endpoints/{index}"));
+        endpoint
+            .and_then(Value::as_object_mut)
+            .map(|fields| fields.insert("weight".to_owned(), json!(weight)));
     }
     document
 }

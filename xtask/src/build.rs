@@ -77,18 +77,17 @@ fn packages() -> Result<Vec<Package>> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version", "1", "--no-deps"]);
     let metadata: Value = serde_json::from_str(&quietly("reading the workspace", &mut metadata)?)?;
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let list =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let is_module = |package: &Value| {
-        list(&package["targets"]).iter().any(|target| list(&target["kind"]).contains(&"cdylib".into()))
+        list(package, "targets").iter().any(|target| list(target, "kind").contains(&"cdylib".into()))
     };
-    let all = list(&metadata["packages"]);
+    let all = list(&metadata, "packages");
     let modules = all.iter().filter(|package| is_module(package)).map(|package| {
-        let callbacks = package["metadata"]["switchyard"]["callbacks"].as_array();
+        let callbacks = package.pointer("/metadata/switchyard/callbacks").and_then(Value::as_array);
         let names = |names: &Vec<Value>| names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        Package {
-            name: package["name"].as_str().unwrap_or_default().to_owned(),
-            callbacks: callbacks.map(names),
-        }
+        let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
+        Package { name: name.to_owned(), callbacks: callbacks.map(names) }
     });
     Ok(modules.collect())
 }

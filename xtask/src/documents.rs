@@ -45,12 +45,12 @@ pub(crate) fn check(tree: &Value) -> Vec<Found> {
 
 /// Every plugin configuration below `tree` of a plugin whose name begins with `switchyard`.
 fn plugins(tree: &Value, found: &mut Vec<Found>) {
-    let name = tree["name"].as_str().filter(|name| name.starts_with("switchyard"));
+    let name = tree.get("name").and_then(Value::as_str).filter(|name| name.starts_with("switchyard"));
     if let (Some(name), true) = (name, tree.get("vm_config").is_some()) {
-        let value = &tree["configuration"]["value"];
-        let result = match value {
-            Value::String(text) => Document::from_json(text.as_bytes()),
-            tree => Document::from_value(tree),
+        let result = match tree.pointer("/configuration/value") {
+            Some(Value::String(text)) => Document::from_json(text.as_bytes()),
+            Some(tree) => Document::from_value(tree),
+            None => Ok(Document::default()),
         };
         found.push(Found { place: name.to_owned(), result });
         return;

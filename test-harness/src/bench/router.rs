@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::variants::{Variant, bootstrap};
 use super::{cpu, median, progress};
@@ -70,12 +70,13 @@ pub async fn measure(size: Size) -> anyhow::Result<Value> {
     drop(envoy);
     same_choices(&figures)?;
     let mut report = ratios(&figures);
-    report["envoy_version"] = info.get("version").cloned().unwrap_or_default();
-    report["rounds"] = json!(size.rounds);
-    report["requests_per_round"] = json!(size.requests);
-    report["wasm_bytes"] = json!(module_bytes()?);
+    let mut add = |key: &str, value| report.insert(key.to_owned(), value);
+    add("envoy_version", info.get("version").cloned().unwrap_or_default());
+    add("rounds", json!(size.rounds));
+    add("requests_per_round", json!(size.requests));
+    add("wasm_bytes", json!(module_bytes()?));
     count_crossings(&mut report, &upstreams).await?;
-    Ok(report)
+    Ok(Value::Object(report))
 }
 
 async fn run(envoy: &Envoy, pid: u32, variant: Variant, requests: u64) -> anyhow::Result<(Report, f64)> {
@@ -104,7 +105,7 @@ fn same_choices(figures: &BTreeMap<Variant, Figures>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ratios(figures: &BTreeMap<Variant, Figures>) -> Value {
+fn ratios(figures: &BTreeMap<Variant, Figures>) -> Map<String, Value> {
     let medians = |pick: fn(&Figures) -> &Vec<f64>| -> BTreeMap<Variant, f64> {
         figures.iter().map(|(variant, figures)| (*variant, median(pick(figures)))).collect()
     };
@@ -113,7 +114,9 @@ fn ratios(figures: &BTreeMap<Variant, Figures>) -> Value {
     let named = |values: &BTreeMap<Variant, f64>| -> Value {
         values.iter().map(|(variant, value)| (variant.name().to_owned(), json!(value))).collect()
     };
-    let mut report = json!({ "requests_per_second": named(&rps), "cpu_us_per_request": named(&cpu) });
+    let mut report = Map::new();
+    report.insert("requests_per_second".to_owned(), named(&rps));
+    report.insert("cpu_us_per_request".to_owned(), named(&cpu));
     let of = |values: &BTreeMap<Variant, f64>, variant| values.get(&variant).copied().unwrap_or(f64::NAN);
     for (key, other) in [
         ("vs_no_filter", Variant::NoFilter),
@@ -121,25 +124,25 @@ fn ratios(figures: &BTreeMap<Variant, Figures>) -> Value {
         ("vs_lua", Variant::Lua),
         ("vs_native", Variant::Native),
     ] {
-        report[key] = json!(of(&rps, Variant::RingHash) / of(&rps, other));
+        report.insert(key.to_owned(), json!(of(&rps, Variant::RingHash) / of(&rps, other)));
         // The other way round, so that more is better here too.
-        report[format!("{key}_cpu")] = json!(of(&cpu, other) / of(&cpu, Variant::RingHash));
+        report.insert(format!("{key}_cpu"), json!(of(&cpu, other) / of(&cpu, Variant::RingHash)));
     }
     report
 }
 
-async fn count_crossings(report: &mut Value, upstreams: &Upstreams) -> anyhow::Result<()> {
+async fn count_crossings(report: &mut Map<String, Value>, upstreams: &Upstreams) -> anyhow::Result<()> {
     let bar = progress("crossings between Envoy and the VM", 2);
     for (variant, suffix) in [(Variant::RingHash, ""), (Variant::LeastRequest, "_least_request")] {
         let bootstrap = bootstrap(&[variant], &upstreams.addresses())?;
         let send = async |client: &crate::load::Client, number: u64| {
-            client.get("/").header("x-user", &format!("user-{number}")).send().await.map(drop)
+            client.get("/").header("x-user", format!("user-{number}")).send().await.map(drop)
         };
         let crossings = Crossings::measure(bootstrap, variant.name(), COUNTED_REQUESTS, send).await?;
         let (host, vm) = (crossings.host_calls_per_request, crossings.vm_calls_per_request);
-        report[format!("host_calls_per_request{suffix}")] = json!(host);
-        report[format!("vm_calls_per_request{suffix}")] = json!(vm);
-        report[format!("crossings_per_request{suffix}")] = json!(host + vm);
+        report.insert(format!("host_calls_per_request{suffix}"), json!(host));
+        report.insert(format!("vm_calls_per_request{suffix}"), json!(vm));
+        report.insert(format!("crossings_per_request{suffix}"), json!(host + vm));
         bar.inc(1);
     }
     bar.finish_and_clear();
