@@ -35,7 +35,23 @@ pub fn reference_markdown() -> String {
             section(&mut text, &format!("`{title}`"), definition);
         }
     }
+    for name in ["Mode", "Health", "PolicyName", "HashFunction"] {
+        if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {
+            words(&mut text, name, definition);
+        }
+    }
     text
+}
+
+/// A type that takes one of a few words.
+fn words(text: &mut String, name: &str, schema: &Value) {
+    let of = |schema: &Value, key| schema.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let description = of(schema, "description");
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n## {name}\n\n{description}\n\n| word | meaning |\n| --- | --- |\n");
+    for word in list(schema, "oneOf") {
+        let _ = writeln!(text, "| `{}` | {} |", of(word, "const"), of(word, "description"));
+    }
 }
 
 fn section(text: &mut String, title: &str, schema: &Value) {
@@ -53,9 +69,6 @@ fn section(text: &mut String, title: &str, schema: &Value) {
         let mark = if required.contains(&name.as_str()) { " (required)" } else { "" };
         let meaning = field.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
         let _ = writeln!(text, "| `{name}`{mark} | {} | {} |", kind(field), meaning.replace('|', "\\|"));
-    }
-    if let Some(words) = words(schema) {
-        let _ = writeln!(text, "\n{words}");
     }
 }
 
@@ -95,9 +108,4 @@ fn kind(field: &Value) -> String {
         (Some(other), _) => other.to_owned(),
         (None, _) => "any".to_owned(),
     }
-}
-
-fn words(schema: &Value) -> Option<String> {
-    let words: Vec<&str> = list(schema, "enum").filter_map(Value::as_str).collect();
-    (!words.is_empty()).then(|| format!("One of {}.", words.join(", ")))
 }
