@@ -44,14 +44,34 @@ impl Candidates {
         }
     }
 
-    /// Forgets which of `endpoints` endpoints were met.
-    pub(super) fn start_walk(&mut self, endpoints: usize) {
+    /// Adds the admitted ones among `owners`, in that order, until the list is full or all `placed` of the table's
+    /// `endpoints` were met. `admit` is asked once per endpoint at most.
+    pub(super) fn walk<'a>(
+        &mut self,
+        endpoints: usize,
+        placed: usize,
+        owners: impl Iterator<Item = &'a u32>,
+        mut admit: impl FnMut(EndpointIndex) -> bool,
+    ) {
         self.visited.clear();
         self.visited.resize(endpoints.div_ceil(64), 0);
+        let mut left = placed;
+        for owner in owners {
+            if left == 0 || self.is_full() {
+                return;
+            }
+            let owner = *owner as EndpointIndex;
+            if self.first_visit(owner) {
+                left -= 1;
+                if admit(owner) {
+                    self.push(owner);
+                }
+            }
+        }
     }
 
     /// Whether this walk meets `index` for the first time.
-    pub(super) fn first_visit(&mut self, index: EndpointIndex) -> bool {
+    fn first_visit(&mut self, index: EndpointIndex) -> bool {
         let bit = 1 << (index % 64);
         self.visited.get_mut(index / 64).is_some_and(|word| {
             let new = *word & bit == 0;

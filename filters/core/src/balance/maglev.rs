@@ -52,32 +52,15 @@ impl Maglev {
     /// Adds admitted endpoints to `candidates` until they are full or every endpoint was met: first the slot of
     /// `hash`, then those of Envoy's perturbed hashes (its host selection retries), then the slots that follow.
     /// `admit` is asked once per endpoint at most.
-    pub fn choose(
-        &self,
-        hash: u64,
-        mut admit: impl FnMut(EndpointIndex) -> bool,
-        candidates: &mut Candidates,
-    ) {
+    pub fn choose(&self, hash: u64, admit: impl FnMut(EndpointIndex) -> bool, candidates: &mut Candidates) {
         if self.table.is_empty() {
             return;
         }
         let slot = |hash: u64| (hash % self.table.len() as u64) as usize;
         let attempts = (0..=PERTURBED_ATTEMPTS).map(|attempt| slot(hash ^ attempt.wrapping_neg()));
         let (before, after) = self.table.split_at_checked(slot(hash)).unwrap_or_default();
-        candidates.start_walk(self.endpoints);
-        let mut left = self.placed;
-        for owner in attempts.filter_map(|slot| self.table.get(slot)).chain(after).chain(before) {
-            if left == 0 || candidates.is_full() {
-                return;
-            }
-            let owner = *owner as EndpointIndex;
-            if candidates.first_visit(owner) {
-                left -= 1;
-                if admit(owner) {
-                    candidates.push(owner);
-                }
-            }
-        }
+        let owners = attempts.filter_map(|slot| self.table.get(slot)).chain(after).chain(before);
+        candidates.walk(self.endpoints, self.placed, owners, admit);
     }
 
     /// How many slots the table has.

@@ -80,28 +80,10 @@ impl RingHash {
 
     /// Adds to `candidates` the admitted endpoints in the order in which a walk from `hash` meets them, until
     /// they are full or every endpoint was met. `admit` is asked once per endpoint at most.
-    pub fn choose(
-        &self,
-        hash: u64,
-        mut admit: impl FnMut(EndpointIndex) -> bool,
-        candidates: &mut Candidates,
-    ) {
+    pub fn choose(&self, hash: u64, admit: impl FnMut(EndpointIndex) -> bool, candidates: &mut Candidates) {
         let start = self.position(hash);
         let (before, after) = self.owners.split_at_checked(start).unwrap_or_default();
-        candidates.start_walk(self.endpoints);
-        let mut left = self.placed;
-        for owner in after.iter().chain(before) {
-            if left == 0 || candidates.is_full() {
-                return;
-            }
-            let owner = *owner as EndpointIndex;
-            if candidates.first_visit(owner) {
-                left -= 1;
-                if admit(owner) {
-                    candidates.push(owner);
-                }
-            }
-        }
+        candidates.walk(self.endpoints, self.placed, after.iter().chain(before), admit);
     }
 
     /// How many points the ring has.
