@@ -24,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("filters/config", &["switchyard-core"]),
     ("filters/host", &["switchyard-core"]),
     ("filters/router", &["switchyard-core", "switchyard-config", "switchyard-host"]),
-    ("test-harness", &["switchyard-config"]),
+    ("test-harness", &["switchyard-core"]),
     ("xtask", &["switchyard-config"]),
 ];
 

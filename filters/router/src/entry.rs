@@ -39,12 +39,15 @@ impl RootContext for RouterRoot {
 
 struct RouterStream(Stream);
 
-impl Context for RouterStream {
-    fn on_done(&mut self) -> bool {
+/// The end of a stream is its `on_delete`, in which the SDK drops it: that comes for every stream, right behind
+/// `on_done` and with the same attributes to read, so `on_done` would be a crossing for nothing.
+impl Drop for RouterStream {
+    fn drop(&mut self) {
         self.0.on_done(&Hostcalls);
-        true
     }
 }
+
+impl Context for RouterStream {}
 
 impl HttpContext for RouterStream {
     fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {

@@ -63,7 +63,7 @@ impl Markdown {
     }
 
     fn command(&mut self, code: &str) {
-        if code.starts_with("cargo xtask") && !code.contains(['|', '…', ';']) {
+        if code.starts_with("cargo xtask ") && !code.contains(['|', '…', ';']) {
             self.commands.push(code.to_owned());
         }
     }
