@@ -2,6 +2,7 @@
 //! runs in the filters.
 
 use anyhow::{Context, Result};
+use base64::Engine as _;
 use serde_json::Value;
 use std::path::Path;
 use switchyard_config::{ConfigErrors, Document};
@@ -43,22 +44,34 @@ pub(crate) fn check(tree: &Value) -> Vec<Found> {
     found
 }
 
-/// Every plugin configuration below `tree` of a plugin whose name begins with `switchyard`.
+/// Every configuration below `tree` of a plugin that is ours, by its name or by the module that it loads.
 fn plugins(tree: &Value, found: &mut Vec<Found>) {
-    let name = tree.get("name").and_then(Value::as_str).filter(|name| name.starts_with("switchyard"));
-    if let (Some(name), true) = (name, tree.get("vm_config").is_some()) {
-        let result = match tree.pointer("/configuration/value") {
-            Some(Value::String(text)) => Document::from_json(text.as_bytes()),
-            Some(tree) => Document::from_value(tree),
-            None => Ok(Document::default()),
-        };
-        found.push(Found { place: name.to_owned(), result });
-        return;
+    if let (Some(name), Some(vm)) = (tree.get("name").and_then(Value::as_str), tree.get("vm_config")) {
+        let module = vm.pointer("/code/local/filename").and_then(Value::as_str).unwrap_or_default();
+        if name.starts_with("switchyard") || module.ends_with("router.wasm") {
+            found.push(Found { place: name.to_owned(), result: configuration(tree.get("configuration")) });
+            return;
+        }
     }
     match tree {
         Value::Array(items) => items.iter().for_each(|item| plugins(item, found)),
         Value::Object(fields) => fields.values().for_each(|field| plugins(field, found)),
         _ => {}
+    }
+}
+
+/// The document in a plugin's configuration: a Struct, a StringValue, or a BytesValue, which YAML has in base64.
+fn configuration(any: Option<&Value>) -> Result<Document, ConfigErrors> {
+    let kind = any.and_then(|any| any.get("@type")).and_then(Value::as_str).unwrap_or_default();
+    match any.and_then(|any| any.get("value")) {
+        Some(Value::String(text)) if kind.ends_with("BytesValue") => {
+            // What is not base64 is checked as it stands; it is no document either.
+            let bytes = base64::engine::general_purpose::STANDARD.decode(text);
+            Document::from_plugin_configuration(&bytes.unwrap_or_else(|_| text.clone().into_bytes()))
+        }
+        Some(Value::String(text)) => Document::from_json(text.as_bytes()),
+        Some(tree) => Document::from_value(tree),
+        None => Ok(Document::default()),
     }
 }
 
@@ -69,9 +82,9 @@ fn plugins(tree: &Value, found: &mut Vec<Found>) {
 pub(crate) fn check_file(file: &Path) -> Result<bool> {
     let found = check(&read(file)?);
     if found.is_empty() {
-        println!("{}: no Switchyard plugin in this bootstrap", file.display());
+        eprintln!("{}: no Switchyard plugin in this bootstrap, so there is nothing to check", file.display());
     }
-    let mut good = true;
+    let mut good = !found.is_empty();
     for Found { place, result } in found {
         let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
         match result {
@@ -111,10 +124,18 @@ mod tests {
             plugin("switchyard.router", json!({"mode": "of"})),
             plugin("switchyard.text", json!("{\"mode\": \"shadow\"}")),
             plugin("somebody.else", json!({"anything": 1})),
+            {
+                "name": "mine",
+                "vm_config": {"code": {"local": {"filename": "/etc/router.wasm"}}},
+                // {"mode": "of"}
+                "configuration": {"@type": "type.googleapis.com/google.protobuf.BytesValue", "value": "eyJtb2RlIjogIm9mIn0="},
+            },
         ]}});
         let found = check(&bootstrap);
         let results: Vec<_> =
             found.iter().map(|found| (found.place.as_str(), found.result.is_ok())).collect();
-        assert_eq!(results, [("switchyard.router", false), ("switchyard.text", true)]);
+        assert_eq!(results, [("switchyard.router", false), ("switchyard.text", true), ("mine", false)]);
+        let words = found.last().and_then(|found| found.result.as_ref().err()).map(ToString::to_string);
+        assert_eq!(words.unwrap_or_default(), "mode: \"of\" is not one of enforce, shadow");
     }
 }

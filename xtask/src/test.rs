@@ -5,8 +5,8 @@
 mod counts;
 mod steps;
 
+use crate::build;
 use crate::setup::Envoy;
-use crate::{build, run};
 use anyhow::Result;
 use counts::Counts;
 use std::time::{Duration, Instant};
@@ -28,16 +28,17 @@ pub(crate) fn test(only: Option<&str>, version: Option<&str>) -> Result<bool> {
         None => Step::all(),
         Some(name) => vec![Step::named(name)],
     };
-    let envoy = Envoy::set_up(version)?;
-    if steps.iter().any(Step::needs_modules) {
+    let needed = steps.iter().any(Step::needs_modules);
+    let envoy = if needed { Some(Envoy::set_up(version)?) } else { None };
+    if let Some(envoy) = &envoy {
         build::print(&build::build()?);
+        println!("Envoy {} ({})", envoy.version, envoy.path.display());
     }
-    println!("Envoy {} ({})", envoy.version, envoy.path.display());
     let mut ended = Vec::new();
     for step in steps {
         println!("\n== {step}");
         let started = Instant::now();
-        let outcome = step.run(&|command| run::with_envoy(command, &envoy), &envoy);
+        let outcome = step.run(envoy.as_ref());
         if let Err(error) = &outcome {
             eprintln!("error: {error:#}");
         }

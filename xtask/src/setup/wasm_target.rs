@@ -1,7 +1,7 @@
 //! A cargo that builds for wasm32-unknown-unknown.
 //!
-//! Three ways, in this order: the target's library is installed; rustup installs it; Debian's packages bring a
-//! compiler and the library's source, from which cargo builds it (`-Zbuild-std`).
+//! Three ways: the target's library is installed; rustup installs it; Debian's packages bring a compiler and the
+//! library's source, from which cargo builds it (`-Zbuild-std`). What is there already is taken first.
 
 use crate::workspace::{on_path, quietly, root};
 use anyhow::{Context, Result, bail};
@@ -27,12 +27,16 @@ impl WasmCargo {
     /// # Errors
     /// When none of the three can be had, with what to do by hand.
     pub(crate) fn set_up() -> Result<Self> {
-        if target_library_installed() || rustup_adds_target() {
+        if target_library_installed() {
             return Ok(Self::Installed);
         }
-        if !debian_installed() {
-            install_debian_packages()?;
+        if debian_installed() {
+            return Ok(Self::Debian);
         }
+        if rustup_adds_target() {
+            return Ok(Self::Installed);
+        }
+        install_debian_packages()?;
         if debian_installed() {
             return Ok(Self::Debian);
         }
@@ -95,13 +99,25 @@ fn rustup_adds_target() -> bool {
     if on_path("rustup").is_none() {
         return false;
     }
-    let mut rustup = Command::new("rustup");
-    // Where rustup cannot download, its retries would only delay the next way.
+    // Where rustup cannot download, its retries, or a network that swallows packets, would only delay the next way.
+    let mut rustup = Command::new(if on_path("timeout").is_some() { "timeout" } else { "rustup" });
+    if on_path("timeout").is_some() {
+        rustup.args(["120", "rustup"]);
+    }
     rustup.args(["target", "add", TARGET]).env("RUSTUP_MAX_RETRIES", "0").stdout(Stdio::null());
     quietly("asking rustup for the wasm32 library", &mut rustup).is_ok() && target_library_installed()
 }
 
+/// Whether Debian's compiler is there, new enough, with the library's source and the linker.
 fn debian_installed() -> bool {
+    let version = Command::new("/usr/bin/rustc").arg("--version").output();
+    let version =
+        version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let minor = |text: &str| text.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    // Debian also has packages of the same files that are too old.
+    if minor(&version) < minor(env!("CARGO_PKG_RUST_VERSION")) {
+        return false;
+    }
     let source = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
     ["/usr/bin/cargo", "/usr/bin/rustc", DEBIAN_LINKER, source].iter().all(|file| Path::new(file).exists())
 }

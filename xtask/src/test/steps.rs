@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use crate::setup::{Envoy, WasmCargo, test_runner};
 use crate::workspace::{cargo, on_path, quietly, root};
-use crate::{images, tidy};
+use crate::{images, run, tidy};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read};
@@ -26,6 +26,8 @@ pub(crate) enum Step {
 
 /// Gives a command what its programs need to find Envoy and the modules.
 type Prepare<'a> = &'a dyn Fn(Command) -> Command;
+
+const NO_ENVOY: &str = "this step needs an Envoy, and none was set up for it";
 
 const NAMES: [(&str, Step); 7] = [
     ("fmt", Step::Fmt),
@@ -67,7 +69,11 @@ impl Step {
     ///
     /// # Errors
     /// When it found something wrong without counting it, or could not run.
-    pub(crate) fn run(&self, prepare: Prepare<'_>, envoy: &Envoy) -> Result<Counts> {
+    pub(crate) fn run(&self, envoy: Option<&Envoy>) -> Result<Counts> {
+        let prepare: Prepare<'_> = &|command| match envoy {
+            Some(envoy) => run::with_envoy(command, envoy),
+            None => command,
+        };
         match self {
             Self::Fmt => {
                 quietly(
@@ -80,9 +86,9 @@ impl Step {
             Self::Unit => tests(prepare, &["--workspace", "--exclude", "switchyard-test-harness"], None),
             Self::Wasm => wasm(),
             Self::Scenarios => tests(prepare, &["--package", "switchyard-test-harness"], None),
-            Self::Compose => compose(prepare, envoy),
+            Self::Compose => compose(prepare, envoy.context(NO_ENVOY)?),
             Self::Tidy => {
-                ensure!(tidy::tidy(envoy)?, "tidy found something; see above");
+                ensure!(tidy::tidy(envoy.context(NO_ENVOY)?)?, "tidy found something; see above");
                 Ok(Counts::one())
             }
             Self::Named(name) => {
@@ -179,6 +185,8 @@ fn compose(prepare: Prepare<'_>, envoy: &Envoy) -> Result<Counts> {
 fn counted(command: &mut Command) -> Result<Counts> {
     let program = format!("{command:?}");
     let mut child = command
+        // Colours in the closing line would hide it from the count.
+        .env("CARGO_TERM_COLOR", "never")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
