@@ -1,8 +1,9 @@
 //! One Envoy with a listener per way of choosing an endpoint, all in front of the same hosts.
 //!
 //! Invariant: the clusters differ only in how a host is chosen. The steered one is the shipped cluster
-//! `checkout`, override_host and header stripping included, so that what is measured is the whole price of
-//! steering, not that of the filter alone; Lua pays it too.
+//! `checkout`, override_host and header stripping included. router.wasm, Lua and the no-op filter stand before
+//! that same cluster, so the ratios among them are those of the filters alone; no filter and Envoy's own policy
+//! stand before a plain one, so the ratios to them are the whole price of steering.
 
 use std::net::SocketAddr;
 
@@ -56,7 +57,7 @@ impl Variant {
     fn listener(self, hosts: &[SocketAddr]) -> Value {
         let (route, filters) = match self {
             Self::NoFilter => (pieces::route_to("plain"), vec![]),
-            Self::Noop => (pieces::route_to("plain"), vec![pieces::wasm_filter("noop", "")]),
+            Self::Noop => (pieces::route_to("checkout"), vec![pieces::wasm_filter("noop", "")]),
             Self::Native => (hashed_route(), vec![]),
             Self::Lua => (pieces::route_to("checkout"), vec![lua(hosts)]),
             Self::RingHash => {
