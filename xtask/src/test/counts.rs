@@ -33,7 +33,9 @@ impl Counts {
     /// filter left out are not counted.
     pub(crate) fn of(output: &str) -> Self {
         let mut counts = Self::default();
-        for line in output.lines().map(str::trim) {
+        // nextest shows the closing lines of the test binaries that it runs; its own counts them already.
+        let nextest = output.lines().any(|line| line.trim().starts_with("Summary ["));
+        for line in output.lines().map(str::trim).filter(|line| !nextest || line.starts_with("Summary [")) {
             let summary = line.strip_prefix("Summary").map(|rest| rest.split(':').nth(1).unwrap_or_default());
             let result =
                 line.strip_prefix("test result:").map(|rest| rest.split_once('.').map_or("", |(_, r)| r));
@@ -70,6 +72,8 @@ mod tests {
         let nextest =
             "     Summary [   1.2s] 40 tests run: 37 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
         assert_eq!(Counts::of(nextest), Counts { passed: 37, failed: 3, ..Counts::default() });
+        let inner = format!("test result: FAILED. 0 passed; 1 failed; 0 ignored\n{nextest}");
+        assert_eq!(Counts::of(&inner), Counts::of(nextest), "counted once");
         let cargo = "test result: ok. 9 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s\n\
                      test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(Counts::of(cargo), Counts { passed: 10, failed: 2, skipped: 1, reason: None });
