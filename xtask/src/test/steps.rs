@@ -135,12 +135,11 @@ fn tests(prepare: Prepare<'_>, packages: &[&str], only: Option<&str>) -> Result<
         match only {
             // The compose scenario starts containers; it runs as a step of its own.
             None => command.args(["-E", "not binary(compose)"]),
-            Some(name) => command
-                .args(["--no-capture", "--no-tests=warn", "-E"])
-                .arg(format!("test({name}) or binary({name})")),
+            Some(name) => command.args(["--no-capture", "--no-tests=warn"]).args(chosen(name)),
         };
     } else {
-        command.args(["test", "--all-features", "--no-fail-fast"]).args(packages).args(only);
+        command.args(["test", "--all-features", "--no-fail-fast"]).args(packages);
+        command.args(only.map(chosen).unwrap_or_default());
         command.args(["--", "--nocapture"]).args(if only.is_none() {
             &["--skip", "compose"][..]
         } else {
@@ -148,6 +147,13 @@ fn tests(prepare: Prepare<'_>, packages: &[&str], only: Option<&str>) -> Result<
         });
     }
     counted(&mut prepare(command))
+}
+
+/// What runs the scenarios of the file `name`, if there is one, else those with `name` in theirs.
+fn chosen(name: &str) -> Vec<String> {
+    let tests = root().join("test-harness/tests");
+    let is_file = tests.join(format!("{name}.rs")).is_file() || tests.join(name).join("main.rs").is_file();
+    if is_file { vec!["--test".to_owned(), name.to_owned()] } else { vec![name.to_owned()] }
 }
 
 /// The tests of core and config once more, in V8.
@@ -218,6 +224,13 @@ fn shown(stream: Option<impl Read>) -> String {
 #[cfg(test)]
 mod tests {
     use super::Step;
+
+    #[test]
+    fn a_scenario_is_named_by_its_file_or_by_a_part_of_its_name() {
+        assert_eq!(super::chosen("parity"), ["--test", "parity"]);
+        assert_eq!(super::chosen("router"), ["--test", "router"]);
+        assert_eq!(super::chosen("shadow"), ["shadow"]);
+    }
 
     #[test]
     fn every_step_goes_by_its_printed_name() {
