@@ -5,6 +5,7 @@
 
 mod balance;
 mod hash_on;
+mod matcher;
 mod route;
 mod upstream;
 
