@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod hash;
 pub mod health;
 pub mod load;
+pub mod outlier;
 pub mod request;
 pub mod route;
 pub mod split;
