@@ -24,6 +24,11 @@ impl Timestamp {
         self.0
     }
 
+    /// Whole milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
     /// Time from `earlier` to `self`; zero when the clock has stepped back.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

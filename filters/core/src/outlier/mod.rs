@@ -1,8 +1,27 @@
 //! Passive health: judge every attempt, eject endpoints that fail, readmit those that recovered.
+//!
+//! Three questions, three modules. [`classify`]: what does the end of an attempt say about the endpoint? [`decide`]:
+//! which endpoints stand out? [`enforce`]: what becomes of them, within which bounds? Between them lie the two
+//! tables that all workers share: the [`Ledger`] of states and rows of failures, the [`Tally`] of windows.
+//!
+//! Source: Envoy's `OutlierDetection` for the detectors that it has, gRFC A50 and linkerd's circuit breaking for
+//! what they do otherwise; docs/outlier.md has the formulas and the differences.
 
+mod classify;
+mod decide;
+mod enforce;
+mod ledger;
 mod settings;
+mod tally;
+mod window;
 
+pub use classify::{Answer, Ending, Failure, Neutral, Origin, Outcome, http_status};
+pub use decide::{Figures, InFlight, Reason, Ticket, Verdict, evaluate};
+pub use enforce::{Cluster, Effects, Event, Spared, TRIAL_LIFE, Transition};
+pub use ledger::{EndpointKey, Ledger, RECORD_BYTES, Record, VERSION};
 pub use settings::{
     ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, Heartbeat, LatencyPolicy,
     Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
 };
+pub use tally::Tally;
+pub use window::{BUCKETS, Counts, Histogram, STEPS, Window, bucket_at};

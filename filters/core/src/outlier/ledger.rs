@@ -1,0 +1,262 @@
+//! What all workers know of the endpoints of one upstream, as one value of shared data.
+//!
+//! Only endpoints with something to remember have a record, so in the steady state the value is a header of eight
+//! bytes. Everything that the bounds on ejection depend on is in this one value: a compare-and-swap of it is what
+//! keeps the share of ejected endpoints below the maximum under any interleaving.
+//!
+//! Layout, little-endian: version u8, readable_by u8, length of a record u16, number of records u32, records sorted by
+//! key. A reader of version `v` reads what is `readable_by <= v` and skips what it does not know at the end of each
+//! record; it never writes over a newer version. A value that cannot be read is treated as empty: traffic goes on.
+//!
+//! Invariant: memory is bounded by [`RECORD_BYTES`] times the endpoints of the upstream, plus those of the
+//! configuration before while they are out.
+
+use super::decide::Reason;
+use crate::Timestamp;
+use crate::hash::xxh64;
+use crate::health::Health;
+
+/// This module's version of the layout.
+pub const VERSION: u8 = 1;
+/// The oldest reader that understands what this module writes.
+const READABLE_BY: u8 = 1;
+/// Bytes of the header.
+const HEADER_BYTES: usize = 8;
+/// Bytes of a record.
+pub const RECORD_BYTES: usize = 64;
+
+/// An endpoint in shared tables: the hash of its `ip:port`, so that it is the same in every configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointKey(pub u64);
+
+impl EndpointKey {
+    /// The key of the endpoint at this `ip:port`.
+    pub fn of(address: &str) -> Self {
+        Self(xxh64(address.as_bytes(), 0))
+    }
+}
+
+/// One endpoint's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Which endpoint.
+    pub key: EndpointKey,
+    /// Where it stands.
+    pub health: Health,
+    /// Why it is out, or was last.
+    pub reason: Option<Reason>,
+    /// Out by shadow mode: judged and counted, but not acted on.
+    pub shadow: bool,
+    /// Out without blame (drained).
+    pub drained: bool,
+    /// Requests that try it now.
+    pub trials: u8,
+    /// How often it was ejected.
+    pub times: u16,
+    /// How many base times the last ejection lasted; falls again with evidence of health.
+    pub multiplier: u16,
+    /// Successes in a row while it is tried out.
+    pub successes: u16,
+    /// Failures in a row: any, gateway, local origin.
+    pub streaks: [u16; 3],
+    /// Heartbeats in a row that were answered well, and that were not.
+    pub heartbeats: [u8; 2],
+    /// When it came to where it stands.
+    pub since: Timestamp,
+    /// When its ejection ends.
+    pub until: Timestamp,
+    /// When the last trial was given.
+    pub tried: Timestamp,
+    /// When a heartbeat failed last, or the multiplier fell last.
+    pub marked: Timestamp,
+}
+
+impl Record {
+    /// An endpoint that nobody knows anything of.
+    pub fn new(key: EndpointKey) -> Self {
+        Self {
+            key,
+            health: Health::Healthy,
+            reason: None,
+            shadow: false,
+            drained: false,
+            trials: 0,
+            times: 0,
+            multiplier: 0,
+            successes: 0,
+            streaks: [0; 3],
+            heartbeats: [0; 2],
+            since: Timestamp::default(),
+            until: Timestamp::default(),
+            tried: Timestamp::default(),
+            marked: Timestamp::default(),
+        }
+    }
+
+    /// Whether it is out of rotation for traffic that no one tries it with.
+    pub fn is_out(&self) -> bool {
+        self.health != Health::Healthy
+    }
+
+    /// Whether there is nothing to remember.
+    pub fn is_blank(&self) -> bool {
+        *self == Self::new(self.key)
+    }
+
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        let flags = u8::from(self.shadow) | u8::from(self.drained) << 1;
+        let health = match self.health {
+            Health::Healthy => 0,
+            Health::Ejected => 1,
+            Health::Probing => 2,
+        };
+        let start = bytes.len();
+        bytes.extend(self.key.0.to_le_bytes());
+        bytes.extend([health, self.reason.map_or(0, |reason| reason as u8), flags, self.trials]);
+        for number in [self.times, self.multiplier, self.successes].iter().chain(&self.streaks) {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(self.heartbeats);
+        for time in [self.since, self.until, self.tried, self.marked] {
+            bytes.extend(time.as_millis().to_le_bytes());
+        }
+        bytes.resize(start + RECORD_BYTES, 0);
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut bytes = Reader(bytes);
+        let key = EndpointKey(bytes.u64()?);
+        let [health, reason, flags, trials] = bytes.take()?;
+        let health = match health {
+            0 => Health::Healthy,
+            1 => Health::Ejected,
+            _ => Health::Probing,
+        };
+        let mut record = Self { health, reason: Reason::from_number(reason), trials, ..Self::new(key) };
+        (record.shadow, record.drained) = (flags & 1 != 0, flags & 2 != 0);
+        (record.times, record.multiplier, record.successes) = (bytes.u16()?, bytes.u16()?, bytes.u16()?);
+        record.streaks = [bytes.u16()?, bytes.u16()?, bytes.u16()?];
+        record.heartbeats = bytes.take()?;
+        (record.since, record.until) = (bytes.time()?, bytes.time()?);
+        (record.tried, record.marked) = (bytes.time()?, bytes.time()?);
+        Some(record)
+    }
+}
+
+/// Takes numbers from the front of a slice.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl Reader<'_> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, tail) = self.0.split_first_chunk()?;
+        self.0 = tail;
+        Some(*head)
+    }
+
+    pub(super) fn u16(&mut self) -> Option<u16> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn time(&mut self) -> Option<Timestamp> {
+        self.u64().map(Timestamp::from_millis)
+    }
+}
+
+/// The header that shared tables begin with.
+pub(super) fn encode_header(record_bytes: usize, records: usize) -> Vec<u8> {
+    let mut bytes = vec![VERSION, READABLE_BY];
+    bytes.extend(u16::try_from(record_bytes).unwrap_or(u16::MAX).to_le_bytes());
+    bytes.extend(u32::try_from(records).unwrap_or(u32::MAX).to_le_bytes());
+    bytes
+}
+
+/// What a table holds: its records, and whether this module may write it back.
+pub(super) struct Body<'a> {
+    pub(super) records: core::slice::ChunksExact<'a, u8>,
+    pub(super) writable: bool,
+}
+
+/// The records of a table; `None` if this module cannot read it.
+pub(super) fn decode_header(bytes: &[u8], smallest: usize) -> Option<Body<'_>> {
+    let mut reader = Reader(bytes);
+    let [version, readable_by] = reader.take()?;
+    let record = usize::from(reader.u16()?);
+    let count = usize::try_from(reader.u32()?).ok()?;
+    if readable_by > VERSION || record < smallest {
+        return None;
+    }
+    let body = reader.0.get(..count.checked_mul(record)?)?;
+    Some(Body { records: body.chunks_exact(record), writable: version <= VERSION })
+}
+
+/// All records of one upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    records: Vec<Record>,
+    read_only: bool,
+}
+
+impl Ledger {
+    /// The ledger in these bytes. What cannot be read is empty; what a newer module wrote is not to be written back.
+    pub fn decode(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::default();
+        }
+        match decode_header(bytes, RECORD_BYTES) {
+            Some(body) => {
+                Self { records: body.records.filter_map(Record::decode).collect(), read_only: !body.writable }
+            }
+            None => Self { records: Vec::new(), read_only: true },
+        }
+    }
+
+    /// The bytes of this ledger; blank records are left out.
+    pub fn encode(&self) -> Vec<u8> {
+        let kept = || self.records.iter().filter(|record| !record.is_blank());
+        let mut bytes = encode_header(RECORD_BYTES, kept().count());
+        bytes.reserve(HEADER_BYTES + self.records.len() * RECORD_BYTES);
+        kept().for_each(|record| record.encode(&mut bytes));
+        bytes
+    }
+
+    /// Whether a newer version of Switchyard wrote it: to be followed, not to be changed.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// All records, by key.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// What is known of an endpoint.
+    pub fn get(&self, key: EndpointKey) -> Option<&Record> {
+        let place = self.records.binary_search_by_key(&key, |record| record.key).ok()?;
+        self.records.get(place)
+    }
+
+    /// Puts a record in its place.
+    pub fn put(&mut self, record: Record) {
+        match self.records.binary_search_by_key(&record.key, |known| known.key) {
+            Ok(place) => {
+                if let Some(known) = self.records.get_mut(place) {
+                    *known = record;
+                }
+            }
+            Err(place) => self.records.insert(place, record),
+        }
+    }
+
+    /// Forgets the records that `keep` refuses.
+    pub fn retain(&mut self, keep: impl Fn(&Record) -> bool) {
+        self.records.retain(|record| keep(record));
+    }
+}

@@ -1,0 +1,104 @@
+//! The windows of all endpoints of one upstream, as one value of shared data: what workers counted, merged.
+//!
+//! Each worker adds what it counted when a bucket is over; the first to claim the evaluation of a bucket does it,
+//! so that an `enforcing` percentage draws once and not once per worker, and a worker that dies costs one
+//! bucket and no more.
+//!
+//! Layout: the ledger's header; the first eight bytes of the body are the bucket evaluated last; then a record per
+//! endpoint. Invariant: bounded by the endpoints; those without a count within the window have no record.
+
+use super::ledger::{EndpointKey, Reader, VERSION};
+use super::window::{BUCKETS, Counts, STEPS, Window};
+use hashbrown::HashMap;
+
+/// Bytes of one bucket: its number, two counts, a histogram.
+const BUCKET_BYTES: usize = 12 + 2 * STEPS;
+/// Bytes of one endpoint.
+const RECORD_BYTES: usize = 8 + BUCKETS * BUCKET_BYTES;
+
+/// The windows of an upstream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    evaluated: u32,
+    windows: HashMap<u64, Window>,
+}
+
+impl Tally {
+    /// The tally in these bytes; empty if this module cannot read them.
+    pub fn decode(bytes: &[u8]) -> Self {
+        let mut reader = Reader(bytes);
+        let header = (reader.take::<4>(), reader.u32());
+        let (Some([VERSION, ..]), Some(evaluated)) = header else { return Self::default() };
+        let windows = reader.0.chunks_exact(RECORD_BYTES).filter_map(decode_window).collect();
+        Self { evaluated, windows }
+    }
+
+    /// The bytes of this tally as of bucket `now`.
+    pub fn encode(&self, now: u32) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(8 + self.windows.len() * RECORD_BYTES);
+        bytes.extend([VERSION, 0, 0, 0]);
+        bytes.extend(self.evaluated.to_le_bytes());
+        for (key, window) in self.windows.iter().filter(|(_, window)| !window.sum(now, None).is_empty()) {
+            bytes.extend(key.to_le_bytes());
+            for (number, counts) in &window.0 {
+                for word in [*number, counts.attempts, counts.failures] {
+                    bytes.extend(word.to_le_bytes());
+                }
+                counts.latency.0.iter().for_each(|step| bytes.extend(step.to_le_bytes()));
+            }
+        }
+        bytes
+    }
+
+    /// Adds what a worker counted for `key` in bucket `number`.
+    pub fn add(&mut self, key: EndpointKey, number: u32, counts: &Counts) {
+        if !counts.is_empty() {
+            self.windows.entry(key.0).or_default().add(number, counts);
+        }
+    }
+
+    /// What `key` did within the window that ends with bucket `now`, and not before bucket `since`.
+    pub fn sum(&self, key: EndpointKey, now: u32, since: Option<u32>) -> Counts {
+        self.windows.get(&key.0).map_or_else(Counts::default, |window| window.sum(now, since))
+    }
+
+    /// Claims the evaluation of bucket `number`; `false` if somebody has it.
+    pub fn claim(&mut self, number: u32) -> bool {
+        // Numbers go round; half of them are ahead.
+        let ahead = number != self.evaluated && number.wrapping_sub(self.evaluated) < u32::MAX / 2;
+        let first = self.evaluated == 0;
+        if ahead || first {
+            self.evaluated = number;
+        }
+        ahead || first
+    }
+
+    /// Forgets the endpoints that `keep` refuses.
+    pub fn retain(&mut self, keep: impl Fn(EndpointKey) -> bool) {
+        self.windows.retain(|key, _| keep(EndpointKey(*key)));
+    }
+
+    /// How many endpoints have counts.
+    pub fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Whether none has.
+    pub fn is_empty(&self) -> bool {
+        self.windows.is_empty()
+    }
+}
+
+fn decode_window(bytes: &[u8]) -> Option<(u64, Window)> {
+    let mut reader = Reader(bytes);
+    let key = reader.u64()?;
+    let mut window = Window::default();
+    for (number, counts) in &mut window.0 {
+        *number = reader.u32()?;
+        (counts.attempts, counts.failures) = (reader.u32()?, reader.u32()?);
+        for step in &mut counts.latency.0 {
+            *step = reader.u16()?;
+        }
+    }
+    Some((key, window))
+}
