@@ -7,8 +7,8 @@
 #![allow(unsafe_code, reason = "the ABI is a C interface; this file is its only user")]
 
 use crate::{
-    Clock, HeaderMap, HostError, MetricId, MetricSink, PluginConfiguration, Properties, RequestHeaders,
-    ResponseHeaders, Status, Ticks,
+    Clock, HeaderMap, HostError, HttpCalls, MetricId, MetricSink, PluginConfiguration, Properties,
+    RequestHeaders, ResponseHeaders, Shared, SharedData, Status, Ticks,
 };
 use core::ptr::null_mut;
 use core::time::Duration;
@@ -45,10 +45,37 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        cas: u32,
+    ) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        token: *mut u32,
+    ) -> u32;
 }
 
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
+const RESPONSE_TRAILERS: u32 = 3;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
@@ -78,6 +105,19 @@ fn buffer(
     Ok(unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
+fn pairs(map: u32) -> Result<HeaderMap, HostError> {
+    let call = "proxy_get_header_map_pairs";
+    // SAFETY: both out-pointers are live.
+    let bytes = buffer(call, |data, size| unsafe { proxy_get_header_map_pairs(map, data, size) })?;
+    HeaderMap::decode(bytes).ok_or(HostError { call, status: Status::Malformed })
+}
+
+fn set_shared(key: &str, value: &[u8], cas: u32) -> Result<(), HostError> {
+    // SAFETY: both pointers and lengths come from live slices; the host copies them before it returns.
+    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
+    check("proxy_set_shared_data", status)
+}
+
 fn replace(map: u32, name: &str, value: &[u8]) -> Result<(), HostError> {
     // SAFETY: both pointers and lengths come from live slices; the host copies them before it returns.
     let status = unsafe {
@@ -95,11 +135,7 @@ fn define(kind: u32, name: &str) -> Result<MetricId, HostError> {
 
 impl RequestHeaders for Hostcalls {
     fn request_headers(&self) -> Result<HeaderMap, HostError> {
-        let call = "proxy_get_header_map_pairs";
-        // SAFETY: both out-pointers are live.
-        let bytes =
-            buffer(call, |data, size| unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, data, size) })?;
-        HeaderMap::decode(bytes).ok_or(HostError { call, status: Status::Malformed })
+        pairs(REQUEST_HEADERS)
     }
 
     fn set_request_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
@@ -114,6 +150,14 @@ impl RequestHeaders for Hostcalls {
 }
 
 impl ResponseHeaders for Hostcalls {
+    fn response_headers(&self) -> Result<HeaderMap, HostError> {
+        pairs(RESPONSE_HEADERS)
+    }
+
+    fn response_trailers(&self) -> Result<HeaderMap, HostError> {
+        pairs(RESPONSE_TRAILERS)
+    }
+
     fn add_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
         // SAFETY: both pointers and lengths come from live slices.
         let status = unsafe {
@@ -196,5 +240,57 @@ impl Ticks for Hostcalls {
         let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
         // SAFETY: a plain number.
         check("proxy_set_tick_period_milliseconds", unsafe { proxy_set_tick_period_milliseconds(millis) })
+    }
+}
+
+impl SharedData for Hostcalls {
+    fn shared_data(&self, key: &str) -> Result<Option<Shared>, HostError> {
+        let mut cas = 0;
+        // SAFETY: the key is a live slice, all out-pointers are live.
+        let found = buffer("proxy_get_shared_data", |data, size| unsafe {
+            proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut cas)
+        });
+        match found {
+            Ok(value) => Ok(Some(Shared { value, cas })),
+            Err(HostError { status: Status::NotFound, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), HostError> {
+        set_shared(key, value, 0)
+    }
+
+    fn swap_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<bool, HostError> {
+        match set_shared(key, value, cas) {
+            Ok(()) => Ok(true),
+            Err(HostError { status: Status::CasMismatch, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl HttpCalls for Hostcalls {
+    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError> {
+        let headers = HeaderMap::encode(headers);
+        let nothing = HeaderMap::encode(&[]);
+        let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        let mut token = 0;
+        // SAFETY: all pointers and lengths come from live slices, the out-pointer is live.
+        let status = unsafe {
+            proxy_http_call(
+                cluster.as_ptr(),
+                cluster.len(),
+                headers.as_ptr(),
+                headers.len(),
+                nothing.as_ptr(),
+                0,
+                nothing.as_ptr(),
+                nothing.len(),
+                millis,
+                &mut token,
+            )
+        };
+        check("proxy_http_call", status)
     }
 }

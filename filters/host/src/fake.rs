@@ -4,19 +4,38 @@
 //! ABI name, so that a test can assert both the effect and its price.
 
 use crate::{
-    Clock, HeaderMap, HostError, MetricId, MetricSink, PluginConfiguration, Properties, RequestHeaders,
-    ResponseHeaders, Status, Ticks,
+    Clock, HeaderMap, HostError, HttpCalls, MetricId, MetricSink, PluginConfiguration, Properties,
+    RequestHeaders, ResponseHeaders, Shared, SharedData, Status, Ticks,
 };
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use hashbrown::HashMap;
+use std::rc::Rc;
 use switchyard_core::Timestamp;
+
+/// The shared data of a process: hosts made with the same store are its workers.
+#[derive(Clone, Debug, Default)]
+pub struct SharedStore(Rc<RefCell<(u32, HashMap<String, Shared>)>>);
+
+/// A request that a filter sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispatched {
+    /// To which cluster.
+    pub cluster: String,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
 
 /// The state behind the fake; shared by reference, as the real host is by its functions.
 #[derive(Debug, Default)]
 pub struct FakeHost {
     request_headers: RefCell<Vec<(String, Vec<u8>)>>,
     response_headers: RefCell<Vec<(String, Vec<u8>)>>,
+    response_trailers: RefCell<Vec<(String, Vec<u8>)>>,
+    shared: SharedStore,
+    dispatched: RefCell<Vec<Dispatched>>,
     properties: RefCell<HashMap<String, Vec<u8>>>,
     configuration: RefCell<Vec<u8>>,
     now: Cell<Timestamp>,
@@ -27,11 +46,36 @@ pub struct FakeHost {
 }
 
 impl FakeHost {
+    /// One more worker of the process that `store` belongs to.
+    pub fn with_shared(store: &SharedStore) -> Self {
+        Self { shared: store.clone(), ..Self::default() }
+    }
+
     /// Replaces the request's headers: the next request.
     pub fn receive(&self, headers: &[(&str, &str)]) {
-        let bytes = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-        self.request_headers.replace(bytes.collect());
+        self.request_headers.replace(owned(headers));
         self.response_headers.borrow_mut().clear();
+        self.response_trailers.borrow_mut().clear();
+    }
+
+    /// The response's headers: an answer to the request.
+    pub fn answer(&self, headers: &[(&str, &str)]) {
+        self.response_headers.replace(owned(headers));
+    }
+
+    /// The response's trailers.
+    pub fn end_with(&self, trailers: &[(&str, &str)]) {
+        self.response_trailers.replace(owned(trailers));
+    }
+
+    /// What the filter has sent since it was asked last.
+    pub fn take_dispatched(&self) -> Vec<Dispatched> {
+        self.dispatched.take()
+    }
+
+    /// The stream has no property of this name any more.
+    pub fn remove_property(&self, path: &str) {
+        self.properties.borrow_mut().remove(path);
     }
 
     /// What the request's header `name` is now; all its copies.
@@ -115,6 +159,10 @@ impl FakeHost {
     }
 }
 
+fn owned(headers: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
 fn values(headers: &RefCell<Vec<(String, Vec<u8>)>>, name: &str) -> Vec<String> {
     let headers = headers.borrow();
     headers
@@ -150,6 +198,16 @@ impl RequestHeaders for FakeHost {
 }
 
 impl ResponseHeaders for FakeHost {
+    fn response_headers(&self) -> Result<HeaderMap, HostError> {
+        self.called("proxy_get_header_map_pairs")?;
+        Ok(HeaderMap::from_pairs(self.response_headers.borrow().iter().cloned()))
+    }
+
+    fn response_trailers(&self) -> Result<HeaderMap, HostError> {
+        self.called("proxy_get_header_map_pairs")?;
+        Ok(HeaderMap::from_pairs(self.response_trailers.borrow().iter().cloned()))
+    }
+
     fn add_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
         self.called("proxy_add_header_map_value")?;
         self.response_headers.borrow_mut().push((name.to_owned(), value.to_vec()));
@@ -208,6 +266,38 @@ impl Ticks for FakeHost {
     fn set_tick_period(&self, period: Duration) -> Result<(), HostError> {
         self.called("proxy_set_tick_period_milliseconds")?;
         self.tick_period.set(period);
+        Ok(())
+    }
+}
+
+impl SharedData for FakeHost {
+    fn shared_data(&self, key: &str) -> Result<Option<Shared>, HostError> {
+        self.called("proxy_get_shared_data")?;
+        Ok(self.shared.0.borrow().1.get(key).cloned())
+    }
+
+    fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), HostError> {
+        self.called("proxy_set_shared_data")?;
+        let (last, values) = &mut *self.shared.0.borrow_mut();
+        *last += 1;
+        values.insert(key.to_owned(), Shared { value: value.to_vec(), cas: *last });
+        Ok(())
+    }
+
+    fn swap_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<bool, HostError> {
+        let current = self.shared.0.borrow().1.get(key).map(|shared| shared.cas);
+        if current.is_some_and(|current| current != cas) {
+            return self.called("proxy_set_shared_data").map(|()| false);
+        }
+        self.set_shared_data(key, value).map(|()| true)
+    }
+}
+
+impl HttpCalls for FakeHost {
+    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError> {
+        self.called("proxy_http_call")?;
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.dispatched.borrow_mut().push(Dispatched { cluster: cluster.to_owned(), headers, timeout });
         Ok(())
     }
 }

@@ -36,6 +36,21 @@ impl HeaderMap {
         Some(Self { buffer, spans })
     }
 
+    /// These pairs in the ABI's form.
+    pub fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
+        let word = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+        let mut buffer = word(pairs.len()).to_vec();
+        for (name, value) in pairs {
+            buffer.extend(word(name.len()));
+            buffer.extend(word(value.len()));
+        }
+        for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+            buffer.extend(text.as_bytes());
+            buffer.push(0);
+        }
+        buffer
+    }
+
     /// A map of these pairs.
     pub fn from_pairs<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         let mut map = Self::default();
@@ -110,6 +125,15 @@ mod tests {
             bytes.push(0);
         }
         bytes
+    }
+
+    #[test]
+    fn what_is_encoded_decodes_to_the_same_pairs() {
+        let pairs = [(":method", "GET"), ("x-empty", ""), (":path", "/health")];
+        let map = HeaderMap::decode(HeaderMap::encode(&pairs)).expect("the ABI's own form");
+        let read: Vec<_> = map.iter().collect();
+        assert_eq!(read, pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        assert!(HeaderMap::decode(HeaderMap::encode(&[])).is_some_and(|map| map.is_empty()));
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub mod fake;
 mod header_map;
 pub mod metrics;
 mod ports;
+pub mod prober;
+pub mod shared_ledger;
 mod source_ip;
 
 #[cfg(any(target_arch = "wasm32", clippy))]
@@ -23,6 +25,7 @@ pub use abi::Hostcalls;
 pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
 pub use ports::{
-    Clock, MetricId, MetricSink, PluginConfiguration, Properties, RequestHeaders, ResponseHeaders, Ticks,
+    Clock, HttpCalls, MetricId, MetricSink, PluginConfiguration, Properties, RequestHeaders, ResponseHeaders,
+    Shared, SharedData, Ticks,
 };
 pub use source_ip::without_port;

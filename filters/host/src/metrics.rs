@@ -1,4 +1,4 @@
-//! Counters of a filter: named once, counted in the VM, written to the host on the tick.
+//! Counters and gauges of a filter: named once, counted in the VM, written to the host on the tick.
 //!
 //! A write to the host is a crossing, and a busy worker would pay it on every request; so counts gather in
 //! the VM and one tick writes those that moved. What the last tick did not write is lost if the VM traps:
@@ -40,15 +40,27 @@ impl Counter {
     }
 }
 
-struct Series {
-    id: MetricId,
-    pending: Counter,
+/// A gauge that all workers agree on: whoever knows its value sets it.
+#[derive(Clone, Debug, Default)]
+pub struct Gauge(Rc<Cell<Option<u64>>>);
+
+impl Gauge {
+    /// What it is from the next tick on.
+    pub fn set(&self, value: u64) {
+        self.0.set(Some(value));
+    }
 }
 
-/// All counters of one VM.
+struct Series<T> {
+    id: MetricId,
+    pending: T,
+}
+
+/// All counters and gauges of one VM.
 #[derive(Default)]
 pub struct Registry {
-    series: RefCell<HashMap<String, Series>>,
+    series: RefCell<HashMap<String, Series<Counter>>>,
+    gauges: RefCell<HashMap<String, Series<Gauge>>>,
     dropped: Counter,
 }
 
@@ -60,18 +72,28 @@ impl Registry {
         if let Some(known) = series.get(name) {
             return known.pending.clone();
         }
-        let full = series.len() >= MAX_SERIES && name != DROPPED;
-        match (full, if full { None } else { sink.define_counter(name).ok() }) {
-            (false, Some(id)) => {
-                let pending = Counter::default();
-                series.insert(name.to_owned(), Series { id, pending: pending.clone() });
-                pending
-            }
-            _ => {
-                self.dropped.increment();
-                Counter::default()
-            }
+        let full = series.len() + self.gauges.borrow().len() >= MAX_SERIES && name != DROPPED;
+        let pending = Counter::default();
+        match if full { None } else { sink.define_counter(name).ok() } {
+            Some(id) => drop(series.insert(name.to_owned(), Series { id, pending: pending.clone() })),
+            None => self.dropped.increment(),
         }
+        pending
+    }
+
+    /// The gauge of this name, likewise.
+    pub fn gauge(&self, sink: &impl MetricSink, name: &str) -> Gauge {
+        let mut gauges = self.gauges.borrow_mut();
+        if let Some(known) = gauges.get(name) {
+            return known.pending.clone();
+        }
+        let full = gauges.len() + self.series.borrow().len() >= MAX_SERIES;
+        let pending = Gauge::default();
+        match if full { None } else { sink.define_gauge(name).ok() } {
+            Some(id) => drop(gauges.insert(name.to_owned(), Series { id, pending: pending.clone() })),
+            None => self.dropped.increment(),
+        }
+        pending
     }
 
     /// Writes what has gathered to the host; called on ticks.
@@ -84,6 +106,12 @@ impl Registry {
             let pending = series.pending.0.take();
             if pending > 0 && sink.increment(series.id, pending).is_err() {
                 series.pending.add(pending);
+            }
+        }
+        for gauge in self.gauges.borrow().values() {
+            if let Some(value) = gauge.pending.0.take() {
+                // The next value comes soon enough.
+                let _ = sink.record(gauge.id, value);
             }
         }
     }

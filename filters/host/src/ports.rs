@@ -18,6 +18,12 @@ pub trait RequestHeaders {
 
 /// The response's headers; only while the response is on its way out.
 pub trait ResponseHeaders {
+    /// The whole map in one host call.
+    fn response_headers(&self) -> Result<HeaderMap, HostError>;
+
+    /// The response's trailers; only in their own callback.
+    fn response_trailers(&self) -> Result<HeaderMap, HostError>;
+
     /// Adds a header beside those of the same name (`set-cookie` may stand more than once).
     fn add_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError>;
 
@@ -60,6 +66,35 @@ pub trait MetricSink {
 pub trait PluginConfiguration {
     /// Its bytes; empty if there is none.
     fn plugin_configuration(&self) -> Result<Vec<u8>, HostError>;
+}
+
+/// A value of shared data and the number that tells whether somebody else has written since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The value.
+    pub value: Vec<u8>,
+    /// Its compare-and-swap number; never 0.
+    pub cas: u32,
+}
+
+/// Values that all VMs with the same vm_id share, in all workers. There is no way to remove a key.
+pub trait SharedData {
+    /// The value of `key`; `None` if nobody has written it.
+    fn shared_data(&self, key: &str) -> Result<Option<Shared>, HostError>;
+
+    /// Writes the value of `key` whatever it is. Two writers that both found nothing overwrite each other.
+    fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), HostError>;
+
+    /// Writes the value of `key` if it is still the one read with this `cas`; `false` if it is not.
+    /// On a key that nobody has written the host checks nothing.
+    fn swap_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<bool, HostError>;
+}
+
+/// HTTP requests of the filter's own.
+pub trait HttpCalls {
+    /// Sends a request without a body to a cluster; the answer is not waited for. An unknown cluster is
+    /// `BadArgument`, one without endpoints `InternalFailure`.
+    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError>;
 }
 
 /// The root context's timer.

@@ -1,0 +1,177 @@
+//! The tables that workers share, over shared data: read, and changed by compare-and-swap.
+//!
+//! Invariants: a change is tried [`TRIES`] times and then given up (traffic goes on, the next attempt counts); nothing is
+//! ever written over a table of a newer version. Keys begin with `switchyard.`, so they bear strangers under the same
+//! vm_id. There is no create-if-absent, so tables are created when a configuration is read: the main thread does
+//! that before any worker does.
+
+use crate::{HostError, SharedData};
+use switchyard_core::outlier::{Ledger, Tally};
+
+/// How often a compare-and-swap is tried.
+pub const TRIES: usize = 8;
+
+/// Changes whenever somebody learns what all workers should know at once.
+const EPOCH: &str = "switchyard.outlier.epoch";
+
+/// The key of one table.
+#[derive(Clone, Debug)]
+pub struct Table(String);
+
+impl Table {
+    /// The table of states of an upstream.
+    pub fn ledger(upstream: &str) -> Self {
+        Self(format!("switchyard.outlier.ledger.{upstream}"))
+    }
+
+    /// The table of windows of an upstream.
+    pub fn tally(upstream: &str) -> Self {
+        Self(format!("switchyard.outlier.tally.{upstream}"))
+    }
+
+    /// Makes the table, if it is not there.
+    pub fn create(&self, host: &impl SharedData) -> Result<(), HostError> {
+        match host.shared_data(&self.0)? {
+            Some(_) => Ok(()),
+            None => host.set_shared_data(&self.0, &[]),
+        }
+    }
+
+    /// The table's bytes; none if it is not there.
+    pub fn read(&self, host: &impl SharedData) -> Vec<u8> {
+        let found = host.shared_data(&self.0).ok().flatten();
+        found.map(|shared| shared.value).unwrap_or_default()
+    }
+
+    /// Lets `change` make new bytes of the table's bytes until nobody else wrote in between; `None` bytes write
+    /// nothing. Returns what the change that counted returned; `None` if none did.
+    fn update<R>(
+        &self,
+        host: &impl SharedData,
+        mut change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),
+    ) -> Option<R> {
+        for _ in 0..TRIES {
+            let Some(shared) = host.shared_data(&self.0).ok()? else {
+                // A compare-and-swap on a missing key is not checked: make it first, then read its number.
+                host.set_shared_data(&self.0, &[]).ok()?;
+                continue;
+            };
+            let (bytes, result) = change(&shared.value);
+            match bytes {
+                None => return Some(result),
+                Some(bytes) if host.swap_shared_data(&self.0, &bytes, shared.cas).ok()? => {
+                    return Some(result);
+                }
+                Some(_) => {}
+            }
+        }
+        None
+    }
+
+    /// Lets `change` change the ledger; it says whether it did.
+    pub fn change_ledger<R>(
+        &self,
+        host: &impl SharedData,
+        mut change: impl FnMut(&mut Ledger) -> (bool, R),
+    ) -> Option<(Ledger, R)> {
+        self.update(host, |bytes| {
+            let mut ledger = Ledger::decode(bytes);
+            let (changed, result) = change(&mut ledger);
+            ((changed && !ledger.is_read_only()).then(|| ledger.encode()), (ledger, result))
+        })
+    }
+
+    /// Lets `change` change the tally as of bucket `now`; it says whether it did.
+    pub fn change_tally<R>(
+        &self,
+        host: &impl SharedData,
+        now: u32,
+        mut change: impl FnMut(&mut Tally) -> (bool, R),
+    ) -> Option<R> {
+        self.update(host, |bytes| {
+            let mut tally = Tally::decode(bytes);
+            let (changed, result) = change(&mut tally);
+            (changed.then(|| tally.encode(now)), result)
+        })
+    }
+}
+
+/// Tells all workers to look at the ledgers again.
+pub fn announce(host: &impl SharedData) -> Result<(), HostError> {
+    host.set_shared_data(EPOCH, &[])
+}
+
+/// A number that differs from the one before if somebody has announced something since; one host call.
+pub fn announced(host: &impl SharedData) -> Option<u32> {
+    host.shared_data(EPOCH).ok().flatten().map(|shared| shared.cas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{FakeHost, SharedStore};
+    use switchyard_core::outlier::{EndpointKey, Record};
+
+    fn note(ledger: &mut Ledger, key: u64) {
+        ledger.put(Record { times: 1, ..Record::new(EndpointKey(key)) });
+    }
+
+    #[test]
+    fn a_change_that_somebody_else_overtook_is_made_again_on_what_they_wrote() {
+        let store = SharedStore::default();
+        let (one, two) = (FakeHost::with_shared(&store), FakeHost::with_shared(&store));
+        let table = Table::ledger("web");
+        table.create(&one).unwrap();
+        let mut overtaken = false;
+        let changed = table.change_ledger(&one, |ledger| {
+            if !overtaken {
+                overtaken = true;
+                table.change_ledger(&two, |ledger| (true, note(ledger, 2))).unwrap();
+            }
+            note(ledger, 1);
+            (true, ())
+        });
+        assert!(changed.is_some());
+        let keys: Vec<_> =
+            Ledger::decode(&table.read(&one)).records().iter().map(|record| record.key.0).collect();
+        assert_eq!(keys, [1, 2]);
+    }
+
+    #[test]
+    fn a_table_under_constant_change_is_given_up_after_a_bounded_number_of_tries() {
+        let store = SharedStore::default();
+        let (one, two) = (FakeHost::with_shared(&store), FakeHost::with_shared(&store));
+        let table = Table::ledger("web");
+        let mut tries = 0;
+        let changed = table.change_ledger(&one, |ledger| {
+            tries += 1;
+            table.change_ledger(&two, |ledger| (true, note(ledger, 2))).unwrap();
+            note(ledger, 1);
+            (true, ())
+        });
+        assert!(changed.is_none());
+        assert!(tries <= TRIES);
+    }
+
+    #[test]
+    fn a_host_without_shared_data_stops_nothing() {
+        let host = FakeHost::default();
+        host.fail("proxy_get_shared_data", crate::Status::InternalFailure);
+        let table = Table::ledger("web");
+        assert!(table.create(&host).is_err());
+        assert!(table.read(&host).is_empty());
+        assert!(table.change_ledger(&host, |_| (true, ())).is_none());
+        assert_eq!(announced(&host), None);
+    }
+
+    #[test]
+    fn an_announcement_changes_the_number_that_all_workers_read() {
+        let store = SharedStore::default();
+        let (one, two) = (FakeHost::with_shared(&store), FakeHost::with_shared(&store));
+        assert_eq!(announced(&one), None);
+        announce(&one).unwrap();
+        let first = announced(&two);
+        announce(&one).unwrap();
+        assert_ne!(announced(&two), first);
+    }
+}
