@@ -7,6 +7,9 @@ use serde_json::Value;
 use std::path::Path;
 use switchyard_config::{ConfigErrors, Document};
 
+/// The modules that read a document.
+const MODULES: [&str; 2] = ["router.wasm", "outlier.wasm"];
+
 /// One document and where it stood.
 pub(crate) struct Found {
     /// Empty for a file that is a document; else the plugin's name.
@@ -48,7 +51,7 @@ pub(crate) fn check(tree: &Value) -> Vec<Found> {
 fn plugins(tree: &Value, found: &mut Vec<Found>) {
     if let (Some(name), Some(vm)) = (tree.get("name").and_then(Value::as_str), tree.get("vm_config")) {
         let module = vm.pointer("/code/local/filename").and_then(Value::as_str).unwrap_or_default();
-        if name.starts_with("switchyard") || module.ends_with("router.wasm") {
+        if name.starts_with("switchyard") || MODULES.iter().any(|ours| module.ends_with(ours)) {
             found.push(Found { place: name.to_owned(), result: configuration(tree.get("configuration")) });
             return;
         }

@@ -108,10 +108,6 @@ const WRONG: &[(&str, &[&str])] = &[
         r#"{"upstreams": [{"name": "a", "endpoints": [{"address": "1.2.3.4:80", "hash_key": ""}]}]}"#,
         &[r#"upstreams[0].endpoints[0].hash_key: is empty; remove it to hash the address"#],
     ),
-    (
-        r#"{"upstreams": [{"name": "a", "endpoints": [{"address": "1.2.3.4:80"}], "outlier": {"consecutive_5xx": 5}}]}"#,
-        &[r#"upstreams[0].outlier: is not supported yet; remove it"#],
-    ),
     (r#"@balance {}"#, &[r#"upstreams[0].balance.policy: is missing"#]),
     (
         r#"@balance {"policy": "ring_hsh"}"#,

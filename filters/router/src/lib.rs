@@ -11,9 +11,11 @@
 //! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
 //! feature `abi`, so that another module can carry this filter beside others.
 
+mod ejection;
 #[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
 mod entry;
 mod explain;
+mod heartbeats;
 mod plan;
 mod root;
 mod roster;

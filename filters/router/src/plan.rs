@@ -39,9 +39,20 @@ struct Target {
     decisions: [OnceCell<Counter>; 2],
 }
 
-struct Names {
+/// What an upstream and its cluster are called.
+pub(crate) struct Names {
     name: Box<str>,
     cluster: Box<str>,
+}
+
+impl Names {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn cluster(&self) -> &str {
+        &self.cluster
+    }
 }
 
 /// What moves while requests are served.
@@ -140,6 +151,33 @@ impl Plan {
         if let Ok(mut worker) = self.worker.try_borrow_mut() {
             worker.upstreams.iter_mut().for_each(change);
         }
+    }
+}
+
+impl Plan {
+    /// Runs `visit` on every upstream with its position and names.
+    pub(crate) fn each_named(&self, mut visit: impl FnMut(usize, &Names, &mut Upstream)) {
+        if let Ok(mut worker) = self.worker.try_borrow_mut() {
+            for (index, (names, upstream)) in self.upstreams.iter().zip(&mut worker.upstreams).enumerate() {
+                visit(index, names, upstream);
+            }
+        }
+    }
+
+    /// Whether outlier's word is followed for any upstream.
+    pub(crate) fn follows(&self) -> bool {
+        let mut follows = false;
+        self.each_upstream(|upstream| follows |= upstream.ejection().is_some());
+        follows
+    }
+
+    /// Whether any upstream has heartbeats.
+    pub(crate) fn has_heartbeats(&self) -> bool {
+        let mut has = false;
+        self.each_upstream(|upstream| {
+            has |= upstream.ejection().is_some_and(|ejection| ejection.settings.heartbeat.is_some());
+        });
+        has
     }
 }
 

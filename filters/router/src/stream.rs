@@ -3,6 +3,7 @@
 //! Invariant: what was counted as in flight is taken back exactly once, in [`Stream::on_done`] or, should the
 //! host never call it, when the stream is dropped.
 
+use crate::ejection::Trial;
 use crate::explain::explain;
 use crate::plan::{Decision, Plan};
 use core::time::Duration;
@@ -12,7 +13,7 @@ use switchyard_core::hash::NewCookie;
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 use switchyard_host::metrics::{Registry, series_name};
 use switchyard_host::{
-    Clock, HeaderMap, MetricSink, Properties, RequestHeaders, ResponseHeaders, without_port,
+    Clock, HeaderMap, MetricSink, Properties, RequestHeaders, ResponseHeaders, SharedData, without_port,
 };
 
 /// The header that Envoy's `override_host` policy reads: candidates, best first.
@@ -23,9 +24,12 @@ pub const CLUSTER_HEADER: &str = "x-switchyard-cluster";
 pub const EXPLAIN_HEADER: &str = "x-switchyard-explain";
 
 /// What a stream asks of its host.
-pub trait StreamHost: RequestHeaders + ResponseHeaders + Properties + Clock + MetricSink {}
+pub trait StreamHost:
+    RequestHeaders + ResponseHeaders + Properties + Clock + MetricSink + SharedData
+{
+}
 
-impl<T: RequestHeaders + ResponseHeaders + Properties + Clock + MetricSink> StreamHost for T {}
+impl<T: RequestHeaders + ResponseHeaders + Properties + Clock + MetricSink + SharedData> StreamHost for T {}
 
 /// One request and what is to be done at its later stages.
 pub struct Stream {
@@ -33,6 +37,7 @@ pub struct Stream {
     registry: Rc<Registry>,
     in_flight: Option<InFlight>,
     watch: Option<Watch>,
+    trial: Option<Trial>,
     explanation: Option<String>,
     cookies: Vec<NewCookie>,
 }
@@ -71,7 +76,15 @@ impl<H: Properties> RequestView for Incoming<'_, H> {
 impl Stream {
     /// A stream that `plan` decides and `registry` counts.
     pub fn new(plan: Rc<Plan>, registry: Rc<Registry>) -> Self {
-        Self { plan, registry, in_flight: None, watch: None, explanation: None, cookies: Vec::new() }
+        Self {
+            plan,
+            registry,
+            in_flight: None,
+            watch: None,
+            trial: None,
+            explanation: None,
+            cookies: Vec::new(),
+        }
     }
 
     /// Decides and steers. Never pauses; whatever fails, the request goes on as Envoy's own route says.
@@ -95,12 +108,15 @@ impl Stream {
     fn carry_out(
         &mut self,
         plan: &Plan,
-        decision: Decision<'_>,
+        mut decision: Decision<'_>,
         headers: &HeaderMap,
         host: &impl StreamHost,
     ) {
         decision.count(&self.registry, host);
         let shadow = plan.mode == Mode::Shadow;
+        if !shadow {
+            self.try_endpoint(plan, &mut decision, host);
+        }
         if plan.explain {
             let (route, upstream) = (decision.route, decision.upstream_name);
             self.explanation = Some(explain(route, upstream, decision.hash, &decision.chosen, shadow));
@@ -128,6 +144,21 @@ impl Stream {
         }
     }
 
+    /// Lets the request try an endpoint that comes back, if there is one and few enough others do.
+    fn try_endpoint(&mut self, plan: &Plan, decision: &mut Decision<'_>, host: &impl StreamHost) {
+        let Some(endpoint) = decision.chosen.could_try else { return };
+        let Ok(now) = decision.now.map_or_else(|| host.now(), Ok) else { return };
+        let upstream = decision.upstream;
+        let tried = plan.with_upstream(upstream, |live| {
+            let trial = live.ejection()?.take_trial(upstream, endpoint, now, host)?;
+            Some((trial, live.put_first(endpoint)))
+        });
+        if let Some((trial, addresses)) = tried.flatten() {
+            self.trial = Some(trial);
+            (decision.chosen.first, decision.chosen.addresses) = (Some(endpoint), addresses);
+        }
+    }
+
     /// Explains and gives out cookies, where the configuration asks for it; otherwise does nothing.
     pub fn on_response_headers(&mut self, host: &impl ResponseHeaders) {
         // A header that cannot be written is one that the client does without.
@@ -142,6 +173,11 @@ impl Stream {
     /// The stream has ended, in whichever way.
     pub fn on_done(&mut self, host: &impl StreamHost) {
         self.release();
+        if let (Some(trial), Ok(now)) = (self.trial.take(), host.now()) {
+            self.plan.with_upstream(trial.upstream, |live| {
+                live.ejection().map(|ejection| ejection.end_trial(trial, now, host))
+            });
+        }
         let Some(watch) = self.watch.take() else { return };
         let Ok(Some(address)) = host.property(&["upstream", "address"]) else { return };
         let Ok(address) = core::str::from_utf8(&address) else { return };

@@ -6,12 +6,14 @@
 //! went. So the first request to each endpoint is looked at when it ends, and again every
 //! [`VERIFY_AGAIN`]: exact while something is wrong, free while nothing is.
 
+use crate::ejection::Ejection;
 use core::time::Duration;
 use switchyard_config::Upstream as Settings;
 use switchyard_core::balance::{Balancer, Candidates, Choice, Policy};
 use switchyard_core::hash::RequestHash;
 use switchyard_core::health::{Health, HealthPolicy, HealthTable};
 use switchyard_core::load::Loads;
+use switchyard_core::outlier::Ledger;
 use switchyard_core::{EndpointIndex, Endpoints, Timestamp};
 
 /// How long an endpoint that answered under its own address is believed to be in Envoy's cluster.
@@ -30,16 +32,22 @@ pub(crate) struct Upstream {
     health: HealthTable,
     verified: Vec<bool>,
     candidates: Candidates,
+    ejection: Option<Ejection>,
 }
 
 struct Named {
     policy: &'static str,
+    hashes: bool,
     balancer: Balancer,
 }
 
 impl Named {
     fn new(policy: &Policy, endpoints: &Endpoints) -> Self {
-        Self { policy: policy.name(), balancer: Balancer::new(policy, endpoints) }
+        Self {
+            policy: policy.name(),
+            hashes: policy.needs_hash(),
+            balancer: Balancer::new(policy, endpoints),
+        }
     }
 }
 
@@ -58,6 +66,8 @@ pub(crate) struct Chosen {
     pub(crate) in_panic: bool,
     /// Nobody knows yet whether Envoy's cluster has the first candidate.
     pub(crate) unverified: bool,
+    /// The endpoint that this request could try, if it is let.
+    pub(crate) could_try: Option<EndpointIndex>,
 }
 
 impl Upstream {
@@ -84,8 +94,37 @@ impl Upstream {
             health,
             verified: vec![false; endpoints.len()],
             candidates: Candidates::new(settings.candidates()),
+            ejection: Ejection::new(settings),
             endpoints,
         }
+    }
+
+    /// What outlier says about the endpoints, if the operator lets it speak.
+    pub(crate) fn ejection(&mut self) -> Option<&mut Ejection> {
+        self.ejection.as_mut()
+    }
+
+    /// Takes in what outlier says; the operator's own word stands above it.
+    pub(crate) fn follow(&mut self, ledger: &Ledger, now: Timestamp) {
+        let Some(ejection) = &mut self.ejection else { return };
+        let ramps = self.health_policy.slow_start.is_some();
+        for (index, health) in ejection.healths(ledger) {
+            let before = self.health.get(index);
+            if before != health {
+                let readmitted = ramps && health == Health::Healthy;
+                self.health.set(index, health, readmitted.then_some(now));
+            }
+        }
+    }
+
+    /// Where an endpoint stands.
+    pub(crate) fn health(&self, index: EndpointIndex) -> Health {
+        self.health.get(index)
+    }
+
+    /// Its endpoints.
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// What the upstream's key is made of.
@@ -113,11 +152,26 @@ impl Upstream {
         let admission = self.health.admission(&self.health_policy, now);
         let in_panic = admission.is_panic();
         self.candidates.clear();
+        let mut could_try = None;
+        if self.health.has_probing() && !in_panic && self.ejection.as_ref().is_some_and(Ejection::may_ask) {
+            could_try = if named.hashes && hash.is_some() {
+                // Only its own keys try an endpoint: no other key moves for it.
+                let loads = &self.loads;
+                let choice = Choice { hash, now, rng: &mut *rng, loads, admission: admission.with_trials() };
+                named.balancer.choose(choice, &mut self.candidates);
+                self.candidates.first().filter(|index| self.health.get(*index) == Health::Probing)
+            } else {
+                let nth = rng.usize(..self.health.probing().count().max(1));
+                self.health.probing().nth(nth)
+            };
+            self.candidates.clear();
+        }
         let choice = Choice { hash, now, rng, loads: &self.loads, admission };
         named.balancer.choose(choice, &mut self.candidates);
         let policy = named.policy;
         let first = self.candidates.first();
         Chosen {
+            could_try,
             policy,
             first,
             addresses: self.addresses(),
@@ -125,6 +179,12 @@ impl Upstream {
             in_panic,
             unverified: first.is_some_and(|index| self.verified.get(index) == Some(&false)),
         }
+    }
+
+    /// Puts `index` in front of what was chosen last; the others stay behind it, for retries.
+    pub(crate) fn put_first(&mut self, index: EndpointIndex) -> String {
+        self.candidates.promote(index);
+        self.addresses()
     }
 
     fn addresses(&self) -> String {

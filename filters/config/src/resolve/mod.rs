@@ -6,6 +6,7 @@
 mod balance;
 mod hash_on;
 mod matcher;
+mod outlier;
 mod route;
 mod upstream;
 

@@ -1,6 +1,6 @@
 //! Upstreams and their endpoints.
 
-use super::{balance, check_name, refuse_duplicates};
+use super::{balance, check_name, outlier, refuse_duplicates};
 use crate::error::{Errors, Path, cut};
 use crate::raw;
 use core::net::SocketAddr;
@@ -8,6 +8,7 @@ use core::num::NonZeroU32;
 use switchyard_core::balance::Policy;
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{Health, HealthPolicy};
+use switchyard_core::outlier::Settings;
 use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
 
 /// A service that requests can be sent to.
@@ -18,6 +19,7 @@ pub struct Upstream {
     endpoints: Endpoints,
     health: Vec<Health>,
     balance: balance::Balance,
+    outlier: Option<Settings>,
 }
 
 impl Upstream {
@@ -61,6 +63,11 @@ impl Upstream {
         self.balance.candidates
     }
 
+    /// How its endpoints are ejected, if they are.
+    pub fn outlier(&self) -> Option<&Settings> {
+        self.outlier.as_ref()
+    }
+
     /// How health bears on choices.
     pub fn health_policy(&self) -> HealthPolicy {
         self.balance.health
@@ -77,11 +84,13 @@ pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> Vec<Upstr
         let problem = format!("{:?} is the name of upstreams[{first}] already; names are unique", cut(name));
         errors.add(&at.index(index).field("name"), problem);
     });
-    let resolved = list.iter().enumerate().filter_map(|(index, raw)| resolve(raw, &at.index(index), errors));
+    let shadow = raw.mode == Some(raw::Mode::Shadow);
+    let resolved =
+        list.iter().enumerate().filter_map(|(index, raw)| resolve(raw, shadow, &at.index(index), errors));
     resolved.collect()
 }
 
-fn resolve(raw: &raw::Upstream, at: &Path<'_>, errors: &mut Errors) -> Option<Upstream> {
+fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors) -> Option<Upstream> {
     if let Some(name) = &raw.name {
         check_name(name, &at.field("name"), errors);
     }
@@ -96,6 +105,9 @@ fn resolve(raw: &raw::Upstream, at: &Path<'_>, errors: &mut Errors) -> Option<Up
     let endpoints = endpoints(list.unwrap_or_default(), &endpoints_at, errors);
     let balance =
         balance::resolve(raw.balance.as_ref(), list.unwrap_or_default().len(), &at.field("balance"), errors);
+    let count = list.unwrap_or_default().len();
+    let outlier =
+        raw.outlier.as_ref().map(|raw| outlier::resolve(raw, count, shadow, &at.field("outlier"), errors));
     let name = raw.name.as_deref()?;
     let ejected = |endpoint: &raw::Endpoint| endpoint.health == Some(raw::Health::Ejected);
     let health = |endpoint| if ejected(endpoint) { Health::Ejected } else { Health::Healthy };
@@ -105,6 +117,7 @@ fn resolve(raw: &raw::Upstream, at: &Path<'_>, errors: &mut Errors) -> Option<Up
         endpoints,
         health: list.unwrap_or_default().iter().map(health).collect(),
         balance: balance?,
+        outlier,
     })
 }
 

@@ -36,13 +36,14 @@ impl Entry {
 pub struct HealthTable {
     entries: Vec<Entry>,
     healthy: usize,
+    probing: usize,
     ramping: usize,
 }
 
 impl HealthTable {
     /// `endpoints` healthy endpoints, in rotation since long ago.
     pub fn new(endpoints: usize) -> Self {
-        Self { entries: vec![Entry::default(); endpoints], healthy: endpoints, ramping: 0 }
+        Self { entries: vec![Entry::default(); endpoints], healthy: endpoints, probing: 0, ramping: 0 }
     }
 
     /// Notes where `index` stands, and since when it is in rotation (`None`: long ago). Out of range: nothing.
@@ -66,6 +67,17 @@ impl HealthTable {
         self.recount();
     }
 
+    /// Endpoints that want to be tried.
+    pub fn probing(&self) -> impl Iterator<Item = EndpointIndex> + '_ {
+        let entries = self.entries.iter().enumerate().filter(|_| self.probing > 0);
+        entries.filter(|(_, entry)| entry.health == Health::Probing).map(|(index, _)| index)
+    }
+
+    /// Whether any endpoint wants to be tried.
+    pub fn has_probing(&self) -> bool {
+        self.probing > 0
+    }
+
     /// Whether any endpoint in rotation has come into it lately.
     pub fn is_ramping(&self) -> bool {
         self.ramping > 0
@@ -86,12 +98,13 @@ impl HealthTable {
         if self.healthy.saturating_mul(100) < self.entries.len().saturating_mul(threshold) {
             return Admission(View::Panic);
         }
-        Admission(View::Each { entries: &self.entries, slow_start, now })
+        Admission(View::Each { entries: &self.entries, slow_start, now, trials: false })
     }
 
     // Health changes are rare; requests are not, so the counts are made here.
     fn recount(&mut self) {
         self.healthy = self.entries.iter().filter(|entry| entry.health == Health::Healthy).count();
+        self.probing = self.entries.iter().filter(|entry| entry.health == Health::Probing).count();
         self.ramping = self.entries.iter().filter(|entry| entry.is_ramping()).count();
     }
 }
@@ -104,7 +117,7 @@ pub struct Admission<'a>(View<'a>);
 enum View<'a> {
     Everyone,
     Panic,
-    Each { entries: &'a [Entry], slow_start: Option<SlowStart>, now: Timestamp },
+    Each { entries: &'a [Entry], slow_start: Option<SlowStart>, now: Timestamp, trials: bool },
 }
 
 impl Admission<'static> {
@@ -115,6 +128,14 @@ impl Admission<'static> {
 }
 
 impl Admission<'_> {
+    /// The same, and endpoints that want to be tried are admitted too: to find whose keys are theirs.
+    pub fn with_trials(mut self) -> Self {
+        if let View::Each { trials, .. } = &mut self.0 {
+            *trials = true;
+        }
+        self
+    }
+
     /// Whether health is ignored because too few endpoints are in rotation.
     pub fn is_panic(&self) -> bool {
         matches!(self.0, View::Panic)
@@ -132,10 +153,13 @@ impl Admission<'_> {
 
     /// The part of its share that `index` gets, 0..=1; 0 means that it is out of rotation.
     pub fn factor(&self, index: EndpointIndex) -> f64 {
-        let View::Each { entries, slow_start, now } = &self.0 else { return 1.0 };
-        let Some(entry) = entries.get(index).filter(|entry| entry.health == Health::Healthy) else {
-            return 0.0;
-        };
+        let View::Each { entries, slow_start, now, trials } = &self.0 else { return 1.0 };
+        let Some(entry) = entries.get(index) else { return 0.0 };
+        match entry.health {
+            Health::Healthy => {}
+            Health::Probing if *trials => return 1.0,
+            _ => return 0.0,
+        }
         match (slow_start, entry.since) {
             (Some(slow_start), Some(since)) => slow_start.factor(now.since(since)),
             _ => 1.0,

@@ -64,6 +64,8 @@ impl Tally {
 
     /// Claims the evaluation of bucket `number`; `false` if somebody has it.
     pub fn claim(&mut self, number: u32) -> bool {
+        // 0 stands for none yet, so where numbers go round bucket 0 is claimed together with bucket 1.
+        let number = number.max(1);
         // Numbers go round; half of them are ahead.
         let ahead = number != self.evaluated && number.wrapping_sub(self.evaluated) < u32::MAX / 2;
         let first = self.evaluated == 0;

@@ -116,8 +116,8 @@ impl Window {
     pub fn add(&mut self, number: u32, counts: &Counts) {
         let Some((held, kept)) = self.0.get_mut(number as usize % BUCKETS) else { return };
         if *held != number {
-            // A stale merge (a worker that was held up) must not wipe what is newer.
-            if number.wrapping_sub(*held) > u32::MAX / 2 {
+            // A stale merge (a worker that was held up) must not wipe what is newer; a bucket never used is not newer.
+            if !kept.is_empty() && number.wrapping_sub(*held) > u32::MAX / 2 {
                 return;
             }
             (*held, *kept) = (number, Counts::default());

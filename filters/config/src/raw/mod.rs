@@ -3,9 +3,12 @@
 //! This is stage one: every field has its type, nothing is checked against anything else. Stage two is
 //! [`crate::resolve`].
 
+pub(crate) mod outlier;
+
 use crate::error::{Errors, Path};
 use crate::read::{Read, section, words};
 use crate::values::{Duration, Percent};
+pub(crate) use outlier::Outlier;
 use serde_json::Value;
 
 section! {
@@ -56,8 +59,8 @@ section! {
             /// How endpoints are chosen. Default: smooth_weighted_round_robin, which honours weights and is plain
             /// round robin if they are equal.
             balance: Balance,
-            /// Passive health ejection. Not supported yet.
-            outlier: NotYet,
+            /// Passive health ejection, by outlier.wasm. Default: none.
+            outlier: Outlier,
         }
     }
 }

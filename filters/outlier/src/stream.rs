@@ -1,0 +1,276 @@
+//! One attempt: where it goes, what came back, and how it ended.
+//!
+//! Invariant: each attempt is judged at most once, and what was counted as in flight is taken back exactly once.
+//!
+//! The order of host calls is the budget: the address (1), the response's headers (2), the latency of a complete answer (3);
+//! with gRPC, the trailers (4). Everything else is asked only of attempts that might count against their endpoint, or
+//! of endpoints that something is known against. Source addresses are never read: on mirrored and callout
+//! streams that crashes Envoy.
+
+use crate::plan::{Place, Plan};
+use crate::root::Vm;
+use crate::upstream::{Attempt, Observed};
+use core::time::Duration;
+use std::rc::Rc;
+use switchyard_core::Timestamp;
+use switchyard_core::outlier::{Answer, Ending, Neutral, Origin, Outcome, Ticket};
+use switchyard_host::{
+    HeaderMap, MetricSink, Properties, RequestHeaders, ResponseHeaders, SharedData, prober,
+};
+
+/// The property that a filter sets on a stream just before it answers in the endpoint's place.
+pub const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
+
+/// Response flags of a client that went away: HTTP/1 disconnect, HTTP/2 reset.
+const CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
+
+/// What a stream asks of its host.
+pub trait StreamHost: RequestHeaders + ResponseHeaders + Properties + SharedData + MetricSink {}
+
+impl<T: RequestHeaders + ResponseHeaders + Properties + SharedData + MetricSink> StreamHost for T {}
+
+/// One attempt.
+pub struct Stream {
+    plan: Rc<Plan>,
+    vm: Vm,
+    attempt: Option<Live>,
+}
+
+/// An attempt at an endpoint that we watch.
+struct Live {
+    place: Place,
+    started: Timestamp,
+    ticket: Option<Ticket>,
+    /// What the request's headers said, if they were read.
+    head: Option<Head>,
+    answered: Option<Answered>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Head {
+    heartbeat: bool,
+    shadow: bool,
+    limit: Option<Duration>,
+}
+
+#[derive(Clone, Copy)]
+struct Answered {
+    answer: Answer,
+    at: Timestamp,
+    grpc: bool,
+    streaming: bool,
+    complete: bool,
+}
+
+impl Stream {
+    /// A stream that `plan` judges.
+    pub(crate) fn new(plan: Rc<Plan>, vm: Vm) -> Self {
+        Self { plan, vm, attempt: None }
+    }
+
+    /// An attempt begins.
+    pub fn on_request_headers(&mut self, host: &impl StreamHost) {
+        let Some(place) = self.plan.place(host) else { return };
+        let now = self.vm.now();
+        let begun = self.plan.with_upstream(place.upstream, |upstream| {
+            (upstream.start(place.endpoint, now), upstream.is_suspect(place.endpoint, now))
+        });
+        let Some((ticket, suspect)) = begun else { return };
+        let head = if suspect { read_head(host) } else { None };
+        self.attempt = Some(Live { place, started: now, ticket: Some(ticket), head, answered: None });
+    }
+
+    /// The answer begins. A failing one is judged at once, and so is a signal.
+    pub fn on_response_headers(&mut self, host: &impl StreamHost, end_of_stream: bool) {
+        let Some(live) = &mut self.attempt else { return };
+        let at = self.vm.now();
+        if let Some(ticket) = live.ticket.take() {
+            self.plan.with_upstream(live.place.upstream, |one| one.answered(live.place.endpoint, ticket, at));
+        }
+        let Ok(headers) = host.response_headers() else { return };
+        let answered = read_answer(&headers, at, end_of_stream);
+        live.answered = Some(answered);
+        let place = live.place;
+        self.plan.with_upstream(place.upstream, |one| one.signal(place.endpoint, &headers, &self.vm, host));
+        self.judge_answer(host);
+    }
+
+    /// The answer ends with trailers.
+    pub fn on_response_trailers(&mut self, host: &impl StreamHost) {
+        let Some(answered) = self.attempt.as_mut().and_then(|live| live.answered.as_mut()) else { return };
+        answered.complete = true;
+        if answered.grpc {
+            let trailers = host.response_trailers().unwrap_or_default();
+            answered.answer.grpc_status = grpc_status(&trailers).or(answered.answer.grpc_status);
+            self.judge_answer(host);
+        }
+    }
+
+    /// The attempt is over, in whichever way.
+    pub fn on_done(&mut self, host: &impl StreamHost) {
+        let Some(live) = self.attempt.take() else { return };
+        let now = self.vm.now();
+        if let Some(ticket) = live.ticket {
+            self.plan.with_upstream(live.place.upstream, |one| one.finish(ticket));
+        }
+        let latency = live.answered.and_then(|_| backend_latency(host));
+        let complete = live.answered.is_some_and(|answered| answered.complete) || latency.is_some();
+        let mut ending = Ending {
+            answered: live.answered.is_some(),
+            complete,
+            latency,
+            age: now.since(live.started),
+            limit: live.head.and_then(|head| head.limit),
+            ..Ending::default()
+        };
+        if !complete {
+            look_closer(&mut ending, host);
+        }
+        let measured =
+            latency.filter(|latency| live.answered.is_some_and(|one| !one.is_streaming(*latency, now)));
+        let outcome = self.plan.with_upstream(live.place.upstream, |one| one.failure().judge_ending(&ending));
+        let Some(outcome) = outcome else { return };
+        let observed = Observed {
+            outcome,
+            // An attempt that lost a race took at least as long as it was allowed to.
+            latency: if outcome == Outcome::Neutral(Neutral::Cancelled) {
+                Some(ending.age)
+            } else {
+                measured
+            },
+        };
+        self.settle(&live, observed, host);
+    }
+
+    /// Judges the head of an answer, or its trailers, if they decide.
+    fn judge_answer(&mut self, host: &impl StreamHost) {
+        let Some(live) = &self.attempt else { return };
+        let Some(answer) = live.answered.map(|answered| answered.answer) else { return };
+        let upstream = live.place.upstream;
+        let outcome = self.plan.with_upstream(upstream, |one| one.failure().judge_answer(&answer)).flatten();
+        if let Some(outcome) = outcome
+            && let Some(live) = self.attempt.take()
+        {
+            self.settle(&live, Observed { outcome, latency: None }, host);
+        }
+    }
+
+    fn settle(&self, live: &Live, observed: Observed, host: &impl StreamHost) {
+        let Observed { mut outcome, latency } = observed;
+        let heartbeat = live.head.is_some_and(|head| head.heartbeat);
+        let mut unread = false;
+        if !heartbeat && matches!(outcome, Outcome::Failure(_)) && origin(live.head, host) == Origin::Mirror {
+            (outcome, unread) = (Outcome::Neutral(Neutral::Mirror), live.head.is_none());
+        }
+        let well = live.answered.is_some_and(|one| (200..300).contains(&one.answer.status));
+        let attempt = Attempt {
+            endpoint: live.place.endpoint,
+            started: live.started,
+            observed: Observed { outcome, latency },
+            heartbeat: heartbeat.then_some(well && outcome == Outcome::Success),
+            unread,
+        };
+        self.plan.with_upstream(live.place.upstream, |one| one.settle(&attempt, &self.vm, host));
+    }
+}
+
+impl Answered {
+    /// Whether the answer was a stream, whose time to the last byte says nothing about the endpoint: by its type, or
+    /// without a length and with a body that took a second and most of the time.
+    fn is_streaming(&self, latency: Duration, now: Timestamp) -> bool {
+        let body = now.since(self.at);
+        self.streaming || (body >= Duration::from_secs(1) && body * 2 > latency)
+    }
+}
+
+fn read_head(host: &impl StreamHost) -> Option<Head> {
+    let headers = host.request_headers().ok()?;
+    let mark = headers.values(prober::HEARTBEAT_HEADER).next();
+    let limit = headers.values("x-envoy-expected-rq-timeout-ms").next().and_then(number);
+    Some(Head {
+        heartbeat: mark.is_some_and(|mark| prober::is_mark(host, mark)),
+        shadow: headers.values(":authority").next().is_some_and(is_shadow),
+        limit: limit.filter(|millis| *millis > 0).map(Duration::from_millis),
+    })
+}
+
+/// Envoy adds `-shadow` to the host of a mirrored request, before the port.
+fn is_shadow(authority: &[u8]) -> bool {
+    let host = authority.rsplitn(2, |byte| *byte == b':').last().unwrap_or(authority);
+    host.ends_with(b"-shadow") || authority.ends_with(b"-shadow")
+}
+
+fn read_answer(headers: &HeaderMap, at: Timestamp, end_of_stream: bool) -> Answered {
+    let value = |name| headers.values(name).next();
+    let kind = value("content-type").unwrap_or_default();
+    let grpc = kind.starts_with(b"application/grpc");
+    let status = value(":status").and_then(number).and_then(|status| u16::try_from(status).ok());
+    let answer = Answer {
+        status: status.unwrap_or_default(),
+        grpc_status: if grpc { grpc_status(headers) } else { None },
+        retry_after: headers.contains("retry-after"),
+    };
+    let streams: [&[u8]; 3] = [b"text/event-stream", b"multipart/x-mixed-replace", b"application/x-ndjson"];
+    Answered {
+        answer,
+        at,
+        grpc,
+        streaming: streams.iter().any(|stream| kind.starts_with(stream)),
+        // Switching protocols is all that HTTP will say.
+        complete: end_of_stream || status == Some(101),
+    }
+}
+
+fn grpc_status(headers: &HeaderMap) -> Option<u32> {
+    headers.values("grpc-status").next().and_then(number).and_then(|status| u32::try_from(status).ok())
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn integer(host: &impl Properties, path: &[&str]) -> Option<u64> {
+    let bytes = host.property(path).ok().flatten()?;
+    bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+fn is_set(host: &impl Properties, path: &[&str]) -> bool {
+    host.property(path).ok().flatten().is_some_and(|value| !value.is_empty())
+}
+
+/// Time from the request to the end of a complete answer; only complete ones have it.
+fn backend_latency(host: &impl Properties) -> Option<Duration> {
+    integer(host, &["response", "backend_latency"]).map(Duration::from_nanos)
+}
+
+/// What only an attempt that might count against its endpoint is asked.
+fn look_closer(ending: &mut Ending, host: &impl Properties) {
+    let flags = integer(host, &["response", "flags"]).unwrap_or_default();
+    ending.client_gone = flags & CLIENT_GONE != 0;
+    if ending.client_gone {
+        return;
+    }
+    ending.cancelled = is_set(host, &[CANCELLED_PROPERTY]);
+    if ending.answered {
+        ending.discarded = integer(host, &["response", "code"]).is_none();
+        return;
+    }
+    ending.connect_failure = is_set(host, &["upstream", "transport_failure_reason"]);
+    if !ending.cancelled && !ending.connect_failure {
+        // The loser of Envoy's own hedge sees the winner's details.
+        let details = host.property(&["response", "code_details"]).ok().flatten().unwrap_or_default();
+        ending.cancelled = details == b"via_upstream";
+    }
+}
+
+/// Who sent the request. One that has no connection was sent by Envoy itself: a mirror, or a callout; without its
+/// headers nobody can say which.
+fn origin(head: Option<Head>, host: &impl Properties) -> Origin {
+    if integer(host, &["connection", "id"]).is_some() || integer(host, &["connection_id"]).is_some() {
+        return Origin::Client;
+    }
+    match head {
+        Some(head) if !head.shadow => Origin::Client,
+        _ => Origin::Mirror,
+    }
+}

@@ -1,0 +1,384 @@
+//! One upstream in one worker: what this worker counted, and what it knows of the table that all share.
+//!
+//! Invariant: a success at an endpoint that nothing is known against touches no shared data. What this worker knows
+//! is at most a tick old; a breach that it sees itself is written at once.
+
+use crate::report::Reporter;
+use crate::root::Vm;
+use core::time::Duration;
+use switchyard_config::Upstream as Configured;
+use switchyard_core::Timestamp;
+use switchyard_core::health::Health;
+use switchyard_core::outlier::{
+    Cluster, Counts, Effects, EndpointKey, Event, FailurePolicy, Figures, InFlight, Ledger, Outcome, Reason,
+    Settings, Ticket, Verdict, bucket_at, evaluate,
+};
+use switchyard_host::shared_ledger::{Table, announce};
+use switchyard_host::{HeaderMap, MetricSink, SharedData};
+
+/// How long an endpoint stays suspect after an attempt that might count against it; three heartbeats at least.
+const SUSPECT_FOR: Duration = Duration::from_secs(30);
+/// How long a bucket is over before it is evaluated, so that every worker's counts are in.
+const GRACE: Duration = Duration::from_millis(60);
+/// How often endpoints are looked at whose time may be up.
+const TIME_CHECK: Duration = Duration::from_millis(100);
+
+/// What an attempt said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observed {
+    pub(crate) outcome: Outcome,
+    /// How long it took, or at least took, if that says something.
+    pub(crate) latency: Option<Duration>,
+}
+
+/// An attempt that is over.
+pub(crate) struct Attempt {
+    pub(crate) endpoint: usize,
+    pub(crate) started: Timestamp,
+    pub(crate) observed: Observed,
+    /// It was a heartbeat; answered well?
+    pub(crate) heartbeat: Option<bool>,
+    /// It failed without a connection, and nobody had read its headers.
+    pub(crate) unread: bool,
+}
+
+/// What this worker knows of an endpoint.
+#[derive(Clone, Debug)]
+struct Known {
+    key: EndpointKey,
+    health: Health,
+    since: Timestamp,
+    until: Timestamp,
+    /// The table has a row of failures, or of heartbeats, that a success would end.
+    row: bool,
+    suspect_until: Timestamp,
+    answered: Option<Timestamp>,
+    /// Failures that may have been heartbeats.
+    unread: u8,
+    counts: Counts,
+}
+
+/// An upstream with ejection.
+pub(crate) struct Upstream {
+    settings: Settings,
+    members: Vec<EndpointKey>,
+    taken_out: usize,
+    known: Vec<Known>,
+    in_flight: InFlight,
+    ledger: Table,
+    tally: Table,
+    bucket: u32,
+    evaluated: u32,
+    checked: Timestamp,
+    reporter: Reporter,
+    rng: fastrand::Rng,
+}
+
+impl Upstream {
+    /// The upstream's state in a worker that starts now; `None` if it has no ejection.
+    pub(crate) fn new(
+        configured: &Configured,
+        seed: u64,
+        host: &impl SharedData,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let settings = configured.outlier()?.clone();
+        let addresses = configured.endpoints().iter().map(|endpoint| &*endpoint.address);
+        let keys: Vec<EndpointKey> = addresses.clone().map(EndpointKey::of).collect();
+        let mut members = keys.clone();
+        members.sort_unstable();
+        let (ledger, tally) = (Table::ledger(configured.name()), Table::tally(configured.name()));
+        // Without shared data every change fails, too, and traffic goes on.
+        let _ = ledger.create(host).and_then(|()| tally.create(host));
+        let bucket = bucket_at(now.as_millis(), settings.interval);
+        let mut upstream = Self {
+            taken_out: (0..keys.len()).filter(|index| configured.health(*index) != Health::Healthy).count(),
+            known: keys.into_iter().map(Known::new).collect(),
+            reporter: Reporter::new(configured.name(), addresses, settings.shadow),
+            rng: fastrand::Rng::with_seed(seed),
+            in_flight: InFlight::default(),
+            checked: now,
+            evaluated: bucket,
+            settings,
+            members,
+            ledger,
+            tally,
+            bucket,
+        };
+        upstream.refresh(host);
+        Some(upstream)
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.reporter.upstream()
+    }
+
+    /// What counts against an endpoint.
+    pub(crate) fn failure(&self) -> &FailurePolicy {
+        &self.settings.failure
+    }
+
+    /// An attempt at `endpoint` begins.
+    pub(crate) fn start(&mut self, endpoint: usize, now: Timestamp) -> Ticket {
+        self.in_flight.start(endpoint, now)
+    }
+
+    /// It has response headers.
+    pub(crate) fn answered(&mut self, endpoint: usize, ticket: Ticket, now: Timestamp) {
+        self.in_flight.finish(ticket);
+        if let Some(known) = self.known.get_mut(endpoint) {
+            known.answered = Some(now);
+        }
+    }
+
+    /// It ended without any.
+    pub(crate) fn finish(&mut self, ticket: Ticket) {
+        self.in_flight.finish(ticket);
+    }
+
+    /// Whether attempts at `endpoint` are worth their headers: something is known against it.
+    pub(crate) fn is_suspect(&self, endpoint: usize, now: Timestamp) -> bool {
+        self.known
+            .get(endpoint)
+            .is_some_and(|known| known.health != Health::Healthy || known.row || now < known.suspect_until)
+    }
+
+    /// Takes the endpoint out if its answer says so.
+    pub(crate) fn signal(
+        &mut self,
+        endpoint: usize,
+        headers: &HeaderMap,
+        vm: &Vm,
+        host: &(impl SharedData + MetricSink),
+    ) {
+        let Some(signal) = self.settings.failure.signal.as_ref().filter(|one| headers.contains(&one.header))
+        else {
+            return;
+        };
+        let verdict = Verdict { reason: Reason::Signal, evidence: format!("it sent {}", signal.header) };
+        let event = if signal.drain { Event::Drain(verdict) } else { Event::Verdict(verdict) };
+        if self.known.get(endpoint).is_some_and(|known| known.health == Health::Healthy) {
+            self.tell(endpoint, &event, vm, host);
+        }
+    }
+
+    /// Counts an attempt that is over, and tells the others if it changes what they should know.
+    pub(crate) fn settle(&mut self, attempt: &Attempt, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let now = vm.now();
+        let suspect_for =
+            SUSPECT_FOR.max(self.settings.heartbeat.as_ref().map_or(SUSPECT_FOR, |one| one.interval * 3));
+        let Some(known) = self.known.get_mut(attempt.endpoint) else { return };
+        let Observed { outcome, latency } = attempt.observed;
+        let failed = matches!(outcome, Outcome::Failure(_));
+        if failed || attempt.unread || attempt.heartbeat == Some(false) {
+            known.suspect_until = now.plus(suspect_for);
+        }
+        known.unread = known.unread.saturating_add(u8::from(attempt.unread));
+        if let Some(healthy) = attempt.heartbeat {
+            return self.heartbeat(attempt.endpoint, healthy, vm, host);
+        }
+        known.counts.attempts += u32::from(!matches!(outcome, Outcome::Neutral(_)));
+        known.counts.failures += u32::from(failed);
+        if let Some(latency) = latency {
+            known.counts.latency.add(latency);
+        }
+        let news = match known.health {
+            Health::Healthy => failed || (known.row && outcome == Outcome::Success),
+            Health::Probing => !matches!(outcome, Outcome::Neutral(_)),
+            Health::Ejected => false,
+        };
+        if news {
+            let event = Event::Attempt { outcome, started: attempt.started };
+            self.tell(attempt.endpoint, &event, vm, host);
+        }
+    }
+
+    /// A heartbeat was answered. The first that failed was not known for one: its headers had not been read.
+    fn heartbeat(&mut self, endpoint: usize, healthy: bool, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        self.reporter.heartbeat(healthy, &vm.registry, host);
+        let Some(known) = self.known.get_mut(endpoint) else { return };
+        let unread = core::mem::take(&mut known.unread);
+        if healthy && known.health == Health::Healthy && !known.row {
+            return;
+        }
+        let again = if healthy { 0 } else { unread.min(1) };
+        for _ in 0..=again {
+            self.tell(endpoint, &Event::Heartbeat { healthy }, vm, host);
+        }
+    }
+
+    /// Lets `event` happen to `endpoint` in the table that all share.
+    fn tell(&mut self, endpoint: usize, event: &Event, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let Some(known) = self.known.get(endpoint) else { return };
+        let (key, now) = (known.key, vm.now());
+        let (had_row, rng) = (known.row, &mut self.rng);
+        let cluster = Cluster { settings: &self.settings, members: &self.members, taken_out: self.taken_out };
+        let told = self.ledger.change_ledger(host, |ledger| {
+            let effects = cluster.apply(ledger, key, event, now, rng);
+            (effects.changed, effects)
+        });
+        let Some((ledger, effects)) = told else { return self.reporter.contended(&vm.registry, host) };
+        let out = cluster.out(&ledger);
+        self.learn(&ledger);
+        let has_row = self.known.get(endpoint).is_some_and(|known| known.row);
+        // A row that begins or ends concerns every worker: it decides whether successes are told.
+        if effects.transition.is_some() || had_row != has_row {
+            // The others look at the table with their next change, if they do not hear of this one.
+            let _ = announce(host);
+        }
+        self.report(endpoint, &effects, out, vm, host);
+    }
+
+    fn report(&self, endpoint: usize, effects: &Effects, out: usize, vm: &Vm, host: &impl MetricSink) {
+        if let Some(transition) = &effects.transition {
+            self.reporter.transition(endpoint, transition, out, &vm.registry, host);
+        }
+        if let Some((reason, spared)) = effects.spared {
+            self.reporter.spared(reason, spared, &vm.registry, host);
+        }
+    }
+
+    /// Reads the table that all share.
+    pub(crate) fn refresh(&mut self, host: &impl SharedData) {
+        let ledger = Ledger::decode(&self.ledger.read(host));
+        self.learn(&ledger);
+    }
+
+    fn learn(&mut self, ledger: &Ledger) {
+        for known in &mut self.known {
+            let record = ledger.get(known.key);
+            let in_force = record.filter(|record| record.shadow == self.settings.shadow || !record.is_out());
+            known.health = in_force.map_or(Health::Healthy, |record| record.health);
+            known.since = in_force.map_or(Timestamp::default(), |record| record.since);
+            known.until = in_force.map_or(Timestamp::default(), |record| record.until);
+            known.row = record.is_some_and(|record| {
+                record.streaks.iter().any(|row| *row > 0) || record.heartbeats.iter().any(|row| *row > 0)
+            });
+        }
+    }
+
+    /// The periodic work: stalls, ejections whose time is up, buckets that are over. A configuration that was
+    /// replaced still merges what its last attempts counted, and decides nothing.
+    pub(crate) fn tick(&mut self, decides: bool, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let now = vm.now();
+        let bucket = bucket_at(now.as_millis(), self.settings.interval);
+        if bucket != self.bucket {
+            self.merge(host, bucket);
+        }
+        if !decides {
+            return;
+        }
+        self.find_stalled(vm, host);
+        self.pass_time(vm, host);
+        let grace = u64::try_from(GRACE.as_millis()).unwrap_or_default();
+        let settled = bucket_at(now.as_millis().saturating_sub(grace), self.settings.interval);
+        if settled != self.evaluated {
+            self.evaluated = settled;
+            self.evaluate(settled, vm, host);
+        }
+    }
+
+    fn find_stalled(&mut self, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let Some(policy) = self.settings.stall.filter(|_| !self.in_flight.is_empty()) else { return };
+        let known = &self.known;
+        // An attempt from before the endpoint was readmitted says nothing about it now.
+        let heard =
+            |index: usize| known.get(index).map(|one| one.since.max(one.answered.unwrap_or_default()));
+        for (endpoint, verdict) in self.in_flight.stalled(policy, vm.now(), heard) {
+            let health = self.known.get(endpoint).map(|known| known.health);
+            match health {
+                Some(Health::Healthy) => self.tell(endpoint, &Event::Verdict(verdict), vm, host),
+                _ => continue,
+            }
+        }
+    }
+
+    fn pass_time(&mut self, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let now = vm.now();
+        if now.since(self.checked) < TIME_CHECK {
+            return;
+        }
+        self.checked = now;
+        let due = |known: &Known| match known.health {
+            Health::Healthy => false,
+            Health::Ejected => now >= known.until,
+            Health::Probing => now.since(known.since) >= self.settings.ejection.base,
+        };
+        let endpoints: Vec<usize> =
+            (0..self.known.len()).filter(|index| self.known.get(*index).is_some_and(due)).collect();
+        for endpoint in endpoints {
+            self.tell(endpoint, &Event::TimePassed, vm, host);
+        }
+    }
+
+    /// Adds what this worker counted in the bucket that is over to what the others did.
+    fn merge(&mut self, host: &impl SharedData, next: u32) {
+        let over = core::mem::replace(&mut self.bucket, next);
+        let counted: Vec<(EndpointKey, Counts)> = self
+            .known
+            .iter_mut()
+            .map(|known| (known.key, core::mem::take(&mut known.counts)))
+            .filter(|(_, counts)| !counts.is_empty())
+            .collect();
+        if counted.is_empty() {
+            return;
+        }
+        // Counts that cannot be written are lost: they are figures, not states.
+        let _ = self.tally.change_tally(host, over, |tally| {
+            counted.iter().for_each(|(key, counts)| tally.add(*key, over, counts));
+            tally.retain(|key| self.members.binary_search(&key).is_ok());
+            (true, ())
+        });
+    }
+
+    /// Looks at the window that ended with the bucket before `bucket`; one worker does.
+    fn evaluate(&mut self, bucket: u32, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let last = bucket.wrapping_sub(1);
+        let claimed = self.tally.change_tally(host, last, |tally| {
+            let mine = !tally.is_empty() && tally.claim(last);
+            (mine, mine.then(|| tally.clone()))
+        });
+        let Some(tally) = claimed.flatten() else { return };
+        let ledger = Ledger::decode(&self.ledger.read(host));
+        self.learn(&ledger);
+        let interval = self.settings.interval;
+        let sum = |known: &Known| {
+            // Buckets that began before the endpoint came back tell of what it was.
+            let since = (known.since != Timestamp::default())
+                .then(|| bucket_at(known.since.as_millis(), interval).wrapping_add(1));
+            Figures { key: known.key, counts: tally.sum(known.key, last, since) }
+        };
+        let all: Vec<Figures> = self.known.iter().map(sum).collect();
+        let in_rotation = self.known.iter().zip(&all).filter(|(known, _)| known.health == Health::Healthy);
+        let healthy: Vec<Figures> = in_rotation.map(|(_, figures)| *figures).collect();
+        for (key, verdict) in evaluate(&self.settings, &healthy) {
+            if let Some(endpoint) = self.known.iter().position(|known| known.key == key) {
+                self.tell(endpoint, &Event::Verdict(verdict), vm, host);
+            }
+        }
+        for (endpoint, figures) in all.iter().enumerate() {
+            if ledger.get(figures.key).is_some_and(|record| record.multiplier > 0) {
+                self.tell(endpoint, &Event::Lately(figures.counts), vm, host);
+            }
+            let record = ledger.get(figures.key);
+            self.reporter.figures(endpoint, &figures.counts, record, self.settings.attempts, vm, host);
+        }
+    }
+}
+
+impl Known {
+    fn new(key: EndpointKey) -> Self {
+        Self {
+            key,
+            health: Health::Healthy,
+            since: Timestamp::default(),
+            until: Timestamp::default(),
+            row: false,
+            suspect_until: Timestamp::default(),
+            answered: None,
+            unread: 0,
+            counts: Counts::default(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What outlier.wasm says about the endpoints of one upstream, and the requests that try those that want it.
+//!
+//! Invariant: at most `concurrency` requests try an endpoint at a time, in all workers together; each gives its place back
+//! when it ends, and one whose worker died loses it after a while. In shadow mode nothing that outlier says is
+//! followed.
+
+use hashbrown::HashMap;
+use switchyard_config::Upstream as Configured;
+use switchyard_core::health::Health;
+use switchyard_core::outlier::{Cluster, EndpointKey, Event, Ledger, Settings};
+use switchyard_core::{EndpointIndex, Timestamp};
+use switchyard_host::SharedData;
+use switchyard_host::shared_ledger::Table;
+
+/// The router's side of ejection.
+pub(crate) struct Ejection {
+    pub(crate) settings: Settings,
+    keys: Vec<EndpointKey>,
+    members: Vec<EndpointKey>,
+    places: HashMap<EndpointKey, EndpointIndex>,
+    by_hand: Vec<Health>,
+    table: Table,
+    /// Somebody else tries; do not ask again before the next tick.
+    refused: bool,
+    rng: fastrand::Rng,
+}
+
+/// A place among those that try an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trial {
+    pub(crate) upstream: usize,
+    endpoint: EndpointIndex,
+    since: Timestamp,
+}
+
+impl Ejection {
+    /// The ejection of an upstream, if it has one that is carried out.
+    pub(crate) fn new(configured: &Configured) -> Option<Self> {
+        let settings = configured.outlier().filter(|settings| !settings.shadow)?.clone();
+        let keys: Vec<_> =
+            configured.endpoints().iter().map(|endpoint| EndpointKey::of(&endpoint.address)).collect();
+        let mut members = keys.clone();
+        members.sort_unstable();
+        Some(Self {
+            settings,
+            places: keys.iter().enumerate().map(|(index, key)| (*key, index)).collect(),
+            by_hand: (0..keys.len()).map(|index| configured.health(index)).collect(),
+            table: Table::ledger(configured.name()),
+            refused: false,
+            rng: fastrand::Rng::with_seed(0),
+            keys,
+            members,
+        })
+    }
+
+    /// The table that outlier writes.
+    pub(crate) fn read(&mut self, host: &impl SharedData) -> Ledger {
+        Ledger::decode(&self.table.read(host))
+    }
+
+    /// Where every endpoint stands by this ledger; the operator's own word stands above it.
+    pub(crate) fn healths(&self, ledger: &Ledger) -> Vec<(EndpointIndex, Health)> {
+        let mut healths: Vec<_> = self.by_hand.iter().copied().enumerate().collect();
+        for record in ledger.records().iter().filter(|record| record.is_out() && !record.shadow) {
+            let place = self.places.get(&record.key).and_then(|index| healths.get_mut(*index));
+            if let Some((_, health)) = place.filter(|(_, health)| *health == Health::Healthy) {
+                *health = record.health;
+            }
+        }
+        healths
+    }
+
+    /// Whether a request may ask to try an endpoint.
+    pub(crate) fn may_ask(&self) -> bool {
+        !self.refused
+    }
+
+    /// A new tick: ask again.
+    pub(crate) fn ask_again(&mut self) {
+        self.refused = false;
+    }
+
+    /// Asks for a place among those that try `endpoint`.
+    pub(crate) fn take_trial(
+        &mut self,
+        upstream: usize,
+        endpoint: EndpointIndex,
+        now: Timestamp,
+        host: &impl SharedData,
+    ) -> Option<Trial> {
+        let granted = self.tell(endpoint, &Event::Try, now, host);
+        self.refused = granted.is_none();
+        granted.map(|since| Trial { upstream, endpoint, since })
+    }
+
+    /// Gives the place back.
+    pub(crate) fn end_trial(&mut self, trial: Trial, now: Timestamp, host: &impl SharedData) {
+        self.tell(trial.endpoint, &Event::Tried { since: trial.since }, now, host);
+    }
+
+    /// Lets an event happen; the record's `since` if the request may try.
+    fn tell(
+        &mut self,
+        endpoint: EndpointIndex,
+        event: &Event,
+        now: Timestamp,
+        host: &impl SharedData,
+    ) -> Option<Timestamp> {
+        let key = *self.keys.get(endpoint)?;
+        let taken_out = self.by_hand.iter().filter(|health| **health != Health::Healthy).count();
+        let cluster = Cluster { settings: &self.settings, members: &self.members, taken_out };
+        let rng = &mut self.rng;
+        let (ledger, may_try) = self.table.change_ledger(host, |ledger| {
+            let effects = cluster.apply(ledger, key, event, now, rng);
+            (effects.changed, effects.may_try)
+        })?;
+        ledger.get(key).filter(|_| may_try).map(|record| record.since)
+    }
+}

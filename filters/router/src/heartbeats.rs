@@ -1,0 +1,98 @@
+//! Heartbeats: probes of endpoints, sent by the one worker that holds the prober's lease.
+//!
+//! A probe is a request of the filter's own, through the upstream's cluster, to one endpoint by name, with the prober's
+//! mark. outlier.wasm, in another VM, recognises the mark and judges the attempt; so the answer is not waited for here.
+//!
+//! Invariants: only a VM that has served a request probes: the main thread ticks, too, and must not; one worker at a time;
+//! at most [`MOST_PER_TICK`] probes per tick.
+
+use crate::plan::Plan;
+use crate::upstream::Upstream;
+use core::time::Duration;
+use hashbrown::HashMap;
+use switchyard_core::Timestamp;
+use switchyard_core::health::Health;
+use switchyard_host::{HttpCalls, SharedData, prober};
+
+/// Probes per tick: a thousand endpoints are spread over a second, not sent at once.
+const MOST_PER_TICK: usize = 32;
+/// A lease is renewed when a third of it is over.
+const RENEW: Duration = Duration::from_secs(1);
+
+/// The prober of one root.
+#[derive(Default)]
+pub(crate) struct Heartbeats {
+    holder: u64,
+    holds: bool,
+    asked: Timestamp,
+    due: HashMap<(usize, usize), Timestamp>,
+}
+
+impl Heartbeats {
+    /// A prober whose lease and mark are `holder` (random, not 0).
+    pub(crate) fn new(holder: u64) -> Self {
+        Self { holder: holder.max(1), ..Self::default() }
+    }
+
+    /// Sends what is due, if this worker is the prober; `decides` tells which upstreams are this root's.
+    pub(crate) fn tick(
+        &mut self,
+        plan: &Plan,
+        now: Timestamp,
+        decides: impl Fn(&str) -> bool,
+        host: &(impl SharedData + HttpCalls),
+    ) {
+        if now.since(self.asked) >= RENEW || now < self.asked {
+            self.asked = now;
+            self.holds = prober::claim(host, self.holder, now);
+        }
+        if !self.holds {
+            return;
+        }
+        let mut left = MOST_PER_TICK;
+        plan.each_named(|index, names, upstream| {
+            if decides(names.name()) {
+                self.probe(index, names.cluster(), upstream, now, &mut left, host);
+            }
+        });
+    }
+
+    fn probe(
+        &mut self,
+        index: usize,
+        cluster: &str,
+        upstream: &mut Upstream,
+        now: Timestamp,
+        left: &mut usize,
+        host: &impl HttpCalls,
+    ) {
+        let Some(policy) = upstream.ejection().and_then(|ejection| ejection.settings.heartbeat.clone())
+        else {
+            return;
+        };
+        let mark = prober::mark(self.holder);
+        for (endpoint, known) in upstream.endpoints().iter().enumerate() {
+            let place = (index, endpoint);
+            if !policy.watch_all && upstream.health(endpoint) == Health::Healthy {
+                self.due.remove(&place);
+                continue;
+            }
+            let due = self.due.entry(place).or_insert(now);
+            if now < *due || *left == 0 {
+                continue;
+            }
+            *due = now.plus(policy.interval);
+            *left -= 1;
+            let headers = [
+                (":method", "GET"),
+                (":path", &*policy.path),
+                (":authority", policy.host.as_deref().unwrap_or(cluster)),
+                ("user-agent", "switchyard-heartbeat"),
+                (crate::CANDIDATES_HEADER, &*known.address),
+                (prober::HEARTBEAT_HEADER, &mark),
+            ];
+            // A cluster that cannot be reached answers nothing; then time alone readmits.
+            let _ = host.dispatch(cluster, &headers, policy.timeout);
+        }
+    }
+}
