@@ -221,9 +221,8 @@ impl Step<'_, '_> {
             *any = any.saturating_add(1);
             *gateway = if failure.is_gateway() { gateway.saturating_add(1) } else { 0 };
         }
-        if failure.is_local_origin() {
-            *local = local.saturating_add(1);
-        }
+        // Whatever was answered, there was a connection.
+        *local = if failure.is_local_origin() { local.saturating_add(1) } else { 0 };
         let rows = [
             (Reason::Consecutive5xx, settings.consecutive.any_5xx, "5xx"),
             (Reason::ConsecutiveGatewayFailure, settings.consecutive.gateway_failure, "gateway failures"),
