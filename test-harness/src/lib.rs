@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod compose;
 pub mod demo;
+pub mod ejecting;
 pub mod envoy;
 pub mod load;
 pub mod statistics;
@@ -16,6 +17,7 @@ pub mod wait;
 
 /// What a scenario imports: `use switchyard_test_harness::prelude::*;`.
 pub mod prelude {
+    pub use crate::ejecting::{ejecting, ejections, outlier_stat, with_outlier};
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, pieces};
     pub use crate::load::{Client, Load, Report, Response};
     pub use crate::statistics::assert_shares;

@@ -1,27 +1,16 @@
-//! outlier.wasm and router.wasm on a real Envoy with two workers: endpoints go bad, leave, and come back.
+//! outlier.wasm and router.wasm on a real Envoy with two workers: every way of failing takes an endpoint out, and
+//! nothing that is not its fault does. Native retries are on, so clients see little of it.
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
 type Outcome = anyhow::Result<()>;
 
-/// Four upstreams in round robin with this ejection; quick to judge, so that a scenario takes seconds.
-fn ejecting(upstreams: &Upstreams, outlier: &Value) -> Value {
-    let mut document = balanced(upstreams, &json!({ "policy": "round_robin", "candidates": 3 }));
-    let mut settings = json!({
-        "consecutive_5xx": 3,
-        "max_ejection_percent": 50,
-        "base_ejection_time": "600s",
-        "max_ejection_time": "600s",
-        "interval": "1s",
-    });
-    if let (Some(settings), Some(more)) = (settings.as_object_mut(), outlier.as_object()) {
-        settings.extend(more.clone());
-    }
-    document["upstreams"][0]["outlier"] = settings;
-    document
+async fn start(upstreams: &Upstreams, outlier: &Value) -> anyhow::Result<Envoy> {
+    Envoy::start(steered(upstreams, &ejecting(upstreams, outlier)).concurrency(2)).await
 }
 
 async fn load(envoy: &Envoy, requests: u64) -> anyhow::Result<Report> {
@@ -29,42 +18,297 @@ async fn load(envoy: &Envoy, requests: u64) -> anyhow::Result<Report> {
     load.requests(requests).concurrency(8).run().await
 }
 
-fn stat(metric: &str, labels: &str) -> String {
-    format!("wasmcustom.switchyard.upstream=.=checkout;.;{labels}{metric}")
-}
-
-fn ejections(reason: &str) -> String {
-    stat("ejections", &format!("reason=.={reason};.;"))
-}
-
-/// Sends requests until the metric is at least `count`.
-async fn load_until(envoy: &Envoy, metric: &str, count: u64) -> Outcome {
+/// Sends requests until the metric is at least 1.
+async fn load_until(envoy: &Envoy, metric: &str) -> Outcome {
     envoy
         .until(metric, async || {
             load(envoy, 50).await?;
-            Ok((envoy.stat(metric).await? >= count).then_some(()))
+            Ok((envoy.stat(metric).await? >= 1).then_some(()))
+        })
+        .await
+}
+
+/// The one that misbehaves.
+fn bad(upstreams: &Upstreams) -> anyhow::Result<&Upstream> {
+    upstreams.first().context("no upstreams")
+}
+
+/// The first upstream behaves like this until it is ejected for `reason`; then it gets nothing, and nobody else went out.
+/// Returns how many requests reached it, and what clients saw meanwhile.
+async fn goes_out(outlier: &Value, behaviour: Behaviour, reason: &str) -> anyhow::Result<(u64, Report)> {
+    let upstreams = Upstreams::start(4).await?;
+    let envoy = start(&upstreams, outlier).await?;
+    assert_eq!(load(&envoy, 200).await?.successes(), 200);
+    bad(&upstreams)?.behave(behaviour).await?;
+    upstreams.forget();
+    let report = load(&envoy, 400).await?;
+    load_until(&envoy, &ejections(reason)).await?;
+    let reached = bad(&upstreams)?.count();
+    is_out(&envoy, &upstreams).await?;
+    envoy.wait_for_stat(&outlier_stat("ejections_active", &[]), |active| active == 1).await?;
+    let log = envoy.log();
+    let address = bad(&upstreams)?.address();
+    assert_eq!(log.matches("outlier: ejected ").count(), 1, "nobody else went out");
+    assert!(log.contains(&format!("ejected {address} of checkout for 600 s: ")), "the log names it");
+    Ok((reached, report))
+}
+
+/// The first upstream gets nothing from either worker.
+async fn is_out(envoy: &Envoy, upstreams: &Upstreams) -> Outcome {
+    envoy
+        .until("both routers to leave it out", async || {
+            upstreams.forget();
+            let report = load(envoy, 100).await?;
+            assert_eq!(report.successes(), 100, "{:?}", report.by_status);
+            Ok((bad(upstreams)?.count() == 0).then_some(()))
         })
         .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_fails_goes_out_after_its_third_failure_and_no_client_sees_one() -> Outcome {
-    let upstreams = Upstreams::start(4).await?;
-    let envoy = Envoy::start(steered(&upstreams, &ejecting(&upstreams, &json!({}))).concurrency(2)).await?;
-    assert_eq!(load(&envoy, 200).await?.successes(), 200);
-    upstreams[0].behave(Behaviour::status(500)).await?;
-    upstreams.forget();
-    let report = load(&envoy, 400).await?;
+async fn an_endpoint_that_answers_500_goes_out_and_no_client_sees_a_failure() -> Outcome {
+    let (reached, report) = goes_out(&json!({}), Behaviour::status(500), "consecutive_5xx").await?;
     assert_eq!(report.successes(), 400, "{:?}", report.by_status);
-    envoy.wait_for_stat(&ejections("consecutive_5xx"), |count| count == 1).await?;
-    let failed = upstreams[0].count();
-    assert!((3..30).contains(&failed), "{failed} requests reached the endpoint that fails");
+    assert!((3..60).contains(&reached), "{reached} requests reached it");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_refuses_connections_goes_out() -> Outcome {
+    let outlier =
+        json!({ "split_external_local_origin_errors": true, "consecutive_local_origin_failure": 3 });
+    let (_, report) = goes_out(&outlier, Behaviour::Refuse, "consecutive_local_origin_failure").await?;
+    assert_eq!(report.successes(), 400, "{:?}", report.by_status);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_resets_goes_out() -> Outcome {
+    let (_, report) = goes_out(&json!({}), Behaviour::Reset, "consecutive_5xx").await?;
+    assert_eq!(report.successes(), 400, "{:?}", report.by_status);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_breaks_its_answers_off_goes_out() -> Outcome {
+    let truncate = Behaviour::Truncate { promised: 1000, sent: 10 };
+    let (_, report) = goes_out(&json!({}), truncate, "consecutive_5xx").await?;
+    let broken = 400 - report.successes();
+    assert!((3..60).contains(&broken), "a broken answer cannot be retried; {broken} clients saw one");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_fails_three_times_in_ten_goes_out_by_its_percentage() -> Outcome {
+    let outlier = json!({
+        "consecutive_5xx": 0,
+        "failure_percentage_threshold": 20,
+        "failure_percentage_minimum_hosts": 3,
+        "failure_percentage_request_volume": 20,
+        "enforcing_failure_percentage": 100,
+    });
+    let fails = Behaviour::FailShare { percent: 30, status: 503 };
+    goes_out(&outlier, fails, "failure_percentage").await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_whose_success_rate_is_an_outlier_goes_out() -> Outcome {
+    let outlier = json!({
+        "consecutive_5xx": 0,
+        "success_rate_minimum_hosts": 4,
+        "success_rate_request_volume": 20,
+        "success_rate_stdev_factor": 1500,
+        "enforcing_success_rate": 100,
+    });
+    let fails = Behaviour::FailShare { percent: 30, status: 503 };
+    goes_out(&outlier, fails, "success_rate").await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_twenty_times_slower_goes_out() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let latency = json!({ "floor": "20ms", "request_volume": 10 });
+    let envoy = start(&upstreams, &json!({ "latency": latency })).await?;
+    for (index, delay_ms) in [(0, 100), (1, 5), (2, 5), (3, 5)] {
+        upstreams[index].behave(Behaviour::slow(delay_ms)).await?;
+    }
+    load_until(&envoy, &ejections("latency")).await?;
+    is_out(&envoy, &upstreams).await?;
+    assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "nobody else went out");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_stalls_goes_out_before_any_of_its_requests_has_ended() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let stall = json!({ "limit": "200ms", "requests": 2 });
+    let envoy = start(&upstreams, &json!({ "stall": stall })).await?;
+    assert_eq!(load(&envoy, 200).await?.successes(), 200);
+    upstreams[0].behave(Behaviour::Stall).await?;
+    let address = envoy.listener_address("ingress").await?;
+    let hanging =
+        tokio::spawn(async move { Load::against(address).requests(400).concurrency(16).run().await });
+    envoy.wait_for_stat(&ejections("stall"), |count| count == 1).await?;
+    assert!(!hanging.is_finished(), "its requests still hang");
+    assert!(envoy.log().contains("requests without an answer for 200 ms"));
+    is_out(&envoy, &upstreams).await?;
+    hanging.abort();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_fails_by_grpc_status_under_http_200_goes_out() -> Outcome {
+    for trailers in [false, true] {
+        let upstreams = Upstreams::start(4).await?;
+        let document = ejecting(&upstreams, &json!({}));
+        let http2 = |bootstrap: &mut Value| {
+            let options = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/explicit_http_config";
+            let cluster = bootstrap.pointer_mut("/static_resources/clusters/0");
+            if let Some(config) = cluster.and_then(|cluster| cluster.pointer_mut(options)) {
+                *config = json!({ "http2_protocol_options": {} });
+            }
+        };
+        let envoy = Envoy::start(steered(&upstreams, &document).edit(http2).concurrency(2)).await?;
+        for upstream in upstreams.iter() {
+            let fine = Behaviour::GrpcStatus { status: 0, message: String::new(), trailers };
+            upstream.behave(fine).await?;
+        }
+        let unavailable = Behaviour::GrpcStatus { status: 14, message: "down".to_owned(), trailers };
+        upstreams[0].behave(unavailable).await?;
+        load_until(&envoy, &ejections("consecutive_5xx")).await?;
+        is_out(&envoy, &upstreams).await?;
+        assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "trailers: {trailers}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_says_so_goes_out_at_once() -> Outcome {
+    let answer = |headers: &[(&str, &str)]| Behaviour::Answer {
+        status: 200,
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        body: None,
+        delay_ms: 0,
+    };
+    let (reached, report) =
+        goes_out(&json!({}), answer(&[("x-envoy-immediate-health-check-fail", "true")]), "signal").await?;
+    assert!((1..60).contains(&reached), "{reached}");
+    assert_eq!(report.successes(), 400, "its answers are good");
+    let drain = json!({ "signal": { "header": "x-draining", "action": "drain" } });
+    goes_out(&drain, answer(&[("x-draining", "1")]), "signal").await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overload_is_not_failure_where_the_operator_says_so() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let envoy = start(&upstreams, &json!({ "retry_after_is_overload": true })).await?;
+    let headers = [("retry-after".to_owned(), "1".to_owned())].into();
+    upstreams[0].behave(Behaviour::Answer { status: 503, headers, body: None, delay_ms: 0 }).await?;
+    assert_eq!(load(&envoy, 400).await?.successes(), 400, "Envoy's retries still go elsewhere");
+    assert!(upstreams[0].count() > 50, "{}", upstreams[0].count());
+    assert!(!envoy.log().contains("outlier: ejected "));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_go_away_take_nobody_out() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let envoy = start(&upstreams, &json!({ "consecutive_local_origin_failure": 3 })).await?;
+    for upstream in upstreams.iter() {
+        upstream.behave(Behaviour::slow(60)).await?;
+    }
+    let address = envoy.listener_address("ingress").await?;
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        clients.spawn(async move {
+            let answer = Client::to(address).get("/").send();
+            if number % 2 == 0 {
+                // Gone before the answer; dropping the future closes the connection.
+                return tokio::time::timeout(Duration::from_millis(20), answer).await.is_err();
+            }
+            answer.await.is_ok_and(|answer| answer.status == 200)
+        });
+        if number % 20 == 19 {
+            while clients.join_next().await.transpose()?.inspect(|as_meant| assert!(as_meant)).is_some() {}
+        }
+    }
+    // Every attempt is judged when it ends; the next answers come behind those ends.
+    assert_eq!(load(&envoy, 100).await?.successes(), 100);
+    assert!(!envoy.log().contains("outlier: ejected "));
+    assert_eq!(envoy.stat(&outlier_stat("ejections_active", &[])).await?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mirrored_requests_take_nobody_out() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let served = Upstreams::start(1).await?;
+    let mirrored = json!({
+        "match": { "prefix": "/" },
+        "route": { "cluster": "served", "request_mirror_policies": [{ "cluster": "checkout" }] },
+    });
+    let bootstrap = steered(&upstreams, &ejecting(&upstreams, &json!({})))
+        .cluster(pieces::cluster("served", &served.addresses()))
+        .listener(pieces::listener("mirrored", &[mirrored], &[]));
+    let envoy = Envoy::start(bootstrap.concurrency(2)).await?;
+    for upstream in upstreams.iter() {
+        upstream.behave(Behaviour::status(500)).await?;
+    }
+    let load = Load::against(envoy.listener_address("mirrored").await?);
+    assert_eq!(load.requests(200).concurrency(4).run().await?.successes(), 200);
+    let all = async || Ok((upstreams.counts().values().sum::<u64>() == 200).then_some(()));
+    envoy.until("all copies to arrive", all).await?;
+    // A client's requests are still judged.
+    assert!(!envoy.log().contains("outlier: ejected "), "copies count for nothing");
+    let load = Load::against(envoy.listener_address("ingress").await?);
+    load.requests(100).concurrency(4).run().await?;
+    envoy.wait_for_log("outlier: ejected ").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shadow_mode_judges_and_counts_and_takes_nobody_out() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let envoy = start(&upstreams, &json!({ "mode": "shadow" })).await?;
+    upstreams[0].behave(Behaviour::status(500)).await?;
+    assert_eq!(load(&envoy, 400).await?.successes(), 400);
+    let counted = outlier_stat("shadow_ejections", &[("reason", "consecutive_5xx")]);
+    assert_eq!(envoy.wait_for_stat(&counted, |count| count >= 1).await?, 1);
+    envoy.wait_for_log("shadow: would have ejected").await?;
     upstreams.forget();
     assert_eq!(load(&envoy, 400).await?.successes(), 400);
-    assert_eq!(upstreams[0].count(), 0, "it is out in both workers");
-    let address = upstreams[0].address();
-    envoy
-        .wait_for_log(&format!("ejected {address} of checkout for 600 s: 3 consecutive 5xx, 1st time"))
-        .await?;
+    assert!(upstreams[0].count() >= 90, "it keeps its share: {}", upstreams[0].count());
+    assert_eq!(envoy.stat(&ejections("consecutive_5xx")).await?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_all_fail_at_most_the_maximum_goes_out_and_traffic_goes_on() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let everyone = json!({ "max_ejection_percent": 100, "min_healthy": 0, "base_ejection_time": "1s" });
+    for (outlier, most) in [(json!({ "base_ejection_time": "1s" }), 2), (everyone, 4)] {
+        let envoy = start(&upstreams, &outlier).await?;
+        for upstream in upstreams.iter() {
+            upstream.behave(Behaviour::status(500)).await?;
+        }
+        upstreams.forget();
+        let report = load(&envoy, 400).await?;
+        assert_eq!(report.errors, 0, "every request is answered");
+        let active = outlier_stat("ejections_active", &[]);
+        envoy.wait_for_stat(&active, |out| out == most).await?;
+        upstreams.forget();
+        load(&envoy, 200).await?;
+        let counts = upstreams.counts();
+        assert!(counts.values().all(|count| *count > 0) || most < 4, "in panic everyone serves: {counts:?}");
+        for upstream in upstreams.iter() {
+            upstream.behave(Behaviour::default()).await?;
+        }
+        envoy
+            .until("all to come back", async || {
+                load(&envoy, 50).await?;
+                Ok((envoy.stat(&active).await? == 0).then_some(()))
+            })
+            .await?;
+        assert_eq!(load(&envoy, 200).await?.successes(), 200);
+    }
     Ok(())
 }

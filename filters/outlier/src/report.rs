@@ -26,11 +26,6 @@ impl Reporter {
         Self { upstream: upstream.into(), addresses: addresses.map(Into::into).collect(), shadow }
     }
 
-    /// The upstream's name.
-    pub(crate) fn upstream(&self) -> &str {
-        &self.upstream
-    }
-
     /// `ejected 10.0.0.3:80 of checkout for 30 s: 5 consecutive 5xx, 3rd time`.
     pub(crate) fn transition(
         &self,

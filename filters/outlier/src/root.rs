@@ -33,15 +33,15 @@ pub(crate) struct Vm {
     /// The time of the last tick: attempts ask for no clock of their own.
     clock: Rc<Cell<Timestamp>>,
     labelled: Rc<RefCell<HashSet<String>>>,
-    /// The root that was configured last with an upstream of this name: an older one drains and decides nothing.
-    owners: Rc<RefCell<HashMap<String, u32>>>,
+    /// The root that was configured last under a root_id: an older one drains and decides nothing.
+    newest: Rc<RefCell<HashMap<Vec<u8>, u32>>>,
 }
 
 thread_local! {
     static VM: Vm = Vm {
         registry: Rc::default(),
         clock: Rc::default(),
-        owners: Rc::default(),
+        newest: Rc::default(),
         labelled: Rc::default(),
     };
 }
@@ -52,14 +52,14 @@ impl Vm {
         self.clock.get()
     }
 
-    /// Makes the root `context_id` the one that decides about `upstream`.
-    pub(crate) fn take_over(&self, upstream: &str, context_id: u32) {
-        self.owners.borrow_mut().insert(upstream.to_owned(), context_id);
+    /// Makes the root `context_id` the newest under this root_id.
+    fn take_over(&self, root_id: Vec<u8>, context_id: u32) {
+        self.newest.borrow_mut().insert(root_id, context_id);
     }
 
-    /// Whether the root `context_id` decides about `upstream`.
-    pub(crate) fn decides(&self, upstream: &str, context_id: u32) -> bool {
-        self.owners.borrow().get(upstream) == Some(&context_id)
+    /// Whether no root has been configured under the same root_id since `context_id` was.
+    fn is_newest(&self, root_id: &[u8], context_id: u32) -> bool {
+        self.newest.borrow().get(root_id) == Some(&context_id)
     }
 
     /// Whether figures of this endpoint are shown: it is among the first [`crate::report::MAX_LABELLED`].
@@ -74,6 +74,7 @@ impl Vm {
 /// One configuration of the plugin in one worker.
 pub struct Root {
     context_id: u32,
+    root_id: Vec<u8>,
     vm: Vm,
     plan: Rc<Plan>,
     heard: Option<u32>,
@@ -84,7 +85,8 @@ impl Root {
     /// A root that has no configuration yet and judges nothing.
     pub fn new(context_id: u32) -> Self {
         let vm = VM.with(Vm::clone);
-        Self { context_id, vm, plan: Rc::default(), heard: None, flushed: Timestamp::default() }
+        let (root_id, flushed) = (Vec::new(), Timestamp::default());
+        Self { context_id, root_id, vm, plan: Rc::default(), heard: None, flushed }
     }
 
     /// Takes the plugin's configuration; `false` refuses it, with every error in the log.
@@ -108,7 +110,8 @@ impl Root {
         // Workers start within nanoseconds of each other; the context id tells roots of one VM apart.
         let seed = now.as_nanos() ^ u64::from(self.context_id).rotate_left(32);
         self.plan = Rc::new(Plan::new(document, &root_id, seed, host, now));
-        self.plan.each_upstream(|upstream| self.vm.take_over(upstream.name(), self.context_id));
+        self.vm.take_over(root_id.clone(), self.context_id);
+        self.root_id = root_id;
         log::info!("switchyard.outlier: configuration accepted: {} upstreams are watched", self.plan.len());
         let version = [("filter", "outlier"), ("version", env!("CARGO_PKG_VERSION"))];
         self.vm.registry.gauge(host, &series_name("build_info", &version)).set(1);
@@ -125,10 +128,8 @@ impl Root {
             self.heard = news;
             self.plan.each_upstream(|upstream| upstream.refresh(host));
         }
-        self.plan.each_upstream(|upstream| {
-            let decides = self.vm.decides(upstream.name(), self.context_id);
-            upstream.tick(decides, &self.vm, host);
-        });
+        let decides = self.vm.is_newest(&self.root_id, self.context_id);
+        self.plan.each_upstream(|upstream| upstream.tick(decides, &self.vm, host));
         // Wall time may step back.
         if now.since(self.flushed) >= FLUSH || now < self.flushed {
             self.flushed = now;

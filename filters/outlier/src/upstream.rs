@@ -109,11 +109,6 @@ impl Upstream {
         Some(upstream)
     }
 
-    /// Its name.
-    pub(crate) fn name(&self) -> &str {
-        self.reporter.upstream()
-    }
-
     /// What counts against an endpoint.
     pub(crate) fn failure(&self) -> &FailurePolicy {
         &self.settings.failure

@@ -13,6 +13,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::pieces;
+use super::process::Resource;
 
 /// How the Switchyard document is put into a plugin's configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +33,7 @@ pub struct Bootstrap {
     pub(super) value: Value,
     pub(super) concurrency: u32,
     pub(super) component_log_level: String,
-    pub(super) lds: bool,
+    pub(super) live: Vec<Resource>,
     wasm_dir: PathBuf,
     problems: Vec<String>,
 }
@@ -69,7 +70,7 @@ impl Bootstrap {
             value,
             concurrency: 1,
             component_log_level: "wasm:info".to_owned(),
-            lds: false,
+            live: Vec::new(),
             wasm_dir: wasm_dir.unwrap_or_else(|| workspace().join("target/wasm")),
             problems: Vec::new(),
         }
@@ -104,7 +105,14 @@ impl Bootstrap {
     /// Serves the listeners from a file that Envoy watches, so that [`super::Envoy::update_listener`] works.
     #[must_use]
     pub fn live_listeners(mut self) -> Self {
-        self.lds = true;
+        self.live.push(Resource::Listeners);
+        self
+    }
+
+    /// Serves the clusters from a file that Envoy watches, so that [`super::Envoy::update_clusters`] works.
+    #[must_use]
+    pub fn live_clusters(mut self) -> Self {
+        self.live.push(Resource::Clusters);
         self
     }
 

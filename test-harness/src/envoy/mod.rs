@@ -20,7 +20,7 @@ pub use crossings::Crossings;
 
 use crate::load::Client;
 use crate::wait;
-use process::Process;
+use process::{Process, Resource};
 
 /// A running Envoy.
 pub struct Envoy {
@@ -98,16 +98,34 @@ impl Envoy {
     /// # Errors
     /// If Envoy does neither.
     pub async fn update_listener(&self, listener: &Value) -> anyhow::Result<Result<(), String>> {
-        let (success, rejected) =
-            ("listener_manager.lds.update_success", "listener_manager.lds.update_rejected");
-        let before = (self.stat(success).await?, self.stat(rejected).await?);
-        let complaints = self.log().len();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
         listeners.retain(|old| old.get("name") != listener.get("name"));
         listeners.push(listener.clone());
-        process::write_listeners(lock(&self.process).directory.path(), &listeners)?;
+        let taken = self.update(Resource::Listeners, &listeners).await?;
+        if taken.is_ok() {
+            *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
+        }
+        Ok(taken)
+    }
+
+    /// Replaces all clusters by those of `bootstrap`. Needs [`Bootstrap::live_clusters`]. Returns as
+    /// [`Envoy::update_listener`] does.
+    ///
+    /// # Errors
+    /// If Envoy neither takes nor refuses them.
+    pub async fn update_clusters(&self, bootstrap: &Bootstrap) -> anyhow::Result<Result<(), String>> {
+        let ready = bootstrap.ready()?;
+        let clusters = ready.pointer("/static_resources/clusters").and_then(Value::as_array).cloned();
+        self.update(Resource::Clusters, &clusters.unwrap_or_default()).await
+    }
+
+    async fn update(&self, resource: Resource, items: &[Value]) -> anyhow::Result<Result<(), String>> {
+        let (success, rejected) = resource.counters();
+        let before = (self.stat(success).await?, self.stat(rejected).await?);
+        let complaints = self.log().len();
+        process::write_resources(lock(&self.process).directory.path(), resource, items)?;
         let refused = self
-            .until("Envoy to take or refuse the listener", async || {
+            .until("Envoy to take or refuse the update", async || {
                 let now = (self.stat(success).await?, self.stat(rejected).await?);
                 Ok((now != before).then_some(now.1 != before.1))
             })
@@ -115,7 +133,6 @@ impl Envoy {
         if refused {
             return Ok(Err(self.log().get(complaints..).unwrap_or_default().to_owned()));
         }
-        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
         Ok(Ok(()))
     }
 

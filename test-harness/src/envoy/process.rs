@@ -25,8 +25,8 @@ impl Process {
     pub(super) fn spawn(bootstrap: &Bootstrap) -> anyhow::Result<Self> {
         let directory = TempDir::with_prefix("switchyard-envoy-")?;
         let mut value = bootstrap.ready()?;
-        if bootstrap.lds {
-            serve_listeners_from_file(&mut value, directory.path())?;
+        for resource in &bootstrap.live {
+            serve_from_file(&mut value, directory.path(), *resource)?;
         }
         let path = directory.path().join("bootstrap.json");
         std::fs::write(&path, value.to_string())?;
@@ -107,40 +107,83 @@ fn binary() -> anyhow::Result<PathBuf> {
         .context("no Envoy: run this through `cargo xtask test`, or set ENVOY to the binary")
 }
 
-fn serve_listeners_from_file(value: &mut Value, directory: &Path) -> anyhow::Result<()> {
-    let listeners = value
-        .pointer_mut("/static_resources/listeners")
-        .map(Value::take)
-        .and_then(|listeners| listeners.as_array().cloned())
-        .context("the bootstrap has no static_resources.listeners")?;
-    if let Some(resources) = value.pointer_mut("/static_resources").and_then(Value::as_object_mut) {
-        resources.remove("listeners");
+/// What Envoy takes from a file that it watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resource {
+    Listeners,
+    Clusters,
+}
+
+impl Resource {
+    /// The list in the bootstrap, which is the file's name too.
+    pub(super) fn list(self) -> &'static str {
+        match self {
+            Self::Listeners => "listeners",
+            Self::Clusters => "clusters",
+        }
     }
-    write_listeners(directory, &listeners)?;
+
+    /// Envoy's counters of updates taken and refused.
+    pub(super) fn counters(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Listeners => {
+                ("listener_manager.lds.update_success", "listener_manager.lds.update_rejected")
+            }
+            Self::Clusters => ("cluster_manager.cds.update_success", "cluster_manager.cds.update_rejected"),
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Listeners => "type.googleapis.com/envoy.config.listener.v3.Listener",
+            Self::Clusters => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+        }
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            Self::Listeners => "lds_config",
+            Self::Clusters => "cds_config",
+        }
+    }
+}
+
+fn serve_from_file(value: &mut Value, directory: &Path, resource: Resource) -> anyhow::Result<()> {
+    let list = resource.list();
+    let items = value
+        .pointer_mut("/static_resources")
+        .and_then(Value::as_object_mut)
+        .and_then(|resources| resources.remove(list))
+        .and_then(|items| items.as_array().cloned())
+        .with_context(|| format!("the bootstrap has no static_resources.{list}"))?;
+    write_resources(directory, resource, &items)?;
     let source = serde_json::json!({
         "resource_api_version": "V3",
         "path_config_source": {
-            "path": directory.join("listeners.json"),
+            "path": directory.join(format!("{list}.json")),
             "watched_directory": { "path": directory },
         },
     });
     if let Some(root) = value.as_object_mut() {
-        root.insert("dynamic_resources".to_owned(), serde_json::json!({ "lds_config": source }));
+        let dynamic = root.entry("dynamic_resources").or_insert_with(|| serde_json::json!({}));
+        if let Some(dynamic) = dynamic.as_object_mut() {
+            dynamic.insert(resource.source().to_owned(), source);
+        }
         let node = serde_json::json!({ "id": "harness", "cluster": "harness" });
         root.entry("node").or_insert(node);
     }
     Ok(())
 }
 
-/// Puts the listeners where Envoy watches: written aside, then moved, so that it never reads half a file.
-pub(super) fn write_listeners(directory: &Path, listeners: &[Value]) -> anyhow::Result<()> {
-    let kind = "type.googleapis.com/envoy.config.listener.v3.Listener";
-    let mut resources = listeners.to_vec();
-    for resource in resources.iter_mut().filter_map(Value::as_object_mut) {
-        resource.insert("@type".to_owned(), Value::from(kind));
+/// Puts the resources where Envoy watches: written aside, then moved, so that it never reads half a file.
+pub(super) fn write_resources(directory: &Path, resource: Resource, items: &[Value]) -> anyhow::Result<()> {
+    let mut resources = items.to_vec();
+    for item in resources.iter_mut().filter_map(Value::as_object_mut) {
+        item.insert("@type".to_owned(), Value::from(resource.kind()));
     }
-    let aside = directory.join("listeners.next");
+    let list = resource.list();
+    let aside = directory.join(format!("{list}.next"));
     std::fs::write(&aside, serde_json::json!({ "resources": resources }).to_string())?;
-    std::fs::rename(&aside, directory.join("listeners.json"))?;
+    std::fs::rename(&aside, directory.join(format!("{list}.json")))?;
     Ok(())
 }

@@ -1,0 +1,46 @@
+//! What the scenarios of outlier.wasm share: a document with ejection, and the names of its metrics.
+
+use serde_json::{Value, json};
+
+use crate::steered::balanced;
+use crate::upstream::Upstreams;
+
+/// All upstreams in round robin, out after three failures in a row for ten minutes unless `outlier` says otherwise.
+#[must_use]
+pub fn ejecting(upstreams: &Upstreams, outlier: &Value) -> Value {
+    let balance = json!({ "policy": "round_robin", "candidates": 3 });
+    with_outlier(balanced(upstreams, &balance), outlier)
+}
+
+/// The document with an `outlier` section for its first upstream: quick defaults, then these settings.
+#[must_use]
+pub fn with_outlier(mut document: Value, outlier: &Value) -> Value {
+    let mut settings = json!({
+        "consecutive_5xx": 3,
+        "max_ejection_percent": 50,
+        "base_ejection_time": "600s",
+        "max_ejection_time": "600s",
+        "interval": "1s",
+        "enforcing_success_rate": 0,
+    });
+    if let (Some(settings), Some(more)) = (settings.as_object_mut(), outlier.as_object()) {
+        settings.extend(more.clone());
+    }
+    if let Some(upstream) = document.pointer_mut("/upstreams/0").and_then(Value::as_object_mut) {
+        upstream.insert("outlier".to_owned(), settings);
+    }
+    document
+}
+
+/// The full name of a metric of the upstream `checkout`; the other labels as pairs.
+#[must_use]
+pub fn outlier_stat(metric: &str, labels: &[(&str, &str)]) -> String {
+    let labels: String = labels.iter().map(|(label, value)| format!("{label}=.={value};.;")).collect();
+    format!("wasmcustom.switchyard.upstream=.=checkout;.;{labels}{metric}")
+}
+
+/// The counter of ejections for a reason.
+#[must_use]
+pub fn ejections(reason: &str) -> String {
+    outlier_stat("ejections", &[("reason", reason)])
+}
