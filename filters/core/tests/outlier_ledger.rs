@@ -8,9 +8,7 @@ mod outlier_support;
 
 use outlier_support::{SECOND, START, Upstream};
 use switchyard_core::health::Health;
-use switchyard_core::outlier::{
-    Effects, EndpointKey, Failure, Ledger, RECORD_BYTES, Readmission, Reason, Record, VERSION,
-};
+use switchyard_core::outlier::{Effects, EndpointKey, Event, Ledger, RECORD_BYTES, Reason, Record, VERSION};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -115,7 +113,7 @@ fn a_newer_table_that_we_can_read_is_followed_and_not_changed() {
     assert_eq!(read.records(), upstream.ledger.records());
     assert_eq!(upstream.cluster().out(&read), 1);
     let (before, mut rng) = (read.clone(), upstream.rng.clone());
-    let event = switchyard_core::outlier::Event::Verdict(outlier_support::verdict(Reason::Signal));
+    let event = Event::Verdict(outlier_support::verdict(Reason::Signal));
     let effects = upstream.cluster().apply(&mut read, EndpointKey(1), &event, START, &mut rng);
     assert_eq!((effects, read), (Effects::default(), before));
 }
@@ -162,7 +160,7 @@ fn an_endpoint_has_the_same_key_in_every_configuration() {
 mod properties {
     use super::*;
     use proptest::prelude::*;
-    use switchyard_core::outlier::Event;
+    use switchyard_core::outlier::{Failure, Outcome, Readmission};
 
     fn events() -> [Event; 5] {
         let verdict = outlier_support::verdict(Reason::Signal);
@@ -183,6 +181,8 @@ mod properties {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_bytes_can_be_read_lived_with_and_written(
             bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..400), table()],
@@ -200,7 +200,7 @@ mod properties {
                 for event in events() {
                     upstream.cluster().apply(&mut after, key, &event, upstream.now, &mut upstream.rng.clone());
                 }
-                let failure = switchyard_core::outlier::Outcome::Failure(Failure::Reset);
+                let failure = Outcome::Failure(Failure::Reset);
                 let event = Event::Attempt { outcome: failure, started: upstream.now };
                 upstream.cluster().apply(&mut after, key, &event, upstream.now, &mut upstream.rng.clone());
             }

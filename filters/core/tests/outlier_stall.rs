@@ -121,6 +121,8 @@ mod properties {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// Starts (`true`) and ends of any ticket ever given, again too.
         #[test]
         fn as_many_wait_as_began_and_have_not_ended(steps in prop::collection::vec(any::<(bool, prop::sample::Index)>(), 0..200)) {

@@ -224,8 +224,11 @@ fn one_worker_claims_a_bucket_and_no_other_does() {
 fn where_numbers_wrap_no_bucket_is_claimed_twice() {
     let mut tally = Tally::default();
     let numbers: Vec<u32> = (0..10).map(|step| (u32::MAX - 4).wrapping_add(step)).collect();
-    let claimed = numbers.iter().filter(|number| tally.claim(**number) && !tally.claim(**number)).count();
-    assert_eq!(claimed, numbers.len() - 1, "0 and 1 together");
+    for number in numbers.iter().copied() {
+        let claimed = tally.claim(number);
+        assert_eq!(claimed, number != 1, "{number}: 0 and 1 are claimed together");
+        assert!(!tally.claim(number) && !tally.claim(number.wrapping_sub(1)), "{number}");
+    }
     assert!(numbers.iter().all(|number| !tally.claim(*number)), "late");
 }
 
@@ -256,10 +259,11 @@ mod properties {
     type Merge = (u64, u32, Counts);
 
     fn merges() -> impl Strategy<Value = Vec<Merge>> {
-        let counted = (0..1000_u32, 0..1000_u32, prop::collection::vec(0..20_000_000_u64, 0..4));
-        let counts = counted.prop_map(|(attempts, failures, latencies)| Counts {
+        // No more failures than attempts.
+        let counted = (0..1000_u32, 0..=100_u32, prop::collection::vec(0..20_000_000_u64, 0..4));
+        let counts = counted.prop_map(|(attempts, percent, latencies)| Counts {
             attempts,
-            failures,
+            failures: attempts * percent / 100,
             latency: histogram(latencies.into_iter().map(micros)),
         });
         prop::collection::vec((0..3_u64, 0..12_u32, counts), 0..40)
@@ -274,6 +278,8 @@ mod properties {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn merging_in_any_order_gives_the_same_sums(
             (merges, shuffled) in merges().prop_flat_map(|m| (Just(m.clone()), Just(m).prop_shuffle())),
