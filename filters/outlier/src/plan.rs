@@ -67,7 +67,7 @@ impl Plan {
         match places.as_slice() {
             [only] => Some(*only),
             several => {
-                let cluster = host.property(&["cluster_name"]).ok().flatten()?;
+                let cluster = host.property(&["xds", "cluster_name"]).ok().flatten()?;
                 let served = |place: &&Place| {
                     self.clusters.get(place.upstream).is_some_and(|name| name.as_bytes() == cluster)
                 };
