@@ -44,6 +44,7 @@ pub(crate) fn document(outlier: &str) -> String {
 pub(crate) struct Worker {
     pub(crate) root: Root,
     pub(crate) host: FakeHost,
+    pub(crate) store: SharedStore,
     now: u64,
 }
 
@@ -55,13 +56,18 @@ impl Worker {
 
     /// One more worker of the process that `store` belongs to.
     pub(crate) fn of(store: &SharedStore, root_id: &str, document: &str) -> Self {
+        let mut worker = Self::unconfigured(store, root_id, document);
+        assert!(worker.root.configure(&worker.host), "the document must be accepted");
+        worker
+    }
+
+    /// A worker that has not read its configuration yet.
+    pub(crate) fn unconfigured(store: &SharedStore, root_id: &str, document: &str) -> Self {
         let host = FakeHost::with_shared(store);
         host.set_configuration(document.as_bytes());
         host.set_property("plugin_root_id", root_id.as_bytes());
         host.set_now(Timestamp::from_millis(START));
-        let mut root = Root::new(1);
-        assert!(root.configure(&host), "the document must be accepted");
-        Self { root, host, now: START }
+        Self { root: Root::new(1), host, store: store.clone(), now: START }
     }
 
     /// Lets time pass, with the ticks that fall into it.
@@ -105,6 +111,8 @@ impl Worker {
     pub(crate) fn answer(&self, stream: &mut Stream, status: &str) {
         self.host.answer(&[(":status", status)]);
         stream.on_response_headers(&self.host, false);
+        // Envoy's router says so as soon as it has the headers.
+        self.host.set_property("response.code_details", b"via_upstream");
     }
 
     /// The end of a complete answer.

@@ -1,0 +1,99 @@
+//! A host whose calls fail: nothing stops, and what can still be judged is.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![allow(dead_code, reason = "each test binary uses its part of worker")]
+
+mod worker;
+
+use switchyard_core::health::Health;
+use switchyard_host::Status;
+use switchyard_host::fake::SharedStore;
+use worker::{A, B, GET, Worker, document};
+
+/// Every ABI function that the filter's ports stand for.
+const CALLS: [&str; 14] = [
+    "proxy_add_header_map_value",
+    "proxy_define_metric",
+    "proxy_get_buffer_bytes",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_get_header_map_pairs",
+    "proxy_get_property",
+    "proxy_get_shared_data",
+    "proxy_http_call",
+    "proxy_increment_metric",
+    "proxy_record_metric",
+    "proxy_remove_header_map_value",
+    "proxy_replace_header_map_value",
+    "proxy_set_shared_data",
+    "proxy_set_tick_period_milliseconds",
+];
+
+/// Those without which nobody can be judged or nothing can be told.
+const NEEDED: [&str; 4] =
+    ["proxy_get_header_map_pairs", "proxy_get_property", "proxy_get_shared_data", "proxy_set_shared_data"];
+
+/// Attempts of every kind, and ticks over the ends of buckets and ejections.
+fn work(worker: &mut Worker) {
+    for status in ["200", "404", "500", "503"] {
+        worker.attempt(A, status);
+        worker.attempt(B, "200");
+    }
+    let waits = worker.begin(B);
+    worker.reset(A);
+    let mut cut = worker.begin(A);
+    worker.answer(&mut cut, "200");
+    cut.on_done(&worker.host);
+    let mut grpc = worker.begin(A);
+    worker.host.answer(&[(":status", "200"), ("content-type", "application/grpc")]);
+    grpc.on_response_headers(&worker.host, false);
+    worker.host.set_property("response.code_details", b"via_upstream");
+    worker.host.end_with(&[("grpc-status", "14")]);
+    grpc.on_response_trailers(&worker.host);
+    grpc.on_done(&worker.host);
+    worker.begin_with(B, &[GET[0], ("x-switchyard-heartbeat", "1")]).on_done(&worker.host);
+    worker.pass(5_000);
+    drop(waits);
+}
+
+#[test]
+fn whichever_host_call_fails_traffic_goes_on_and_what_can_be_judged_is() {
+    for call in CALLS {
+        for status in [Status::BadArgument, Status::InternalFailure, Status::NotFound] {
+            let mut worker = Worker::alone(r#"{"stall": {"limit": "1s", "requests": 1, "enforcing": 0}}"#);
+            worker.host.fail(call, status);
+            work(&mut worker);
+            let expected = if NEEDED.contains(&call) { Health::Healthy } else { Health::Ejected };
+            assert_eq!(record_in(&worker), expected, "{call}: {status:?}");
+        }
+    }
+}
+
+/// A's health in the table, by a host that works.
+fn record_in(worker: &Worker) -> Health {
+    let store = worker.store.clone();
+    Worker::of(&store, "reader", &document("{}")).record(A).health
+}
+
+#[test]
+fn a_host_that_fails_from_the_start_serves_too() {
+    for call in CALLS {
+        let store = SharedStore::default();
+        let mut worker = Worker::unconfigured(&store, "one", &document("{}"));
+        worker.host.fail(call, Status::InternalFailure);
+        let accepted = worker.root.configure(&worker.host);
+        // Without ticks nothing would ever come back, so that one is refused.
+        assert_eq!(accepted, call != "proxy_set_tick_period_milliseconds", "{call}");
+        work(&mut worker);
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_written_is_counted() {
+    let mut worker = Worker::alone("{}");
+    worker.host.fail("proxy_set_shared_data", Status::InternalFailure);
+    worker.attempt(A, "500");
+    worker.attempt(A, "500");
+    worker.pass(260);
+    assert_eq!(worker.host.counter("switchyard.upstream=.=web;.;ledger_contended"), 2);
+}
