@@ -1,8 +1,9 @@
-//! The demonstration: the shipped bootstrap and document in front of three upstreams, in four acts.
+//! The demonstration: the shipped bootstrap and document in front of three upstreams, in five acts.
 //!
 //! Every number that it prints was counted from answers that came through Envoy, and what it claims it checks:
 //! if a claim does not hold, it fails.
 
+mod ejection;
 mod table;
 
 use anyhow::{Context as _, Result, ensure};
@@ -29,6 +30,7 @@ pub async fn run() -> Result<()> {
     stage.a_sticky_release().await?;
     let before = stage.keys_that_stay().await?;
     stage.an_endpoint_dies(&before).await?;
+    stage.an_endpoint_goes_bad().await?;
     println!(
         "\nenvoy-config/envoy.yaml is the Envoy that you saw; switchyard.yaml beside it is what it was told."
     );
@@ -55,7 +57,7 @@ impl Stage {
         let envoy = Envoy::start(bootstrap).await?;
         bar.finish_and_clear();
         println!(
-            "Envoy listens on {}, steered by router.wasm; behind it:",
+            "Envoy listens on {}, steered by router.wasm, its attempts judged by outlier.wasm; behind it:",
             envoy.listener_address("ingress").await?
         );
         for upstream in upstreams.iter() {
@@ -121,6 +123,7 @@ impl Stage {
         ensure!(others == 0, "keys of healthy endpoints moved");
         ensure!(moved.len() as u64 == its, "keys of the dead endpoint did not move");
         dead.behave(Behaviour::default()).await?;
+        self.until_readmitted(1).await?;
         let back = self.load("/", USERS, true).await?;
         let away = before.moved_keys(&back).len();
         println!("{} is back. Users that are not where they were at first: {away}.", dead.name());
