@@ -1,0 +1,286 @@
+//! What the router does with outlier's word: who gets no requests, and who gets some to try it with.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use switchyard_core::Timestamp;
+use switchyard_core::health::Health;
+use switchyard_core::outlier::{EndpointKey, Ledger, Record};
+use switchyard_host::Status;
+use switchyard_host::fake::{FakeHost, SharedStore};
+use switchyard_host::shared_ledger::{Table, announce};
+use switchyard_router::{CANDIDATES_HEADER, Root, Stream};
+
+const A: &str = "10.0.0.1:80";
+const START: u64 = 1_700_000_000_000;
+const RANDOM: &str = r#"{"policy": "random", "candidates": 3}"#;
+const RING: &str = r#"{"policy": "ring_hash", "hash_on": [{"header": "x-user"}], "candidates": 2}"#;
+const MAGLEV: &str = r#"{"policy": "maglev", "hash_on": [{"header": "x-user"}], "candidates": 2}"#;
+
+/// An upstream `web` of four endpoints; `first` is added to the first of them.
+fn document(balance: &str, outlier: &str, first: &str) -> String {
+    format!(
+        r#"{{
+            "default_cluster": "web",
+            "upstreams": [{{
+                "name": "web",
+                "endpoints": [{{"address": "{A}"{first}}}, {{"address": "10.0.0.2:80"}},
+                              {{"address": "10.0.0.3:80"}}, {{"address": "10.0.0.4:80"}}],
+                "balance": {balance},
+                "outlier": {outlier}
+            }}],
+            "routes": [{{"match": {{}}, "upstream": "web"}}]
+        }}"#
+    )
+}
+
+struct Worker {
+    root: Root,
+    host: FakeHost,
+    now: u64,
+}
+
+impl Worker {
+    fn of(store: &SharedStore, document: &str) -> Self {
+        let host = FakeHost::with_shared(store);
+        host.set_configuration(document.as_bytes());
+        host.set_now(Timestamp::from_millis(START));
+        let mut root = Root::new(1);
+        assert!(root.configure(&host), "the document must be accepted");
+        Self { root, host, now: START }
+    }
+
+    fn alone(balance: &str, outlier: &str) -> Self {
+        Self::of(&SharedStore::default(), &document(balance, outlier, ""))
+    }
+
+    fn tick(&mut self) {
+        self.now += 20;
+        self.host.set_now(Timestamp::from_millis(self.now));
+        self.root.tick(&self.host);
+    }
+
+    /// A request of `user`, and the candidates that it got.
+    fn send(&self, user: &str) -> (Stream, Vec<String>) {
+        self.host.receive(&[(":method", "GET"), (":path", "/"), ("x-user", user)]);
+        let mut stream = self.root.stream();
+        stream.on_request_headers(&self.host);
+        let header = self.host.request_header(CANDIDATES_HEADER).concat();
+        (stream, header.split(',').map(str::to_owned).collect())
+    }
+
+    /// How many of `requests`, all under way at once, go to A, be it as a second choice.
+    fn at_a(&self, requests: usize) -> usize {
+        let sent: Vec<_> = (0..requests).map(|user| self.send(&format!("user-{user}"))).collect();
+        sent.iter().filter(|(_, candidates)| candidates.iter().any(|one| one == A)).count()
+    }
+
+    /// Writes what outlier would about A, and announces it.
+    fn say(&self, health: Health, shadow: bool) {
+        let since = Timestamp::from_millis(self.now);
+        let record = Record { health, shadow, since, ..Record::new(EndpointKey::of(A)) };
+        let said = Table::ledger("web").change_ledger(&self.host, |ledger| (true, ledger.put(record)));
+        assert!(said.is_some() && announce(&self.host).is_ok());
+    }
+
+    fn trials(&self) -> u8 {
+        let ledger = Ledger::decode(&Table::ledger("web").read(&self.host));
+        ledger.get(EndpointKey::of(A)).map_or(0, |record| record.trials)
+    }
+}
+
+#[test]
+fn an_ejected_endpoint_leaves_within_one_tick_and_a_readmitted_one_returns_so() {
+    let mut worker = Worker::alone(RANDOM, "{}");
+    assert!(worker.host.tick_period() <= Duration::from_millis(20));
+    assert!(worker.at_a(50) > 0);
+    worker.say(Health::Ejected, false);
+    worker.tick();
+    assert_eq!(worker.at_a(200), 0);
+    worker.say(Health::Healthy, false);
+    worker.tick();
+    assert!(worker.at_a(50) > 0);
+}
+
+#[test]
+fn a_worker_that_starts_follows_at_once() {
+    let store = SharedStore::default();
+    let document = document(RANDOM, "{}", "");
+    Worker::of(&store, &document).say(Health::Ejected, false);
+    assert_eq!(Worker::of(&store, &document).at_a(200), 0);
+}
+
+#[test]
+fn the_operators_own_word_stands_above_outliers() {
+    let store = SharedStore::default();
+    let mut worker = Worker::of(&store, &document(RANDOM, "{}", r#", "health": "ejected""#));
+    for health in [Health::Healthy, Health::Probing, Health::Ejected, Health::Healthy] {
+        worker.say(health, false);
+        worker.tick();
+        assert_eq!(worker.at_a(200), 0, "{health:?}");
+    }
+}
+
+#[test]
+fn shadow_is_not_followed() {
+    let mut worker = Worker::alone(RANDOM, "{}");
+    worker.say(Health::Ejected, true);
+    worker.tick();
+    assert!(worker.at_a(50) > 0, "a record of shadow mode");
+
+    let mut worker = Worker::alone(RANDOM, r#"{"mode": "shadow"}"#);
+    worker.say(Health::Ejected, false);
+    worker.tick();
+    assert!(worker.at_a(50) > 0, "an upstream in shadow mode");
+    worker.host.forget_calls();
+    worker.tick();
+    assert_eq!(worker.host.calls("proxy_get_shared_data"), 0, "nobody asks");
+}
+
+#[test]
+fn exactly_so_many_requests_try_at_a_time_over_all_workers_as_are_allowed() {
+    let store = SharedStore::default();
+    let document = document(RANDOM, r#"{"readmission": {"concurrency": 3}}"#, "");
+    let mut workers = [Worker::of(&store, &document), Worker::of(&store, &document)];
+    workers[0].say(Health::Probing, false);
+    workers.iter_mut().for_each(Worker::tick);
+    let mut trying = Vec::new();
+    for request in 0..20 {
+        let worker = request % 2;
+        let (stream, candidates) = workers[worker].send("x");
+        if candidates[0] == A {
+            trying.push((worker, stream));
+        } else {
+            assert!(!candidates.iter().any(|one| one == A), "nobody else gets it, not even for a retry");
+        }
+    }
+    assert_eq!((trying.len(), workers[0].trials()), (3, 3));
+    assert!(trying.iter().any(|(worker, _)| *worker == 0) && trying.iter().any(|(worker, _)| *worker == 1));
+
+    // One ends, and one more may, in whichever worker.
+    let (worker, mut stream) = trying.remove(0);
+    stream.on_done(&workers[worker].host);
+    stream.on_done(&workers[worker].host);
+    assert_eq!(workers[0].trials(), 2, "given back, and once");
+    workers.iter_mut().for_each(Worker::tick);
+    let again: Vec<_> = (0..10).map(|request| workers[request % 2].send("x")).collect();
+    assert_eq!(again.iter().filter(|(_, candidates)| candidates[0] == A).count(), 1);
+    assert_eq!(workers[0].trials(), 3);
+}
+
+#[test]
+fn all_trials_are_given_back_at_the_end() {
+    let mut worker = Worker::alone(RANDOM, r#"{"readmission": {"concurrency": 5}}"#);
+    worker.say(Health::Probing, false);
+    worker.tick();
+    let mut streams: Vec<_> = (0..10).map(|_| worker.send("x").0).collect();
+    assert_eq!(worker.trials(), 5);
+    streams.iter_mut().for_each(|stream| stream.on_done(&worker.host));
+    assert_eq!(worker.trials(), 0);
+}
+
+#[test]
+fn the_tried_endpoint_stands_first_and_the_others_follow_for_retries() {
+    for balance in [
+        RANDOM,
+        r#"{"policy": "least_request", "candidates": 3}"#,
+        r#"{"policy": "peak_ewma", "candidates": 3}"#,
+    ] {
+        let mut worker = Worker::alone(balance, "{}");
+        worker.say(Health::Probing, false);
+        worker.tick();
+        let (mut stream, candidates) = worker.send("x");
+        assert_eq!((candidates[0].as_str(), candidates.len()), (A, 3), "{balance}");
+        assert!(candidates[1..].iter().all(|one| one != A) && candidates[1] != candidates[2], "{balance}");
+        let (_, candidates) = worker.send("x");
+        assert!(candidates.iter().all(|one| one != A), "{balance}: one at a time");
+        stream.on_done(&worker.host);
+    }
+}
+
+#[test]
+fn hash_policies_try_an_endpoint_with_its_own_keys_only_and_no_other_key_moves() {
+    for balance in [RING, MAGLEV] {
+        let mut worker = Worker::alone(balance, r#"{"readmission": {"concurrency": 100}}"#);
+        let users: Vec<String> = (0..80).map(|user| format!("user-{user}")).collect();
+        let firsts = |worker: &Worker| -> BTreeMap<String, String> {
+            let first = |user: &String| {
+                let (mut stream, candidates) = worker.send(user);
+                stream.on_done(&worker.host);
+                (user.clone(), candidates[0].clone())
+            };
+            users.iter().map(first).collect()
+        };
+        let before = firsts(&worker);
+        assert!(before.values().any(|first| first == A), "{balance}");
+        worker.say(Health::Probing, false);
+        worker.tick();
+        assert_eq!(firsts(&worker), before, "{balance}: its own keys try it, and all others stay");
+    }
+}
+
+#[test]
+fn a_key_of_the_tried_endpoint_that_may_not_try_goes_where_it_went_while_that_was_out() {
+    let mut worker = Worker::alone(RING, "{}");
+    let user = (0..80).map(|user| format!("user-{user}")).find(|user| worker.send(user).1[0] == A);
+    let user = user.expect("a key of A's");
+    let other = worker.send(&user).1[1].clone();
+    worker.say(Health::Ejected, false);
+    worker.tick();
+    assert_eq!(worker.send(&user).1[0], other);
+    worker.say(Health::Probing, false);
+    worker.tick();
+    let (mut tries, candidates) = worker.send(&user);
+    assert_eq!(candidates, [A, other.as_str()]);
+    assert_eq!(worker.send(&user).1[0], other, "one at a time");
+    tries.on_done(&worker.host);
+}
+
+#[test]
+fn a_tick_without_news_costs_two_host_calls() {
+    let mut worker = Worker::alone(RING, "{}");
+    worker.tick();
+    worker.host.forget_calls();
+    worker.tick();
+    assert_eq!(worker.host.all_calls(), 2, "the time, news");
+}
+
+#[test]
+fn who_was_refused_a_trial_does_not_ask_again_before_the_next_tick() {
+    let mut worker = Worker::alone(RANDOM, "{}");
+    worker.say(Health::Probing, false);
+    worker.tick();
+    let tries = worker.send("x");
+    worker.send("x");
+    worker.host.forget_calls();
+    (0..20).for_each(|_| drop(worker.send("x")));
+    assert_eq!(worker.host.calls("proxy_get_shared_data"), 0);
+    drop(tries);
+}
+
+#[test]
+fn a_host_whose_calls_fail_stops_nothing() {
+    for call in [
+        "proxy_get_shared_data",
+        "proxy_set_shared_data",
+        "proxy_get_current_time_nanoseconds",
+        "proxy_get_header_map_pairs",
+        "proxy_replace_header_map_value",
+        "proxy_get_property",
+        "proxy_define_metric",
+        "proxy_increment_metric",
+        "proxy_http_call",
+    ] {
+        let mut worker = Worker::alone(RANDOM, r#"{"heartbeat": {"path": "/", "watch": "all"}}"#);
+        worker.say(Health::Probing, false);
+        worker.tick();
+        worker.host.fail(call, Status::InternalFailure);
+        let (mut stream, candidates) = worker.send("x");
+        let steered = !matches!(call, "proxy_get_header_map_pairs" | "proxy_replace_header_map_value");
+        assert_eq!(!candidates[0].is_empty(), steered, "{call}");
+        worker.tick();
+        stream.on_done(&worker.host);
+        worker.tick();
+    }
+}
