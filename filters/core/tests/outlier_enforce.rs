@@ -140,10 +140,20 @@ fn a_row_that_was_not_enforced_or_overflowed_begins_again() {
 }
 
 #[test]
-fn a_row_that_is_off_never_ejects_and_never_wraps() {
+fn a_row_that_is_off_never_ejects_and_is_not_kept() {
     let mut upstream = Upstream::new(2, rows(0, 0, 0));
-    (0..70_000).for_each(|_| assert_eq!(upstream.fail(0, Failure::Reset).transition, None));
-    assert_eq!(upstream.record(0).streaks, [u16::MAX; 3]);
+    (0..1_000).for_each(|_| assert_eq!(upstream.fail(0, Failure::Reset).transition, None));
+    assert_eq!(upstream.record(0).streaks, [0; 3]);
+}
+
+#[test]
+fn without_the_split_a_reset_is_a_5xx_and_no_local_origin_failure() {
+    let mut upstream = Upstream::new(2, rows(0, 0, 3));
+    (0..10).for_each(|_| assert_eq!(upstream.fail(0, Failure::Reset).transition, None));
+    upstream.settings.failure.split_external_local_origin_errors = true;
+    let last = (0..3).map(|_| upstream.fail(0, Failure::Reset)).last().and_then(|effects| effects.transition);
+    let reason = last.and_then(|transition| transition.verdict).map(|verdict| verdict.reason);
+    assert_eq!(reason, Some(Reason::ConsecutiveLocalOriginFailure));
 }
 
 #[test]

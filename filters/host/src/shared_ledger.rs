@@ -91,7 +91,7 @@ impl Table {
         self.update(host, |bytes| {
             let mut tally = Tally::decode(bytes);
             let (changed, result) = change(&mut tally);
-            (changed.then(|| tally.encode(now)), result)
+            ((changed && !tally.is_read_only()).then(|| tally.encode(now)), result)
         })
     }
 }

@@ -22,15 +22,11 @@ const MAGLEV: &str = r#"{"policy": "maglev", "hash_on": [{"header": "x-user"}], 
 fn document(balance: &str, outlier: &str, first: &str) -> String {
     format!(
         r#"{{
-            "default_cluster": "web",
-            "upstreams": [{{
-                "name": "web",
+            "default_cluster": "web", "routes": [{{"match": {{}}, "upstream": "web"}}], "upstreams": [{{
+                "name": "web", "balance": {balance}, "outlier": {outlier},
                 "endpoints": [{{"address": "{A}"{first}}}, {{"address": "10.0.0.2:80"}},
-                              {{"address": "10.0.0.3:80"}}, {{"address": "10.0.0.4:80"}}],
-                "balance": {balance},
-                "outlier": {outlier}
-            }}],
-            "routes": [{{"match": {{}}, "upstream": "web"}}]
+                              {{"address": "10.0.0.3:80"}}, {{"address": "10.0.0.4:80"}}]
+            }}]
         }}"#
     )
 }

@@ -4,8 +4,8 @@
 //! so that an `enforcing` percentage draws once and not once per worker, and a worker that dies costs one
 //! bucket and no more.
 //!
-//! Layout: the ledger's header; the first eight bytes of the body are the bucket evaluated last; then a record per
-//! endpoint. Invariant: bounded by the endpoints; those without a count within the window have no record.
+//! Layout, little-endian: version u8 and three zero bytes, the bucket evaluated last u32, then a record per endpoint. What
+//! an older version wrote is dropped, it is worth seconds; what a newer one wrote is left alone. Invariant: bounded by the endpoints; those without a count within the window have no record.
 
 use super::ledger::{EndpointKey, Reader, VERSION};
 use super::window::{BUCKETS, Counts, STEPS, Window};
@@ -21,6 +21,7 @@ const RECORD_BYTES: usize = 8 + BUCKETS * BUCKET_BYTES;
 pub struct Tally {
     evaluated: u32,
     windows: HashMap<u64, Window>,
+    read_only: bool,
 }
 
 impl Tally {
@@ -28,9 +29,12 @@ impl Tally {
     pub fn decode(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);
         let header = (reader.take::<4>(), reader.u32());
-        let (Some([VERSION, ..]), Some(evaluated)) = header else { return Self::default() };
+        let (Some([version, ..]), Some(evaluated)) = header else { return Self::default() };
+        if version != VERSION {
+            return Self { read_only: version > VERSION, ..Self::default() };
+        }
         let windows = reader.0.chunks_exact(RECORD_BYTES).filter_map(decode_window).collect();
-        Self { evaluated, windows }
+        Self { evaluated, windows, read_only: false }
     }
 
     /// The bytes of this tally as of bucket `now`.
@@ -50,6 +54,11 @@ impl Tally {
         bytes
     }
 
+    /// Whether a newer version of Switchyard wrote it: not to be written over.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
     /// Adds what a worker counted for `key` in bucket `number`.
     pub fn add(&mut self, key: EndpointKey, number: u32, counts: &Counts) {
         if !counts.is_empty() {
@@ -66,13 +75,14 @@ impl Tally {
     pub fn claim(&mut self, number: u32) -> bool {
         // 0 stands for none yet, so where numbers go round bucket 0 is claimed together with bucket 1.
         let number = number.max(1);
-        // Numbers go round; half of them are ahead.
-        let ahead = number != self.evaluated && number.wrapping_sub(self.evaluated) < u32::MAX / 2;
-        let first = self.evaluated == 0;
-        if ahead || first {
+        // Numbers go round; half of them are ahead. Far behind is a clock that was set back, not a late worker.
+        let behind = self.evaluated.wrapping_sub(number);
+        let ahead = behind > u32::MAX / 2;
+        let claimed = self.evaluated == 0 || ahead || behind as usize > BUCKETS;
+        if claimed {
             self.evaluated = number;
         }
-        ahead || first
+        claimed
     }
 
     /// Forgets the endpoints that `keep` refuses.

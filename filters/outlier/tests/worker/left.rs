@@ -21,11 +21,11 @@ pub(crate) const NEUTRAL: Left = Left { attempts: 0, failures: 0, latencies: 0, 
 pub(crate) const CANCELLED: Left = Left { latencies: 1, ..NEUTRAL };
 pub(crate) const STATUS: Left = Left { attempts: 1, failures: 1, latencies: 0, rows: [1, 0, 0] };
 pub(crate) const GATEWAY: Left = Left { rows: [1, 1, 0], ..STATUS };
-pub(crate) const LOCAL: Left = Left { rows: [1, 1, 1], ..STATUS };
+pub(crate) const LOCAL: Left = Left { rows: [0, 0, 1], ..STATUS };
 
-/// Runs one attempt at A by `attempt` in a new worker, and tells what it left.
+/// Runs one attempt at A by `attempt` in a new worker that tells local origin failures from others; what it left.
 pub(crate) fn left_by(attempt: impl FnOnce(&mut Worker)) -> Left {
-    left_under("{}", attempt)
+    left_under(r#"{"split_external_local_origin_errors": true}"#, attempt)
 }
 
 pub(crate) fn left_under(outlier: &str, attempt: impl FnOnce(&mut Worker)) -> Left {

@@ -3,6 +3,8 @@
 //! Invariant: a success at an endpoint that nothing is known against touches no shared data. What this worker knows
 //! is at most a tick old; a breach that it sees itself is written at once.
 
+mod periodic;
+
 use crate::report::Reporter;
 use crate::root::Vm;
 use core::time::Duration;
@@ -10,19 +12,14 @@ use switchyard_config::Upstream as Configured;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Cluster, Counts, Effects, EndpointKey, Event, FailurePolicy, Figures, InFlight, Ledger, Outcome, Reason,
-    Settings, Ticket, Verdict, bucket_at, evaluate,
+    Cluster, Counts, Effects, EndpointKey, Event, FailurePolicy, InFlight, Ledger, Outcome, Reason, Settings,
+    Ticket, Verdict, bucket_at,
 };
 use switchyard_host::shared_ledger::{Table, announce};
 use switchyard_host::{HeaderMap, MetricSink, SharedData};
 
 /// How long an endpoint stays suspect after an attempt that might count against it; three heartbeats at least.
 const SUSPECT_FOR: Duration = Duration::from_secs(30);
-/// How long a bucket is over before it is evaluated, so that every worker's counts are in.
-const GRACE: Duration = Duration::from_millis(60);
-/// How often endpoints are looked at whose time may be up.
-const TIME_CHECK: Duration = Duration::from_millis(100);
-
 /// What an attempt said.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observed {
@@ -250,114 +247,6 @@ impl Upstream {
             known.row = record.is_some_and(|record| {
                 record.streaks.iter().any(|row| *row > 0) || record.heartbeats.iter().any(|row| *row > 0)
             });
-        }
-    }
-
-    /// The periodic work: stalls, ejections whose time is up, buckets that are over. A configuration that was
-    /// replaced still merges what its last attempts counted, and decides nothing.
-    pub(crate) fn tick(&mut self, decides: bool, vm: &Vm, host: &(impl SharedData + MetricSink)) {
-        let now = vm.now();
-        let bucket = bucket_at(now.as_millis(), self.settings.interval);
-        if bucket != self.bucket {
-            self.merge(host, bucket);
-        }
-        if !decides {
-            return;
-        }
-        self.find_stalled(vm, host);
-        self.pass_time(vm, host);
-        let grace = u64::try_from(GRACE.as_millis()).unwrap_or_default();
-        let settled = bucket_at(now.as_millis().saturating_sub(grace), self.settings.interval);
-        if settled != self.evaluated {
-            self.evaluated = settled;
-            self.evaluate(settled, vm, host);
-        }
-    }
-
-    fn find_stalled(&mut self, vm: &Vm, host: &(impl SharedData + MetricSink)) {
-        let Some(policy) = self.settings.stall.filter(|_| !self.in_flight.is_empty()) else { return };
-        let known = &self.known;
-        // An attempt from before the endpoint was readmitted says nothing about it now.
-        let heard =
-            |index: usize| known.get(index).map(|one| one.since.max(one.answered.unwrap_or_default()));
-        for (endpoint, verdict) in self.in_flight.stalled(policy, vm.now(), heard) {
-            let health = self.known.get(endpoint).map(|known| known.health);
-            match health {
-                Some(Health::Healthy) => self.tell(endpoint, &Event::Verdict(verdict), vm, host),
-                _ => continue,
-            }
-        }
-    }
-
-    fn pass_time(&mut self, vm: &Vm, host: &(impl SharedData + MetricSink)) {
-        let now = vm.now();
-        if now.since(self.checked) < TIME_CHECK {
-            return;
-        }
-        self.checked = now;
-        let due = |known: &Known| match known.health {
-            Health::Healthy => false,
-            Health::Ejected => now >= known.until,
-            Health::Probing => now.since(known.since) >= self.settings.ejection.base,
-        };
-        let endpoints: Vec<usize> =
-            (0..self.known.len()).filter(|index| self.known.get(*index).is_some_and(due)).collect();
-        for endpoint in endpoints {
-            self.tell(endpoint, &Event::TimePassed, vm, host);
-        }
-    }
-
-    /// Adds what this worker counted in the bucket that is over to what the others did.
-    fn merge(&mut self, host: &impl SharedData, next: u32) {
-        let over = core::mem::replace(&mut self.bucket, next);
-        let counted: Vec<(EndpointKey, Counts)> = self
-            .known
-            .iter_mut()
-            .map(|known| (known.key, core::mem::take(&mut known.counts)))
-            .filter(|(_, counts)| !counts.is_empty())
-            .collect();
-        if counted.is_empty() {
-            return;
-        }
-        // Counts that cannot be written are lost: they are figures, not states.
-        let _ = self.tally.change_tally(host, over, |tally| {
-            counted.iter().for_each(|(key, counts)| tally.add(*key, over, counts));
-            tally.retain(|key| self.members.binary_search(&key).is_ok());
-            (true, ())
-        });
-    }
-
-    /// Looks at the window that ended with the bucket before `bucket`; one worker does.
-    fn evaluate(&mut self, bucket: u32, vm: &Vm, host: &(impl SharedData + MetricSink)) {
-        let last = bucket.wrapping_sub(1);
-        let claimed = self.tally.change_tally(host, last, |tally| {
-            let mine = !tally.is_empty() && tally.claim(last);
-            (mine, mine.then(|| tally.clone()))
-        });
-        let Some(tally) = claimed.flatten() else { return };
-        let ledger = Ledger::decode(&self.ledger.read(host));
-        self.learn(&ledger);
-        let interval = self.settings.interval;
-        let sum = |known: &Known| {
-            // Buckets that began before the endpoint came back tell of what it was.
-            let since = (known.since != Timestamp::default())
-                .then(|| bucket_at(known.since.as_millis(), interval).wrapping_add(1));
-            Figures { key: known.key, counts: tally.sum(known.key, last, since) }
-        };
-        let all: Vec<Figures> = self.known.iter().map(sum).collect();
-        let in_rotation = self.known.iter().zip(&all).filter(|(known, _)| known.health == Health::Healthy);
-        let healthy: Vec<Figures> = in_rotation.map(|(_, figures)| *figures).collect();
-        for (key, verdict) in evaluate(&self.settings, &healthy) {
-            if let Some(endpoint) = self.known.iter().position(|known| known.key == key) {
-                self.tell(endpoint, &Event::Verdict(verdict), vm, host);
-            }
-        }
-        for (endpoint, figures) in all.iter().enumerate() {
-            if ledger.get(figures.key).is_some_and(|record| record.multiplier > 0) {
-                self.tell(endpoint, &Event::Lately(figures.counts), vm, host);
-            }
-            let record = ledger.get(figures.key);
-            self.reporter.figures(endpoint, &figures.counts, record, self.settings.attempts, vm, host);
         }
     }
 }

@@ -1,0 +1,144 @@
+//! What the tick does for an upstream: stalls, ejections whose time is up, buckets that are over.
+
+use super::{Known, Upstream};
+use crate::root::Vm;
+use core::time::Duration;
+use switchyard_core::Timestamp;
+use switchyard_core::health::Health;
+use switchyard_core::outlier::{
+    Counts, EndpointKey, Event, Figures, Ledger, StallPolicy, Tally, bucket_at, evaluate,
+};
+use switchyard_host::{MetricSink, SharedData};
+
+/// How long a bucket is over before it is evaluated, so that every worker's counts are in.
+const GRACE: Duration = Duration::from_millis(60);
+/// How often endpoints are looked at whose time may be up.
+const TIME_CHECK: Duration = Duration::from_millis(100);
+
+impl Upstream {
+    /// The periodic work: stalls, ejections whose time is up, buckets that are over. A configuration that was
+    /// replaced still merges what its last attempts counted, and decides nothing.
+    pub(crate) fn tick(&mut self, decides: bool, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let now = vm.now();
+        let bucket = bucket_at(now.as_millis(), self.settings.interval);
+        if bucket != self.bucket {
+            self.merge(host, bucket);
+        }
+        if !decides {
+            return;
+        }
+        self.find_stalled(vm, host);
+        self.pass_time(vm, host);
+        let grace = u64::try_from(GRACE.as_millis()).unwrap_or_default();
+        let settled = bucket_at(now.as_millis().saturating_sub(grace), self.settings.interval);
+        if settled != self.evaluated {
+            self.evaluated = settled;
+            self.evaluate(settled, vm, host);
+        }
+    }
+
+    fn find_stalled(&mut self, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let Some(policy) = self.settings.stall.filter(|_| !self.in_flight.is_empty()) else { return };
+        self.tell_stalled(policy, Health::Healthy, vm, host);
+        if self.known.iter().any(|known| known.health == Health::Probing) {
+            // One is enough against an endpoint that is only tried.
+            self.tell_stalled(StallPolicy { requests: 1, ..policy }, Health::Probing, vm, host);
+        }
+    }
+
+    /// Tells of the endpoints in this state that answer nothing.
+    fn tell_stalled(
+        &mut self,
+        policy: StallPolicy,
+        health: Health,
+        vm: &Vm,
+        host: &(impl SharedData + MetricSink),
+    ) {
+        let known = &self.known;
+        // An attempt from before the endpoint came to where it stands says nothing about it now.
+        let heard =
+            |index: usize| known.get(index).map(|one| one.since.max(one.answered.unwrap_or_default()));
+        for (endpoint, verdict) in self.in_flight.stalled(policy, vm.now(), heard) {
+            if self.known.get(endpoint).is_some_and(|known| known.health == health) {
+                self.tell(endpoint, &Event::Verdict(verdict), vm, host);
+            }
+        }
+    }
+
+    fn pass_time(&mut self, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let now = vm.now();
+        if now.since(self.checked) < TIME_CHECK {
+            return;
+        }
+        self.checked = now;
+        let due = |known: &Known| match known.health {
+            Health::Healthy => false,
+            Health::Ejected => now >= known.until,
+            Health::Probing => now.since(known.since) >= self.settings.ejection.base,
+        };
+        let endpoints: Vec<usize> =
+            (0..self.known.len()).filter(|index| self.known.get(*index).is_some_and(due)).collect();
+        for endpoint in endpoints {
+            self.tell(endpoint, &Event::TimePassed, vm, host);
+        }
+    }
+
+    /// Adds what this worker counted in the bucket that is over to what the others did.
+    fn merge(&mut self, host: &impl SharedData, next: u32) {
+        let over = core::mem::replace(&mut self.bucket, next);
+        let counted: Vec<(EndpointKey, Counts)> = self
+            .known
+            .iter_mut()
+            .map(|known| (known.key, core::mem::take(&mut known.counts)))
+            .filter(|(_, counts)| !counts.is_empty())
+            .collect();
+        if counted.is_empty() {
+            return;
+        }
+        // Counts that cannot be written are lost: they are figures, not states.
+        let _ = self.tally.change_tally(host, over, |tally| {
+            counted.iter().for_each(|(key, counts)| tally.add(*key, over, counts));
+            tally.retain(|key| self.members.binary_search(&key).is_ok());
+            (true, ())
+        });
+    }
+
+    /// Looks at the window that ended with the bucket before `bucket`; one worker does.
+    fn evaluate(&mut self, bucket: u32, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+        let last = bucket.wrapping_sub(1);
+        let claimed = self.tally.change_tally(host, last, |tally| {
+            let mine = !tally.is_empty() && tally.claim(last);
+            (mine, mine.then(|| tally.clone()))
+        });
+        let Some(tally) = claimed.flatten() else { return };
+        let ledger = Ledger::decode(&self.ledger.read(host));
+        self.learn(&ledger);
+        let all = self.figures(&tally, last);
+        let in_rotation = self.known.iter().zip(&all).filter(|(known, _)| known.health == Health::Healthy);
+        let healthy: Vec<Figures> = in_rotation.map(|(_, figures)| *figures).collect();
+        for (key, verdict) in evaluate(&self.settings, &healthy) {
+            if let Some(endpoint) = self.known.iter().position(|known| known.key == key) {
+                self.tell(endpoint, &Event::Verdict(verdict), vm, host);
+            }
+        }
+        for (endpoint, figures) in all.iter().enumerate() {
+            let record = ledger.get(figures.key);
+            if record.is_some_and(|record| record.multiplier > 0) {
+                self.tell(endpoint, &Event::Lately(figures.counts), vm, host);
+            }
+            self.reporter.figures(endpoint, &figures.counts, record, self.settings.attempts, vm, host);
+        }
+    }
+
+    /// What every endpoint did within the window that ends with bucket `last`.
+    fn figures(&self, tally: &Tally, last: u32) -> Vec<Figures> {
+        let interval = self.settings.interval;
+        let sum = |known: &Known| {
+            // Buckets that began before the endpoint came back tell of what it was.
+            let since = (known.since != Timestamp::default())
+                .then(|| bucket_at(known.since.as_millis(), interval).wrapping_add(1));
+            Figures { key: known.key, counts: tally.sum(known.key, last, since) }
+        };
+        self.known.iter().map(sum).collect()
+    }
+}
