@@ -170,13 +170,9 @@ fn a_mirrored_request_fails_at_nobodys_expense() {
 
 #[test]
 fn at_a_suspect_a_request_without_a_connection_is_a_mirror_if_its_host_says_so() {
-    for (authority, row) in [
-        ("web-shadow", [1, 1, 0]),
-        ("web-shadow:8080", [1, 1, 0]),
-        ("[::1]-shadow:8080", [1, 1, 0]),
-        ("web", [2, 2, 0]),
-        ("shadow", [2, 2, 0]),
-    ] {
+    for (authority, row) in
+        [("web-shadow", 1), ("web-shadow:8080", 1), ("[::1]-shadow:8080", 1), ("web", 2), ("shadow", 2)]
+    {
         let worker = Worker::alone("{}");
         worker.reset(A);
         worker.host.remove_property("connection.id");
@@ -192,5 +188,5 @@ fn a_client_whose_host_ends_like_a_mirrors_is_a_client() {
     worker.reset(A);
     worker.integer("connection.id", 7);
     worker.begin_with(A, &[GET[0], GET[1], (":authority", "web-shadow")]).on_done(&worker.host);
-    assert_eq!(worker.record(A).streaks, [2, 2, 0]);
+    assert_eq!(worker.record(A).streaks[0], 2);
 }
