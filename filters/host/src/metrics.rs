@@ -1,4 +1,4 @@
-//! Counters and gauges of a filter: named once, counted in the VM, written to the host on the tick.
+//! Counters and gauges of a filter: named once; counters are counted in the VM, written to the host on the tick.
 //!
 //! A write to the host is a crossing, and a busy worker would pay it on every request; so counts gather in
 //! the VM and one tick writes those that moved. What the last tick did not write is lost if the VM traps:
@@ -40,27 +40,16 @@ impl Counter {
     }
 }
 
-/// A gauge that all workers agree on: whoever knows its value sets it.
-#[derive(Clone, Debug, Default)]
-pub struct Gauge(Rc<Cell<Option<u64>>>);
-
-impl Gauge {
-    /// What it is from the next tick on.
-    pub fn set(&self, value: u64) {
-        self.0.set(Some(value));
-    }
-}
-
-struct Series<T> {
+struct Series {
     id: MetricId,
-    pending: T,
+    pending: Counter,
 }
 
 /// All counters and gauges of one VM.
 #[derive(Default)]
 pub struct Registry {
-    series: RefCell<HashMap<String, Series<Counter>>>,
-    gauges: RefCell<HashMap<String, Series<Gauge>>>,
+    series: RefCell<HashMap<String, Series>>,
+    gauges: RefCell<HashMap<String, MetricId>>,
     dropped: Counter,
 }
 
@@ -81,19 +70,19 @@ impl Registry {
         pending
     }
 
-    /// The gauge of this name, likewise.
-    pub fn gauge(&self, sink: &impl MetricSink, name: &str) -> Gauge {
+    /// Sets the gauge of this name, at once: all workers share it, and a value that waited for a tick could
+    /// overwrite a newer one of another worker.
+    pub fn set_gauge(&self, sink: &impl MetricSink, name: &str, value: u64) {
         let mut gauges = self.gauges.borrow_mut();
-        if let Some(known) = gauges.get(name) {
-            return known.pending.clone();
-        }
         let full = gauges.len() + self.series.borrow().len() >= MAX_SERIES;
-        let pending = Gauge::default();
-        match if full { None } else { sink.define_gauge(name).ok() } {
-            Some(id) => drop(gauges.insert(name.to_owned(), Series { id, pending: pending.clone() })),
-            None => self.dropped.increment(),
+        let known = gauges.get(name).copied();
+        let id = known.or_else(|| if full { None } else { sink.define_gauge(name).ok() });
+        let Some(id) = id else { return self.dropped.increment() };
+        if known.is_none() {
+            gauges.insert(name.to_owned(), id);
         }
-        pending
+        // A gauge that could not be written is right again with its next value.
+        let _ = sink.record(id, value);
     }
 
     /// Writes what has gathered to the host; called on ticks.
@@ -106,12 +95,6 @@ impl Registry {
             let pending = series.pending.0.take();
             if pending > 0 && sink.increment(series.id, pending).is_err() {
                 series.pending.add(pending);
-            }
-        }
-        for gauge in self.gauges.borrow().values() {
-            if let Some(value) = gauge.pending.0.take() {
-                // The next value comes soon enough.
-                let _ = sink.record(gauge.id, value);
             }
         }
     }

@@ -50,9 +50,14 @@ impl Reporter {
             }
             self.count("readmissions", &[upstream], registry, host);
         }
+        self.active(out, registry, host);
+    }
+
+    /// How many endpoints are out; shadow mode puts nobody out.
+    pub(crate) fn active(&self, out: usize, registry: &Registry, host: &impl MetricSink) {
         if !self.shadow {
-            let active = series_name("ejections_active", &[upstream]);
-            registry.gauge(host, &active).set(out as u64);
+            let name = series_name("ejections_active", &[("upstream", &*self.upstream)]);
+            registry.set_gauge(host, &name, out as u64);
         }
     }
 
@@ -117,7 +122,7 @@ impl Reporter {
                 record.and_then(|record| record.reason).map_or(0, |reason| reason as u64),
             ),
         ] {
-            vm.registry.gauge(host, &series_name(metric, &labels)).set(value);
+            vm.registry.set_gauge(host, &series_name(metric, &labels), value);
         }
     }
 }

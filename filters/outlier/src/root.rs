@@ -114,7 +114,7 @@ impl Root {
         self.root_id = root_id;
         log::info!("switchyard.outlier: configuration accepted: {} upstreams are watched", self.plan.len());
         let version = [("filter", "outlier"), ("version", env!("CARGO_PKG_VERSION"))];
-        self.vm.registry.gauge(host, &series_name("build_info", &version)).set(1);
+        self.vm.registry.set_gauge(host, &series_name("build_info", &version), 1);
         // A configuration without ejection never ticks.
         self.plan.len() == 0 || host.set_tick_period(TICK).is_ok()
     }

@@ -87,7 +87,8 @@ impl Stream {
         if let Some(ticket) = live.ticket.take() {
             self.plan.with_upstream(live.place.upstream, |one| one.answered(live.place.endpoint, ticket, at));
         }
-        let Ok(headers) = host.response_headers() else { return };
+        // An answer that cannot be read is still one.
+        let headers = host.response_headers().unwrap_or_default();
         let answered = read_answer(&headers, at, end_of_stream);
         live.answered = Some(answered);
         let place = live.place;
@@ -158,11 +159,15 @@ impl Stream {
     fn settle(&self, live: &Live, observed: Observed, host: &impl StreamHost) {
         let Observed { mut outcome, latency } = observed;
         let heartbeat = live.head.is_some_and(|head| head.heartbeat);
+        let well = live.answered.is_some_and(|one| (200..300).contains(&one.answer.status));
+        let failed = matches!(outcome, Outcome::Failure(_));
+        // A health path that answers 404 is no failure of a request, but one of a heartbeat.
+        let watched = || self.plan.with_upstream(live.place.upstream, |one| one.watches_all()) == Some(true);
+        let ask = failed || (live.head.is_none() && live.answered.is_some() && !well && watched());
         let mut unread = false;
-        if !heartbeat && matches!(outcome, Outcome::Failure(_)) && origin(live.head, host) == Origin::Mirror {
+        if !heartbeat && ask && origin(live.head, host) == Origin::Mirror {
             (outcome, unread) = (Outcome::Neutral(Neutral::Mirror), live.head.is_none());
         }
-        let well = live.answered.is_some_and(|one| (200..300).contains(&one.answer.status));
         let attempt = Attempt {
             endpoint: live.place.endpoint,
             started: live.started,

@@ -97,3 +97,26 @@ fn a_table_that_cannot_be_written_is_counted() {
     worker.pass(260);
     assert_eq!(worker.host.counter("switchyard.upstream=.=web;.;ledger_contended"), 2);
 }
+
+#[test]
+fn a_worker_that_wakes_late_loses_no_counts() {
+    let mut w = Worker::alone("{}");
+    w.pass(100); // within bucket 0; evaluated = bucket 0
+    w.wake_after(4_000 - 100 - 20); // bucket 1: idle
+    w.wake_after(20);
+    w.attempt(A, "200"); // first traffic, at the start of bucket 2
+    w.wake_after(2_010); // held up: bucket 3 began 10 ms ago; bucket 2 is merged, then the end of bucket 1 evaluated
+    assert_eq!(w.counts(A, core::time::Duration::from_secs(10)).attempts, 1);
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_still_an_answer() {
+    let worker = Worker::alone("{}");
+    worker.host.fail("proxy_get_header_map_pairs", switchyard_host::Status::InternalFailure);
+    let mut s = worker.begin(A);
+    s.on_response_headers(&worker.host, true);
+    worker.integer("response.backend_latency", 1);
+    s.on_done(&worker.host);
+    let fresh = Worker::of(&worker.store, "x", &document("{}"));
+    assert_eq!(fresh.record(A).streaks, [0; 3]);
+}

@@ -161,3 +161,24 @@ fn a_good_heartbeat_of_a_healthy_endpoint_writes_nothing() {
     assert_eq!(worker.host.calls("proxy_get_shared_data"), 1, "the lease");
     assert_eq!(worker.host.calls("proxy_set_shared_data"), 0);
 }
+
+#[test]
+fn a_health_path_that_answers_404_takes_a_watched_endpoint_out() {
+    let mut worker =
+        Worker::alone(r#"{"heartbeat": {"path": "/healthz", "interval": "1s", "watch": "all"}}"#);
+    prober::create(&worker.host);
+    assert!(prober::claim(&worker.host, 5, Timestamp::from_millis(START)));
+    for _ in 0..20 {
+        worker.host.remove_property("connection.id");
+        let mut s = worker.begin_with(A, &[GET[0], (prober::HEARTBEAT_HEADER, "5")]);
+        worker.answer(&mut s, "404");
+        worker.complete(&mut s);
+        worker.pass(1000);
+    }
+    assert!(
+        worker.record(A).is_out(),
+        "{:?} {:?}",
+        worker.record(A),
+        worker.counts(A, core::time::Duration::from_secs(10))
+    );
+}

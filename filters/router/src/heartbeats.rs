@@ -42,6 +42,13 @@ impl Heartbeats {
         decides: impl Fn(&str) -> bool,
         host: &(impl SharedData + HttpCalls),
     ) {
+        let mut wanted = false;
+        plan.each_named(|_, names, upstream| wanted |= decides(names.name()) && has_heartbeat(upstream));
+        if !wanted {
+            // A configuration that was replaced lets the lease go; it must not keep it from the new one.
+            self.holds = false;
+            return;
+        }
         if now.since(self.asked) >= RENEW || now < self.asked {
             self.asked = now;
             self.holds = prober::claim(host, self.holder, now);
@@ -95,4 +102,8 @@ impl Heartbeats {
             let _ = host.dispatch(cluster, &headers, policy.timeout);
         }
     }
+}
+
+fn has_heartbeat(upstream: &mut Upstream) -> bool {
+    upstream.ejection().is_some_and(|ejection| ejection.settings.heartbeat.is_some())
 }

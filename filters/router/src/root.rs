@@ -103,10 +103,7 @@ impl Root {
         let (upstreams, routes) = self.plan.size();
         log::info!("switchyard.router: configuration accepted: {upstreams} upstreams, {routes} routes");
         let version = [("filter", "router"), ("version", env!("CARGO_PKG_VERSION"))];
-        if let Ok(build) = host.define_gauge(&series_name("build_info", &version)) {
-            // Every worker sets the same value, so setting a shared gauge is right here.
-            let _ = host.record(build, 1);
-        }
+        self.vm.registry.set_gauge(host, &series_name("build_info", &version), 1);
         // An empty configuration never ticks: nothing to count.
         let period = if self.plan.follows() { NEWS_TICK } else { TICK };
         upstreams == 0 || host.set_tick_period(period).is_ok()

@@ -173,7 +173,9 @@ impl Stream {
     /// The stream has ended, in whichever way.
     pub fn on_done(&mut self, host: &impl StreamHost) {
         self.release();
-        if let (Some(trial), Ok(now)) = (self.trial.take(), host.now()) {
+        if let Some(trial) = self.trial.take() {
+            // Without the time the place is given back all the same: only its age is not known.
+            let now = host.now().unwrap_or_default();
             self.plan.with_upstream(trial.upstream, |live| {
                 live.ejection().map(|ejection| ejection.end_trial(trial, now, host))
             });

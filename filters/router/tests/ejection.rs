@@ -280,3 +280,37 @@ fn a_host_whose_calls_fail_stops_nothing() {
         worker.tick();
     }
 }
+
+#[test]
+fn in_steady_state_ejection_costs_a_request_nothing_and_a_tick_two_host_calls() {
+    let steady = |outlier: &str| {
+        let mut worker = Worker::alone(RING, outlier);
+        let (mut stream, candidates) = worker.send("x");
+        worker.host.set_property("upstream.address", candidates[0].as_bytes());
+        stream.on_done(&worker.host);
+        worker.tick();
+        worker.host.forget_calls();
+        let (mut stream, _) = worker.send("x");
+        stream.on_response_headers(&worker.host);
+        stream.on_done(&worker.host);
+        let request = worker.host.all_calls();
+        worker.host.forget_calls();
+        worker.tick();
+        (request, worker.host.all_calls())
+    };
+    assert_eq!(steady("{}"), (2, 2));
+}
+
+#[test]
+fn an_ejected_endpoint_costs_requests_nothing() {
+    let mut worker = Worker::alone(RING, "{}");
+    worker.say(Health::Ejected, false);
+    worker.tick();
+    let (mut stream, candidates) = worker.send("x");
+    worker.host.set_property("upstream.address", candidates[0].as_bytes());
+    stream.on_done(&worker.host);
+    worker.host.forget_calls();
+    let (mut stream, _) = worker.send("x");
+    stream.on_done(&worker.host);
+    assert_eq!(worker.host.all_calls(), 2);
+}

@@ -234,3 +234,22 @@ fn heartbeats_cost_other_workers_one_host_call_per_second() {
     two.pass(1_000);
     assert_eq!(two.host.all_calls(), 2 * 50 + 1);
 }
+
+#[test]
+fn the_new_root_takes_over_within_a_lease() {
+    // The old root lives on while its listener drains, and ticks.
+    let mut old = Worker::alone(ALL);
+    assert!(!old.pass(20).is_empty());
+    let mut new = Root::new(2);
+    old.host.set_now(Timestamp::from_nanos(START * 1_000_000 + 20_000_777));
+    assert!(new.configure(&old.host));
+    drop(new.stream());
+    let mut sent = 0;
+    for _ in 0..3_000 {
+        // a minute
+        old.pass(20);
+        new.tick(&old.host);
+        sent += old.host.take_dispatched().len();
+    }
+    assert!(sent > 0, "nobody sends heartbeats while the old root lives");
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 use switchyard_core::Timestamp;
+use switchyard_host::Clock as _;
 use switchyard_host::Status;
 use switchyard_host::fake::FakeHost;
 use switchyard_router::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER, Root, Stream};
@@ -48,6 +49,12 @@ fn candidates(host: &FakeHost) -> Vec<String> {
     let values = host.request_header(CANDIDATES_HEADER);
     assert!(values.len() <= 1, "never more than one header: {values:?}");
     values.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect()
+}
+
+/// Time goes on, so that the next tick writes what was counted.
+fn pass(host: &FakeHost) {
+    let later = host.now().unwrap_or_default().plus(core::time::Duration::from_secs(1));
+    host.set_now(later);
 }
 
 #[test]
@@ -125,6 +132,7 @@ fn shadow_decides_and_counts_but_changes_nothing() {
         "{explanation}"
     );
     assert!(explanation.ends_with("; shadow"), "{explanation}");
+    pass(&host);
     root.tick(&host);
     let decisions = "switchyard.route=.=api;.;upstream=.=checkout;.;policy=.=ring_hash;.;decisions";
     assert_eq!(host.counter(decisions), 1);
@@ -135,6 +143,7 @@ fn without_a_key_the_named_policy_chooses_and_it_is_counted() {
     let (mut root, host) = configured(RING);
     send(&root, &host, &[(":method", "GET"), (":path", "/api")]);
     assert_eq!(candidates(&host).len(), 2);
+    pass(&host);
     root.tick(&host);
     assert_eq!(host.counter("switchyard.upstream=.=checkout;.;reason=.=no_hash;.;fallbacks"), 1);
     let decisions = "switchyard.route=.=api;.;upstream=.=checkout;.;policy=.=random;.;decisions";
@@ -150,6 +159,7 @@ fn a_request_that_went_elsewhere_is_counted_until_the_cluster_has_the_endpoint()
         host.set_property("upstream.address", b"10.9.9.9:80");
         stream.on_done(&host);
     }
+    pass(&host);
     root.tick(&host);
     assert_eq!(host.counter(reason), 3);
 
@@ -161,6 +171,7 @@ fn a_request_that_went_elsewhere_is_counted_until_the_cluster_has_the_endpoint()
     stream.on_done(&host);
     assert_eq!(host.calls("proxy_get_property"), 0, "verified: nobody looks any more");
     host.set_now(Timestamp::default().plus(Duration::from_secs(11)));
+    pass(&host);
     root.tick(&host);
     let mut stream = send(&root, &host, &get("/api", "alice"));
     stream.on_done(&host);

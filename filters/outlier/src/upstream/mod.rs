@@ -111,6 +111,16 @@ impl Upstream {
         &self.settings.failure
     }
 
+    /// This upstream as ejection sees it.
+    fn cluster(&self) -> Cluster<'_> {
+        Cluster { settings: &self.settings, members: &self.members, taken_out: self.taken_out }
+    }
+
+    /// Whether heartbeats come to endpoints in rotation, where the headers of requests are not read.
+    pub(crate) fn watches_all(&self) -> bool {
+        self.settings.heartbeat.as_ref().is_some_and(|policy| policy.watch_all)
+    }
+
     /// An attempt at `endpoint` begins.
     pub(crate) fn start(&mut self, endpoint: usize, now: Timestamp) -> Ticket {
         self.in_flight.start(endpoint, now)

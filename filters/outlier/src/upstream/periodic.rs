@@ -106,7 +106,7 @@ impl Upstream {
     /// Looks at the window that ended with the bucket before `bucket`; one worker does.
     fn evaluate(&mut self, bucket: u32, vm: &Vm, host: &(impl SharedData + MetricSink)) {
         let last = bucket.wrapping_sub(1);
-        let claimed = self.tally.change_tally(host, last, |tally| {
+        let claimed = self.tally.change_tally(host, self.bucket, |tally| {
             let mine = !tally.is_empty() && tally.claim(last);
             (mine, mine.then(|| tally.clone()))
         });
@@ -121,6 +121,7 @@ impl Upstream {
                 self.tell(endpoint, &Event::Verdict(verdict), vm, host);
             }
         }
+        self.reporter.active(self.cluster().out(&ledger), &vm.registry, host);
         for (endpoint, figures) in all.iter().enumerate() {
             let record = ledger.get(figures.key);
             if record.is_some_and(|record| record.multiplier > 0) {
