@@ -182,6 +182,17 @@ impl Bootstrap {
         self
     }
 
+    /// Takes the HTTP filter of this name out of every listener and cluster.
+    #[must_use]
+    pub fn without_filter(mut self, name: &str) -> Self {
+        each(&mut self.value, "http_filters", &mut |filters| {
+            if let Some(filters) = filters.as_array_mut() {
+                filters.retain(|filter| filter.get("name") != Some(&json!(name)));
+            }
+        });
+        self
+    }
+
     /// Adds a route in front of the others of every listener but the one named `metrics`.
     #[must_use]
     pub fn first_route(mut self, route: &Value) -> Self {
