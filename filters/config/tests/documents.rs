@@ -36,6 +36,18 @@ const FULL: &str = r#"{
                 "candidates": 2,
                 "healthy_panic_threshold": "0%",
                 "slow_start": {"window": "30s", "aggression": 1.5, "min_weight_percent": 20}
+            },
+            "outlier": {
+                "failure_statuses": ["500-599", 429],
+                "signal": {"header": "x-down", "action": "drain"},
+                "consecutive_5xx": 3,
+                "enforcing_success_rate": "50%",
+                "interval": "5s",
+                "max_ejection_time": "60s",
+                "latency": {"quantile": 95, "factor": 2.5, "floor": "20ms"},
+                "stall": {"limit": "2s", "requests": 2},
+                "readmission": {"policy": "probing", "concurrency": 2, "successes": 4},
+                "heartbeat": {"path": "/up", "interval": "1s", "watch": "all"}
             }
         },
         {"name": "canary", "cluster": "checkout-canary", "endpoints": [{"address": "10.0.0.9:80"}]}
@@ -212,7 +224,7 @@ mod properties {
 
     fn tree() -> impl Strategy<Value = Value> {
         let word = prop_oneof![
-            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|_x)",
+            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|outlier|interval|heartbeat|_x)",
             "[a-z]{0,8}"
         ];
         let leaf = prop_oneof![
