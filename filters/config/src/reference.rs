@@ -25,6 +25,12 @@ pub fn reference_markdown() -> String {
         ("hash_on[] and split_on[]", "HashOn"),
         ("hash_on[].cookie", "Cookie"),
         ("upstreams[].balance.slow_start", "SlowStart"),
+        ("upstreams[].outlier", "Outlier"),
+        ("upstreams[].outlier.signal", "Signal"),
+        ("upstreams[].outlier.latency", "Latency"),
+        ("upstreams[].outlier.stall", "Stall"),
+        ("upstreams[].outlier.readmission", "Readmission"),
+        ("upstreams[].outlier.heartbeat", "Heartbeat"),
         ("routes[]", "Route"),
         ("routes[].match", "Route/properties/match"),
         ("routes[].match.headers[]", "HeaderMatch"),
@@ -35,7 +41,9 @@ pub fn reference_markdown() -> String {
             section(&mut text, &format!("`{title}`"), definition);
         }
     }
-    for name in ["Mode", "Health", "PolicyName", "HashFunction"] {
+    let words_of =
+        ["Mode", "Health", "PolicyName", "HashFunction", "SignalAction", "ReadmissionPolicy", "Watch"];
+    for name in words_of {
         if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {
             words(&mut text, name, definition);
         }
