@@ -1,0 +1,21 @@
+//! The reference tells every field and every word of the schema: a new section cannot be forgotten in it.
+#![cfg(feature = "schema")]
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use serde_json::{Map, Value};
+use switchyard_config::{reference_markdown, schema_json};
+
+#[test]
+fn every_field_and_every_word_is_in_the_reference() {
+    let schema: Value = serde_json::from_str(&schema_json()).expect("the schema is JSON");
+    let reference = reference_markdown();
+    for (name, definition) in schema["$defs"].as_object().expect("has definitions") {
+        let fields = definition["properties"].as_object().into_iter().flat_map(Map::keys).map(String::as_str);
+        let words = definition["oneOf"].as_array().into_iter().flatten();
+        for row in fields.chain(words.filter_map(|word| word["const"].as_str())) {
+            assert!(reference.contains(&format!("| `{row}`")), "{name}: {row}");
+        }
+    }
+}
