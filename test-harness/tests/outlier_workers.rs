@@ -38,27 +38,13 @@ async fn judged(
     document: &Value,
     plugin: impl Fn(&mut Value),
 ) -> anyhow::Result<Crossings> {
-    let mut cluster = pieces::cluster("checkout", &upstreams.addresses());
     let mut filter = pieces::wasm_filter("outlier", &document.to_string());
     if let Some(config) = filter.pointer_mut("/typed_config/config") {
         config["root_id"] = json!("checkout");
         plugin(config);
     }
-    let protocol = if http2 { "http2_protocol_options" } else { "http_protocol_options" };
-    let kind = "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec";
-    let options = json!({
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-            "explicit_http_config": { protocol: {} },
-            "http_filters": [
-                filter,
-                { "name": "envoy.filters.http.upstream_codec", "typed_config": { "@type": kind } },
-            ],
-        },
-    });
-    if let Some(cluster) = cluster.as_object_mut() {
-        cluster.insert("typed_extension_protocol_options".to_owned(), options);
-    }
+    let cluster = pieces::cluster("checkout", &upstreams.addresses());
+    let cluster = pieces::with_upstream_filters(cluster, &[filter], http2);
     let listener = pieces::listener("judged", &[pieces::route_to("checkout")], &[]);
     let bootstrap = Bootstrap::empty().cluster(cluster).listener(listener);
     let send = async |client: &Client, _| client.get("/").send().await.map(drop);

@@ -54,8 +54,9 @@ enum Task {
     },
     /// Measures, and prints a table or one JSON object.
     Bench {
-        /// What: router (requests through Envoy) or core (hash tables, native and in wasm).
-        #[arg(value_parser = ["router", "core"])]
+        /// What: router (requests through Envoy), outlier (faults, against Envoy's own detection) or core (hash
+        /// tables, native and in wasm).
+        #[arg(value_parser = ["router", "outlier", "core"])]
         name: String,
         /// Print one JSON object, alone on standard output.
         #[arg(long)]

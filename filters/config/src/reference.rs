@@ -96,7 +96,12 @@ fn kind(field: &Value) -> String {
         return "duration".to_owned();
     }
     if let Some(one) = list(field, "oneOf").next() {
-        return if one.get("maximum").is_some() { "percentage" } else { "size" }.to_owned();
+        let kind = match one.get("maximum").and_then(Value::as_u64) {
+            Some(100) => "percentage",
+            Some(_) => "status",
+            None => "size",
+        };
+        return kind.to_owned();
     }
     if let Some(some) = list(field, "anyOf").find(|schema| schema.get("type") != Some(&"null".into())) {
         return kind(some);

@@ -205,6 +205,13 @@ const WRONG: &[(&str, &[&str])] = &[
             r#"heartbeat.path: "up" is no path; begin it with "/""#,
         ],
     ),
+    (
+        r#"{"heartbeat": {"path": "/a b", "host": "we b"}}"#,
+        &[
+            r#"heartbeat.host: "we b" has characters that no request line takes; write them as %20 and the like"#,
+            r#"heartbeat.path: "/a b" has characters that no request line takes; write them as %20 and the like"#,
+        ],
+    ),
     (r#"{"attempts": 0}"#, &["attempts: 0 is out of range; it takes 1 to 100"]),
     (r#"{"mode": "shadows"}"#, &[r#"mode: "shadows" is not one of enforce, shadow; did you mean "shadow"?"#]),
     ("[]", &["upstreams[0].outlier: a list of 0 is not an object"]),

@@ -187,6 +187,21 @@ fn empty_sections_have_the_defaults_of_the_core() {
     assert_eq!(settings, default);
 }
 
+#[test]
+fn what_could_not_be_read_is_no_measure_for_others() {
+    assert_eq!(
+        errors(r#"{"base_ejection_time": 10, "max_ejection_time": "20s"}"#),
+        [r#"base_ejection_time: 10 has no unit; write "10s" or "10ms""#]
+    );
+    assert_eq!(
+        errors(r#"{"heartbeat": {"path": "/", "interval": 20, "timeout": "6s"}}"#),
+        [r#"heartbeat.interval: 20 has no unit; write "20s" or "20ms""#]
+    );
+    let document = br#"{"upstreams": [{"name": "a", "endpoints": "none", "outlier": {"min_healthy": 1}}]}"#;
+    let refused = Document::from_json(document).expect_err("endpoints are no list");
+    assert_eq!(refused.to_string(), r#"upstreams[0].endpoints: "none" is not a list"#);
+}
+
 #[cfg(feature = "schema")]
 #[test]
 fn editors_are_told_the_bounds_of_the_reader() {

@@ -64,7 +64,7 @@ fn what_is_nobodys_fault_changes_nothing() {
     let all =
         [Neutral::ClientGone, Neutral::Cancelled, Neutral::Overload, Neutral::Mirror, Neutral::Discarded];
     for neutral in all {
-        let event = Event::Attempt { outcome: Outcome::Neutral(neutral), started: START };
+        let event = Event::Attempt { outcome: Outcome::Neutral(neutral), started: START, latency: None };
         (0..10).for_each(|_| assert_eq!(upstream.happen(0, &event), Effects::default(), "{neutral:?}"));
     }
     assert!(upstream.fail(0, Failure::Reset).transition.is_some(), "the row goes on");

@@ -102,7 +102,7 @@ fn events() -> impl Strategy<Value = Event> {
     let started = prop_oneof![Just(u64::MAX), (0..120_000_u64).prop_map(|ago| START.as_millis() + ago)];
     prop_oneof![
         6 => (outcome, started).prop_map(|(outcome, started)| {
-            Event::Attempt { outcome, started: Timestamp::from_millis(started) }
+            Event::Attempt { outcome, started: Timestamp::from_millis(started), latency: None }
         }),
         2 => any::<bool>().prop_map(|healthy| Event::Heartbeat { healthy }),
         3 => prop::sample::select(&Reason::ALL[..]).prop_map(|reason| Event::Verdict(verdict(reason))),

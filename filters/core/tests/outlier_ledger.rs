@@ -6,6 +6,7 @@
 
 mod outlier_support;
 
+use core::time::Duration;
 use outlier_support::{SECOND, START, Upstream};
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Effects, EndpointKey, Event, Ledger, RECORD_BYTES, Reason, Record, VERSION};
@@ -32,6 +33,7 @@ fn distinct(key: u64) -> Record {
         until: START.plus(SECOND),
         tried: START.plus(2 * SECOND),
         marked: START.plus(3 * SECOND),
+        limit: Duration::from_millis(450),
     }
 }
 
@@ -101,7 +103,8 @@ fn the_layout_of_version_1_stays_as_it_is() {
     assert_eq!(bytes[20..34], [3, 2, 5, 4, 7, 6, 9, 8, 0xb, 0xa, 0xd, 0xc, 14, 15]);
     assert_eq!(bytes[34..42], START.as_millis().to_le_bytes());
     assert_eq!(bytes[58..66], (START.as_millis() + 3000).to_le_bytes());
-    assert_eq!((bytes[66..].iter().max(), bytes.len()), (Some(&0), 72));
+    assert_eq!(bytes[66..70], 450_u32.to_le_bytes());
+    assert_eq!((bytes[70..].iter().max(), bytes.len()), (Some(&0), 72));
 }
 
 #[test]
@@ -201,7 +204,7 @@ mod properties {
                     upstream.cluster().apply(&mut after, key, &event, upstream.now, &mut upstream.rng.clone());
                 }
                 let failure = Outcome::Failure(Failure::Reset);
-                let event = Event::Attempt { outcome: failure, started: upstream.now };
+                let event = Event::Attempt { outcome: failure, started: upstream.now, latency: None };
                 upstream.cluster().apply(&mut after, key, &event, upstream.now, &mut upstream.rng.clone());
             }
             prop_assert!(!read.is_read_only() || after == read);

@@ -10,7 +10,7 @@ use outlier_support::{SECOND, START, Upstream, by_time, verdict};
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Effects, Event, Failure, Neutral, Outcome, Readmission, Reason, Settings, TRIAL_LIFE,
+    Effects, Event, Failure, Neutral, Outcome, Readmission, Reason, Settings, TRIAL_LIFE, Verdict,
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -38,7 +38,7 @@ fn moved(effects: &Effects) -> Option<(Health, Health)> {
 }
 
 fn begun(outcome: Outcome, started: Timestamp) -> Event {
-    Event::Attempt { outcome, started }
+    Event::Attempt { outcome, started, latency: None }
 }
 
 #[test]
@@ -215,4 +215,27 @@ fn a_drain_is_without_blame() {
     }
     assert_eq!(upstream.eject(0), 30 * SECOND);
     assert!(!upstream.record(0).drained);
+}
+
+#[test]
+fn an_endpoint_ejected_for_its_latency_is_not_readmitted_while_it_is_as_slow() {
+    let mut upstream = Upstream::new(2, probing(1, 2));
+    let limit = Some(Duration::from_millis(100));
+    let slow = Verdict { limit, ..Verdict::new(Reason::Latency, "slow".to_owned()) };
+    upstream.happen(0, &Event::Verdict(slow));
+    let answered = |upstream: &Upstream, millis| Event::Attempt {
+        outcome: Outcome::Success,
+        started: upstream.now,
+        latency: Some(Duration::from_millis(millis)),
+    };
+    // Twice: an endpoint that failed its trial is measured by the same yardstick the next time.
+    for lasts in [30, 60] {
+        upstream.time_passes(0, Duration::from_secs(lasts));
+        assert_eq!(upstream.health(0), Health::Probing);
+        let effects = upstream.happen(0, &answered(&upstream, 101));
+        assert_eq!(moved(&effects), Some((Health::Probing, Health::Ejected)));
+    }
+    upstream.time_passes(0, Duration::from_secs(90));
+    (0..2).for_each(|_| drop(upstream.happen(0, &answered(&upstream, 100))));
+    assert_eq!((upstream.health(0), upstream.record(0).limit), (Health::Healthy, Duration::ZERO));
 }

@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_transition_is_told_with_its_evidence() {
-        let verdict = Verdict { reason: Reason::Consecutive5xx, evidence: "5 consecutive 5xx".to_owned() };
+        let verdict = Verdict::new(Reason::Consecutive5xx, "5 consecutive 5xx".to_owned());
         let mut transition = Transition {
             key: EndpointKey(1),
             from: Health::Healthy,

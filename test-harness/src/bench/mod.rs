@@ -6,6 +6,7 @@
 pub mod core;
 pub mod cpu;
 pub mod movement;
+pub mod outlier;
 pub mod router;
 pub mod variants;
 

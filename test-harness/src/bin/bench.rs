@@ -2,9 +2,9 @@
 //! `$SWITCHYARD_WASM_DIR`.
 
 use clap::{Parser, ValueEnum};
-use switchyard_test_harness::bench::{core, router, table};
+use switchyard_test_harness::bench::{core, outlier, router, table};
 
-/// Measures router.wasm in Envoy, or the consistent hashes alone.
+/// Measures the filters in Envoy, or the consistent hashes alone.
 #[derive(Parser)]
 struct Arguments {
     /// What to measure.
@@ -12,9 +12,9 @@ struct Arguments {
     /// Print one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Rounds of `router`.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    /// Rounds: 5 of `router`, 3 of `outlier`, unless given.
+    #[arg(long)]
+    rounds: Option<usize>,
     /// Requests per variant and round of `router`.
     #[arg(long, default_value_t = 4_000)]
     requests: u64,
@@ -24,6 +24,8 @@ struct Arguments {
 enum Name {
     /// Requests through router.wasm, a no-op filter, Lua and Envoy's own ring hash, in one Envoy.
     Router,
+    /// Faults of one endpoint of five: outlier.wasm and Envoy's own outlier_detection.
+    Outlier,
     /// Ring and Maglev: build, look-up, and the keys that move when a host leaves.
     Core,
 }
@@ -33,7 +35,8 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let Arguments { rounds, requests, .. } = arguments;
     let report = match arguments.name {
-        Name::Router => router::measure(router::Size { rounds, requests }).await?,
+        Name::Router => router::measure(router::Size { rounds: rounds.unwrap_or(5), requests }).await?,
+        Name::Outlier => outlier::measure(outlier::Size { rounds: rounds.unwrap_or(3) }).await?,
         Name::Core => core::measure()?,
     };
     if arguments.json {

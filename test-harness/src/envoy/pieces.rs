@@ -88,3 +88,21 @@ pub fn wasm_filter(name: &str, configuration: &str) -> Value {
 pub fn socket_address(address: SocketAddr) -> Value {
     json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
 }
+
+/// The cluster with these upstream HTTP filters before Envoy's codec: one stream of each per attempt.
+#[must_use]
+pub fn with_upstream_filters(mut cluster: Value, filters: &[Value], http2: bool) -> Value {
+    let kind = "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec";
+    let mut filters = filters.to_vec();
+    filters.push(json!({ "name": "envoy.filters.http.upstream_codec", "typed_config": { "@type": kind } }));
+    let protocol = if http2 { "http2_protocol_options" } else { "http_protocol_options" };
+    let options = json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": { protocol: {} },
+        "http_filters": filters,
+    } });
+    if let Some(cluster) = cluster.as_object_mut() {
+        cluster.insert("typed_extension_protocol_options".to_owned(), options);
+    }
+    cluster
+}

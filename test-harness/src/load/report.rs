@@ -78,6 +78,13 @@ impl Report {
         }
     }
 
+    /// Adds another run that came after this one.
+    pub fn join(&mut self, later: Self) {
+        let elapsed = self.elapsed + later.elapsed;
+        self.merge(later);
+        self.finish(elapsed);
+    }
+
     pub(super) fn finish(&mut self, elapsed: Duration) {
         self.elapsed = elapsed;
         self.latencies.sort_unstable();

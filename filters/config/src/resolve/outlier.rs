@@ -11,6 +11,11 @@ use switchyard_core::outlier::{
     Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
 };
 
+/// No cluster has more endpoints.
+const MOST_HOSTS: u64 = 100_000;
+/// No interval has more requests worth waiting for.
+const MOST_REQUESTS: u64 = 1_000_000;
+
 /// The ejection of an upstream of so many endpoints.
 pub(super) fn resolve(
     raw: &Outlier,
@@ -19,88 +24,60 @@ pub(super) fn resolve(
     at: &Path<'_>,
     errors: &mut Errors,
 ) -> Settings {
-    let number = |name, value, default, low, high, errors: &mut Errors| {
-        bounded(value, default, low, high, &at.field(name), errors)
-    };
     let interval = at_least(raw.interval, 10_000, 500, &at.field("interval"), errors);
-    let row = |name, value, enforcing, default, errors: &mut Errors| Threshold {
-        count: narrow(number(name, value, 5, 0, 1000, errors)),
-        enforcing: percent(enforcing, default),
-    };
     Settings {
         shadow: raw.mode.map_or(shadow, |mode| mode == Mode::Shadow),
         failure: failure(raw, at, errors),
-        consecutive: ConsecutivePolicy {
-            any_5xx: row("consecutive_5xx", raw.consecutive_5xx, raw.enforcing_consecutive_5xx, 100, errors),
-            gateway_failure: row(
-                "consecutive_gateway_failure",
-                raw.consecutive_gateway_failure,
-                raw.enforcing_consecutive_gateway_failure,
-                0,
-                errors,
-            ),
-            local_origin_failure: row(
-                "consecutive_local_origin_failure",
-                raw.consecutive_local_origin_failure,
-                raw.enforcing_consecutive_local_origin_failure,
-                100,
-                errors,
-            ),
-        },
+        consecutive: consecutive(raw, at, errors),
         interval,
-        success_rate: SuccessRatePolicy {
-            minimum_hosts: narrow(number(
-                "success_rate_minimum_hosts",
-                raw.success_rate_minimum_hosts,
-                5,
-                1,
-                100_000,
-                errors,
-            )),
-            request_volume: number(
-                "success_rate_request_volume",
-                raw.success_rate_request_volume,
-                100,
-                1,
-                1_000_000,
-                errors,
-            ),
-            stdev_factor: narrow(number(
-                "success_rate_stdev_factor",
-                raw.success_rate_stdev_factor,
-                1900,
-                0,
-                100_000,
-                errors,
-            )),
-            enforcing: percent(raw.enforcing_success_rate, 100),
-        },
-        failure_percentage: FailurePercentagePolicy {
-            threshold: percent(raw.failure_percentage_threshold, 85),
-            minimum_hosts: narrow(number(
-                "failure_percentage_minimum_hosts",
-                raw.failure_percentage_minimum_hosts,
-                5,
-                1,
-                100_000,
-                errors,
-            )),
-            request_volume: number(
-                "failure_percentage_request_volume",
-                raw.failure_percentage_request_volume,
-                50,
-                1,
-                1_000_000,
-                errors,
-            ),
-            enforcing: percent(raw.enforcing_failure_percentage, 0),
-        },
+        success_rate: success_rate(raw, at, errors),
+        failure_percentage: failure_percentage(raw, at, errors),
         latency: raw.latency.as_ref().map(|raw| latency(raw, &at.field("latency"), errors)),
         stall: raw.stall.as_ref().map(|raw| stall(raw, &at.field("stall"), errors)),
         ejection: ejection(raw, endpoints, at, errors),
         readmission: readmission(raw.readmission.as_ref(), &at.field("readmission"), errors),
         heartbeat: raw.heartbeat.as_ref().and_then(|raw| heartbeat(raw, &at.field("heartbeat"), errors)),
-        attempts: narrow(number("attempts", raw.attempts, 2, 1, 100, errors)),
+        attempts: narrow(bounded(raw.attempts, 2, 1, 100, &at.field("attempts"), errors)),
+    }
+}
+
+fn consecutive(raw: &Outlier, at: &Path<'_>, errors: &mut Errors) -> ConsecutivePolicy {
+    let mut row = |name, value, enforcing, default| Threshold {
+        count: narrow(bounded(value, 5, 0, 1000, &at.field(name), errors)),
+        enforcing: percent(enforcing, default),
+    };
+    let any_5xx = row("consecutive_5xx", raw.consecutive_5xx, raw.enforcing_consecutive_5xx, 100);
+    let (value, enforcing) = (raw.consecutive_gateway_failure, raw.enforcing_consecutive_gateway_failure);
+    let gateway_failure = row("consecutive_gateway_failure", value, enforcing, 0);
+    let value = raw.consecutive_local_origin_failure;
+    let enforcing = raw.enforcing_consecutive_local_origin_failure;
+    let local_origin_failure = row("consecutive_local_origin_failure", value, enforcing, 100);
+    ConsecutivePolicy { any_5xx, gateway_failure, local_origin_failure }
+}
+
+fn success_rate(raw: &Outlier, at: &Path<'_>, errors: &mut Errors) -> SuccessRatePolicy {
+    let mut number =
+        |name, value, default, low, high| bounded(value, default, low, high, &at.field(name), errors);
+    let hosts = raw.success_rate_minimum_hosts;
+    let volume = raw.success_rate_request_volume;
+    let factor = raw.success_rate_stdev_factor;
+    SuccessRatePolicy {
+        minimum_hosts: narrow(number("success_rate_minimum_hosts", hosts, 5, 1, MOST_HOSTS)),
+        request_volume: number("success_rate_request_volume", volume, 100, 1, MOST_REQUESTS),
+        stdev_factor: narrow(number("success_rate_stdev_factor", factor, 1900, 0, 100_000)),
+        enforcing: percent(raw.enforcing_success_rate, 100),
+    }
+}
+
+fn failure_percentage(raw: &Outlier, at: &Path<'_>, errors: &mut Errors) -> FailurePercentagePolicy {
+    let mut number = |name, value, default, most| bounded(value, default, 1, most, &at.field(name), errors);
+    let hosts = raw.failure_percentage_minimum_hosts;
+    let volume = raw.failure_percentage_request_volume;
+    FailurePercentagePolicy {
+        threshold: percent(raw.failure_percentage_threshold, 85),
+        minimum_hosts: narrow(number("failure_percentage_minimum_hosts", hosts, 5, MOST_HOSTS)),
+        request_volume: number("failure_percentage_request_volume", volume, 50, MOST_REQUESTS),
+        enforcing: percent(raw.enforcing_failure_percentage, 0),
     }
 }
 
@@ -170,7 +147,14 @@ fn latency(raw: &raw::Latency, at: &Path<'_>, errors: &mut Errors) -> LatencyPol
         factor,
         floor: raw.floor.map_or(Duration::from_millis(100), |floor| floor.0),
         minimum_hosts: narrow(bounded(raw.minimum_hosts, 3, 2, 100_000, &at.field("minimum_hosts"), errors)),
-        request_volume: bounded(raw.request_volume, 20, 1, 1_000_000, &at.field("request_volume"), errors),
+        request_volume: bounded(
+            raw.request_volume,
+            20,
+            1,
+            MOST_REQUESTS,
+            &at.field("request_volume"),
+            errors,
+        ),
         enforcing: percent(raw.enforcing, 100),
     }
 }
@@ -186,7 +170,8 @@ fn stall(raw: &raw::Stall, at: &Path<'_>, errors: &mut Errors) -> StallPolicy {
 fn ejection(raw: &Outlier, endpoints: usize, at: &Path<'_>, errors: &mut Errors) -> EjectionPolicy {
     let base = at_least(raw.base_ejection_time, 30_000, 0, &at.field("base_ejection_time"), errors);
     let max = raw.max_ejection_time.map_or(base.max(Duration::from_secs(300)), |max| max.0);
-    if max < base {
+    // What could not be read is no measure for others.
+    if max < base && !raw.bad.contains(&"base_ejection_time") {
         errors.add(
             &at.field("max_ejection_time"),
             "is shorter than base_ejection_time (30s by default); raise it or lower that",
@@ -227,7 +212,7 @@ fn readmission(raw: Option<&raw::Readmission>, at: &Path<'_>, errors: &mut Error
 fn heartbeat(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Option<Heartbeat> {
     let interval = at_least(raw.interval, 5_000, 100, &at.field("interval"), errors);
     let timeout = at_least(raw.timeout, 1_000, 1, &at.field("timeout"), errors);
-    if timeout > interval && raw.timeout.is_some() {
+    if timeout > interval && raw.timeout.is_some() && !raw.bad.contains(&"interval") {
         errors.add(&at.field("timeout"), "is longer than the interval; probes would pile up: lower it");
     }
     let threshold = |name, value, default, errors: &mut Errors| {
@@ -235,12 +220,16 @@ fn heartbeat(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Option
     };
     let healthy_threshold = threshold("healthy_threshold", raw.healthy_threshold, 2, errors);
     let unhealthy_threshold = threshold("unhealthy_threshold", raw.unhealthy_threshold, 3, errors);
-    if raw.host.as_deref() == Some("") {
-        errors.add(&at.field("host"), "is empty; name a host or remove it");
+    match raw.host.as_deref() {
+        Some("") => errors.add(&at.field("host"), "is empty; name a host or remove it"),
+        Some(host) if !is_graphic(host) => errors.add(&at.field("host"), blank(host)),
+        _ => {}
     }
     let path = raw.path.as_deref()?;
     if !path.starts_with('/') {
         errors.add(&at.field("path"), format!("{:?} is no path; begin it with \"/\"", cut(path)));
+    } else if !is_graphic(path) {
+        errors.add(&at.field("path"), blank(path));
     }
     Some(Heartbeat {
         path: path.into(),
@@ -251,4 +240,13 @@ fn heartbeat(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Option
         unhealthy_threshold,
         watch_all: raw.watch == Some(raw::Watch::All),
     })
+}
+
+/// Whether a text can stand in a request line or a host.
+fn is_graphic(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn blank(text: &str) -> String {
+    format!("{:?} has characters that no request line takes; write them as %20 and the like", cut(text))
 }

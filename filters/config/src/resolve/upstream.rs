@@ -105,7 +105,8 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
     let endpoints = endpoints(list.unwrap_or_default(), &endpoints_at, errors);
     let balance =
         balance::resolve(raw.balance.as_ref(), list.unwrap_or_default().len(), &at.field("balance"), errors);
-    let count = list.unwrap_or_default().len();
+    // Without a list nothing is said of how many there are.
+    let count = list.map_or(usize::MAX, <[_]>::len);
     let outlier =
         raw.outlier.as_ref().map(|raw| outlier::resolve(raw, count, shadow, &at.field("outlier"), errors));
     let name = raw.name.as_deref()?;

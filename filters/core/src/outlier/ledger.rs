@@ -15,6 +15,7 @@ use super::decide::Reason;
 use crate::Timestamp;
 use crate::hash::xxh64;
 use crate::health::Health;
+use core::time::Duration;
 
 /// This module's version of the layout.
 pub const VERSION: u8 = 1;
@@ -69,6 +70,8 @@ pub struct Record {
     pub tried: Timestamp,
     /// When a heartbeat failed last, or the multiplier fell last.
     pub marked: Timestamp,
+    /// Ejected for its latency, an answer that took this long would eject it again; whole ms, zero: not for latency.
+    pub limit: Duration,
 }
 
 impl Record {
@@ -90,6 +93,7 @@ impl Record {
             until: Timestamp::default(),
             tried: Timestamp::default(),
             marked: Timestamp::default(),
+            limit: Duration::ZERO,
         }
     }
 
@@ -120,6 +124,7 @@ impl Record {
         for time in [self.since, self.until, self.tried, self.marked] {
             bytes.extend(time.as_millis().to_le_bytes());
         }
+        bytes.extend(u32::try_from(self.limit.as_millis()).unwrap_or(u32::MAX).to_le_bytes());
         bytes.resize(start + RECORD_BYTES, 0);
     }
 
@@ -139,6 +144,7 @@ impl Record {
         record.heartbeats = bytes.take()?;
         (record.since, record.until) = (bytes.time()?, bytes.time()?);
         (record.tried, record.marked) = (bytes.time()?, bytes.time()?);
+        record.limit = Duration::from_millis(u64::from(bytes.u32()?));
         Some(record)
     }
 }

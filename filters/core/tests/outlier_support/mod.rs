@@ -68,12 +68,12 @@ impl Upstream {
     }
 
     pub(crate) fn fail(&mut self, key: u64, failure: Failure) -> Effects {
-        let event = Event::Attempt { outcome: Outcome::Failure(failure), started: self.now };
+        let event = Event::Attempt { outcome: Outcome::Failure(failure), started: self.now, latency: None };
         self.happen(key, &event)
     }
 
     pub(crate) fn succeed(&mut self, key: u64) -> Effects {
-        let event = Event::Attempt { outcome: Outcome::Success, started: self.now };
+        let event = Event::Attempt { outcome: Outcome::Success, started: self.now, latency: None };
         self.happen(key, &event)
     }
 
@@ -103,7 +103,7 @@ impl Upstream {
 }
 
 pub(crate) fn verdict(reason: Reason) -> Verdict {
-    Verdict { reason, evidence: "as the test says".into() }
+    Verdict::new(reason, "as the test says".into())
 }
 
 /// No heartbeats, back by time alone, nobody spared.

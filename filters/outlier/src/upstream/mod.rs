@@ -158,7 +158,7 @@ impl Upstream {
         else {
             return;
         };
-        let verdict = Verdict { reason: Reason::Signal, evidence: format!("it sent {}", signal.header) };
+        let verdict = Verdict::new(Reason::Signal, format!("it sent {}", signal.header));
         let event = if signal.drain { Event::Drain(verdict) } else { Event::Verdict(verdict) };
         if self.known.get(endpoint).is_some_and(|known| known.health == Health::Healthy) {
             self.tell(endpoint, &event, vm, host);
@@ -191,7 +191,7 @@ impl Upstream {
             Health::Ejected => false,
         };
         if news {
-            let event = Event::Attempt { outcome, started: attempt.started };
+            let event = Event::Attempt { outcome, started: attempt.started, latency };
             self.tell(attempt.endpoint, &event, vm, host);
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn outliers(policy: FailurePercentagePolicy, figures: &[Figures]) -> 
         .map(|one| {
             let rate = percent(one.counts.failure_rate_ppm());
             let evidence = format!("{rate} of {} attempts failed", one.counts.attempts);
-            (one.key, Verdict { reason: Reason::FailurePercentage, evidence })
+            (one.key, Verdict::new(Reason::FailurePercentage, evidence))
         })
         .collect()
 }

@@ -28,7 +28,7 @@ pub(super) fn outliers(policy: LatencyPolicy, figures: &[Figures]) -> Vec<(Endpo
             quantile.as_millis(),
             median.as_millis()
         );
-        (key, Verdict { reason: Reason::Latency, evidence })
+        (key, Verdict { limit: Some(limit), ..Verdict::new(Reason::Latency, evidence) })
     })
     .collect()
 }

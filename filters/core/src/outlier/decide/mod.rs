@@ -10,6 +10,7 @@ mod success_rate;
 use super::ledger::EndpointKey;
 use super::settings::Settings;
 use super::window::Counts;
+use core::time::Duration;
 pub use stall::{InFlight, Ticket};
 
 /// Why an endpoint is out; the label of metrics.
@@ -96,6 +97,15 @@ pub struct Verdict {
     pub reason: Reason,
     /// What it saw, for the log: `5 consecutive 5xx`.
     pub evidence: String,
+    /// The latency above which an endpoint is out, if that is why.
+    pub limit: Option<Duration>,
+}
+
+impl Verdict {
+    /// A verdict for another reason than latency.
+    pub fn new(reason: Reason, evidence: String) -> Self {
+        Self { reason, evidence, limit: None }
+    }
 }
 
 /// What the statistical detectors know of one endpoint.

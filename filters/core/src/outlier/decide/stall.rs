@@ -90,5 +90,5 @@ impl InFlight {
 
 fn verdict(count: u32, limit: Duration) -> Verdict {
     let evidence = format!("{count} requests without an answer for {} ms", limit.as_millis());
-    Verdict { reason: Reason::Stall, evidence }
+    Verdict::new(Reason::Stall, evidence)
 }

@@ -26,7 +26,7 @@ pub(super) fn outliers(policy: SuccessRatePolicy, figures: &[Figures]) -> Vec<(E
                 one.counts.attempts,
                 percent(threshold.max(0.0) as u64)
             );
-            (one.key, Verdict { reason: Reason::SuccessRate, evidence })
+            (one.key, Verdict::new(Reason::SuccessRate, evidence))
         })
         .collect()
 }

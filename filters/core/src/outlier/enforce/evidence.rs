@@ -8,10 +8,22 @@ use crate::outlier::decide::{Reason, Verdict};
 use crate::outlier::ledger::Record;
 use crate::outlier::settings::{Readmission, Threshold};
 use crate::outlier::window::Counts;
+use core::time::Duration;
 
 impl Step<'_, '_> {
     /// An attempt that began in the state that the endpoint is in.
-    pub(super) fn attempt(&mut self, record: &mut Record, outcome: Outcome) -> Effects {
+    pub(super) fn attempt(
+        &mut self,
+        record: &mut Record,
+        outcome: Outcome,
+        latency: Option<Duration>,
+    ) -> Effects {
+        let slow = !record.limit.is_zero() && latency.is_some_and(|latency| latency > record.limit);
+        let outcome = match outcome {
+            // It was ejected for its latency, and it is no faster.
+            Outcome::Success if slow && record.health == Health::Probing => Outcome::Failure(Failure::Slow),
+            other => other,
+        };
         match (record.health, outcome) {
             (_, Outcome::Neutral(_)) | (Health::Ejected, _) => Effects::default(),
             (Health::Healthy, Outcome::Success) => {
@@ -30,7 +42,7 @@ impl Step<'_, '_> {
             }
             (Health::Probing, Outcome::Failure(failure)) => {
                 let evidence = format!("{} while it was tried", failure_name(failure));
-                self.eject(record, Verdict { reason: Reason::Probe, evidence })
+                self.eject(record, Verdict::new(Reason::Probe, evidence))
             }
         }
     }
@@ -70,7 +82,7 @@ impl Step<'_, '_> {
             }
             let evidence = format!("{row} consecutive {what}");
             *row = 0;
-            let verdict = Verdict { reason, evidence };
+            let verdict = Verdict::new(reason, evidence);
             effects = self.convict(record, verdict);
             if effects.transition.is_some() {
                 break;
@@ -96,12 +108,10 @@ impl Step<'_, '_> {
         let evidence = || format!("{bad} heartbeats failed");
         match record.health {
             Health::Ejected if good >= policy.healthy_threshold && !record.drained => self.comes_back(record),
-            Health::Probing if !healthy => {
-                self.eject(record, Verdict { reason: Reason::Heartbeat, evidence: evidence() })
-            }
+            Health::Probing if !healthy => self.eject(record, Verdict::new(Reason::Heartbeat, evidence())),
             Health::Healthy if bad >= policy.unhealthy_threshold => {
                 record.heartbeats = [0; 2];
-                self.convict(record, Verdict { reason: Reason::Heartbeat, evidence: evidence() })
+                self.convict(record, Verdict::new(Reason::Heartbeat, evidence()))
             }
             _ => Effects::default(),
         }

@@ -45,6 +45,8 @@ pub enum Event {
         outcome: Outcome,
         /// When it began.
         started: Timestamp,
+        /// How long a complete answer took.
+        latency: Option<Duration>,
     },
     /// A heartbeat was answered, well or not.
     Heartbeat {

@@ -25,7 +25,7 @@ impl Step<'_, '_> {
             Event::Attempt { started, .. } if *started < record.since && record.since <= self.now => {
                 Effects::default()
             }
-            Event::Attempt { outcome, .. } => self.attempt(record, *outcome),
+            Event::Attempt { outcome, latency, .. } => self.attempt(record, *outcome, *latency),
             Event::Heartbeat { healthy } => self.heartbeat(record, *healthy),
             Event::Verdict(verdict) => self.convict(record, verdict.clone()),
             Event::Drain(verdict) => self.drain(record, verdict.clone()),
@@ -83,6 +83,9 @@ impl Step<'_, '_> {
         let from = record.health;
         record.health = Health::Ejected;
         record.reason = Some(verdict.reason);
+        // Ejected again while it was tried, it is measured by the same yardstick.
+        record.limit =
+            verdict.limit.unwrap_or(if from == Health::Probing { record.limit } else { Duration::ZERO });
         (record.shadow, record.drained) = (self.cluster.settings.shadow, false);
         (record.trials, record.successes, record.streaks) = (0, 0, [0; 3]);
         record.heartbeats = [0; 2];
@@ -156,6 +159,9 @@ impl Step<'_, '_> {
 pub(super) fn readmit(record: &mut Record, to: Health, now: Timestamp) {
     (record.health, record.since, record.until) = (to, now, now);
     (record.trials, record.successes, record.streaks) = (0, 0, [0; 3]);
+    if to == Health::Healthy {
+        record.limit = Duration::ZERO;
+    }
     (record.heartbeats, record.shadow, record.drained) =
         ([0; 2], record.shadow && to != Health::Healthy, false);
 }
