@@ -10,7 +10,8 @@ use outlier_support::{SECOND, START, Upstream, by_time, verdict};
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Effects, Event, Failure, Neutral, Outcome, Readmission, Reason, Settings, TRIAL_LIFE, Verdict,
+    Effects, Event, Failure, LatencyPolicy, Neutral, Outcome, Readmission, Reason, Settings, TRIAL_LIFE,
+    Verdict,
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -220,6 +221,7 @@ fn a_drain_is_without_blame() {
 #[test]
 fn an_endpoint_ejected_for_its_latency_is_not_readmitted_while_it_is_as_slow() {
     let mut upstream = Upstream::new(2, probing(1, 2));
+    upstream.settings.latency = Some(LatencyPolicy::default());
     let limit = Some(Duration::from_millis(100));
     let slow = Verdict { limit, ..Verdict::new(Reason::Latency, "slow".to_owned()) };
     upstream.happen(0, &Event::Verdict(slow));
