@@ -151,6 +151,8 @@ async fn an_endpoint_that_stalls_goes_out_before_any_of_its_requests_has_ended()
     envoy.wait_for_stat(&ejections("stall"), |count| count == 1).await?;
     assert!(!hanging.is_finished(), "its requests still hang");
     assert!(envoy.log().contains("requests without an answer for 200 ms"));
+    // What the other worker's router sends it before its next tick fails from now on, rather than hang.
+    bad(&upstreams)?.behave(Behaviour::status(500)).await?;
     is_out(&envoy, &upstreams).await?;
     hanging.abort();
     Ok(())
