@@ -143,7 +143,12 @@ fn a_tick_with_nothing_to_do_costs_two_host_calls() {
 #[test]
 fn an_interval_without_traffic_costs_one_more_host_call_at_its_end() {
     let mut worker = Worker::alone("{}");
-    worker.pass(100);
+    // A worker that never had an attempt, such as the main thread, does not even look.
+    worker.host.forget_calls();
+    (0..1_000).for_each(|_| worker.pass(20));
+    assert_eq!(worker.host.all_calls(), 2 * 1_000);
+    worker.attempt(A, "200");
+    worker.pass(20_000);
     worker.host.forget_calls();
     // Ten buckets of two seconds, in ticks of 20 ms.
     (0..1_000).for_each(|_| worker.pass(20));

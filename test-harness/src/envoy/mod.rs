@@ -148,12 +148,18 @@ impl Envoy {
         Ok(entries.iter().filter_map(entry).collect())
     }
 
-    /// One counter or gauge by its full name; 0 if Envoy does not have it (yet).
+    /// One counter or gauge by its full name; 0 if Envoy does not have it (yet). Some versions put the metrics of an
+    /// upstream filter under `cluster.<name>.`; there they are found, too.
     ///
     /// # Errors
     /// If the admin interface does not answer.
     pub async fn stat(&self, name: &str) -> anyhow::Result<u64> {
-        Ok(self.stats().await?.get(name).copied().unwrap_or(0))
+        let stats = self.stats().await?;
+        let in_cluster = |key: &String| {
+            key.starts_with("cluster.") && key.strip_suffix(name).is_some_and(|head| head.ends_with('.'))
+        };
+        let found = stats.iter().filter(|(key, _)| *key == name || in_cluster(key));
+        Ok(found.map(|(_, value)| value).sum())
     }
 
     /// Waits until a counter or gauge is as wished, and returns it.

@@ -62,6 +62,8 @@ pub(crate) struct Upstream {
     taken_out: usize,
     known: Vec<Known>,
     in_flight: InFlight,
+    /// This worker has seen an attempt: the main thread and roots of other clusters never do, and decide nothing.
+    serves: bool,
     ledger: Table,
     tally: Table,
     bucket: u32,
@@ -94,6 +96,7 @@ impl Upstream {
             reporter: Reporter::new(configured.name(), addresses, settings.shadow),
             rng: fastrand::Rng::with_seed(seed),
             in_flight: InFlight::default(),
+            serves: false,
             checked: now,
             evaluated: bucket,
             settings,
@@ -123,6 +126,7 @@ impl Upstream {
 
     /// An attempt at `endpoint` begins.
     pub(crate) fn start(&mut self, endpoint: usize, now: Timestamp) -> Ticket {
+        self.serves = true;
         self.in_flight.start(endpoint, now)
     }
 

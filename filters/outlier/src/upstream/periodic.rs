@@ -24,7 +24,7 @@ impl Upstream {
         if bucket != self.bucket {
             self.merge(host, bucket);
         }
-        if !decides {
+        if !decides || !self.serves {
             return;
         }
         self.find_stalled(vm, host);
