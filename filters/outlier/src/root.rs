@@ -35,6 +35,8 @@ pub(crate) struct Vm {
     labelled: Rc<RefCell<HashSet<String>>>,
     /// The root that was configured last under a root_id: an older one drains and decides nothing.
     newest: Rc<RefCell<HashMap<Vec<u8>, u32>>>,
+    /// Root_ids under which this VM has seen attempts; a new configuration goes on where the old one was.
+    serves: Rc<RefCell<HashSet<Vec<u8>>>>,
 }
 
 thread_local! {
@@ -42,6 +44,7 @@ thread_local! {
         registry: Rc::default(),
         clock: Rc::default(),
         newest: Rc::default(),
+        serves: Rc::default(),
         labelled: Rc::default(),
     };
 }
@@ -60,6 +63,19 @@ impl Vm {
     /// Whether no root has been configured under the same root_id since `context_id` was.
     fn is_newest(&self, root_id: &[u8], context_id: u32) -> bool {
         self.newest.borrow().get(root_id) == Some(&context_id)
+    }
+
+    /// Remembers that attempts come under this root_id.
+    fn has_served(&self, root_id: &[u8]) {
+        let mut serves = self.serves.borrow_mut();
+        if !serves.contains(root_id) {
+            serves.insert(root_id.to_vec());
+        }
+    }
+
+    /// Whether attempts have come under this root_id.
+    fn serves(&self, root_id: &[u8]) -> bool {
+        self.serves.borrow().contains(root_id)
     }
 
     /// Whether figures of this endpoint are shown: it is among the first [`crate::report::MAX_LABELLED`].
@@ -129,7 +145,17 @@ impl Root {
             self.plan.each_upstream(|upstream| upstream.refresh(host));
         }
         let decides = self.vm.is_newest(&self.root_id, self.context_id);
-        self.plan.each_upstream(|upstream| upstream.tick(decides, &self.vm, host));
+        let mut serves = self.vm.serves(&self.root_id);
+        self.plan.each_upstream(|upstream| {
+            serves |= upstream.serves();
+            if serves {
+                upstream.goes_on();
+            }
+            upstream.tick(decides, &self.vm, host);
+        });
+        if serves {
+            self.vm.has_served(&self.root_id);
+        }
         // Wall time may step back.
         if now.since(self.flushed) >= FLUSH || now < self.flushed {
             self.flushed = now;

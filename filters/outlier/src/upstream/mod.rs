@@ -124,6 +124,16 @@ impl Upstream {
         self.settings.heartbeat.as_ref().is_some_and(|policy| policy.watch_all)
     }
 
+    /// Whether this worker has seen an attempt.
+    pub(crate) fn serves(&self) -> bool {
+        self.serves
+    }
+
+    /// Attempts came before under the same root_id: this worker decides.
+    pub(crate) fn goes_on(&mut self) {
+        self.serves = true;
+    }
+
     /// An attempt at `endpoint` begins.
     pub(crate) fn start(&mut self, endpoint: usize, now: Timestamp) -> Ticket {
         self.serves = true;
