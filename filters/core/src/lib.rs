@@ -16,6 +16,7 @@ pub mod health;
 pub mod load;
 pub mod outlier;
 pub mod request;
+pub mod retry;
 pub mod route;
 pub mod split;
 mod time;

@@ -1,0 +1,59 @@
+//! How long to wait before an attempt.
+//!
+//! Invariant: a wait is never longer than the policy's greatest bound, unless the endpoint itself asked for more, and
+//! then never longer than the ceiling.
+
+use super::settings::{Backoff, Jitter};
+use crate::Timestamp;
+use core::time::Duration;
+use fastrand::Rng;
+
+impl Backoff {
+    /// The wait before retry number `retry` (0 is the first), after one of `before`.
+    ///
+    /// Full jitter as Envoy draws it: below `base`, `2·base`, `4·base`, … and `max`.
+    pub fn wait(&self, retry: u32, before: Duration, rng: &mut Rng) -> Duration {
+        let base = micros(self.base).max(1);
+        let most = micros(self.max).max(base);
+        let drawn = match self.jitter {
+            Jitter::Full => {
+                let bound = base.saturating_mul(1_u64.checked_shl(retry).unwrap_or(u64::MAX)).min(most);
+                rng.u64(0..bound)
+            }
+            Jitter::Decorrelated => {
+                let bound = micros(before).saturating_mul(3).clamp(base, most);
+                rng.u64(base..=bound)
+            }
+        };
+        Duration::from_micros(drawn)
+    }
+
+    /// The wait that the endpoint asked for: `Ok(None)` if it asked for none or is not heard, `Err` if it asked for
+    /// more than the ceiling, so that trying again is against its word.
+    ///
+    /// # Errors
+    /// How long it asked for.
+    pub fn asked(&self, asked: Option<Duration>) -> Result<Option<Duration>, Duration> {
+        match (self.retry_after_ceiling, asked) {
+            (Some(ceiling), Some(asked)) if asked > ceiling => Err(asked),
+            (Some(_), asked) => Ok(asked),
+            (None, _) => Ok(None),
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What `retry-after` means (RFC 9110, section 10.2.3): seconds, or a date; one in the past is no wait.
+/// `None` if it is neither.
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return value.parse().ok().map(Duration::from_secs);
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(since_epoch.saturating_sub(Duration::from_nanos(now.as_nanos())))
+}

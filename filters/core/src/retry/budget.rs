@@ -1,0 +1,107 @@
+//! How many retries there may be: a share of the requests, plus a few per second, over a sliding window.
+//!
+//! One value of shared data per budget. Requests are counted in each worker and added on its tick; a retry is taken by
+//! compare-and-swap before it is sent. So what workers take together is never more than the table allows: the bound on
+//! overdrawing is zero for a retry that asks first. A budget that cannot be read or written allows none:
+//! without a budget there is no retry.
+//!
+//! Finagle's and linkerd's retry budget, with a window of buckets instead of a queue of deposits.
+//!
+//! Layout, little-endian: version u8 and three zero bytes, then per bucket its number, requests and retries as u32.
+//! Invariant: [`BYTES`] whatever the traffic; counts that are full stay full.
+
+use super::settings::Budget as Policy;
+use crate::Timestamp;
+use core::time::Duration;
+
+/// Buckets in a window.
+pub const BUCKETS: usize = 10;
+/// Bytes of a budget.
+pub const BYTES: usize = 4 + BUCKETS * 12;
+
+const VERSION: u8 = 1;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Bucket {
+    number: u32,
+    requests: u32,
+    retries: u32,
+}
+
+/// Requests and retries of the last window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    buckets: [Bucket; BUCKETS],
+}
+
+impl Budget {
+    /// The budget in these bytes; an empty one if they are none of this version.
+    pub fn decode(bytes: &[u8]) -> Self {
+        let mut budget = Self::default();
+        let Some(([VERSION, ..], body)) = bytes.split_first_chunk::<4>() else { return budget };
+        for (bucket, bytes) in budget.buckets.iter_mut().zip(body.as_chunks::<12>().0) {
+            let word = |at: usize| {
+                let four = bytes.get(at..).and_then(<[u8]>::first_chunk);
+                four.map_or(0, |four| u32::from_le_bytes(*four))
+            };
+            *bucket = Bucket { number: word(0), requests: word(4), retries: word(8) };
+        }
+        budget
+    }
+
+    /// The bytes of this budget.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION, 0, 0, 0];
+        for Bucket { number, requests, retries } in self.buckets {
+            for word in [number, requests, retries] {
+                bytes.extend(word.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// Adds requests that were sent.
+    pub fn deposit(&mut self, policy: &Policy, now: Timestamp, requests: u32) {
+        if let Some(bucket) = self.bucket(policy, now) {
+            bucket.requests = bucket.requests.saturating_add(requests);
+        }
+    }
+
+    /// Takes one retry; `false` if there is none left.
+    pub fn withdraw(&mut self, policy: &Policy, now: Timestamp) -> bool {
+        let allowed = self.balance(policy, now) > 0;
+        if allowed && let Some(bucket) = self.bucket(policy, now) {
+            bucket.retries = bucket.retries.saturating_add(1);
+            return true;
+        }
+        false
+    }
+
+    /// Retries that are left now; below zero only after the policy became stricter or requests left the window.
+    pub fn balance(&self, policy: &Policy, now: Timestamp) -> i64 {
+        let number = number(policy, now);
+        let recent =
+            self.buckets.iter().filter(|bucket| (number.wrapping_sub(bucket.number) as usize) < BUCKETS);
+        let (requests, retries) = recent.fold((0_u64, 0_u64), |(requests, retries), bucket| {
+            (requests + u64::from(bucket.requests), retries + u64::from(bucket.retries))
+        });
+        let share = u128::from(requests) * u128::from(policy.ratio_ppm) / 1_000_000;
+        let least = policy.window.as_millis() * u128::from(policy.min_per_second) / 1000;
+        i64::try_from(share + least).unwrap_or(i64::MAX).saturating_sub_unsigned(retries)
+    }
+
+    /// The bucket of this moment, emptied if it was of another; `None` if the clock was set back by more than a window.
+    fn bucket(&mut self, policy: &Policy, now: Timestamp) -> Option<&mut Bucket> {
+        let number = number(policy, now);
+        let bucket = self.buckets.get_mut(number as usize % BUCKETS)?;
+        if bucket.number != number {
+            *bucket = Bucket { number, ..Bucket::default() };
+        }
+        Some(bucket)
+    }
+}
+
+fn number(policy: &Policy, now: Timestamp) -> u32 {
+    let length = (policy.window / BUCKETS as u32).max(Duration::from_millis(1));
+    (u128::from(now.as_millis()) / length.as_millis()) as u32
+}
