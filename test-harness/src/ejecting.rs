@@ -1,9 +1,37 @@
 //! What the scenarios of outlier.wasm share: a document with ejection, and the names of its metrics.
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::steered::balanced;
-use crate::upstream::Upstreams;
+use crate::envoy::Envoy;
+use crate::load::{Load, Report};
+use crate::steered::{balanced, steered};
+use crate::upstream::{Upstream, Upstreams};
+
+/// Envoy with two workers, steered by the document of [`ejecting`].
+///
+/// # Errors
+/// If Envoy does not start.
+pub async fn start_ejecting(upstreams: &Upstreams, outlier: &Value) -> anyhow::Result<Envoy> {
+    Envoy::start(steered(upstreams, &ejecting(upstreams, outlier)).concurrency(2)).await
+}
+
+/// Sends so many requests over eight connections.
+///
+/// # Errors
+/// If the listener is not there.
+pub async fn send(envoy: &Envoy, requests: u64) -> anyhow::Result<Report> {
+    let load = Load::against(envoy.listener_address("ingress").await?);
+    load.requests(requests).concurrency(8).run().await
+}
+
+/// The one that misbehaves in a scenario: the first.
+///
+/// # Errors
+/// If there is none.
+pub fn bad(upstreams: &Upstreams) -> anyhow::Result<&Upstream> {
+    upstreams.first().context("no upstreams")
+}
 
 /// All upstreams in round robin, out after three failures in a row for ten minutes unless `outlier` says otherwise.
 #[must_use]

@@ -1,34 +1,19 @@
 //! How an endpoint comes back: a few requests try it, heartbeats find it, or time passes; then its share ramps up.
 
-use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use switchyard_test_harness::prelude::*;
 
 type Outcome = anyhow::Result<()>;
-
-async fn start(upstreams: &Upstreams, outlier: &Value) -> anyhow::Result<Envoy> {
-    Envoy::start(steered(upstreams, &ejecting(upstreams, outlier)).concurrency(2)).await
-}
-
-async fn load(envoy: &Envoy, requests: u64) -> anyhow::Result<Report> {
-    let load = Load::against(envoy.listener_address("ingress").await?);
-    load.requests(requests).concurrency(8).run().await
-}
 
 /// Sends good requests until the log has `text` so many times.
 async fn load_until_logged(envoy: &Envoy, text: &str, times: usize) -> Outcome {
     envoy
         .until(&format!("{text:?}, {times} times"), async || {
-            let report = load(envoy, 40).await?;
+            let report = send(envoy, 40).await?;
             assert_eq!(report.successes(), 40, "{:?} {:?}", report.by_status, report.first_error);
             Ok((envoy.log().matches(text).count() >= times).then_some(()))
         })
         .await
-}
-
-/// The one that misbehaves.
-fn bad(upstreams: &Upstreams) -> anyhow::Result<&Upstream> {
-    upstreams.first().context("no upstreams")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,7 +31,7 @@ async fn an_endpoint_that_recovers_is_tried_one_request_at_a_time_and_ramps_up()
     envoy.wait_for_stat(&outlier_stat("probes", &[("result", "succeeded")]), |count| count == 1).await?;
     envoy.wait_for_stat(&outlier_stat("ejections_active", &[]), |active| active == 0).await?;
     upstreams.forget();
-    assert_eq!(load(&envoy, 1_000).await?.successes(), 1_000);
+    assert_eq!(send(&envoy, 1_000).await?.successes(), 1_000);
     let share = bad(&upstreams)?.count();
     assert!((1..200).contains(&share), "early in its ramp it gets less than its quarter: {share} of 1000");
     Ok(())
@@ -56,7 +41,8 @@ async fn an_endpoint_that_recovers_is_tried_one_request_at_a_time_and_ramps_up()
 async fn an_endpoint_that_flaps_stays_out_longer_each_time_and_no_client_sees_it() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let envoy =
-        start(&upstreams, &json!({ "base_ejection_time": "200ms", "max_ejection_time": "5s" })).await?;
+        start_ejecting(&upstreams, &json!({ "base_ejection_time": "200ms", "max_ejection_time": "5s" }))
+            .await?;
     for (round, time) in ["1st", "2nd", "3rd"].into_iter().enumerate() {
         bad(&upstreams)?.behave(Behaviour::status(503)).await?;
         load_until_logged(&envoy, &format!(", {time} time"), 1).await?;
@@ -74,7 +60,7 @@ async fn an_endpoint_that_flaps_stays_out_longer_each_time_and_no_client_sees_it
 async fn time_alone_readmits_where_the_operator_wants_it_so() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let outlier = json!({ "base_ejection_time": "300ms", "readmission": { "policy": "after_time" } });
-    let envoy = start(&upstreams, &outlier).await?;
+    let envoy = start_ejecting(&upstreams, &outlier).await?;
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
     load_until_logged(&envoy, "outlier: ejected ", 1).await?;
     bad(&upstreams)?.behave(Behaviour::default()).await?;
@@ -117,7 +103,7 @@ async fn keys_of_an_endpoint_that_is_tried_are_its_own() -> Outcome {
 async fn heartbeats_readmit_before_the_time_is_up_and_come_from_one_worker() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let heartbeat = json!({ "path": "/healthz", "interval": "100ms", "timeout": "100ms" });
-    let envoy = start(&upstreams, &json!({ "heartbeat": heartbeat })).await?;
+    let envoy = start_ejecting(&upstreams, &json!({ "heartbeat": heartbeat })).await?;
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
     load_until_logged(&envoy, "outlier: ejected ", 1).await?;
     let failed = outlier_stat("heartbeats", &[("result", "failed")]);
@@ -142,9 +128,9 @@ async fn heartbeats_readmit_before_the_time_is_up_and_come_from_one_worker() -> 
 async fn heartbeats_that_watch_all_take_an_endpoint_out_that_no_request_has_failed_at() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let heartbeat = json!({ "path": "/healthz", "interval": "100ms", "timeout": "100ms", "watch": "all" });
-    let envoy = start(&upstreams, &json!({ "heartbeat": heartbeat })).await?;
+    let envoy = start_ejecting(&upstreams, &json!({ "heartbeat": heartbeat })).await?;
     // The prober is a worker that has served.
-    assert_eq!(load(&envoy, 40).await?.successes(), 40);
+    assert_eq!(send(&envoy, 40).await?.successes(), 40);
     let asked = async || Ok(upstreams.iter().all(|one| one.count() > 20).then_some(()));
     envoy.until("every endpoint to be asked", asked).await?;
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
@@ -161,7 +147,7 @@ async fn a_clients_own_heartbeat_header_is_no_heartbeat() -> Outcome {
         json!({ "path": "/healthz", "interval": "100ms", "timeout": "100ms", "unhealthy_threshold": 1 });
     let outlier =
         json!({ "consecutive_5xx": 0, "consecutive_local_origin_failure": 0, "heartbeat": heartbeat });
-    let envoy = start(&upstreams, &outlier).await?;
+    let envoy = start_ejecting(&upstreams, &outlier).await?;
     for upstream in upstreams.iter() {
         upstream.behave(Behaviour::status(500)).await?;
     }

@@ -6,16 +6,6 @@ use switchyard_test_harness::prelude::*;
 
 type Outcome = anyhow::Result<()>;
 
-async fn load(envoy: &Envoy, requests: u64) -> anyhow::Result<Report> {
-    let load = Load::against(envoy.listener_address("ingress").await?);
-    load.requests(requests).concurrency(8).run().await
-}
-
-/// The one that misbehaves.
-fn bad(upstreams: &Upstreams) -> anyhow::Result<&Upstream> {
-    upstreams.first().context("no upstreams")
-}
-
 /// Calls `change` on the configuration of every plugin of this name.
 fn each_plugin(value: &mut Value, name: &str, change: &mut dyn FnMut(&mut Value)) {
     match value {
@@ -107,7 +97,7 @@ async fn a_vm_that_dies_takes_no_verdict_with_it() -> Outcome {
     };
     let envoy = Envoy::start(steered(&upstreams, &document).edit(trapping).concurrency(2)).await?;
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
-    assert_eq!(load(&envoy, 200).await?.successes(), 200);
+    assert_eq!(send(&envoy, 200).await?.successes(), 200);
     envoy.wait_for_stat(&ejections("consecutive_5xx"), |count| count == 1).await?;
 
     let address = envoy.listener_address("ingress").await?;
@@ -124,7 +114,7 @@ async fn a_vm_that_dies_takes_no_verdict_with_it() -> Outcome {
     assert!(report.by_status.keys().all(|status| matches!(status, 200 | 503)), "{:?}", report.by_status);
     envoy
         .until("the dead VM to be replaced", async || {
-            load(&envoy, 50).await?;
+            send(&envoy, 50).await?;
             let reloaded = "wasm.switchyard.outlier.vm_reload_success";
             Ok((envoy.stat(reloaded).await? >= 1).then_some(()))
         })
@@ -132,13 +122,13 @@ async fn a_vm_that_dies_takes_no_verdict_with_it() -> Outcome {
 
     // The verdict stands, and the new VM judges.
     upstreams.forget();
-    assert_eq!(load(&envoy, 400).await?.successes(), 400);
+    assert_eq!(send(&envoy, 400).await?.successes(), 400);
     assert_eq!(bad(&upstreams)?.count(), 0, "it is still out");
     let second = upstreams.get(1).context("a second")?;
     second.behave(Behaviour::status(500)).await?;
     envoy
         .until("the next verdict", async || {
-            load(&envoy, 50).await?;
+            send(&envoy, 50).await?;
             Ok((envoy.stat(&ejections("consecutive_5xx")).await? == 2).then_some(()))
         })
         .await
@@ -156,10 +146,10 @@ async fn strangers_under_the_same_vm_id_disturb_nobody() -> Outcome {
     let bootstrap = steered(&upstreams, &document).http_filter(&pieces::wasm_filter("noop", "")).edit(shared);
     let envoy = Envoy::start(bootstrap.concurrency(2)).await?;
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
-    assert_eq!(load(&envoy, 400).await?.successes(), 400);
+    assert_eq!(send(&envoy, 400).await?.successes(), 400);
     envoy.wait_for_stat(&ejections("consecutive_5xx"), |count| count == 1).await?;
     upstreams.forget();
-    assert_eq!(load(&envoy, 200).await?.successes(), 200);
+    assert_eq!(send(&envoy, 200).await?.successes(), 200);
     assert_eq!(bad(&upstreams)?.count(), 0);
     Ok(())
 }
@@ -170,7 +160,7 @@ async fn a_new_configuration_takes_the_verdicts_over_and_a_bad_one_changes_nothi
     let bootstrap = |outlier: &Value| steered(&upstreams, &ejecting(&upstreams, outlier)).concurrency(2);
     let envoy = Envoy::start(bootstrap(&json!({})).live_clusters().live_listeners()).await?;
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
-    assert_eq!(load(&envoy, 200).await?.successes(), 200);
+    assert_eq!(send(&envoy, 200).await?.successes(), 200);
     envoy.wait_for_stat(&ejections("consecutive_5xx"), |count| count == 1).await?;
 
     let wrong = bootstrap(&json!({ "consecutive_5xx": "five" }));
@@ -178,7 +168,7 @@ async fn a_new_configuration_takes_the_verdicts_over_and_a_bad_one_changes_nothi
     assert!(refused.is_err(), "the update is refused");
     envoy.wait_for_log("upstreams[0].outlier.consecutive_5xx: \"five\" is not a whole number").await?;
     upstreams.forget();
-    assert_eq!(load(&envoy, 200).await?.successes(), 200);
+    assert_eq!(send(&envoy, 200).await?.successes(), 200);
     assert_eq!(bad(&upstreams)?.count(), 0, "the old configuration still serves");
 
     // From five in a row on; and the one that is out stays out.
@@ -188,7 +178,7 @@ async fn a_new_configuration_takes_the_verdicts_over_and_a_bad_one_changes_nothi
     envoy
         .until("the new configuration to be followed", async || {
             upstreams.forget();
-            let report = load(&envoy, 200).await?;
+            let report = send(&envoy, 200).await?;
             assert_eq!(report.successes(), 200, "{:?}", report.by_status);
             Ok((bad(&upstreams)?.count() == 0).then_some(()))
         })
@@ -196,7 +186,7 @@ async fn a_new_configuration_takes_the_verdicts_over_and_a_bad_one_changes_nothi
     upstreams.get(1).context("a second")?.behave(Behaviour::status(500)).await?;
     envoy
         .until("a verdict of the new configuration", async || {
-            load(&envoy, 50).await?;
+            send(&envoy, 50).await?;
             Ok(envoy.log().contains("5 consecutive 5xx, 1st time").then_some(()))
         })
         .await
@@ -211,13 +201,13 @@ async fn a_thousand_endpoints_are_judged_like_four() -> Outcome {
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
     envoy
         .until("the verdict", async || {
-            let report = load(&envoy, 2_000).await?;
+            let report = send(&envoy, 2_000).await?;
             assert_eq!(report.successes(), 2_000, "{:?}", report.by_status);
             Ok((envoy.stat(&ejections("consecutive_5xx")).await? == 1).then_some(()))
         })
         .await?;
     upstreams.forget();
-    assert_eq!(load(&envoy, 2_000).await?.successes(), 2_000);
+    assert_eq!(send(&envoy, 2_000).await?.successes(), 2_000);
     assert_eq!(bad(&upstreams)?.count(), 0);
     let labelled = envoy.stats().await?.keys().filter(|name| name.ends_with("endpoint_attempts")).count();
     assert!(labelled <= 2 * 128, "{labelled} endpoints have figures of their own");
