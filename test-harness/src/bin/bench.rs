@@ -12,7 +12,7 @@ struct Arguments {
     /// Print one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Rounds: 5 of `router`, 3 of `outlier`, unless given.
+    /// Rounds: 5 of `router`, 2 of `outlier`, unless given.
     #[arg(long)]
     rounds: Option<usize>,
     /// Requests per variant and round of `router`.
@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
     let Arguments { rounds, requests, .. } = arguments;
     let report = match arguments.name {
         Name::Router => router::measure(router::Size { rounds: rounds.unwrap_or(5), requests }).await?,
-        Name::Outlier => outlier::measure(outlier::Size { rounds: rounds.unwrap_or(3) }).await?,
+        Name::Outlier => outlier::measure(outlier::Size { rounds: rounds.unwrap_or(2) }).await?,
         Name::Core => core::measure()?,
     };
     if arguments.json {

@@ -10,7 +10,7 @@ mod report;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -29,6 +29,7 @@ pub struct Load {
     address: SocketAddr,
     path: String,
     requests: u64,
+    lasting: Option<Duration>,
     concurrency: usize,
     key_header: String,
     headers: Vec<(String, String)>,
@@ -43,6 +44,7 @@ impl Load {
             address,
             path: "/".to_owned(),
             requests: 1_000,
+            lasting: None,
             concurrency: 8,
             key_header: "x-user".to_owned(),
             headers: Vec::new(),
@@ -54,6 +56,14 @@ impl Load {
     #[must_use]
     pub fn requests(mut self, requests: u64) -> Self {
         self.requests = requests;
+        self
+    }
+
+    /// As many requests as there is time for: none is begun after so long.
+    #[must_use]
+    pub fn lasting(mut self, time: Duration) -> Self {
+        self.requests = u64::MAX;
+        self.lasting = Some(time);
         self
     }
 
@@ -94,8 +104,9 @@ impl Load {
         let plan = Arc::new(Plan::of(self)?);
         let next = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
-        let workers: Vec<_> =
-            (0..self.concurrency).map(|_| tokio::spawn(work(Arc::clone(&plan), Arc::clone(&next)))).collect();
+        let workers: Vec<_> = (0..self.concurrency)
+            .map(|_| tokio::spawn(work(Arc::clone(&plan), Arc::clone(&next), started)))
+            .collect();
         let mut report = Report::default();
         for worker in workers {
             report.merge(worker.await??);
@@ -135,12 +146,13 @@ impl Plan {
     }
 }
 
-async fn work(plan: Arc<Plan>, next: Arc<AtomicU64>) -> anyhow::Result<Report> {
+async fn work(plan: Arc<Plan>, next: Arc<AtomicU64>, started: Instant) -> anyhow::Result<Report> {
     let mut connection = Connection::to(plan.load.address);
     let mut report = Report::default();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= plan.load.requests {
+        let late = plan.load.lasting.is_some_and(|time| started.elapsed() >= time);
+        if late || number >= plan.load.requests {
             return Ok(report);
         }
         let key = plan.load.key.as_ref().map(|key| key(number));

@@ -14,7 +14,9 @@ pub struct Report {
     pub by_status: BTreeMap<u16, u64>,
     /// Requests without a complete answer.
     pub errors: u64,
-    /// The first such error, in words.
+    /// Complete answers with a status below 500 whose `grpc-status` header is not 0.
+    pub grpc_errors: u64,
+    /// The first request without an answer, in words.
     pub first_error: Option<String>,
     /// The upstream that answered each key last.
     pub upstream_of_key: HashMap<String, String>,
@@ -37,6 +39,9 @@ impl Report {
                 return;
             }
         };
+        if response.status.as_u16() < 500 && !matches!(response.header("grpc-status"), "" | "0") {
+            self.grpc_errors += 1;
+        }
         let upstream = response.upstream();
         *self.by_status.entry(response.status.as_u16()).or_default() += 1;
         match self.latencies_of.get_mut(upstream) {
@@ -70,19 +75,13 @@ impl Report {
             self.answered(key, upstream);
         }
         self.errors += other.errors;
+        self.grpc_errors += other.grpc_errors;
         self.wandering_keys += other.wandering_keys;
         self.first_error = self.first_error.take().or(other.first_error);
         self.latencies.extend(other.latencies);
         for (name, latencies) in other.latencies_of {
             self.latencies_of.entry(name).or_default().extend(latencies);
         }
-    }
-
-    /// Adds another run that came after this one.
-    pub fn join(&mut self, later: Self) {
-        let elapsed = self.elapsed + later.elapsed;
-        self.merge(later);
-        self.finish(elapsed);
     }
 
     pub(super) fn finish(&mut self, elapsed: Duration) {
@@ -95,6 +94,12 @@ impl Report {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.latencies.len() as u64
+    }
+
+    /// What a client would call a failure: no complete answer, a status of 500 or more, or a gRPC status but 0.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.errors + self.grpc_errors + self.by_status.range(500..).map(|(_, count)| count).sum::<u64>()
     }
 
     /// Answers with status 200 to 299.

@@ -46,8 +46,10 @@ struct Known {
     health: Health,
     since: Timestamp,
     until: Timestamp,
-    /// The table has a row of failures, or of heartbeats, that a success would end.
+    /// The table has a row of failures that a success would end.
     row: bool,
+    /// It has a row of heartbeats that a good one would end.
+    beats: bool,
     suspect_until: Timestamp,
     answered: Option<Timestamp>,
     /// Failures that may have been heartbeats.
@@ -155,9 +157,9 @@ impl Upstream {
 
     /// Whether attempts at `endpoint` are worth their headers: something is known against it.
     pub(crate) fn is_suspect(&self, endpoint: usize, now: Timestamp) -> bool {
-        self.known
-            .get(endpoint)
-            .is_some_and(|known| known.health != Health::Healthy || known.row || now < known.suspect_until)
+        self.known.get(endpoint).is_some_and(|known| {
+            known.health != Health::Healthy || known.row || known.beats || now < known.suspect_until
+        })
     }
 
     /// Takes the endpoint out if its answer says so.
@@ -174,7 +176,7 @@ impl Upstream {
         };
         let verdict = Verdict::new(Reason::Signal, format!("it sent {}", signal.header));
         let event = if signal.drain { Event::Drain(verdict) } else { Event::Verdict(verdict) };
-        if self.known.get(endpoint).is_some_and(|known| known.health == Health::Healthy) {
+        if self.known.get(endpoint).is_some_and(|known| known.health != Health::Ejected) {
             self.tell(endpoint, &event, vm, host);
         }
     }
@@ -215,7 +217,7 @@ impl Upstream {
         self.reporter.heartbeat(healthy, &vm.registry, host);
         let Some(known) = self.known.get_mut(endpoint) else { return };
         let unread = core::mem::take(&mut known.unread);
-        if healthy && known.health == Health::Healthy && !known.row {
+        if healthy && known.health == Health::Healthy && !known.beats {
             return;
         }
         let again = if healthy { 0 } else { unread.min(1) };
@@ -268,9 +270,8 @@ impl Upstream {
             known.health = in_force.map_or(Health::Healthy, |record| record.health);
             known.since = in_force.map_or(Timestamp::default(), |record| record.since);
             known.until = in_force.map_or(Timestamp::default(), |record| record.until);
-            known.row = record.is_some_and(|record| {
-                record.streaks.iter().any(|row| *row > 0) || record.heartbeats.iter().any(|row| *row > 0)
-            });
+            known.row = record.is_some_and(|record| record.streaks.iter().any(|row| *row > 0));
+            known.beats = record.is_some_and(|record| record.heartbeats.iter().any(|row| *row > 0));
         }
     }
 }
@@ -283,6 +284,7 @@ impl Known {
             since: Timestamp::default(),
             until: Timestamp::default(),
             row: false,
+            beats: false,
             suspect_until: Timestamp::default(),
             answered: None,
             unread: 0,

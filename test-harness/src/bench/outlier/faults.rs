@@ -20,8 +20,10 @@ pub(super) enum Fault {
 
 /// A second of the flapping endpoint.
 const BEAT: Duration = Duration::from_secs(1);
-/// How often the flapping endpoint changes.
-const BEATS: u32 = 4;
+/// How long an endpoint is bad.
+pub(super) const BAD: Duration = Duration::from_secs(3);
+/// How long a healthy endpoint thinks.
+const HEALTHY_MS: u64 = 5;
 
 impl Fault {
     pub(super) const ALL: [Self; 9] = [
@@ -62,38 +64,34 @@ impl Fault {
             Self::GrpcStatus => {
                 Behaviour::GrpcStatus { status: 14, message: "down".to_owned(), trailers: false }
             }
-            Self::Slow => Behaviour::slow(20 * self.healthy_delay_ms()),
+            Self::Slow => Behaviour::slow(20 * HEALTHY_MS),
         }
     }
 
-    /// How long a healthy endpoint thinks.
-    pub(super) fn healthy_delay_ms(self) -> u64 {
-        if self == Self::Slow { 5 } else { 1 }
-    }
-
-    /// Requests while the endpoint is bad.
-    pub(super) fn requests(self) -> u64 {
+    /// How a healthy endpoint behaves.
+    pub(super) fn healthy(self) -> Behaviour {
         match self {
-            // Some seconds: a p99 is that of a while, not of the half second in which the endpoint is found out.
-            Self::Slow => 20_000,
-            _ => 3_000,
+            Self::GrpcStatus => Behaviour::GrpcStatus { status: 0, message: String::new(), trailers: false },
+            _ => Behaviour::slow(HEALTHY_MS),
         }
     }
 
-    /// Whether every answer of the bad endpoint is a client's error: HTTP 200, but the gRPC status says otherwise.
-    pub(super) fn lies(self) -> bool {
-        self == Self::GrpcStatus
+    /// The content-type of requests. Envoy's own detection looks at a gRPC status only if the request is gRPC.
+    pub(super) fn content_type(self) -> &'static str {
+        if self == Self::GrpcStatus { "application/grpc" } else { "text/plain" }
     }
 
-    /// Makes the endpoint bad; the flapping one goes on changing until the returned task ends.
-    pub(super) async fn begin(self, bad: &Upstream) -> anyhow::Result<()> {
+    /// Makes the endpoint bad for [`BAD`]; the flapping one is good in every other second of it.
+    pub(super) async fn hit(self, bad: &Upstream) -> anyhow::Result<()> {
         bad.behave(self.behaviour()).await?;
-        if self == Self::Flap {
-            let mut beats = tokio::time::interval(BEAT);
+        let begun = tokio::time::Instant::now();
+        let mut beats = tokio::time::interval_at(begun + BEAT, BEAT);
+        let mut good = false;
+        while begun.elapsed() + BEAT / 2 < BAD {
             beats.tick().await;
-            for beat in 0..BEATS {
-                beats.tick().await;
-                bad.behave(if beat % 2 == 0 { Behaviour::default() } else { self.behaviour() }).await?;
+            good = !good;
+            if self == Self::Flap && begun.elapsed() + BEAT / 2 < BAD {
+                bad.behave(if good { self.healthy() } else { self.behaviour() }).await?;
             }
         }
         Ok(())

@@ -1,0 +1,69 @@
+//! From what every run saw to the report: sums of counts, medians of times.
+//!
+//! Invariant: a fault that never took the endpoint out has no times, and `ejected` says how often that was.
+
+use serde_json::{Map, Value, json};
+
+use super::Seen;
+use super::faults::Fault;
+use super::sides::Side;
+use crate::bench::median;
+
+type All = [(Fault, Side, Seen)];
+
+fn pick(all: &All, side: Side, fault: Option<Fault>) -> Vec<Seen> {
+    let wanted =
+        |(one, who, _): &&(Fault, Side, Seen)| *who == side && fault.is_none_or(|fault| fault == *one);
+    all.iter().filter(wanted).map(|(_, _, seen)| *seen).collect()
+}
+
+fn middle(all: &[Seen], time: fn(&Seen) -> Option<f64>) -> Value {
+    let values: Vec<f64> = all.iter().filter_map(time).collect();
+    if values.is_empty() { Value::Null } else { json!(median(&values)) }
+}
+
+fn sum(all: &[Seen], count: fn(&Seen) -> u64) -> u64 {
+    all.iter().map(count).sum()
+}
+
+fn figures(all: &[Seen]) -> [(&'static str, Value); 8] {
+    [
+        ("requests", json!(sum(all, |one| one.requests))),
+        ("errors", json!(sum(all, |one| one.errors))),
+        ("bad_requests", json!(sum(all, |one| one.bad_requests))),
+        ("ejected", json!(sum(all, |one| u64::from(one.eject_ms.is_some())))),
+        ("false_ejections", json!(sum(all, |one| one.wrong))),
+        ("eject_ms", middle(all, |one| one.eject_ms)),
+        ("readmit_ms", middle(all, |one| one.readmit_ms)),
+        ("p99_ms", middle(all, |one| Some(one.p99_ms))),
+    ]
+}
+
+fn one_fault(all: &All, fault: Fault) -> Value {
+    let [ours, native] = [Side::Ours, Side::Native].map(|side| figures(&pick(all, side, Some(fault))));
+    let pairs = ours.into_iter().zip(native);
+    pairs
+        .map(|((key, ours), (_, native))| (key.to_owned(), json!({ "ours": ours, "native": native })))
+        .collect()
+}
+
+pub(super) fn of(all: &All) -> Map<String, Value> {
+    let (ours, native) = (pick(all, Side::Ours, None), pick(all, Side::Native, None));
+    let ratio = |count: fn(&Seen) -> u64| sum(&ours, count) as f64 / sum(&native, count).max(1) as f64;
+    let p99 =
+        |side| median(&pick(all, side, Some(Fault::Slow)).iter().map(|one| one.p99_ms).collect::<Vec<_>>());
+    let mut report = Map::new();
+    let mut add = |key: String, value: Value| report.insert(key, value);
+    add("errors_vs_native".to_owned(), json!(ratio(|one| one.errors)));
+    add("bad_requests_vs_native".to_owned(), json!(ratio(|one| one.bad_requests)));
+    add("p99_slow_vs_native".to_owned(), json!(p99(Side::Ours) / p99(Side::Native).max(f64::EPSILON)));
+    for (key, value) in figures(&ours).into_iter().filter(|(key, _)| *key != "p99_ms") {
+        add(key.to_owned(), value);
+    }
+    for (key, value) in figures(&native).into_iter().filter(|(key, _)| *key != "p99_ms") {
+        add(format!("native_{key}"), value);
+    }
+    let faults = Fault::ALL.into_iter().map(|fault| (fault.name().to_owned(), one_fault(all, fault)));
+    add("faults".to_owned(), Value::Object(faults.collect()));
+    report
+}
