@@ -150,11 +150,19 @@ fn tests(prepare: Prepare<'_>, packages: &[&str], only: Option<&str>) -> Result<
     counted(&mut prepare(command))
 }
 
-/// What runs the scenarios of the file `name`, if there is one, else those with `name` in theirs.
+/// What runs the scenarios of the files that are called `name` or `name_…`, if there are any, else those with `name`
+/// in theirs.
 fn chosen(name: &str) -> Vec<String> {
-    let tests = root().join("test-harness/tests");
-    let is_file = tests.join(format!("{name}.rs")).is_file() || tests.join(name).join("main.rs").is_file();
-    if is_file { vec!["--test".to_owned(), name.to_owned()] } else { vec![name.to_owned()] }
+    let found = std::fs::read_dir(root().join("test-harness/tests")).into_iter().flatten().flatten();
+    let mut files: Vec<String> = found
+        .map(|entry| entry.file_name().to_string_lossy().trim_end_matches(".rs").to_owned())
+        .filter(|file| file == name || file.starts_with(&format!("{name}_")))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        return vec![name.to_owned()];
+    }
+    files.into_iter().flat_map(|file| ["--test".to_owned(), file]).collect()
 }
 
 /// The tests of core and config once more, in V8.
