@@ -216,6 +216,12 @@ fn a_drain_is_without_blame() {
     }
     assert_eq!(upstream.eject(0), 30 * SECOND);
     assert!(!upstream.record(0).drained);
+    upstream.time_passes(0, 30 * SECOND);
+    assert_eq!(upstream.eject(0), 60 * SECOND);
+    upstream.time_passes(0, 60 * SECOND);
+    let drained = upstream.happen(0, &Event::Drain(verdict(Reason::Signal))).transition.expect("it goes");
+    assert_eq!(drained.lasts, 30 * SECOND, "no longer for what came before");
+    assert_eq!(upstream.record(0).until, upstream.now.plus(30 * SECOND));
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn sentence(transition: &Transition, address: &str, upstream: &str, shadow: bool
             }
         }
         (None, Health::Probing) => {
-            let _ = write!(text, "let some requests try {address} of {upstream}: its time is up");
+            let _ = write!(text, "let some requests try {address} of {upstream}");
         }
         (None, _) => {
             let _ = write!(text, "readmitted {address} of {upstream}");
@@ -195,7 +195,7 @@ mod tests {
         );
         assert!(told(&transition, true).starts_with("shadow: would have ejected 10.0.0.3:80"));
         (transition.verdict, transition.to) = (None, Health::Probing);
-        assert_eq!(told(&transition, false), "let some requests try 10.0.0.3:80 of checkout: its time is up");
+        assert_eq!(told(&transition, false), "let some requests try 10.0.0.3:80 of checkout");
         transition.to = Health::Healthy;
         assert_eq!(told(&transition, false), "readmitted 10.0.0.3:80 of checkout");
     }

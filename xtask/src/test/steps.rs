@@ -237,7 +237,8 @@ mod tests {
     #[test]
     fn a_scenario_is_named_by_its_file_or_by_a_part_of_its_name() {
         assert_eq!(super::chosen("parity"), ["--test", "parity"]);
-        assert_eq!(super::chosen("router"), ["--test", "router"]);
+        let files = ["--test", "router", "--test", "router_configuration", "--test", "router_requests"];
+        assert_eq!(super::chosen("router"), files);
         assert_eq!(super::chosen("shadow"), ["shadow"]);
     }
 

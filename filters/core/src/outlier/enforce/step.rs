@@ -64,8 +64,11 @@ impl Step<'_, '_> {
         let (times, multiplier) = (record.times, record.multiplier);
         let mut effects = self.convict(record, verdict);
         if let Some(transition) = &mut effects.transition {
+            // Without blame, so not longer for what came before.
+            let lasts = self.cluster.settings.ejection.base;
             (record.drained, record.times, record.multiplier) = (true, times, multiplier);
-            transition.times = times;
+            record.until = self.now.plus(lasts);
+            (transition.times, transition.lasts) = (times, lasts);
         }
         effects
     }
