@@ -65,7 +65,7 @@ impl Step<'_, '_> {
         let mut effects = self.convict(record, verdict);
         if let Some(transition) = &mut effects.transition {
             // Without blame, so not longer for what came before.
-            let lasts = self.cluster.settings.ejection.base;
+            let lasts = self.cluster.settings.ejection.base.min(self.cluster.settings.ejection.max);
             (record.drained, record.times, record.multiplier) = (true, times, multiplier);
             record.until = self.now.plus(lasts);
             (transition.times, transition.lasts) = (times, lasts);
