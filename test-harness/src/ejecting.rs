@@ -72,3 +72,19 @@ pub fn outlier_stat(metric: &str, labels: &[(&str, &str)]) -> String {
 pub fn ejections(reason: &str) -> String {
     outlier_stat("ejections", &[("reason", reason)])
 }
+
+/// Waits until the first upstream gets nothing from either worker, by rounds of so many requests, all of which must
+/// succeed: what was said by one worker reaches the other's router with its next tick.
+///
+/// # Errors
+/// If it goes on getting requests, or one fails.
+pub async fn until_out(envoy: &Envoy, upstreams: &Upstreams, requests: u64) -> anyhow::Result<()> {
+    envoy
+        .until("both routers to leave it out", async || {
+            upstreams.forget();
+            let report = send(envoy, requests).await?;
+            anyhow::ensure!(report.successes() == requests, "a request failed: {:?}", report.by_status);
+            Ok((bad(upstreams)?.count() == 0).then_some(()))
+        })
+        .await
+}

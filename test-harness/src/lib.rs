@@ -17,7 +17,9 @@ pub mod wait;
 
 /// What a scenario imports: `use switchyard_test_harness::prelude::*;`.
 pub mod prelude {
-    pub use crate::ejecting::{bad, ejecting, ejections, outlier_stat, send, start_ejecting, with_outlier};
+    pub use crate::ejecting::{
+        bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_out, with_outlier,
+    };
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, pieces};
     pub use crate::load::{Client, Load, Report, Response};
     pub use crate::statistics::assert_shares;

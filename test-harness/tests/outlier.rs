@@ -27,25 +27,13 @@ async fn goes_out(outlier: &Value, behaviour: Behaviour, reason: &str) -> anyhow
     let report = send(&envoy, 400).await?;
     load_until(&envoy, &ejections(reason)).await?;
     let reached = bad(&upstreams)?.count();
-    is_out(&envoy, &upstreams).await?;
+    until_out(&envoy, &upstreams, 100).await?;
     envoy.wait_for_stat(&outlier_stat("ejections_active", &[]), |active| active == 1).await?;
     let log = envoy.log();
     let address = bad(&upstreams)?.address();
     assert_eq!(log.matches("outlier: ejected ").count(), 1, "nobody else went out");
     assert!(log.contains(&format!("ejected {address} of checkout for 600 s: ")), "the log names it");
     Ok((reached, report))
-}
-
-/// The first upstream gets nothing from either worker.
-async fn is_out(envoy: &Envoy, upstreams: &Upstreams) -> Outcome {
-    envoy
-        .until("both routers to leave it out", async || {
-            upstreams.forget();
-            let report = send(envoy, 100).await?;
-            assert_eq!(report.successes(), 100, "{:?}", report.by_status);
-            Ok((bad(upstreams)?.count() == 0).then_some(()))
-        })
-        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,7 +104,7 @@ async fn an_endpoint_that_is_twenty_times_slower_goes_out() -> Outcome {
         upstreams[index].behave(Behaviour::slow(delay_ms)).await?;
     }
     load_until(&envoy, &ejections("latency")).await?;
-    is_out(&envoy, &upstreams).await?;
+    until_out(&envoy, &upstreams, 100).await?;
     assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "nobody else went out");
     Ok(())
 }
@@ -136,7 +124,7 @@ async fn an_endpoint_that_stalls_goes_out_before_any_of_its_requests_has_ended()
     assert!(envoy.log().contains("requests without an answer for 200 ms"));
     // What the other worker's router sends it before its next tick fails from now on, rather than hang.
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
-    is_out(&envoy, &upstreams).await?;
+    until_out(&envoy, &upstreams, 100).await?;
     hanging.abort();
     Ok(())
 }
@@ -161,7 +149,7 @@ async fn an_endpoint_that_fails_by_grpc_status_under_http_200_goes_out() -> Outc
         let unavailable = Behaviour::GrpcStatus { status: 14, message: "down".to_owned(), trailers };
         upstreams[0].behave(unavailable).await?;
         load_until(&envoy, &ejections("consecutive_5xx")).await?;
-        is_out(&envoy, &upstreams).await?;
+        until_out(&envoy, &upstreams, 100).await?;
         assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "trailers: {trailers}");
     }
     Ok(())

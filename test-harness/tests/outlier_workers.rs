@@ -121,9 +121,8 @@ async fn a_vm_that_dies_takes_no_verdict_with_it() -> Outcome {
         .await?;
 
     // The verdict stands, and the new VM judges.
-    upstreams.forget();
-    assert_eq!(send(&envoy, 400).await?.successes(), 400);
-    assert_eq!(bad(&upstreams)?.count(), 0, "it is still out");
+    until_out(&envoy, &upstreams, 400).await?;
+    assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "it is still out, not out again");
     let second = upstreams.get(1).context("a second")?;
     second.behave(Behaviour::status(500)).await?;
     envoy
@@ -148,10 +147,7 @@ async fn strangers_under_the_same_vm_id_disturb_nobody() -> Outcome {
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
     assert_eq!(send(&envoy, 400).await?.successes(), 400);
     envoy.wait_for_stat(&ejections("consecutive_5xx"), |count| count == 1).await?;
-    upstreams.forget();
-    assert_eq!(send(&envoy, 200).await?.successes(), 200);
-    assert_eq!(bad(&upstreams)?.count(), 0);
-    Ok(())
+    until_out(&envoy, &upstreams, 200).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,22 +163,15 @@ async fn a_new_configuration_takes_the_verdicts_over_and_a_bad_one_changes_nothi
     let refused = envoy.update_clusters(&wrong).await?;
     assert!(refused.is_err(), "the update is refused");
     envoy.wait_for_log("upstreams[0].outlier.consecutive_5xx: \"five\" is not a whole number").await?;
-    upstreams.forget();
-    assert_eq!(send(&envoy, 200).await?.successes(), 200);
-    assert_eq!(bad(&upstreams)?.count(), 0, "the old configuration still serves");
+    // The old configuration still serves.
+    until_out(&envoy, &upstreams, 200).await?;
 
     // From five in a row on; and the one that is out stays out.
     let next = bootstrap(&json!({ "consecutive_5xx": 5, "max_ejection_percent": 60 }));
     assert_eq!(envoy.update_clusters(&next).await?, Ok(()));
     assert_eq!(envoy.update_listener(&next.listener_named("ingress")?).await?, Ok(()));
-    envoy
-        .until("the new configuration to be followed", async || {
-            upstreams.forget();
-            let report = send(&envoy, 200).await?;
-            assert_eq!(report.successes(), 200, "{:?}", report.by_status);
-            Ok((bad(&upstreams)?.count() == 0).then_some(()))
-        })
-        .await?;
+    until_out(&envoy, &upstreams, 200).await?;
+    assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "it is still out, not out again");
     upstreams.get(1).context("a second")?.behave(Behaviour::status(500)).await?;
     envoy
         .until("a verdict of the new configuration", async || {
@@ -206,9 +195,7 @@ async fn a_thousand_endpoints_are_judged_like_four() -> Outcome {
             Ok((envoy.stat(&ejections("consecutive_5xx")).await? == 1).then_some(()))
         })
         .await?;
-    upstreams.forget();
-    assert_eq!(send(&envoy, 2_000).await?.successes(), 2_000);
-    assert_eq!(bad(&upstreams)?.count(), 0);
+    until_out(&envoy, &upstreams, 2_000).await?;
     let labelled = envoy.stats().await?.keys().filter(|name| name.ends_with("endpoint_attempts")).count();
     assert!(labelled <= 2 * 128, "{labelled} endpoints have figures of their own");
     Ok(())
