@@ -8,8 +8,12 @@ use switchyard_core::retry::{BYTES, Budget, BudgetPolicy};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const POLICY: BudgetPolicy =
-    BudgetPolicy { ratio_ppm: 200_000, min_per_second: 1, window: Duration::from_secs(10) };
+const POLICY: BudgetPolicy = BudgetPolicy {
+    ratio_ppm: 200_000,
+    min_per_second: 1,
+    window: Duration::from_secs(10),
+    max_concurrent: 8,
+};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + millis)

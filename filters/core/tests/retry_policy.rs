@@ -5,7 +5,7 @@
 use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{Backoff, Failure, Jitter, Reason, Request, RetryOn, retry_after};
+use switchyard_core::retry::{BackOff, Failure, Jitter, Reason, Request, RetryOn, retry_after};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -39,6 +39,8 @@ fn nothing_is_tried_again_that_was_not_asked_for() {
         refused_stream: false,
         reset: false,
         timeout: false,
+        headers: vec![],
+        body: vec![],
     };
     assert!(FAILURES.iter().all(|failure| none.reason(*failure).is_none()));
 }
@@ -61,7 +63,7 @@ fn a_request_is_sent_twice_only_if_that_does_no_harm() {
 
 #[test]
 fn full_jitter_stays_below_bounds_that_double_as_envoys_do() {
-    let backoff = Backoff::default();
+    let backoff = BackOff::default();
     let mut rng = Rng::with_seed(7);
     for (retry, bound_ms) in [(0, 25), (1, 50), (2, 100), (3, 200), (4, 250), (40, 250), (200, 250)] {
         let waits: Vec<_> = (0..500).map(|_| backoff.wait(retry, Duration::ZERO, &mut rng)).collect();
@@ -73,7 +75,7 @@ fn full_jitter_stays_below_bounds_that_double_as_envoys_do() {
 
 #[test]
 fn decorrelated_jitter_grows_from_the_wait_before() {
-    let backoff = Backoff { jitter: Jitter::Decorrelated, ..Backoff::default() };
+    let backoff = BackOff { jitter: Jitter::Decorrelated, ..BackOff::default() };
     let mut rng = Rng::with_seed(7);
     let mut before = Duration::ZERO;
     for _ in 0..1_000 {
@@ -86,12 +88,12 @@ fn decorrelated_jitter_grows_from_the_wait_before() {
 
 #[test]
 fn an_endpoint_that_asks_for_patience_is_heard_up_to_the_ceiling() {
-    let backoff = Backoff { retry_after_ceiling: Some(Duration::from_secs(5)), ..Backoff::default() };
+    let backoff = BackOff { retry_after_ceiling: Some(Duration::from_secs(5)), ..BackOff::default() };
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     assert_eq!(backoff.asked(None), Ok(None));
     assert_eq!(backoff.asked(seconds(5)), Ok(seconds(5)));
     assert_eq!(backoff.asked(seconds(6)), Err(Duration::from_secs(6)), "no retry rather than one too soon");
-    let deaf = Backoff { retry_after_ceiling: None, ..backoff };
+    let deaf = BackOff { retry_after_ceiling: None, ..backoff };
     assert_eq!(deaf.asked(seconds(6)), Ok(None));
 }
 

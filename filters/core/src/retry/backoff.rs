@@ -3,12 +3,12 @@
 //! Invariant: a wait is never longer than the policy's greatest bound, unless the endpoint itself asked for more, and
 //! then never longer than the ceiling.
 
-use super::settings::{Backoff, Jitter};
+use super::settings::{BackOff, Jitter};
 use crate::Timestamp;
 use core::time::Duration;
 use fastrand::Rng;
 
-impl Backoff {
+impl BackOff {
     /// The wait before retry number `retry` (0 is the first), after one of `before`.
     ///
     /// Full jitter as Envoy draws it: below `base`, `2·base`, `4·base`, … and `max`.

@@ -2,8 +2,10 @@
 //!
 //! One value of shared data per budget. Requests are counted in each worker and added on its tick; a retry is taken by
 //! compare-and-swap before it is sent. So what workers take together is never more than the table allows: the bound on
-//! overdrawing is zero for a retry that asks first. A budget that cannot be read or written allows none:
-//! without a budget there is no retry.
+//! overdrawing is zero for a retry that asks first. The router's engine cannot ask: it allows a request its retries at the
+//! start, while it knows of some that are left, and learns at the end how many were made; its bound is the number
+//! of requests that were under way, or began before the next tick, times their retries. A budget that cannot be read or
+//! written allows none: without a budget there is no retry.
 //!
 //! Finagle's and linkerd's retry budget, with a window of buckets instead of a queue of deposits.
 //!
@@ -75,6 +77,29 @@ impl Budget {
             return true;
         }
         false
+    }
+
+    /// Takes one of those that are allowed however few requests there are: as many per bucket as `min_per_second` gives it, and
+    /// one at least, or nobody would learn that retries help again.
+    pub fn withdraw_reserve(&mut self, policy: &Policy, now: Timestamp) -> bool {
+        let reserve = (policy.window / BUCKETS as u32).as_millis() * u128::from(policy.min_per_second) / 1000;
+        let retries = self.bucket(policy, now).map_or(u32::MAX, |bucket| bucket.retries);
+        u128::from(retries) < reserve.max(1) && self.withdraw(policy, now)
+    }
+
+    /// Takes retries that have been made already, whether there are any left or not: the router's engine learns of them
+    /// when a request has ended.
+    pub fn spend(&mut self, policy: &Policy, now: Timestamp, retries: u32) {
+        if let Some(bucket) = self.bucket(policy, now) {
+            bucket.retries = bucket.retries.saturating_add(retries);
+        }
+    }
+
+    /// Gives back a retry that was taken and not made.
+    pub fn give_back(&mut self, policy: &Policy, now: Timestamp) {
+        if let Some(bucket) = self.bucket(policy, now) {
+            bucket.retries = bucket.retries.saturating_sub(1);
+        }
     }
 
     /// Retries that are left now; below zero only after the policy became stricter or requests left the window.

@@ -34,6 +34,10 @@ pub enum Reason {
     Reset,
     /// A timeout.
     Timeout,
+    /// A response header.
+    Header,
+    /// What a JSON body says.
+    Body,
 }
 
 /// What of a request bears on whether it may be sent twice.
@@ -55,6 +59,8 @@ impl Reason {
             Self::RefusedStream => "refused_stream",
             Self::Reset => "reset",
             Self::Timeout => "timeout",
+            Self::Header => "header",
+            Self::Body => "body",
         }
     }
 }

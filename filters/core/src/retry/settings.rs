@@ -1,10 +1,12 @@
 //! What an operator may set about retries; plain values, validated by the configuration.
 
+use super::predicate::BodyMatch;
+use crate::route::HeaderMatch;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
 /// Everything about retries of one route.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Decide and count, and try nothing again.
     pub shadow: bool,
@@ -12,18 +14,26 @@ pub struct Settings {
     pub engine: Engine,
     /// Which failures are worth another attempt.
     pub retry_on: RetryOn,
-    /// Attempts after the first.
-    pub max_retries: u8,
-    /// How long one attempt may take; `None`: as long as the route gives.
+    /// Attempts after the first; a hedge is one of them.
+    pub num_retries: u8,
+    /// How long one attempt may take; `None`: as long as the request has left.
     pub per_try_timeout: Option<Duration>,
+    /// The router's engine only: a second attempt when [`Settings::per_try_timeout`] is over, without ending the first.
+    pub hedge_on_per_try_timeout: bool,
+    /// When a request must have ended.
+    pub deadline: Deadline,
     /// Whether requests of methods that are not idempotent are tried again, whatever the failure.
     pub non_idempotent: bool,
     /// How long to wait before an attempt.
-    pub backoff: Backoff,
-    /// How many retries there may be.
+    pub back_off: BackOff,
+    /// How many retries of this route there may be.
     pub budget: Budget,
-    /// The largest request body that is kept for another attempt, in bytes.
+    /// The largest body of a request, or of an answer that must be read to be judged, that is kept; in bytes.
     pub max_body: u64,
+    /// A second attempt before the first has failed (the filter's engine).
+    pub hedge: Option<Hedge>,
+    /// What a client gets when all attempts have failed.
+    pub fallback: Fallback,
 }
 
 /// Who tries again.
@@ -37,7 +47,7 @@ pub enum Engine {
 }
 
 /// Which failures are worth another attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RetryOn {
     /// HTTP statuses.
     pub statuses: Vec<RangeInclusive<u16>>,
@@ -51,20 +61,54 @@ pub struct RetryOn {
     pub reset: bool,
     /// No answer in time.
     pub timeout: bool,
+    /// Response headers; one that matches is enough.
+    pub headers: Vec<HeaderMatch>,
+    /// What a JSON answer says; one that matches is enough. Only the filter's engine reads bodies.
+    pub body: Vec<BodyMatch>,
+}
+
+/// When a request must have ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// What the route gives a request.
+    pub timeout: Duration,
+    /// The request header that gives it less, in milliseconds. `grpc-timeout` is always heard.
+    pub header: Option<Box<str>>,
+    /// With less time left than this no attempt is made.
+    pub floor: Duration,
 }
 
 /// How long to wait before an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackOff {
     /// The first bound.
     pub base: Duration,
     /// The greatest bound.
     pub max: Duration,
     /// How chance spreads the waits.
     pub jitter: Jitter,
-    /// The longest wait that an endpoint may ask for (`retry-after`); a longer one means no retry. `None`: it is not
-    /// heard.
+    /// The longest wait that an endpoint may ask for; a longer one means no retry. `None`: it is not heard.
     pub retry_after_ceiling: Option<Duration>,
+    /// Headers besides `retry-after` by which an endpoint asks for a wait; the first that says something counts.
+    pub reset_headers: Vec<ResetHeader>,
+}
+
+/// A header that says when an endpoint takes requests again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetHeader {
+    /// Its name, lower case.
+    pub name: Box<str>,
+    /// What its number means.
+    pub format: ResetFormat,
+}
+
+/// What the number in a rate-limit header means (Envoy's `RateLimitedRetryBackOff`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetFormat {
+    /// Seconds from now.
+    Seconds,
+    /// Seconds since the Unix epoch.
+    UnixTimestamp,
 }
 
 /// How chance spreads waits (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
@@ -77,7 +121,7 @@ pub enum Jitter {
     Decorrelated,
 }
 
-/// How many retries there may be, per route and per upstream, in all workers together.
+/// How many retries there may be, in all workers together; of a route, or of an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Retries per request, in parts per million.
@@ -86,6 +130,53 @@ pub struct Budget {
     pub min_per_second: u32,
     /// The time over which requests and retries are compared.
     pub window: Duration,
+    /// Retries under way at a time, per worker (the filter's engine).
+    pub max_concurrent: u32,
+}
+
+/// When a second attempt is made although the first has not failed (Dean and Barroso, "The Tail at Scale", CACM 2013).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hedge {
+    /// After the time in which this percentage of recent answers began, 1..=99.
+    pub quantile: u8,
+    /// Never sooner than this.
+    pub min_delay: Duration,
+    /// Until there are enough answers to tell a quantile.
+    pub initial_delay: Duration,
+}
+
+/// What a client gets when all attempts have failed; the first of these that there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fallback {
+    /// The answer of another upstream, by its position in the document.
+    pub upstream: Option<usize>,
+    /// The last good answer.
+    pub stale: Option<StaleIfError>,
+    /// This answer.
+    pub answer: Option<StaticAnswer>,
+}
+
+/// Old answers in place of errors (RFC 5861, section 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleIfError {
+    /// How old an answer may be.
+    pub max_age: Duration,
+    /// Request headers that tell answers apart besides method, host and path; lower case. `authorization` and `cookie` among
+    /// them let answers to requests with credentials be kept.
+    pub key_headers: Vec<Box<str>>,
+    /// What all kept answers of a worker may take, in bytes.
+    pub max_bytes: u64,
+}
+
+/// An answer that is always the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers; names in lower case.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// Its body.
+    pub body: Box<str>,
 }
 
 impl Default for Settings {
@@ -94,12 +185,16 @@ impl Default for Settings {
             shadow: false,
             engine: Engine::Router,
             retry_on: RetryOn::default(),
-            max_retries: 2,
+            num_retries: 2,
             per_try_timeout: None,
+            hedge_on_per_try_timeout: false,
+            deadline: Deadline::default(),
             non_idempotent: false,
-            backoff: Backoff::default(),
+            back_off: BackOff::default(),
             budget: Budget::default(),
             max_body: 64 << 10,
+            hedge: None,
+            fallback: Fallback::default(),
         }
     }
 }
@@ -114,11 +209,20 @@ impl Default for RetryOn {
             refused_stream: true,
             reset: true,
             timeout: false,
+            headers: Vec::new(),
+            body: Vec::new(),
         }
     }
 }
 
-impl Default for Backoff {
+impl Default for Deadline {
+    /// Envoy's route timeout, and ten milliseconds that an attempt takes at least.
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(15), header: None, floor: Duration::from_millis(10) }
+    }
+}
+
+impl Default for BackOff {
     /// Envoy's 25 ms, at most 250 ms.
     fn default() -> Self {
         Self {
@@ -126,6 +230,7 @@ impl Default for Backoff {
             max: Duration::from_millis(250),
             jitter: Jitter::Full,
             retry_after_ceiling: Some(Duration::from_secs(5)),
+            reset_headers: Vec::new(),
         }
     }
 }
@@ -133,6 +238,12 @@ impl Default for Backoff {
 impl Default for Budget {
     /// Finagle's and linkerd's: a fifth of the requests, and ten a second, over ten seconds.
     fn default() -> Self {
-        Self { ratio_ppm: 200_000, min_per_second: 10, window: Duration::from_secs(10) }
+        Self { ratio_ppm: 200_000, min_per_second: 10, window: Duration::from_secs(10), max_concurrent: 1024 }
+    }
+}
+
+impl Default for Hedge {
+    fn default() -> Self {
+        Self { quantile: 95, min_delay: Duration::from_millis(10), initial_delay: Duration::from_millis(100) }
     }
 }

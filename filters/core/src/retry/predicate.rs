@@ -1,0 +1,77 @@
+//! What a JSON answer says: the 200 that carries an error.
+//!
+//! Invariant: a body that is no JSON, or has nothing at the pointer, meets no rule.
+//! Source: RFC 6901 (JSON pointer).
+
+use super::settings::RetryOn;
+use regex_lite::Regex;
+use serde_json::Value;
+
+/// A condition on one place of a JSON body.
+#[derive(Clone, Debug)]
+pub struct BodyMatch {
+    /// Which place; empty: the whole.
+    pub pointer: Box<str>,
+    /// What must be there.
+    pub rule: BodyRule,
+}
+
+/// What must stand in a place.
+#[derive(Clone, Debug)]
+pub enum BodyRule {
+    /// Anything but `null`.
+    Exists,
+    /// This value; numbers are compared as numbers, wherever they stand in it.
+    Equals(Value),
+    /// A text that this expression matches whole, made by [`crate::route::full_match`]; of numbers and booleans, their
+    /// JSON text.
+    Matches(Regex),
+}
+
+impl BodyMatch {
+    /// Whether this is so in `body`.
+    pub fn holds(&self, body: &Value) -> bool {
+        let Some(found) = body.pointer(&self.pointer) else { return false };
+        match &self.rule {
+            BodyRule::Exists => !found.is_null(),
+            BodyRule::Equals(value) => equal(found, value),
+            BodyRule::Matches(regex) => match found {
+                Value::String(text) => is_whole(regex, text),
+                Value::Number(_) | Value::Bool(_) => is_whole(regex, &found.to_string()),
+                Value::Null | Value::Array(_) | Value::Object(_) => false,
+            },
+        }
+    }
+}
+
+impl RetryOn {
+    /// Whether a body says that the answer is a failure: one of the conditions holds. No JSON says nothing.
+    pub fn says_failure(&self, body: &[u8]) -> bool {
+        let conditions = &self.body;
+        !conditions.is_empty()
+            && serde_json::from_slice(body)
+                .is_ok_and(|body: Value| conditions.iter().any(|condition| condition.holds(&body)))
+    }
+}
+
+/// A configuration may come as a Struct, whose numbers are all doubles: 503 is 503.0.
+fn equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        // Two whole numbers are compared as such: above 2^53 many of them share a double.
+        (Value::Number(left), Value::Number(right)) if left.is_f64() || right.is_f64() => {
+            left.as_f64() == right.as_f64()
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            let same = |(name, value)| right.get(name).is_some_and(|other| equal(value, other));
+            left.len() == right.len() && left.iter().all(same)
+        }
+        _ => left == right,
+    }
+}
+
+fn is_whole(regex: &Regex, text: &str) -> bool {
+    regex.find(text).is_some_and(|found| found.range() == (0..text.len()))
+}

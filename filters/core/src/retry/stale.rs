@@ -1,0 +1,174 @@
+//! The last good answers, for the time when there are none.
+//!
+//! Invariants: what is kept never takes more than the configured bytes; nothing is kept that RFC 9111 keeps from being
+//! stored, or from being used when it is stale; two requests share an answer only if all that tells them apart is in the key.
+//! Trade-off: the oldest answers go first, whether they are asked for or not.
+//! Source: RFC 5861, section 4; RFC 9111, sections 3 and 4.2.4.
+
+use super::settings::StaleIfError;
+use crate::{RequestView, Timestamp};
+use core::time::Duration;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+
+/// Where both sides say what may be kept.
+const CACHE_CONTROL: &str = "cache-control";
+/// What an answer takes besides its own bytes.
+const OVERHEAD: usize = 256;
+/// What each of its headers does.
+const HEADER_OVERHEAD: usize = 48;
+
+/// An answer that was good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, names in lower case.
+    pub headers: Vec<(Box<str>, Box<[u8]>)>,
+    /// Its body.
+    pub body: Box<[u8]>,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// Answers by key, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct StaleAnswers {
+    answers: HashMap<Vec<u8>, (u64, StoredAnswer)>,
+    /// Their keys in the order they were kept.
+    order: BTreeMap<u64, Vec<u8>>,
+    /// The last number that was given.
+    number: u64,
+    bytes: u64,
+    max_bytes: u64,
+}
+
+impl StaleAnswers {
+    /// No answers, and room for so many bytes.
+    pub fn new(max_bytes: u64) -> Self {
+        Self { max_bytes, ..Self::default() }
+    }
+
+    /// Keeps an answer in place of the one with this key; one that is too large for all the room is not kept.
+    pub fn put(&mut self, key: Vec<u8>, answer: StoredAnswer) {
+        self.forget(&key);
+        let size = size(&key, &answer);
+        if size > self.max_bytes {
+            return;
+        }
+        while self.bytes.saturating_add(size) > self.max_bytes {
+            let Some((_, oldest)) = self.order.pop_first() else { break };
+            self.forget(&oldest);
+        }
+        self.number += 1;
+        self.bytes += size;
+        self.order.insert(self.number, key.clone());
+        self.answers.insert(key, (self.number, answer));
+    }
+
+    /// The answer with this key, if it is younger than `max_age`; nobody knows how old one is that comes from the future.
+    pub fn get(&self, key: &[u8], max_age: Duration, now: Timestamp) -> Option<&StoredAnswer> {
+        let (_, answer) = self.answers.get(key)?;
+        (now >= answer.at && now.since(answer.at) < max_age).then_some(answer)
+    }
+
+    /// Forgets the answer with this key.
+    pub fn forget(&mut self, key: &[u8]) {
+        if let Some((number, answer)) = self.answers.remove(key) {
+            self.order.remove(&number);
+            self.bytes = self.bytes.saturating_sub(size(key, &answer));
+        }
+    }
+
+    /// What all answers take, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+}
+
+fn size(key: &[u8], answer: &StoredAnswer) -> u64 {
+    let header = |(name, value): &(Box<str>, Box<[u8]>)| name.len() + value.len() + HEADER_OVERHEAD;
+    let headers: usize = answer.headers.iter().map(header).sum();
+    // The key is in the map and in the order.
+    u64::try_from(2 * key.len() + headers + answer.body.len() + OVERHEAD).unwrap_or(u64::MAX)
+}
+
+impl StaleIfError {
+    /// What tells the answers to `request` from others; `None` if none may be kept: only those to a GET without a range or
+    /// a body, and to requests with credentials only if the credentials are part of the key.
+    pub fn key(&self, request: &impl RequestView) -> Option<Vec<u8>> {
+        let keyed = |name: &str| self.key_headers.iter().any(|key| **key == *name);
+        let secret = |name| request.header(name).is_some() && !keyed(name);
+        if request.method() != b"GET" || request.header("range").is_some() || announces_body(request) {
+            return None;
+        }
+        if secret("authorization") || secret("cookie") || says(request, CACHE_CONTROL, "no-store") {
+            return None;
+        }
+        let mut key = Vec::new();
+        part(&mut key, request.header(":authority"));
+        part(&mut key, Some(request.path_and_query()));
+        for name in &self.key_headers {
+            let count = request.header_values(name).count();
+            key.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+            request.header_values(name).for_each(|value| part(&mut key, Some(value)));
+        }
+        Some(key)
+    }
+
+    /// Whether an answer with this status and these headers may be kept.
+    pub fn may_store(&self, status: u16, answer: &impl RequestView) -> bool {
+        const FORBID: [&str; 6] =
+            ["no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"];
+        let cacheable = matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 410);
+        let pragma = answer.header(CACHE_CONTROL).is_none() && says(answer, "pragma", "no-cache");
+        cacheable
+            && !pragma
+            && answer.header("set-cookie").is_none()
+            && answer.header("content-range").is_none()
+            && !FORBID.iter().any(|word| says(answer, CACHE_CONTROL, word))
+            && answer.header_values("vary").all(|list| self.covers(list))
+    }
+
+    /// Whether all that an answer varies by is in the key.
+    fn covers(&self, vary: &[u8]) -> bool {
+        // A header may be called `*`, but in `vary` that means more than the request.
+        let keyed = |name: &[u8]| {
+            name != b"*" && self.key_headers.iter().any(|key| key.as_bytes().eq_ignore_ascii_case(name))
+        };
+        vary.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).all(|name| name.is_empty() || keyed(name))
+    }
+}
+
+/// A part of a key, with its length in front; one that is missing differs from an empty one.
+fn part(key: &mut Vec<u8>, value: Option<&[u8]>) {
+    let length = value.map_or(u32::MAX, |value| u32::try_from(value.len()).unwrap_or(u32::MAX - 1));
+    key.extend(length.to_le_bytes());
+    key.extend(value.unwrap_or_default());
+}
+
+/// Whether a request says that it has a body, which could tell it apart. One without a length is not known by its head.
+fn announces_body(request: &impl RequestView) -> bool {
+    request.header("transfer-encoding").is_some()
+        || request.header_values("content-length").any(|length| length.trim_ascii() != b"0")
+}
+
+/// Whether this header of directives has this one, with or without a value. Commas within quotes part directives too: that
+/// finds one too many rather than one too few.
+fn says(message: &impl RequestView, header: &str, directive: &str) -> bool {
+    let is = |one: &[u8]| {
+        let name = one.split(|byte| *byte == b'=').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(directive.as_bytes())
+    };
+    message.header_values(header).any(|list| list.split(|byte| *byte == b',').any(is))
+}
