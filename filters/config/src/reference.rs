@@ -35,14 +35,34 @@ pub fn reference_markdown() -> String {
         ("routes[].match", "Route/properties/match"),
         ("routes[].match.headers[]", "HeaderMatch"),
         ("routes[].split[]", "SplitTarget"),
+        ("routes[].retry", "Retry"),
+        ("routes[].retry.retry_on", "RetryOn"),
+        ("routes[].retry.retry_on.body[]", "BodyMatch"),
+        ("routes[].retry.back_off", "BackOff"),
+        ("routes[].retry.back_off.reset_headers[]", "ResetHeader"),
+        ("routes[].retry.budget and upstreams[].retry_budget", "Budget"),
+        ("routes[].retry.hedge", "Hedge"),
+        ("routes[].retry.fallback", "Fallback"),
+        ("routes[].retry.fallback.stale_if_error", "StaleIfError"),
+        ("routes[].retry.fallback.answer", "Answer"),
     ];
     for (title, name) in order {
         if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {
             section(&mut text, &format!("`{title}`"), definition);
         }
     }
-    let words_of =
-        ["Mode", "Health", "PolicyName", "HashFunction", "SignalAction", "ReadmissionPolicy", "Watch"];
+    let words_of = [
+        "Mode",
+        "Health",
+        "PolicyName",
+        "HashFunction",
+        "SignalAction",
+        "ReadmissionPolicy",
+        "Watch",
+        "Engine",
+        "Jitter",
+        "ResetFormat",
+    ];
     for name in words_of {
         if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {
             words(&mut text, name, definition);
@@ -98,6 +118,7 @@ fn kind(field: &Value) -> String {
     if let Some(one) = list(field, "oneOf").next() {
         let kind = match one.get("maximum").and_then(Value::as_u64) {
             Some(100) => "percentage",
+            Some(16) => "gRPC status",
             Some(_) => "status",
             None => "size",
         };
@@ -108,6 +129,9 @@ fn kind(field: &Value) -> String {
     }
     if field.get("not").is_some() {
         return "not supported yet".to_owned();
+    }
+    if list(field, "type").count() > 1 {
+        return "any JSON value".to_owned();
     }
     let named = |name: &Value| name.as_str().filter(|name| *name != "null").map(str::to_owned);
     let types = field

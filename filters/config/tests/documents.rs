@@ -48,7 +48,8 @@ const FULL: &str = r#"{
                 "stall": {"limit": "2s", "requests": 2},
                 "readmission": {"policy": "probing", "concurrency": 2, "successes": 4},
                 "heartbeat": {"path": "/up", "interval": "1s", "watch": "all"}
-            }
+            },
+            "retry_budget": {"ratio": 0.5, "window": "5s"}
         },
         {"name": "canary", "cluster": "checkout-canary", "endpoints": [{"address": "10.0.0.9:80"}]}
     ],
@@ -63,7 +64,28 @@ const FULL: &str = r#"{
             "split": [{"upstream": "checkout", "weight": 95}, {"upstream": "canary", "weight": 5}],
             "split_on": [{"header": "x-user"}]
         },
-        {"match": {}, "upstream": "checkout"}
+        {
+            "match": {},
+            "upstream": "checkout",
+            "retry": {
+                "engine": "filter",
+                "retry_on": {
+                    "statuses": ["500-599", 429], "grpc_statuses": ["unavailable", 8],
+                    "headers": [{"name": "x-retry-me", "exact": "yes"}],
+                    "body": [{"pointer": "/error", "exists": true}, {"pointer": "/code", "matches": "5.."}]
+                },
+                "per_try_timeout": "1s",
+                "deadline_header": "x-deadline-ms",
+                "back_off": {"base": "5ms", "reset_headers": [{"name": "x-reset", "format": "seconds"}]},
+                "budget": {"ratio": 0.1},
+                "hedge": {"quantile": 90},
+                "fallback": {
+                    "upstream": "canary",
+                    "stale_if_error": {"max_age": "60s", "key_headers": ["accept"], "max_bytes": "1MiB"},
+                    "answer": {"status": 503, "headers": {"content-type": "text/plain"}, "body": "later"}
+                }
+            }
+        }
     ]
 }"#;
 
@@ -224,7 +246,7 @@ mod properties {
 
     fn tree() -> impl Strategy<Value = Value> {
         let word = prop_oneof![
-            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|outlier|interval|heartbeat|_x)",
+            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|outlier|interval|heartbeat|retry|retry_on|fallback|_x)",
             "[a-z]{0,8}"
         ];
         let leaf = prop_oneof![

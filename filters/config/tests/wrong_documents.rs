@@ -371,10 +371,6 @@ const WRONG: &[(&str, &[&str])] = &[
         &[r#"routes[0].mtach: unknown field; did you mean "match"?"#, r#"routes[0].match: is missing"#],
     ),
     (
-        r#"@route {"match": {}, "upstream": "a", "retry": {"num_retries": 2}}"#,
-        &[r#"routes[0].retry: is not supported yet; remove it"#],
-    ),
-    (
         r#"@route {"match": {}, "upstream": "a", "coalesce": {}, "batch": {}}"#,
         &[
             r#"routes[0].coalesce: is not supported yet; remove it"#,

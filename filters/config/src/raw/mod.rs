@@ -3,12 +3,16 @@
 //! This is stage one: every field has its type, nothing is checked against anything else. Stage two is
 //! [`crate::resolve`].
 
+pub(crate) mod fallback;
 pub(crate) mod outlier;
+pub(crate) mod retry;
+pub(crate) mod retry_on;
 
 use crate::error::{Errors, Path};
 use crate::read::{Read, section, words};
 use crate::values::{Duration, Percent};
 pub(crate) use outlier::Outlier;
+pub(crate) use retry::Retry;
 use serde_json::Value;
 
 section! {
@@ -61,6 +65,9 @@ section! {
             balance: Balance,
             /// Passive health ejection, by outlier.wasm. Default: none.
             outlier: Outlier,
+            /// How many retries there may be, of all routes to this upstream together. Default: what the routes' own budgets
+            /// allow.
+            retry_budget: retry::Budget,
         }
     }
 }
@@ -253,8 +260,8 @@ section! {
             /// as few keys as can be. Default: at random.
             #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 16)))]
             split_on: Vec<HashOn>,
-            /// Retries. Not supported yet.
-            retry: NotYet,
+            /// Retries, by retry.wasm. Default: none.
+            retry: Retry,
             /// Request coalescing. Not supported yet.
             coalesce: NotYet,
             /// Batching. Not supported yet.

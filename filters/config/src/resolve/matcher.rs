@@ -47,7 +47,7 @@ fn path_match(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> PathMatch
     }
 }
 
-fn compile(pattern: &str, at: &Path<'_>, errors: &mut Errors) -> Option<regex_lite::Regex> {
+pub(super) fn compile(pattern: &str, at: &Path<'_>, errors: &mut Errors) -> Option<regex_lite::Regex> {
     if pattern.len() > MAX_REGEX {
         errors.add(at, format!("is {} bytes long; it takes at most {MAX_REGEX}", pattern.len()));
         return None;
@@ -78,7 +78,11 @@ fn methods(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Vec<Box<str>
     list.iter().flatten().map(|method| method.as_str().into()).collect()
 }
 
-fn header_match(raw: &raw::HeaderMatch, at: &Path<'_>, errors: &mut Errors) -> Option<HeaderMatch> {
+pub(super) fn header_match(
+    raw: &raw::HeaderMatch,
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Option<HeaderMatch> {
     let name = raw.name.as_deref();
     if let Some(name) = name {
         check_header_name(name, &at.field("name"), errors);

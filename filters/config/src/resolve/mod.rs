@@ -4,15 +4,20 @@
 //! within the bounds that the core relies on.
 
 mod balance;
+mod fallback;
 mod hash_on;
 mod matcher;
 mod outlier;
+mod retry;
+mod retry_on;
 mod route;
 mod upstream;
 
 use crate::error::{ConfigErrors, Errors, Path, cut};
 use crate::raw;
 use crate::read::Read;
+use crate::values;
+use core::time::Duration;
 use hashbrown::HashMap;
 pub use route::{Route, Target};
 use serde_json::Value;
@@ -156,4 +161,47 @@ fn bounded(value: Option<u64>, default: u64, low: u64, high: u64, at: &Path<'_>,
             default
         }
     }
+}
+
+/// A number that was checked to fit.
+fn narrow<T: TryFrom<u64> + Default>(number: u64) -> T {
+    T::try_from(number).unwrap_or_default()
+}
+
+/// A duration of at least `least_ms`; zero is spoken of as such.
+fn at_least(
+    value: Option<values::Duration>,
+    default_ms: u64,
+    least_ms: u64,
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Duration {
+    let duration = value.map_or(Duration::from_millis(default_ms), |value| value.0);
+    if duration.is_zero() {
+        errors.add(at, "is zero; it takes more than zero");
+    } else if duration < Duration::from_millis(least_ms) {
+        errors.add(at, format!("is shorter than {least_ms}ms; write \"{least_ms}ms\" or more"));
+    }
+    duration
+}
+
+/// A size that must lie in `low..=high`, both of them round.
+fn size(
+    value: Option<values::ByteSize>,
+    default: u64,
+    (low, high): (u64, u64),
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> u64 {
+    let bytes = value.map_or(default, values::ByteSize::bytes);
+    if !(low..=high).contains(&bytes) {
+        let shown = |bytes: u64| match (bytes >> 10, bytes >> 20) {
+            (0, _) => bytes.to_string(),
+            (kibi, 0) => format!("{kibi}KiB"),
+            (_, mebi) => format!("{mebi}MiB"),
+        };
+        let (low, high) = (shown(low), shown(high));
+        errors.add(at, format!("{bytes} bytes are out of range; it takes {low} to {high}"));
+    }
+    bytes
 }

@@ -1,6 +1,6 @@
 //! When an endpoint is ejected, and how it comes back.
 
-use super::{bounded, check_header_name};
+use super::{at_least, bounded, check_header_name, narrow};
 use crate::error::{Errors, Path, cut, show};
 use crate::raw::outlier as raw;
 use crate::raw::{Mode, Outlier};
@@ -81,30 +81,8 @@ fn failure_percentage(raw: &Outlier, at: &Path<'_>, errors: &mut Errors) -> Fail
     }
 }
 
-/// A number that was checked to fit.
-fn narrow<T: TryFrom<u64> + Default>(number: u64) -> T {
-    T::try_from(number).unwrap_or_default()
-}
-
 fn percent(value: Option<values::Percent>, default: u8) -> u8 {
     value.map_or(default, |percent| percent.0)
-}
-
-/// A duration of at least `least_ms`; zero is spoken of as such.
-fn at_least(
-    value: Option<values::Duration>,
-    default_ms: u64,
-    least_ms: u64,
-    at: &Path<'_>,
-    errors: &mut Errors,
-) -> Duration {
-    let duration = value.map_or(Duration::from_millis(default_ms), |value| value.0);
-    if duration.is_zero() {
-        errors.add(at, "is zero; it takes more than zero");
-    } else if duration < Duration::from_millis(least_ms) {
-        errors.add(at, format!("is shorter than {least_ms}ms; write \"{least_ms}ms\" or more"));
-    }
-    duration
 }
 
 fn failure(raw: &Outlier, at: &Path<'_>, errors: &mut Errors) -> FailurePolicy {

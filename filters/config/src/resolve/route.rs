@@ -1,11 +1,12 @@
 //! Routes: where requests of one kind go. Which requests those are is [`super::matcher`].
 
 use super::matcher::matcher;
-use super::{check_name, hash_on, refuse_duplicates};
+use super::{check_name, hash_on, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut, suggestion};
 use crate::raw;
 use hashbrown::HashMap;
 use switchyard_core::hash::HashOn;
+use switchyard_core::retry::Settings;
 use switchyard_core::route::Matcher;
 
 /// Where requests of one kind go.
@@ -14,6 +15,7 @@ pub struct Route {
     name: Box<str>,
     targets: Vec<Target>,
     split_on: Vec<HashOn>,
+    retry: Option<Settings>,
 }
 
 /// One upstream of a route and its share.
@@ -56,6 +58,11 @@ impl Route {
     pub fn split_on(&self) -> &[HashOn] {
         &self.split_on
     }
+
+    /// How its requests are tried again, if they are.
+    pub fn retry(&self) -> Option<&Settings> {
+        self.retry.as_ref()
+    }
 }
 
 /// More shares than anybody tells apart.
@@ -65,6 +72,8 @@ const MAX_SHARES: usize = 64;
 struct Known<'a> {
     positions: HashMap<&'a str, usize>,
     list: &'a [raw::Upstream],
+    /// The whole document only decides and counts.
+    shadow: bool,
     /// Every upstream's name could be read. If not, an unknown name may be right.
     complete: bool,
 }
@@ -76,6 +85,7 @@ impl<'a> Known<'a> {
         Self {
             positions: named.filter_map(|(index, raw)| Some((raw.name.as_deref()?, index))).collect(),
             list,
+            shadow: document.mode == Some(raw::Mode::Shadow),
             complete: !document.bad.contains(&"upstreams") && list.iter().all(|raw| raw.name.is_some()),
         }
     }
@@ -132,6 +142,14 @@ fn resolve(
     if raw.split_on.is_some() && raw.split.is_none() && !raw.bad.contains(&"split") {
         errors.add(&split_on_at, "belongs to a split; add `split` or remove it");
     }
+    let other = |name: &str, at: &Path<'_>, errors: &mut Errors| {
+        if goes_to(raw, name) {
+            let problem = format!("{:?} is where the route's requests go already; name another", cut(name));
+            errors.add(at, problem);
+        }
+        target(name, 1, known, at, errors).map(|target| target.upstream)
+    };
+    let retry = retry::resolve(raw, known.shadow, other, &at.field("retry"), errors);
     let targets = match (&raw.upstream, &raw.split) {
         (Some(name), Some(split)) => {
             errors.add(at, "has both upstream and split; keep one");
@@ -149,7 +167,13 @@ fn resolve(
         }
     };
     let name = raw.name.as_deref().map_or_else(|| default_name(index).into(), Into::into);
-    Some(Route { name, targets, split_on: split_on.unwrap_or_default() })
+    Some(Route { name, targets, split_on: split_on.unwrap_or_default(), retry })
+}
+
+/// Whether requests of a route go to this upstream; a share of 0 gets none.
+fn goes_to(raw: &raw::Route, name: &str) -> bool {
+    let mut shares = raw.split.iter().flatten().filter(|share| share.weight != Some(0));
+    raw.upstream.as_deref() == Some(name) || shares.any(|share| share.upstream.as_deref() == Some(name))
 }
 
 fn target(name: &str, weight: u32, known: &Known<'_>, at: &Path<'_>, errors: &mut Errors) -> Option<Target> {

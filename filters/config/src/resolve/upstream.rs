@@ -1,6 +1,6 @@
 //! Upstreams and their endpoints.
 
-use super::{balance, check_name, outlier, refuse_duplicates};
+use super::{balance, check_name, outlier, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut};
 use crate::raw;
 use core::net::SocketAddr;
@@ -9,6 +9,7 @@ use switchyard_core::balance::Policy;
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{Health, HealthPolicy};
 use switchyard_core::outlier::Settings;
+use switchyard_core::retry::BudgetPolicy;
 use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
 
 /// A service that requests can be sent to.
@@ -20,6 +21,7 @@ pub struct Upstream {
     health: Vec<Health>,
     balance: balance::Balance,
     outlier: Option<Settings>,
+    retry_budget: Option<BudgetPolicy>,
 }
 
 impl Upstream {
@@ -68,6 +70,11 @@ impl Upstream {
         self.outlier.as_ref()
     }
 
+    /// How many retries there may be of all its routes together, if that is bounded.
+    pub fn retry_budget(&self) -> Option<&BudgetPolicy> {
+        self.retry_budget.as_ref()
+    }
+
     /// How health bears on choices.
     pub fn health_policy(&self) -> HealthPolicy {
         self.balance.health
@@ -109,6 +116,8 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
     let count = list.map_or(usize::MAX, <[_]>::len);
     let outlier =
         raw.outlier.as_ref().map(|raw| outlier::resolve(raw, count, shadow, &at.field("outlier"), errors));
+    let retry_budget =
+        raw.retry_budget.as_ref().map(|raw| retry::budget(raw, &at.field("retry_budget"), errors));
     let name = raw.name.as_deref()?;
     let ejected = |endpoint: &raw::Endpoint| endpoint.health == Some(raw::Health::Ejected);
     let health = |endpoint| if ejected(endpoint) { Health::Ejected } else { Health::Healthy };
@@ -119,6 +128,7 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
         health: list.unwrap_or_default().iter().map(health).collect(),
         balance: balance?,
         outlier,
+        retry_budget,
     })
 }
 
