@@ -4,8 +4,9 @@
 //! ABI name, so that a test can assert both the effect and its price.
 
 use crate::{
-    Clock, HeaderMap, HostError, HttpCalls, MetricId, MetricSink, PluginConfiguration, Properties,
-    RequestHeaders, ResponseHeaders, Shared, SharedData, Status, Ticks,
+    Bodies, Call, CallAnswers, Clock, Contexts, HeaderMap, HostError, HttpCalls, MetricId, MetricSink,
+    PluginConfiguration, Properties, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Status,
+    Ticks,
 };
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
@@ -13,9 +14,24 @@ use hashbrown::HashMap;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 
-/// The shared data of a process: hosts made with the same store are its workers.
+/// The shared data and the metrics of a process: hosts made with the same store are its workers.
 #[derive(Clone, Debug, Default)]
-pub struct SharedStore(Rc<RefCell<(u32, HashMap<String, Shared>)>>);
+pub struct SharedStore {
+    data: Rc<RefCell<(u32, HashMap<String, Shared>)>>,
+    metrics: Rc<RefCell<Vec<(String, u64)>>>,
+}
+
+impl SharedStore {
+    /// The store of another process for the same VM: no data of this one, but its metrics, which the VM has numbered.
+    pub fn beside(&self) -> Self {
+        Self { metrics: Rc::clone(&self.metrics), ..Self::default() }
+    }
+
+    /// Every counter and gauge is 0 again.
+    pub fn reset_metrics(&self) {
+        self.metrics.borrow_mut().iter_mut().for_each(|(_, value)| *value = 0);
+    }
+}
 
 /// A request that a filter sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,21 +44,70 @@ pub struct Dispatched {
     pub timeout: Duration,
 }
 
+/// A request that a filter sent and whose answer it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// The call's number.
+    pub number: u32,
+    /// In whose name it was made.
+    pub context: u32,
+    /// The request.
+    pub request: Dispatched,
+    /// Its body, if it had one.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What a filter did to a stream that waited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It was answered.
+    Answered {
+        /// Which stream.
+        context: u32,
+        /// The status.
+        status: u16,
+        /// The headers.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// Its response went on.
+    Resumed {
+        /// Which stream.
+        context: u32,
+    },
+}
+
 /// The state behind the fake; shared by reference, as the real host is by its functions.
 #[derive(Debug, Default)]
 pub struct FakeHost {
     request_headers: RefCell<Vec<(String, Vec<u8>)>>,
     response_headers: RefCell<Vec<(String, Vec<u8>)>>,
     response_trailers: RefCell<Vec<(String, Vec<u8>)>>,
+    request_body: RefCell<Vec<u8>>,
+    response_body: RefCell<Vec<u8>>,
+    call_answer: RefCell<CallAnswer>,
     shared: SharedStore,
     dispatched: RefCell<Vec<Dispatched>>,
+    called: RefCell<Vec<Called>>,
+    numbers: Cell<u32>,
+    context: Cell<u32>,
+    gone: RefCell<Vec<u32>>,
+    replies: RefCell<Vec<Reply>>,
     properties: RefCell<HashMap<String, Vec<u8>>>,
+    marks: RefCell<Vec<(u32, String, Vec<u8>)>>,
     configuration: RefCell<Vec<u8>>,
     now: Cell<Timestamp>,
     tick_period: Cell<Duration>,
-    metrics: RefCell<Vec<(String, u64)>>,
     calls: RefCell<HashMap<&'static str, u64>>,
     failing: RefCell<HashMap<&'static str, Status>>,
+}
+
+#[derive(Debug, Default)]
+struct CallAnswer {
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+    trailers: Vec<(String, Vec<u8>)>,
 }
 
 impl FakeHost {
@@ -66,6 +131,52 @@ impl FakeHost {
     /// The response's trailers.
     pub fn end_with(&self, trailers: &[(&str, &str)]) {
         self.response_trailers.replace(owned(trailers));
+    }
+
+    /// The piece of the request's body that is passing.
+    pub fn receive_body(&self, body: &[u8]) {
+        self.request_body.replace(body.to_vec());
+    }
+
+    /// What is there of the response's body.
+    pub fn answer_body(&self, body: &[u8]) {
+        self.response_body.replace(body.to_vec());
+    }
+
+    /// The response's body as it is now.
+    pub fn current_response_body(&self) -> Vec<u8> {
+        self.response_body.borrow().clone()
+    }
+
+    /// The answer to the call whose callback comes next; no headers: it failed.
+    pub fn answer_call(&self, headers: &[(&str, &str)], body: &[u8], trailers: &[(&str, &str)]) {
+        let (headers, trailers) = (owned(headers), owned(trailers));
+        self.call_answer.replace(CallAnswer { headers, body: body.to_vec(), trailers });
+    }
+
+    /// The calls that were made since it was asked last.
+    pub fn take_called(&self) -> Vec<Called> {
+        self.called.take()
+    }
+
+    /// The streams that were answered or went on since it was asked last.
+    pub fn take_replies(&self) -> Vec<Reply> {
+        self.replies.take()
+    }
+
+    /// The properties that the filter set since it was asked last, each with the stream that it was set on.
+    pub fn take_marks(&self) -> Vec<(u32, String, Vec<u8>)> {
+        self.marks.take()
+    }
+
+    /// In whose name calls are made from now on: the context of the callback that comes next.
+    pub fn in_context(&self, context: u32) {
+        self.context.set(context);
+    }
+
+    /// There is no such context any more.
+    pub fn end_context(&self, context: u32) {
+        self.gone.borrow_mut().push(context);
     }
 
     /// What the filter has sent since it was asked last.
@@ -108,6 +219,11 @@ impl FakeHost {
         self.failing.borrow_mut().insert(call, status);
     }
 
+    /// From now on the ABI function `call` works again.
+    pub fn recover(&self, call: &str) {
+        self.failing.borrow_mut().remove(call);
+    }
+
     /// How often the ABI function `call` was called.
     pub fn calls(&self, call: &str) -> u64 {
         self.calls.borrow().get(call).copied().unwrap_or_default()
@@ -125,7 +241,13 @@ impl FakeHost {
 
     /// The value of a counter or gauge; 0 if it was never written.
     pub fn counter(&self, name: &str) -> u64 {
-        self.metrics.borrow().iter().find(|(key, _)| key == name).map(|(_, value)| *value).unwrap_or_default()
+        self.shared
+            .metrics
+            .borrow()
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| *value)
+            .unwrap_or_default()
     }
 
     /// The period of the ticks that the filter asked for.
@@ -143,7 +265,7 @@ impl FakeHost {
 
     fn define(&self, name: &str) -> Result<MetricId, HostError> {
         self.called("proxy_define_metric")?;
-        let mut metrics = self.metrics.borrow_mut();
+        let mut metrics = self.shared.metrics.borrow_mut();
         let position = metrics.iter().position(|(key, _)| key == name).unwrap_or(metrics.len());
         if position == metrics.len() {
             metrics.push((name.to_owned(), 0));
@@ -152,11 +274,21 @@ impl FakeHost {
     }
 
     fn write(&self, id: MetricId, update: impl FnOnce(&mut u64)) {
-        if let Some((_, value)) = self.metrics.borrow_mut().get_mut(usize::try_from(id.0).unwrap_or_default())
+        if let Some((_, value)) =
+            self.shared.metrics.borrow_mut().get_mut(usize::try_from(id.0).unwrap_or_default())
         {
             update(value);
         }
     }
+}
+
+fn texts(headers: &[(&[u8], &[u8])]) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec())).collect()
+}
+
+/// `length` bytes of `body` at most.
+fn beginning(body: &[u8], length: usize) -> Vec<u8> {
+    body.get(..length).unwrap_or(body).to_vec()
 }
 
 fn owned(headers: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
@@ -195,6 +327,12 @@ impl RequestHeaders for FakeHost {
         self.request_headers.borrow_mut().retain(|(key, _)| key != name);
         Ok(())
     }
+
+    fn set_request_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError> {
+        self.called("proxy_set_header_map_pairs")?;
+        self.request_headers.replace(texts(headers));
+        Ok(())
+    }
 }
 
 impl ResponseHeaders for FakeHost {
@@ -219,12 +357,77 @@ impl ResponseHeaders for FakeHost {
         replace(&self.response_headers, name, value);
         Ok(())
     }
+
+    fn set_response_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError> {
+        self.called("proxy_set_header_map_pairs")?;
+        self.response_headers.replace(texts(headers));
+        Ok(())
+    }
+
+    fn set_response_trailers(&self, trailers: &[(&[u8], &[u8])]) -> Result<(), HostError> {
+        self.called("proxy_set_header_map_pairs")?;
+        self.response_trailers.replace(texts(trailers));
+        Ok(())
+    }
+}
+
+impl Bodies for FakeHost {
+    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        self.called("proxy_get_buffer_bytes")?;
+        Ok(beginning(&self.request_body.borrow(), length))
+    }
+
+    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        self.called("proxy_get_buffer_bytes")?;
+        Ok(beginning(&self.response_body.borrow(), length))
+    }
+
+    fn set_response_body(&self, body: &[u8]) -> Result<(), HostError> {
+        self.called("proxy_set_buffer_bytes")?;
+        self.response_body.replace(body.to_vec());
+        Ok(())
+    }
+}
+
+impl Replies for FakeHost {
+    fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError> {
+        self.called("proxy_send_local_response")?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let headers = headers.iter().map(|(name, value)| (text(name), text(value))).collect();
+        let (context, body) = (self.context.get(), body.to_vec());
+        self.replies.borrow_mut().push(Reply::Answered { context, status, headers, body });
+        Ok(())
+    }
+
+    fn resume_response(&self) -> Result<(), HostError> {
+        self.called("proxy_continue_stream")?;
+        self.replies.borrow_mut().push(Reply::Resumed { context: self.context.get() });
+        Ok(())
+    }
+}
+
+impl Contexts for FakeHost {
+    fn enter(&self, context: u32) -> Result<(), HostError> {
+        self.called("proxy_set_effective_context")?;
+        if self.gone.borrow().contains(&context) {
+            return Err(HostError { call: "proxy_set_effective_context", status: Status::BadArgument });
+        }
+        self.context.set(context);
+        Ok(())
+    }
 }
 
 impl Properties for FakeHost {
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
         self.called("proxy_get_property")?;
         Ok(self.properties.borrow().get(&path.join(".")).cloned())
+    }
+
+    fn set_property(&self, path: &[&str], value: &[u8]) -> Result<(), HostError> {
+        self.called("proxy_set_property")?;
+        FakeHost::set_property(self, &path.join("."), value);
+        self.marks.borrow_mut().push((self.context.get(), path.join("."), value.to_vec()));
+        Ok(())
     }
 }
 
@@ -273,19 +476,19 @@ impl Ticks for FakeHost {
 impl SharedData for FakeHost {
     fn shared_data(&self, key: &str) -> Result<Option<Shared>, HostError> {
         self.called("proxy_get_shared_data")?;
-        Ok(self.shared.0.borrow().1.get(key).cloned())
+        Ok(self.shared.data.borrow().1.get(key).cloned())
     }
 
     fn set_shared_data(&self, key: &str, value: &[u8]) -> Result<(), HostError> {
         self.called("proxy_set_shared_data")?;
-        let (last, values) = &mut *self.shared.0.borrow_mut();
+        let (last, values) = &mut *self.shared.data.borrow_mut();
         *last += 1;
         values.insert(key.to_owned(), Shared { value: value.to_vec(), cas: *last });
         Ok(())
     }
 
     fn swap_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<bool, HostError> {
-        let current = self.shared.0.borrow().1.get(key).map(|shared| shared.cas);
+        let current = self.shared.data.borrow().1.get(key).map(|shared| shared.cas);
         if current.is_some_and(|current| current != cas) {
             return self.called("proxy_set_shared_data").map(|()| false);
         }
@@ -299,5 +502,40 @@ impl HttpCalls for FakeHost {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.dispatched.borrow_mut().push(Dispatched { cluster: cluster.to_owned(), headers, timeout });
         Ok(())
+    }
+
+    fn call(&self, request: &Call<'_>) -> Result<u32, HostError> {
+        self.called("proxy_http_call")?;
+        let number = self.numbers.get() + 1;
+        self.numbers.set(number);
+        let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let headers = request.headers.iter().map(text).collect();
+        let dispatched =
+            Dispatched { cluster: request.cluster.to_owned(), headers, timeout: request.timeout };
+        let body = request.body.map(<[u8]>::to_vec);
+        self.called.borrow_mut().push(Called {
+            number,
+            context: self.context.get(),
+            request: dispatched,
+            body,
+        });
+        Ok(number)
+    }
+}
+
+impl CallAnswers for FakeHost {
+    fn call_headers(&self) -> Result<HeaderMap, HostError> {
+        self.called("proxy_get_header_map_pairs")?;
+        Ok(HeaderMap::from_pairs(self.call_answer.borrow().headers.iter().cloned()))
+    }
+
+    fn call_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        self.called("proxy_get_buffer_bytes")?;
+        Ok(beginning(&self.call_answer.borrow().body, length))
+    }
+
+    fn call_trailers(&self) -> Result<HeaderMap, HostError> {
+        self.called("proxy_get_header_map_pairs")?;
+        Ok(HeaderMap::from_pairs(self.call_answer.borrow().trailers.iter().cloned()))
     }
 }

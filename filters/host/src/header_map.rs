@@ -7,6 +7,7 @@
 //! Invariant: every span lies inside the buffer; a buffer that does not decode is refused whole.
 
 use core::ops::Range;
+use switchyard_core::RequestView;
 
 /// The headers of one message, in order, duplicates kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,15 +38,15 @@ impl HeaderMap {
     }
 
     /// These pairs in the ABI's form.
-    pub fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
+    pub fn encode<T: AsRef<[u8]>>(pairs: &[(T, T)]) -> Vec<u8> {
         let word = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
         let mut buffer = word(pairs.len()).to_vec();
         for (name, value) in pairs {
-            buffer.extend(word(name.len()));
-            buffer.extend(word(value.len()));
+            buffer.extend(word(name.as_ref().len()));
+            buffer.extend(word(value.as_ref().len()));
         }
         for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
-            buffer.extend(text.as_bytes());
+            buffer.extend(text.as_ref());
             buffer.push(0);
         }
         buffer
@@ -96,6 +97,17 @@ impl HeaderMap {
     }
 }
 
+/// Headers are all there is to a request that was kept: nobody knows its client any more.
+impl RequestView for HeaderMap {
+    fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.values(name)
+    }
+
+    fn source_ip(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 fn read_u32(buffer: &[u8], at: usize) -> Option<usize> {
     let bytes: [u8; 4] = buffer.get(at..at.checked_add(4)?)?.try_into().ok()?;
     usize::try_from(u32::from_le_bytes(bytes)).ok()
@@ -133,7 +145,7 @@ mod tests {
         let map = HeaderMap::decode(HeaderMap::encode(&pairs)).expect("the ABI's own form");
         let read: Vec<_> = map.iter().collect();
         assert_eq!(read, pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
-        assert!(HeaderMap::decode(HeaderMap::encode(&[])).is_some_and(|map| map.is_empty()));
+        assert!(HeaderMap::decode(HeaderMap::encode::<&str>(&[])).is_some_and(|map| map.is_empty()));
     }
 
     #[test]

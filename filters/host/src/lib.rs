@@ -25,7 +25,7 @@ pub use abi::Hostcalls;
 pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
 pub use ports::{
-    Clock, HttpCalls, MetricId, MetricSink, PluginConfiguration, Properties, RequestHeaders, ResponseHeaders,
-    Shared, SharedData, Ticks,
+    Bodies, Call, CallAnswers, Clock, Contexts, HttpCalls, MetricId, MetricSink, PluginConfiguration,
+    Properties, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Ticks,
 };
 pub use source_ip::without_port;

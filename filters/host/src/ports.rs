@@ -14,6 +14,9 @@ pub trait RequestHeaders {
 
     /// Removes every copy of the header.
     fn remove_request_header(&self, name: &str) -> Result<(), HostError>;
+
+    /// Replaces the whole map in one host call: cheaper than three single writes.
+    fn set_request_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError>;
 }
 
 /// The response's headers; only while the response is on its way out.
@@ -29,12 +32,49 @@ pub trait ResponseHeaders {
 
     /// Replaces every copy of the header, or adds it.
     fn set_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError>;
+
+    /// Replaces the whole map, `:status` included, of a response that passes or is held back.
+    fn set_response_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError>;
+
+    /// Replaces all trailers, of a response that has some.
+    fn set_response_trailers(&self, trailers: &[(&[u8], &[u8])]) -> Result<(), HostError>;
+}
+
+/// Bodies: the piece that is passing, in its own callback, or what was held back of it.
+pub trait Bodies {
+    /// What is there of the request's body, `length` bytes at most.
+    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError>;
+
+    /// What is there of the response's body, `length` bytes at most.
+    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError>;
+
+    /// Replaces what is there of the response's body.
+    fn set_response_body(&self, body: &[u8]) -> Result<(), HostError>;
+}
+
+/// Answers in the endpoint's place, and the going on of answers that were held back.
+pub trait Replies {
+    /// Ends the stream with this answer, after the present callback. On a gRPC stream the body becomes `grpc-message`.
+    fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError>;
+
+    /// Lets a response go on that was held back.
+    fn resume_response(&self) -> Result<(), HostError>;
+}
+
+/// Other streams of this VM, from a callback of the root.
+pub trait Contexts {
+    /// All calls until the end of this callback, or the next of these, are made in the name of `context`. `BadArgument` if
+    /// there is none any more.
+    fn enter(&self, context: u32) -> Result<(), HostError>;
 }
 
 /// Attributes of the stream, such as `["source", "address"]`.
 pub trait Properties {
     /// The property's bytes; `None` if the host has no such property now.
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// Gives the stream a property of its own, which filters in other VMs can read.
+    fn set_property(&self, path: &[&str], value: &[u8]) -> Result<(), HostError>;
 }
 
 /// The host's clock.
@@ -95,6 +135,35 @@ pub trait HttpCalls {
     /// Sends a request without a body to a cluster; the answer is not waited for. An unknown cluster is
     /// `BadArgument`, one without endpoints `InternalFailure`.
     fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError>;
+
+    /// Sends a request whose answer is waited for; the call's number, with which the answer comes. A call is answered once,
+    /// unless the context that made it ends first; when it is refused here, it is never answered.
+    fn call(&self, request: &Call<'_>) -> Result<u32, HostError>;
+}
+
+/// A request of the filter's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// To which cluster.
+    pub cluster: &'a str,
+    /// Its headers, pseudo-headers first.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Its body, if it has one.
+    pub body: Option<&'a [u8]>,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+/// The answer to a call; only in its own callback.
+pub trait CallAnswers {
+    /// Its headers; empty if there was no answer.
+    fn call_headers(&self) -> Result<HeaderMap, HostError>;
+
+    /// Its body, `length` bytes at most.
+    fn call_body(&self, length: usize) -> Result<Vec<u8>, HostError>;
+
+    /// Its trailers.
+    fn call_trailers(&self) -> Result<HeaderMap, HostError>;
 }
 
 /// The root context's timer.

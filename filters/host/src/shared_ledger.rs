@@ -7,6 +7,7 @@
 
 use crate::{HostError, SharedData};
 use switchyard_core::outlier::{Ledger, Tally};
+use switchyard_core::retry::Budget;
 
 /// How often a compare-and-swap is tried.
 pub const TRIES: usize = 8;
@@ -27,6 +28,11 @@ impl Table {
     /// The table of windows of an upstream.
     pub fn tally(upstream: &str) -> Self {
         Self(format!("switchyard.outlier.tally.{upstream}"))
+    }
+
+    /// The retry budget of a route or an upstream (`kind`).
+    pub fn budget(kind: &str, name: &str) -> Self {
+        Self(format!("switchyard.retry.{kind}.{name}"))
     }
 
     /// Makes the table, if it is not there.
@@ -78,6 +84,19 @@ impl Table {
             let mut ledger = Ledger::decode(bytes);
             let (changed, result) = change(&mut ledger);
             ((changed && !ledger.is_read_only()).then(|| ledger.encode()), (ledger, result))
+        })
+    }
+
+    /// Lets `change` change the budget; it says whether it did.
+    pub fn change_budget<R>(
+        &self,
+        host: &impl SharedData,
+        mut change: impl FnMut(&mut Budget) -> (bool, R),
+    ) -> Option<R> {
+        self.update(host, |bytes| {
+            let mut budget = Budget::decode(bytes);
+            let (changed, result) = change(&mut budget);
+            (changed.then(|| budget.encode()), result)
         })
     }
 

@@ -8,6 +8,7 @@ use core::cell::RefCell;
 use hashbrown::HashMap;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
+use switchyard_core::retry::Engine;
 use switchyard_host::{Properties, SharedData};
 
 /// One endpoint of one upstream.
@@ -23,6 +24,16 @@ pub(crate) struct Plan {
     places: HashMap<Box<str>, Vec<Place>>,
     clusters: Vec<Box<str>>,
     upstreams: RefCell<Vec<Upstream>>,
+}
+
+/// Whether retry.wasm sends attempts of its own to this upstream.
+fn is_called(document: &Document, name: &str) -> bool {
+    document.routes().iter().any(|route| {
+        let Some(retry) = route.retry() else { return false };
+        let target = route.targets().iter().any(|target| target.name() == name);
+        let other = retry.fallback.upstream.and_then(|index| document.upstreams().get(index));
+        (retry.engine == Engine::Filter && target) || other.is_some_and(|other| other.name() == name)
+    })
 }
 
 impl Plan {
@@ -41,7 +52,9 @@ impl Plan {
                 continue;
             }
             let index = plan.clusters.len();
-            let Some(upstream) = Upstream::new(settings, seed ^ index as u64, host, now) else { continue };
+            let called = is_called(document, settings.name());
+            let seed = seed ^ index as u64;
+            let Some(upstream) = Upstream::new(settings, called, seed, host, now) else { continue };
             for (endpoint, known) in settings.endpoints().iter().enumerate() {
                 let place = Place { upstream: index, endpoint };
                 plan.places.entry(known.address.clone()).or_default().push(place);

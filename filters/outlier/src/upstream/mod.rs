@@ -66,6 +66,8 @@ pub(crate) struct Upstream {
     in_flight: InFlight,
     /// This worker has seen an attempt: the main thread and roots of other clusters never do, and decide nothing.
     serves: bool,
+    /// retry.wasm makes attempts of its own here.
+    called: bool,
     ledger: Table,
     tally: Table,
     bucket: u32,
@@ -79,6 +81,7 @@ impl Upstream {
     /// The upstream's state in a worker that starts now; `None` if it has no ejection.
     pub(crate) fn new(
         configured: &Configured,
+        called: bool,
         seed: u64,
         host: &impl SharedData,
         now: Timestamp,
@@ -99,6 +102,7 @@ impl Upstream {
             rng: fastrand::Rng::with_seed(seed),
             in_flight: InFlight::default(),
             serves: false,
+            called,
             checked: now,
             evaluated: bucket,
             settings,
@@ -155,11 +159,13 @@ impl Upstream {
         self.in_flight.finish(ticket);
     }
 
-    /// Whether attempts at `endpoint` are worth their headers: something is known against it.
+    /// Whether attempts at `endpoint` are worth their headers: something is known against it, or they may be calls of
+    /// retry.wasm, which only their headers tell from mirrors.
     pub(crate) fn is_suspect(&self, endpoint: usize, now: Timestamp) -> bool {
-        self.known.get(endpoint).is_some_and(|known| {
-            known.health != Health::Healthy || known.row || known.beats || now < known.suspect_until
-        })
+        self.called
+            || self.known.get(endpoint).is_some_and(|known| {
+                known.health != Health::Healthy || known.row || known.beats || now < known.suspect_until
+            })
     }
 
     /// Takes the endpoint out if its answer says so.

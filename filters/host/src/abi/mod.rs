@@ -4,11 +4,14 @@
 //! they do not expect. Buffers that the host fills were allocated by this module's own allocator (the SDK's
 //! `proxy_on_memory_allocate`: a `Vec<u8>` with exactly that capacity), so taking one back as a `Vec` is sound.
 
-#![allow(unsafe_code, reason = "the ABI is a C interface; this file is its only user")]
+#![allow(unsafe_code, reason = "the ABI is a C interface; this module is its only user")]
+
+mod messages;
 
 use crate::{
-    Clock, HeaderMap, HostError, HttpCalls, MetricId, MetricSink, PluginConfiguration, Properties,
-    RequestHeaders, ResponseHeaders, Shared, SharedData, Status, Ticks,
+    Bodies, Call, CallAnswers, Clock, Contexts, HeaderMap, HostError, HttpCalls, MetricId, MetricSink,
+    PluginConfiguration, Properties, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Status,
+    Ticks,
 };
 use core::ptr::null_mut;
 use core::time::Duration;
@@ -25,7 +28,9 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_set_buffer_bytes(kind: u32, start: usize, length: usize, data: *const u8, size: usize) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> u32;
     fn proxy_replace_header_map_value(
         map: u32,
         key: *const u8,
@@ -42,6 +47,19 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(kind: u32) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -76,7 +94,13 @@ unsafe extern "C" {
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
 const RESPONSE_TRAILERS: u32 = 3;
+const CALL_HEADERS: u32 = 6;
+const CALL_TRAILERS: u32 = 7;
+const REQUEST_BODY: u32 = 0;
+const RESPONSE_BODY: u32 = 1;
+const CALL_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
+const RESPONSE: u32 = 1;
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 
@@ -110,6 +134,26 @@ fn pairs(map: u32) -> Result<HeaderMap, HostError> {
     // SAFETY: both out-pointers are live.
     let bytes = buffer(call, |data, size| unsafe { proxy_get_header_map_pairs(map, data, size) })?;
     HeaderMap::decode(bytes).ok_or(HostError { call, status: Status::Malformed })
+}
+
+fn set_pairs(map: u32, pairs: &[(&[u8], &[u8])]) -> Result<(), HostError> {
+    let bytes = HeaderMap::encode(pairs);
+    // SAFETY: pointer and length come from a live buffer; the host copies it before it returns.
+    check("proxy_set_header_map_pairs", unsafe {
+        proxy_set_header_map_pairs(map, bytes.as_ptr(), bytes.len())
+    })
+}
+
+/// The bytes of a buffer; none if the host has no such buffer now.
+fn bytes_of(kind: u32, length: usize) -> Result<Vec<u8>, HostError> {
+    // SAFETY: both out-pointers are live.
+    let found = buffer("proxy_get_buffer_bytes", |data, size| unsafe {
+        proxy_get_buffer_bytes(kind, 0, length, data, size)
+    });
+    match found {
+        Err(HostError { status: Status::NotFound, .. }) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 fn set_shared(key: &str, value: &[u8], cas: u32) -> Result<(), HostError> {
@@ -147,6 +191,10 @@ impl RequestHeaders for Hostcalls {
         let status = unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
         check("proxy_remove_header_map_value", status)
     }
+
+    fn set_request_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError> {
+        set_pairs(REQUEST_HEADERS, headers)
+    }
 }
 
 impl ResponseHeaders for Hostcalls {
@@ -175,6 +223,14 @@ impl ResponseHeaders for Hostcalls {
     fn set_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
         replace(RESPONSE_HEADERS, name, value)
     }
+
+    fn set_response_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError> {
+        set_pairs(RESPONSE_HEADERS, headers)
+    }
+
+    fn set_response_trailers(&self, trailers: &[(&[u8], &[u8])]) -> Result<(), HostError> {
+        set_pairs(RESPONSE_TRAILERS, trailers)
+    }
 }
 
 impl Properties for Hostcalls {
@@ -189,6 +245,13 @@ impl Properties for Hostcalls {
             Err(HostError { status: Status::NotFound, .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn set_property(&self, path: &[&str], value: &[u8]) -> Result<(), HostError> {
+        let path = path.join("\0");
+        // SAFETY: all pointers and lengths come from live slices; the host copies them before it returns.
+        let status = unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
+        check("proxy_set_property", status)
     }
 }
 
@@ -224,14 +287,7 @@ impl MetricSink for Hostcalls {
 
 impl PluginConfiguration for Hostcalls {
     fn plugin_configuration(&self) -> Result<Vec<u8>, HostError> {
-        // SAFETY: both out-pointers are live.
-        let found = buffer("proxy_get_buffer_bytes", |data, size| unsafe {
-            proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, data, size)
-        });
-        match found {
-            Err(HostError { status: Status::NotFound, .. }) => Ok(Vec::new()),
-            other => other,
-        }
+        bytes_of(PLUGIN_CONFIGURATION, usize::MAX)
     }
 }
 
@@ -267,30 +323,5 @@ impl SharedData for Hostcalls {
             Err(HostError { status: Status::CasMismatch, .. }) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-}
-
-impl HttpCalls for Hostcalls {
-    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError> {
-        let headers = HeaderMap::encode(headers);
-        let nothing = HeaderMap::encode(&[]);
-        let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-        let mut token = 0;
-        // SAFETY: all pointers and lengths come from live slices, the out-pointer is live.
-        let status = unsafe {
-            proxy_http_call(
-                cluster.as_ptr(),
-                cluster.len(),
-                headers.as_ptr(),
-                headers.len(),
-                nothing.as_ptr(),
-                0,
-                nothing.as_ptr(),
-                nothing.len(),
-                millis,
-                &mut token,
-            )
-        };
-        check("proxy_http_call", status)
     }
 }

@@ -1,0 +1,109 @@
+//! Bodies, replies and calls: what a filter does to messages besides reading their heads.
+
+use super::*;
+
+impl Bodies for Hostcalls {
+    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        bytes_of(REQUEST_BODY, length)
+    }
+
+    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        bytes_of(RESPONSE_BODY, length)
+    }
+
+    fn set_response_body(&self, body: &[u8]) -> Result<(), HostError> {
+        // SAFETY: pointer and length come from a live slice; the host copies it before it returns.
+        check("proxy_set_buffer_bytes", unsafe {
+            proxy_set_buffer_bytes(RESPONSE_BODY, 0, usize::MAX, body.as_ptr(), body.len())
+        })
+    }
+}
+
+impl Replies for Hostcalls {
+    fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError> {
+        let headers = HeaderMap::encode(headers);
+        // What `response.code_details` and the access log show.
+        let details = "switchyard";
+        // SAFETY: all pointers and lengths come from live slices; the host copies them before it returns.
+        let sent = unsafe {
+            proxy_send_local_response(
+                u32::from(status),
+                details.as_ptr(),
+                details.len(),
+                body.as_ptr(),
+                body.len(),
+                headers.as_ptr(),
+                headers.len(),
+                -1,
+            )
+        };
+        check("proxy_send_local_response", sent)
+    }
+
+    fn resume_response(&self) -> Result<(), HostError> {
+        // SAFETY: a plain number.
+        check("proxy_continue_stream", unsafe { proxy_continue_stream(RESPONSE) })
+    }
+}
+
+impl Contexts for Hostcalls {
+    fn enter(&self, context: u32) -> Result<(), HostError> {
+        // SAFETY: a plain number.
+        check("proxy_set_effective_context", unsafe { proxy_set_effective_context(context) })
+    }
+}
+
+impl HttpCalls for Hostcalls {
+    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError> {
+        let headers = HeaderMap::encode(headers);
+        let nothing = HeaderMap::encode::<&str>(&[]);
+        let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        let mut token = 0;
+        // SAFETY: all pointers and lengths come from live slices, the out-pointer is live.
+        let status = unsafe {
+            proxy_http_call(
+                cluster.as_ptr(),
+                cluster.len(),
+                headers.as_ptr(),
+                headers.len(),
+                nothing.as_ptr(),
+                0,
+                nothing.as_ptr(),
+                nothing.len(),
+                millis,
+                &mut token,
+            )
+        };
+        check("proxy_http_call", status)
+    }
+    fn call(&self, request: &Call<'_>) -> Result<u32, HostError> {
+        // Through the SDK, whose dispatcher must know the call to hand its answer on, and would trap on one that it does
+        // not know. It unwraps no status that proxies give: a call is made, or is a bad argument, or failed.
+        let (headers, timeout) = (request.headers.to_vec(), request.timeout);
+        let called = proxy_wasm::hostcalls::dispatch_http_call(
+            request.cluster,
+            headers,
+            request.body,
+            Vec::new(),
+            timeout,
+        );
+        called.map_err(|status| HostError {
+            call: "proxy_http_call",
+            status: Status::from_abi(status as u32).unwrap_or(Status::InternalFailure),
+        })
+    }
+}
+
+impl CallAnswers for Hostcalls {
+    fn call_headers(&self) -> Result<HeaderMap, HostError> {
+        pairs(CALL_HEADERS)
+    }
+
+    fn call_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        bytes_of(CALL_BODY, length)
+    }
+
+    fn call_trailers(&self) -> Result<HeaderMap, HostError> {
+        pairs(CALL_TRAILERS)
+    }
+}
