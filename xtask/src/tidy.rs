@@ -19,11 +19,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates and the crates of ours that they may depend on.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("filters/core", &[]),
     ("filters/config", &["switchyard-core"]),
     ("filters/host", &["switchyard-core"]),
     ("filters/outlier", &["switchyard-core", "switchyard-config", "switchyard-host"]),
+    ("filters/retry", &["switchyard-core", "switchyard-config", "switchyard-host"]),
     ("filters/router", &["switchyard-core", "switchyard-config", "switchyard-host"]),
     ("test-harness", &["switchyard-core"]),
     ("xtask", &["switchyard-config"]),

@@ -110,8 +110,8 @@ fn clippy() -> Result<Counts> {
     let mut native = cargo();
     native.args(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
     quietly("clippy", &mut native)?;
-    let filters =
-        ["core", "config", "host", "router", "outlier"].map(|name| format!("--package=switchyard-{name}"));
+    let filters = ["core", "config", "host", "router", "outlier", "retry"]
+        .map(|name| format!("--package=switchyard-{name}"));
     let wasm_cargo = WasmCargo::set_up()?;
     if wasm_cargo == WasmCargo::Installed {
         let mut wasm = wasm_cargo.command("clippy");

@@ -1,0 +1,163 @@
+//! What clients get from the root: the answer to an attempt of ours, a substitute, or the held answer after all.
+
+use super::calls::Answer;
+use super::{Actor, ActorHost, CANCELLED_PROPERTY, FALLBACK_HEADER};
+use crate::exchange::{Exchange, Phase, report};
+use crate::plan::Route;
+use crate::replay::{ATTEMPT_COUNT, Replay, reply_headers};
+use crate::verdict::{Head, number};
+use crate::worker::{Outstanding, Waiting};
+use core::time::Duration;
+use std::rc::Rc;
+use switchyard_core::retry::{Attempts, Denied, Substitute};
+use switchyard_host::HostError;
+
+impl<H: ActorHost> Actor<'_, H> {
+    /// Gives the client a substitute, or sends for one; `false`: it is not to be had.
+    pub(super) fn fall_back(
+        &self,
+        this: &Waiting,
+        exchange: &mut Exchange,
+        route: &Route,
+        substitute: Substitute,
+    ) -> bool {
+        if exchange.grpc {
+            return false;
+        }
+        let fallback = &route.settings.fallback;
+        let found = match substitute {
+            Substitute::Upstream(number, timeout) => {
+                let other = fallback.upstream.and_then(|index| self.worker.plan.upstreams().get(index));
+                let Some(other) = other else { return false };
+                let endpoint = other.next_endpoint().and_then(|index| other.endpoints.get(index));
+                let address = endpoint.map_or("", |endpoint| &endpoint.address);
+                let replay = Replay::new(number, address, timeout);
+                let sent = self.call(exchange, route, &other.cluster, &replay, timeout);
+                let expected =
+                    Outstanding { exchange: Rc::clone(this), number, hedge: false, places: Vec::new() };
+                return sent.is_some_and(|call| self.expect(call, expected));
+            }
+            Substitute::Stale => self.stale(exchange, route),
+            Substitute::Answer => fallback.answer.as_ref().map(|answer| {
+                let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+                let marked: Vec<(&[u8], &[u8])> =
+                    headers.chain([(FALLBACK_HEADER.as_bytes(), &b"answer"[..])]).collect();
+                self.reply(exchange, answer.status, &marked, answer.body.as_bytes())
+            }),
+        };
+        if found.is_none() {
+            return false;
+        }
+        if let Some(attempts) = exchange.attempts.as_mut() {
+            attempts.substituted();
+        }
+        report(self.worker, route, self.host).substitute(substitute);
+        true
+    }
+
+    pub(super) fn stale(&self, exchange: &mut Exchange, route: &Route) -> Option<bool> {
+        let policy = route.settings.fallback.stale.as_ref()?;
+        let key = policy.key(&exchange.head)?;
+        let stale = route.stale.try_borrow().ok()?;
+        let answer = stale.get(&key, policy.max_age, self.now)?;
+        let before = answer.headers.iter().find(|(name, _)| **name == *"age");
+        let before: u64 = before.and_then(|(_, value)| number(Some(value))).unwrap_or_default();
+        let age = self.now.since(answer.at).as_secs().saturating_add(before).to_string();
+        let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), &**value));
+        let marked: Vec<(&[u8], &[u8])> = headers
+            .filter(|(name, _)| *name != b"age")
+            .chain([(FALLBACK_HEADER.as_bytes(), &b"stale"[..]), (b"age", age.as_bytes())])
+            .collect();
+        Some(self.reply(exchange, answer.status, &marked, &answer.body))
+    }
+
+    /// Gives the client the answer to attempt `number`.
+    pub(super) fn deliver(
+        &self,
+        exchange: &mut Exchange,
+        route: &Route,
+        number: u32,
+        answer: &Answer,
+    ) -> bool {
+        let is_substitute = exchange.attempts.as_ref().is_some_and(Attempts::is_substitute);
+        if exchange.grpc {
+            return self.replace_grpc(exchange, route, answer);
+        }
+        if exchange.phase == Phase::Open && self.host.enter(exchange.context).is_ok() {
+            // Without the property outlier would take the attempt for one that was reset.
+            let _ = self.host.set_property(&[CANCELLED_PROPERTY], b"hedged");
+        }
+        let count = number.to_string();
+        let mut headers: Vec<(&[u8], &[u8])> = vec![(ATTEMPT_COUNT.as_bytes(), count.as_bytes())];
+        if is_substitute {
+            headers.push((FALLBACK_HEADER.as_bytes(), b"upstream"));
+            report(self.worker, route, self.host).substitute(Substitute::Upstream(number, Duration::ZERO));
+        }
+        if exchange.takes(answer.body.len(), route) && self.replace(exchange, answer, &headers).is_ok() {
+            return self.let_go(exchange);
+        }
+        let head = Head { headers: &answer.headers, grpc: false };
+        headers.extend(reply_headers(&answer.headers));
+        self.reply(exchange, head.status(), &headers, &answer.body)
+    }
+
+    /// Puts an answer in the place of the held one. What other filters add to answers is added to this one, too, and the
+    /// answer to a HEAD keeps its length; a reply in Envoy's name has neither.
+    pub(super) fn replace(
+        &self,
+        exchange: &Exchange,
+        answer: &Answer,
+        more: &[(&[u8], &[u8])],
+    ) -> Result<(), HostError> {
+        const OF_THE_CALL: [&[u8]; 3] = [b"transfer-encoding", b"connection", ATTEMPT_COUNT.as_bytes()];
+        let own = answer.headers.iter().filter(|(name, _)| !OF_THE_CALL.contains(name));
+        let headers: Vec<_> = own.chain(more.iter().copied()).collect();
+        self.host.enter(exchange.context)?;
+        self.host.set_response_headers(&headers)?;
+        if answer.body.is_empty() { Ok(()) } else { self.host.set_response_body(&answer.body) }
+    }
+
+    /// Puts a gRPC answer in the place of the held one, which has a message and trailers as it has.
+    pub(super) fn replace_grpc(&self, exchange: &mut Exchange, route: &Route, answer: &Answer) -> bool {
+        let trailers: Vec<_> = answer.trailers.iter().collect();
+        let fits = exchange.replaceable && !trailers.is_empty() && !answer.body.is_empty();
+        let replace =
+            || self.host.enter(exchange.context).and_then(|()| self.host.set_response_trailers(&trailers));
+        if !fits || replace().and_then(|()| self.replace(exchange, answer, &[])).is_err() {
+            report(self.worker, route, self.host).denied(Denied::Answer);
+        }
+        self.let_go(exchange)
+    }
+
+    /// Ends the stream with this answer.
+    pub(super) fn reply(
+        &self,
+        exchange: &mut Exchange,
+        status: u16,
+        headers: &[(&[u8], &[u8])],
+        body: &[u8],
+    ) -> bool {
+        exchange.phase = Phase::Replaced;
+        exchange.settle();
+        self.in_name_of(exchange.context, || self.host.send_response(status, headers, body));
+        true
+    }
+
+    /// The held answer goes to the client.
+    pub(super) fn let_go(&self, exchange: &mut Exchange) -> bool {
+        let held = core::mem::replace(&mut exchange.phase, Phase::Open);
+        exchange.settle();
+        if matches!(held, Phase::Held | Phase::Judging(_)) {
+            self.in_name_of(exchange.context, || self.host.resume_response());
+        }
+        true
+    }
+
+    /// Does something in a stream's name. One that is gone needs nothing any more.
+    pub(super) fn in_name_of(&self, context: u32, act: impl FnOnce() -> Result<(), HostError>) {
+        let done = self.host.enter(context).and_then(|()| act());
+        if let Err(error) = done.and_then(|()| self.host.enter(self.root)) {
+            log::debug!("switchyard.retry: stream {context} could not be served: {error}");
+        }
+    }
+}

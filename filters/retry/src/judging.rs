@@ -1,0 +1,105 @@
+//! Answers whose head says nothing: those that must be read before they are judged.
+//!
+//! Invariant: an answer that streams is never held back for long. One that is longer than the policy keeps, takes longer than
+//! [`Judging::patience`], or turns out to be a stream of messages goes on unjudged.
+
+use crate::verdict::{Head, by_body};
+use core::time::Duration;
+use switchyard_core::retry::{Settings, Verdict};
+use switchyard_host::Bodies;
+
+/// What an answer is held back for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judging {
+    /// Its JSON body.
+    Json {
+        /// The status that came before it.
+        status: u16,
+    },
+    /// Its gRPC status, in the trailers.
+    Grpc,
+}
+
+/// What a piece of the body says.
+pub(crate) enum Piece {
+    /// Nothing yet.
+    More,
+    /// That the answer is a stream.
+    Unjudged,
+    /// All there is to say; with the whole body.
+    Judged(Verdict, Vec<u8>),
+}
+
+impl Judging {
+    /// What this answer must be held back for, if it must.
+    pub(crate) fn of(head: &Head<'_>, settings: &Settings, ended: bool) -> Option<Self> {
+        if ended {
+            return None;
+        }
+        let kind = head.headers.values("content-type").next().unwrap_or_default();
+        if head.grpc && crate::exchange::is_grpc(kind) {
+            return (!settings.retry_on.grpc_statuses.is_empty()).then_some(Self::Grpc);
+        }
+        let readable = asks_json(head, settings) && !is_too_long(head, settings);
+        readable.then(|| Self::Json { status: head.status() })
+    }
+
+    /// Whether it would be judged by its body if its head did not say that this is too long.
+    pub(crate) fn is_out_of_reach(head: &Head<'_>, settings: &Settings, ended: bool) -> bool {
+        !ended && asks_json(head, settings) && is_too_long(head, settings)
+    }
+
+    /// Whether it is no wonder that it was not there in time: it streams. A JSON answer of which not a byte has come is one
+    /// that Envoy did not hold back as it was asked to, and the watchdog's business.
+    pub(crate) fn streams(self, has_data: bool) -> bool {
+        has_data || self == Self::Grpc
+    }
+
+    /// How long the answer is held back at most.
+    pub(crate) fn patience(self) -> Duration {
+        match self {
+            Self::Json { .. } => Duration::from_secs(5),
+            // A call with one answer has its trailers at once; one that streams must not wait.
+            Self::Grpc => Duration::from_secs(1),
+        }
+    }
+
+    /// What is known with `size` bytes of the body there.
+    pub(crate) fn of_body(self, size: usize, ended: bool, settings: &Settings, host: &impl Bodies) -> Piece {
+        match self {
+            Self::Json { .. } if !ended => Piece::More,
+            Self::Json { status } => {
+                let body = host.response_body(size).unwrap_or_default();
+                let failed = settings.retry_on.says_failure(&body);
+                Piece::Judged(if failed { by_body(status) } else { Verdict::Final }, body)
+            }
+            // Without trailers there is no status; the client will say so.
+            Self::Grpc if ended => Piece::Judged(Verdict::Final, Vec::new()),
+            Self::Grpc => {
+                let frame = host.response_body(5).unwrap_or_default();
+                if is_second_message(&frame, size) { Piece::Unjudged } else { Piece::More }
+            }
+        }
+    }
+}
+
+fn asks_json(head: &Head<'_>, settings: &Settings) -> bool {
+    let kind = head.headers.values("content-type").next().unwrap_or_default();
+    !settings.retry_on.body.is_empty() && (kind.starts_with(b"application/json") || contains(kind, b"+json"))
+}
+
+fn is_too_long(head: &Head<'_>, settings: &Settings) -> bool {
+    let length: Option<u64> = crate::verdict::number(head.headers.values("content-length").next());
+    length.is_some_and(|length| length > settings.max_body)
+}
+
+/// Whether `size` bytes of a body that begins with this gRPC frame hold more than the frame.
+fn is_second_message(frame: &[u8], size: usize) -> bool {
+    let Some([_, length @ ..]) = frame.first_chunk::<5>() else { return false };
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    size > length.saturating_add(5)
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}

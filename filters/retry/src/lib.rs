@@ -1,0 +1,38 @@
+//! retry.wasm: which requests are tried again, when, where, and within which budget.
+//!
+//! It is a downstream HTTP filter behind router.wasm, so it sees the answer first. A route has one of two engines. With
+//! `engine: router` it tells Envoy's own router the policy in `x-envoy-*` headers; nothing is copied. With `engine: filter`
+//! it decides when a failure is there: it holds the answer back, waits, sends the request again to the next endpoint as
+//! a call of its own, and answers with what comes back.
+//!
+//! Invariants: a request is never paused, only answers are, and every answer that is held back ends by the deadline;
+//! a client's own retry headers never count; without a failure a request costs two host calls (filter) or three (router).
+//!
+//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
+//! feature `abi`, so that another module can carry this filter beside others.
+
+mod actor;
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+mod entry;
+mod exchange;
+mod judging;
+mod kept;
+mod plan;
+mod purse;
+mod replay;
+mod report;
+mod root;
+mod stream;
+mod verdict;
+mod worker;
+
+pub use actor::{ActorHost, FALLBACK_HEADER};
+pub use exchange::{Passage, StreamHost};
+pub use root::{Root, RootHost};
+pub use stream::Stream;
+pub use worker::{MOST_KEPT, NEWS_TICK, TICK};
+
+/// The header in which router.wasm names endpoints, best first.
+const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
+/// The header in which router.wasm names the cluster.
+const CLUSTER_HEADER: &str = "x-switchyard-cluster";

@@ -1,0 +1,88 @@
+//! A request made again from what the filter saw of it.
+//!
+//! What the route adds or rewrites behind this filter is not in it; docs/retry.md says what an endpoint sees differently.
+
+use core::time::Duration;
+use switchyard_core::retry::{STEERING_HEADERS, encode_grpc_timeout};
+use switchyard_host::HeaderMap;
+
+/// Headers that belong to one connection or one attempt, and are not sent again.
+const OWN_OF_AN_ATTEMPT: [&str; 12] = [
+    crate::CANDIDATES_HEADER,
+    crate::CLUSTER_HEADER,
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+    ATTEMPT_COUNT,
+    "x-envoy-expected-rq-timeout-ms",
+    GRPC_TIMEOUT,
+];
+
+/// The header that says which attempt this is, or was.
+pub(crate) const ATTEMPT_COUNT: &str = "x-envoy-attempt-count";
+const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// The headers of one attempt.
+pub(crate) struct Replay {
+    number: String,
+    address: String,
+    left: String,
+    grpc_timeout: String,
+}
+
+impl Replay {
+    /// Attempt `number`, to `address` (empty: whichever the cluster chooses), which has so much time left.
+    pub(crate) fn new(number: u32, address: &str, left: Duration) -> Self {
+        Self {
+            number: number.to_string(),
+            address: address.to_owned(),
+            left: left.as_millis().max(1).to_string(),
+            grpc_timeout: encode_grpc_timeout(left),
+        }
+    }
+
+    /// The headers, made from those of the request; the remaining time replaces what the request said in
+    /// `deadline_header` or `grpc-timeout`. `None` if one cannot be written as text.
+    pub(crate) fn headers<'a>(
+        &'a self,
+        head: &'a HeaderMap,
+        deadline_header: Option<&str>,
+    ) -> Option<Vec<(&'a str, &'a str)>> {
+        let mut headers = Vec::with_capacity(head.len() + 2);
+        for (name, value) in head.iter() {
+            let name = core::str::from_utf8(name).ok()?;
+            if deadline_header == Some(name) {
+                headers.push((name, self.left.as_str()));
+            } else if !OWN_OF_AN_ATTEMPT.contains(&name) && !STEERING_HEADERS.contains(&name) {
+                headers.push((name, core::str::from_utf8(value).ok()?));
+            }
+        }
+        if head.contains(GRPC_TIMEOUT) {
+            headers.push((GRPC_TIMEOUT, &self.grpc_timeout));
+        }
+        headers.push((ATTEMPT_COUNT, &self.number));
+        if !self.address.is_empty() {
+            headers.push((crate::CANDIDATES_HEADER, &self.address));
+        }
+        Some(headers)
+    }
+}
+
+/// The headers of an answer as a client gets them: without its status, and without what Envoy writes anew.
+pub(crate) fn reply_headers(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    const WRITTEN_ANEW: [&str; 7] = [
+        ":status",
+        "connection",
+        "keep-alive",
+        "content-length",
+        "transfer-encoding",
+        "upgrade",
+        // An endpoint that is an Envoy itself may have counted its own.
+        ATTEMPT_COUNT,
+    ];
+    headers.iter().filter(|(name, _)| !WRITTEN_ANEW.iter().any(|one| one.as_bytes() == *name))
+}

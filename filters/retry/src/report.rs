@@ -1,0 +1,108 @@
+//! What retry.wasm counts. Names and labels are in docs/retry.md.
+
+use crate::plan::{Route, Upstream};
+use core::time::Duration;
+use switchyard_core::retry::{Denied, Reason, Substitute};
+use switchyard_host::MetricSink;
+use switchyard_host::metrics::{Registry, series_name};
+
+/// Counts for requests of one route.
+pub(crate) struct Report<'a, H> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) host: &'a H,
+    pub(crate) route: &'a str,
+}
+
+impl<H: MetricSink> Report<'_, H> {
+    fn add(&self, metric: &str, label: Option<(&str, &str)>, by: u64) {
+        let mut labels = vec![("route", self.route)];
+        labels.extend(label);
+        self.registry.counter(self.host, &series_name(metric, &labels)).add(by);
+    }
+
+    /// Attempts that have been made, the first ones included.
+    pub(crate) fn attempts(&self, count: u32) {
+        self.add("attempts", None, u64::from(count));
+    }
+
+    /// A retry was decided on, and this is its wait. In shadow mode it is only counted.
+    pub(crate) fn retry(&self, reason: Reason, wait: Duration, shadow: bool) {
+        let metric = if shadow { "shadow_retries" } else { "retries" };
+        self.add(metric, Some(("reason", reason.name())), 1);
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        if millis > 0 && !shadow {
+            self.add("retry_back_off_ms", None, millis);
+        }
+    }
+
+    /// Retries that Envoy made; it does not say why.
+    pub(crate) fn envoys_retries(&self, count: u32) {
+        self.add("retries", Some(("reason", "envoy")), u64::from(count));
+    }
+
+    /// A request gets no further attempt.
+    pub(crate) fn denied(&self, denied: Denied) {
+        self.add("retries_denied", Some(("reason", name(denied))), 1);
+    }
+
+    /// A hedge was sent.
+    pub(crate) fn hedge(&self) {
+        self.add("hedges", None, 1);
+    }
+
+    /// A hedge was quicker than the first attempt.
+    pub(crate) fn hedge_won(&self) {
+        self.add("hedges_won", None, 1);
+    }
+
+    /// A client got a substitute.
+    pub(crate) fn substitute(&self, substitute: Substitute) {
+        let name = match substitute {
+            Substitute::Upstream(..) => "upstream",
+            Substitute::Stale => "stale",
+            Substitute::Answer => "answer",
+        };
+        self.add("fallback_answers", Some(("reason", name)), 1);
+    }
+
+    /// A request ran out of its time.
+    pub(crate) fn deadline(&self) {
+        self.add("deadlines_exceeded", None, 1);
+    }
+
+    /// The watchdog has ended a wait.
+    pub(crate) fn watchdog(&self) {
+        self.add("retry_watchdog", None, 1);
+    }
+}
+
+/// The label of a denial.
+pub(crate) fn name(denied: Denied) -> &'static str {
+    match denied {
+        Denied::Budget => "budget",
+        Denied::Concurrency => "concurrency",
+        Denied::Deadline => "deadline",
+        Denied::BodySize => "body_size",
+        Denied::Memory => "memory",
+        Denied::NotIdempotent => "not_idempotent",
+        Denied::RetryAfter => "retry_after",
+        Denied::Exhausted => "num_retries",
+        Denied::NoEndpoint => "no_endpoint",
+        Denied::Answer => "answer",
+    }
+}
+
+/// What is left of every budget, as gauges that all workers agree on.
+pub(crate) fn balance(registry: &Registry, host: &impl MetricSink, labels: &[(&str, &str)], left: i64) {
+    registry.set_gauge(host, &series_name("retry_budget_balance", labels), u64::try_from(left).unwrap_or(0));
+}
+
+/// The labels of a route's budget.
+pub(crate) fn of_route(route: &Route) -> [(&'static str, &str); 1] {
+    [("route", &route.name)]
+}
+
+/// The labels of an upstream's budget.
+pub(crate) fn of_upstream(upstream: &Upstream) -> [(&'static str, &str); 1] {
+    [("upstream", &upstream.name)]
+}

@@ -1,0 +1,163 @@
+//! The root context: takes a configuration or refuses it, acts for the streams that wait, and does the periodic work.
+//!
+//! Invariant: a configuration that is refused changes nothing; Envoy keeps the listener that serves. Requests end under
+//! the configuration that they began with: each root has its own plan, and acts for its own streams.
+
+use crate::actor::{Actor, ActorHost};
+use crate::plan::Plan;
+use crate::report;
+use crate::stream::Stream;
+use crate::worker::{NEWS_TICK, Worker};
+use core::cell::Cell;
+use std::rc::Rc;
+use switchyard_config::{ConfigErrors, Document};
+use switchyard_core::Timestamp;
+use switchyard_host::metrics::{Registry, series_name};
+use switchyard_host::shared_ledger::announced;
+use switchyard_host::{Clock, MetricSink, PluginConfiguration, SharedData, Ticks};
+
+/// What a root asks of its host when it is configured.
+pub trait RootHost: PluginConfiguration + Clock + MetricSink + SharedData {}
+
+impl<T: PluginConfiguration + Clock + MetricSink + SharedData> RootHost for T {}
+
+/// What outlives a configuration.
+#[derive(Clone, Default)]
+struct Vm {
+    registry: Rc<Registry>,
+    /// Bytes of bodies that are kept.
+    kept: Rc<Cell<u64>>,
+}
+
+thread_local! {
+    static VM: Vm = Vm::default();
+}
+
+/// One configuration of the plugin in one worker.
+pub struct Root {
+    context: u32,
+    vm: Vm,
+    worker: Rc<Worker>,
+    told: Timestamp,
+    heard: Option<u32>,
+}
+
+impl Root {
+    /// A root that has no configuration yet and leaves every request as it is.
+    pub fn new(context: u32) -> Self {
+        let vm = VM.with(Vm::clone);
+        let worker = Rc::new(Worker::new(Plan::default(), Rc::clone(&vm.registry), Rc::clone(&vm.kept), 0));
+        Self { context, vm, worker, told: Timestamp::default(), heard: None }
+    }
+
+    /// Takes the plugin's configuration; `false` refuses it, with every error in the log.
+    pub fn configure(&mut self, host: &impl RootHost) -> bool {
+        let bytes = host.plugin_configuration().unwrap_or_default();
+        let accepted = match Document::from_plugin_configuration(&bytes) {
+            Ok(document) => self.accept(document, host),
+            Err(errors) => refuse(&errors),
+        };
+        let result = if accepted { "accepted" } else { "rejected" };
+        let labels = [("filter", "retry"), ("result", result)];
+        self.vm.registry.counter(host, &series_name("configurations", &labels)).increment();
+        self.vm.registry.flush(host);
+        accepted
+    }
+
+    fn accept(&mut self, document: Document, host: &impl RootHost) -> bool {
+        let now = host.now().unwrap_or_default();
+        // Workers start within nanoseconds of each other; the context id tells roots of one VM apart.
+        let seed = now.as_nanos() ^ u64::from(self.context).rotate_left(32);
+        let plan = Plan::new(document, host, now);
+        log::info!("switchyard.retry: configuration accepted: {} routes have a retry policy", plan.len());
+        let (registry, kept) = (Rc::clone(&self.vm.registry), Rc::clone(&self.vm.kept));
+        self.worker = Rc::new(Worker::new(plan, registry, kept, seed));
+        let version = [("filter", "retry"), ("version", env!("CARGO_PKG_VERSION"))];
+        self.vm.registry.set_gauge(host, &series_name("build_info", &version), 1);
+        true
+    }
+
+    /// The periodic work: what waits on every tick; budgets and counters on some.
+    pub fn tick(&mut self, host: &(impl ActorHost + Clock + Ticks)) {
+        let Ok(now) = host.now() else { return };
+        self.worker.ticked(now);
+        self.look_at_health(host);
+        self.actor(now, host).tick();
+        let mut told = false;
+        // Wall time may step back.
+        if now.since(self.told) >= NEWS_TICK || now < self.told {
+            self.told = now;
+            told = self.tell(now, host);
+        }
+        self.worker.rest(told, now, host);
+    }
+
+    /// The answer to a call has come, or the call has failed.
+    pub fn on_call_response(
+        &mut self,
+        host: &(impl ActorHost + Clock + Ticks),
+        call: u32,
+        headers: usize,
+        body: usize,
+    ) {
+        let now = host.now().unwrap_or_default();
+        self.actor(now, host).answered(call, headers, body);
+    }
+
+    fn actor<'a, H>(&'a self, now: Timestamp, host: &'a H) -> Actor<'a, H> {
+        Actor { worker: &self.worker, root: self.context, now, host }
+    }
+
+    /// Takes in what outlier says about the endpoints, if anybody might ask.
+    fn look_at_health(&mut self, host: &impl SharedData) {
+        let plan = &self.worker.plan;
+        let follows = plan.upstreams().iter().any(crate::plan::Upstream::follows);
+        if !follows || !plan.has_filter_engine() {
+            return;
+        }
+        let news = announced(host);
+        if news != self.heard {
+            self.heard = news;
+            plan.upstreams().iter().for_each(|upstream| upstream.look_at_health(host));
+        }
+    }
+
+    /// Tells the other workers what was spent, and the operator what was counted; whether there was anything.
+    fn tell(&self, now: Timestamp, host: &(impl SharedData + MetricSink)) -> bool {
+        let mut told = false;
+        let registry = &self.vm.registry;
+        for route in self.worker.plan.routes().filter(|route| route.budget.has_news()) {
+            told = true;
+            let left = route.budget.exchange_news(host, now);
+            report::balance(registry, host, &report::of_route(route), left);
+        }
+        for upstream in self.worker.plan.upstreams() {
+            if let Some(budget) = upstream.budget.as_ref().filter(|budget| budget.has_news()) {
+                told = true;
+                let left = budget.exchange_news(host, now);
+                report::balance(registry, host, &report::of_upstream(upstream), left);
+            }
+        }
+        registry.flush(host);
+        told
+    }
+
+    /// The stream of this context, under this configuration.
+    pub fn stream(&self, context: u32) -> Stream {
+        Stream::new(context, Rc::clone(&self.worker))
+    }
+}
+
+/// Nobody answers the calls of a root that is no more, and what they are for would keep its worker for ever.
+impl Drop for Root {
+    fn drop(&mut self) {
+        self.worker.forget_all();
+    }
+}
+
+fn refuse(errors: &ConfigErrors) -> bool {
+    for error in errors.iter() {
+        log::error!("switchyard.retry: configuration refused: {error}");
+    }
+    false
+}

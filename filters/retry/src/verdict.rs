@@ -1,0 +1,202 @@
+//! Whether an answer is a failure that is worth another attempt.
+//!
+//! Invariant: an answer that neither an endpoint nor Envoy's router made (a rate limiter's, an authoriser's) is never one.
+//!
+//! Envoy answers in the endpoint's place when an attempt breaks off. On a client's stream it says so in
+//! `response.code_details`. A call of our own has no such thing: its local replies are known by their plain text, which
+//! Envoy has written so since 1.5; an endpoint that writes the same is an Envoy itself and means the same.
+
+use core::time::Duration;
+use switchyard_core::Timestamp;
+use switchyard_core::retry::{BackOff, Failure, Reason, ResetFormat, RetryOn, Verdict, retry_after};
+use switchyard_host::{HeaderMap, Properties};
+
+/// The head of an answer.
+pub(crate) struct Head<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    /// Its gRPC status is looked at: the request was gRPC.
+    pub(crate) grpc: bool,
+}
+
+/// Who made an answer.
+enum Maker {
+    Endpoint,
+    /// Envoy's router, for this reason.
+    Router(Failure),
+    Other,
+}
+
+impl Head<'_> {
+    /// The HTTP status; 0 if there is none.
+    pub(crate) fn status(&self) -> u16 {
+        number(self.headers.values(":status").next()).unwrap_or_default()
+    }
+
+    /// The gRPC status, if it is in the headers.
+    pub(crate) fn grpc_status(&self) -> Option<u8> {
+        if self.grpc { number(self.headers.values("grpc-status").next()) } else { None }
+    }
+
+    /// Why this would be worth another attempt, had an endpoint sent it.
+    fn as_endpoints(&self, retry_on: &RetryOn) -> Option<(Failure, Reason)> {
+        let status = Failure::Status(self.status());
+        let grpc = self.grpc_status().filter(|status| *status != 0).map(Failure::Grpc);
+        let header = || {
+            let says = retry_on.headers.iter().any(|header| header.matches(self.headers));
+            says.then_some((status, Reason::Header))
+        };
+        let known = |failure: Failure| Some((failure, retry_on.reason(failure)?));
+        grpc.and_then(known).or_else(|| known(status)).or_else(header)
+    }
+
+    /// The verdict on the first attempt's answer. Asks the host only of one that might be a failure.
+    pub(crate) fn of_first(
+        &self,
+        retry_on: &RetryOn,
+        back_off: &BackOff,
+        now: impl FnOnce() -> Timestamp,
+        host: &impl Properties,
+    ) -> Verdict {
+        let endpoints = self.as_endpoints(retry_on);
+        let suspicious = self.status() >= 500 || self.grpc_status().is_some_and(|status| status != 0);
+        if endpoints.is_none() && !suspicious {
+            return Verdict::Final;
+        }
+        let details = host.property(&["response", "code_details"]).ok().flatten().unwrap_or_default();
+        self.verdict(maker(&details), endpoints, retry_on, back_off, now)
+    }
+
+    /// The verdict on the answer to a call of ours; `body` is its beginning.
+    pub(crate) fn of_call(
+        &self,
+        body: &[u8],
+        retry_on: &RetryOn,
+        back_off: &BackOff,
+        now: Timestamp,
+    ) -> Verdict {
+        let maker =
+            if self.headers.is_empty() { Maker::Router(Failure::Reset) } else { maker_of_call(self, body) };
+        self.verdict(maker, self.as_endpoints(retry_on), retry_on, back_off, || now)
+    }
+
+    fn verdict(
+        &self,
+        maker: Maker,
+        endpoints: Option<(Failure, Reason)>,
+        retry_on: &RetryOn,
+        back_off: &BackOff,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Verdict {
+        let found = match maker {
+            Maker::Endpoint => endpoints,
+            Maker::Router(failure) => retry_on.reason(failure).map(|reason| (failure, reason)),
+            Maker::Other => None,
+        };
+        let Some((failure, reason)) = found else { return Verdict::Final };
+        Verdict::Failed { failure, reason, asked: self.asked(back_off, now) }
+    }
+
+    /// How long the endpoint asked to be left alone.
+    fn asked(&self, back_off: &BackOff, now: impl FnOnce() -> Timestamp) -> Option<Duration> {
+        back_off.retry_after_ceiling?;
+        let after = text(self.headers, "retry-after");
+        let mut resets = back_off.reset_headers.iter().filter_map(|header| {
+            Some((header.format, text(self.headers, &header.name)?.parse::<u64>().ok()?))
+        });
+        let reset = resets.next();
+        if after.is_none() && reset.is_none() {
+            return None;
+        }
+        let now = now();
+        after.and_then(|value| retry_after(value, now)).or_else(|| {
+            reset.map(|(format, number)| match format {
+                ResetFormat::Seconds => Duration::from_secs(number),
+                ResetFormat::UnixTimestamp => Timestamp::from_millis(number.saturating_mul(1000)).since(now),
+            })
+        })
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &'a str) -> Option<&'a str> {
+    headers.values(name).next().and_then(|value| core::str::from_utf8(value).ok()).map(str::trim)
+}
+
+/// A failure by what the body says.
+pub(crate) fn by_body(status: u16) -> Verdict {
+    Verdict::Failed { failure: Failure::Status(status), reason: Reason::Body, asked: None }
+}
+
+/// This verdict on the first attempt's answer, if an endpoint made that. Asks the host only of a failure.
+pub(crate) fn if_endpoints(verdict: Verdict, host: &impl Properties) -> Verdict {
+    let details = || host.property(&["response", "code_details"]).ok().flatten().unwrap_or_default();
+    if verdict == Verdict::Final || matches!(maker(&details()), Maker::Endpoint) {
+        verdict
+    } else {
+        Verdict::Final
+    }
+}
+
+/// A failure by gRPC trailers.
+pub(crate) fn by_grpc_status(status: u8, retry_on: &RetryOn) -> Verdict {
+    let failure = Failure::Grpc(status);
+    match retry_on.reason(failure).filter(|_| status != 0) {
+        Some(reason) => Verdict::Failed { failure, reason, asked: None },
+        None => Verdict::Final,
+    }
+}
+
+/// Envoy's response code details: `via_upstream`, or what its router says of an attempt without an answer.
+fn maker(details: &[u8]) -> Maker {
+    let details = core::str::from_utf8(details).unwrap_or_default();
+    if details == "via_upstream" {
+        return Maker::Endpoint;
+    }
+    if let Some(reason) = details.strip_prefix("upstream_reset_before_response_started{") {
+        return reset(reason);
+    }
+    match details {
+        "upstream_response_timeout" | "upstream_per_try_timeout" | "response_timeout" => {
+            Maker::Router(Failure::Timeout)
+        }
+        // Nobody was there to see it.
+        "no_healthy_upstream" => Maker::Router(Failure::ConnectFailure),
+        _ => Maker::Other,
+    }
+}
+
+/// Why Envoy says an attempt broke off; words are parted by spaces or underscores.
+fn reset(reason: &str) -> Maker {
+    let reason = reason.replace('_', " ");
+    // Envoy's own circuit breaker, or a request that it could not encode: trying again is no cure.
+    if reason.starts_with("overflow") {
+        Maker::Other
+    } else if reason.contains("connection failure") {
+        Maker::Router(Failure::ConnectFailure)
+    } else if reason.contains("refused stream") {
+        Maker::Router(Failure::RefusedStream)
+    } else {
+        Maker::Router(Failure::Reset)
+    }
+}
+
+fn maker_of_call(head: &Head<'_>, body: &[u8]) -> Maker {
+    let plain = head.headers.values("content-type").next() == Some(b"text/plain");
+    let text = match (head.grpc, head.headers.values("grpc-message").next()) {
+        (true, Some(message)) => core::str::from_utf8(message).unwrap_or_default(),
+        _ if plain && head.status() >= 500 => core::str::from_utf8(body).unwrap_or_default(),
+        _ => return Maker::Endpoint,
+    };
+    if let Some((_, reason)) = text.split_once("reset reason: ") {
+        return reset(reason);
+    }
+    match text {
+        "upstream request timeout" => Maker::Router(Failure::Timeout),
+        "no healthy upstream" => Maker::Router(Failure::ConnectFailure),
+        _ => Maker::Endpoint,
+    }
+}
+
+/// The number that a header's value is.
+pub(crate) fn number<T: core::str::FromStr>(value: Option<&[u8]>) -> Option<T> {
+    core::str::from_utf8(value?).ok()?.trim().parse().ok()
+}

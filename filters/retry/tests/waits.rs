@@ -1,0 +1,103 @@
+//! How long a request waits before it is sent again, and who may ask for more.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail by panicking"
+)]
+#![allow(dead_code, reason = "each test binary uses its part of worker")]
+
+mod worker;
+
+use switchyard_retry::Passage;
+use worker::{GET, Head, Request, START, UNAVAILABLE, Worker};
+
+const RESETS: &str = r#"{"engine": "filter", "back_off": {"base": "1ms", "max": "1ms", "reset_headers": [
+    {"name": "x-reset-after", "format": "seconds"}, {"name": "x-reset-at", "format": "unix_timestamp"}]}}"#;
+
+fn failed(worker: &mut Worker, more: Head<'_>) -> Request {
+    let mut request = worker.send(&GET);
+    let headers = [UNAVAILABLE, more].concat();
+    assert_eq!(worker.answer(&mut request, &headers, true), Passage::Held);
+    request
+}
+
+/// How long a request waits whose failure has these headers besides.
+fn wait(retry: &str, more: Head<'_>) -> u64 {
+    let mut worker = Worker::alone(retry);
+    let _request = failed(&mut worker, more);
+    while worker.host.take_called().is_empty() {
+        worker.pass(5);
+        assert!(worker.elapsed() < 10_000, "it is never made");
+    }
+    worker.elapsed()
+}
+
+#[test]
+fn an_endpoint_may_ask_for_a_wait_in_seconds_or_by_a_date() {
+    assert_eq!(wait(RESETS, &[("retry-after", "2")]), 2_000);
+    // The test begins on Tue, 14 Nov 2023 22:13:20 GMT.
+    assert_eq!(START, 1_700_000_000_000);
+    assert_eq!(wait(RESETS, &[("retry-after", "Tue, 14 Nov 2023 22:13:23 GMT")]), 3_000);
+    assert_eq!(wait(RESETS, &[("retry-after", "Tue, 14 Nov 2023 22:13:19 GMT")]), 5, "that is past");
+    assert_eq!(wait(RESETS, &[("retry-after", "soon")]), 5, "nobody knows what that is");
+}
+
+#[test]
+fn an_endpoint_may_ask_for_a_wait_by_the_configured_headers() {
+    assert_eq!(wait(RESETS, &[("x-reset-after", "1")]), 1_000);
+    assert_eq!(wait(RESETS, &[("x-reset-at", "1700000002")]), 2_000);
+    assert_eq!(wait(RESETS, &[("x-reset-at", "1600000000")]), 5, "that is past");
+    assert_eq!(wait(RESETS, &[("x-reset-at", "2"), ("x-reset-after", "1")]), 1_000, "the first of the list");
+    assert_eq!(wait(RESETS, &[("x-reset-after", "3"), ("retry-after", "1")]), 1_000);
+    assert_eq!(wait(RESETS, &[("x-reset-after", "1"), ("retry-after", "soon")]), 1_000);
+    assert_eq!(wait(RESETS, &[("x-other-reset", "1")]), 5);
+}
+
+#[test]
+fn an_endpoint_that_is_not_heard_may_ask_for_nothing() {
+    let deaf = r#"{"engine": "filter", "back_off": {"base": "1ms", "max": "1ms", "retry_after": false}}"#;
+    assert_eq!(wait(deaf, &[("retry-after", "3600")]), 5);
+}
+
+#[test]
+fn waits_are_between_the_base_and_the_maximum() {
+    let retry = r#"{"engine": "filter", "num_retries": 10,
+        "back_off": {"base": "50ms", "max": "100ms", "jitter": "decorrelated"}}"#;
+    let mut worker = Worker::alone(retry);
+    let _request = failed(&mut worker, &[]);
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        let began = worker.elapsed();
+        let call = loop {
+            worker.pass(5);
+            if let Some(call) = worker.host.take_called().pop() {
+                break call;
+            }
+            assert!(worker.elapsed() - began <= 105);
+        };
+        waits.push(worker.elapsed() - began);
+        worker.reply(&call, UNAVAILABLE, b"");
+    }
+    assert!(waits.iter().all(|wait| (50..=105).contains(wait)), "{waits:?}");
+    assert!(waits.windows(2).any(|pair| pair[0] != pair[1]), "chance spreads them: {waits:?}");
+}
+
+#[test]
+fn two_workers_do_not_wait_alike() {
+    let retry = r#"{"engine": "filter", "back_off": {"base": "5s", "max": "5s"}, "timeout": "60s"}"#;
+    let mut waits = Vec::new();
+    for context in 0..4 {
+        let mut worker = Worker::alone(retry);
+        worker.root = switchyard_retry::Root::new(context);
+        assert!(worker.root.configure(&worker.host));
+        let _request = failed(&mut worker, &[]);
+        worker.pass(5_005);
+        assert_eq!(worker.host.take_called().len(), 1);
+        waits.push(worker.count("retry_back_off_ms", ""));
+    }
+    waits.dedup();
+    assert!(waits.len() > 1, "{waits:?}");
+}
