@@ -10,6 +10,7 @@ pub mod demo;
 pub mod ejecting;
 pub mod envoy;
 pub mod load;
+pub mod retrying;
 pub mod statistics;
 pub mod steered;
 pub mod upstream;
@@ -22,8 +23,9 @@ pub mod prelude {
     };
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, pieces};
     pub use crate::load::{Client, Load, Report, Response};
+    pub use crate::retrying::{retry_stat, retrying, start_retrying};
     pub use crate::statistics::assert_shares;
-    pub use crate::steered::{balanced, endpoint, ring_hash, routed, steered};
+    pub use crate::steered::{balanced, endpoint, http2, retried, ring_hash, routed, steered};
     pub use crate::upstream::{Behaviour, Recorded, Upstream, Upstreams};
     pub use crate::wait;
 }

@@ -7,10 +7,32 @@ use serde_json::{Value, json};
 use crate::envoy::Bootstrap;
 use crate::upstream::Upstreams;
 
-/// The shipped bootstrap with `document`; its cluster `checkout` has all of `upstreams`.
+/// The shipped bootstrap without the retry filter, with `document`; its cluster `checkout` has all of `upstreams`. Envoy's own
+/// policy tries again what fails.
 #[must_use]
 pub fn steered(upstreams: &Upstreams, document: &Value) -> Bootstrap {
+    let policy = json!({
+        "retry_on": "connect-failure,refused-stream,reset,5xx",
+        "num_retries": 2,
+        "retry_back_off": { "base_interval": "0.005s", "max_interval": "0.05s" },
+    });
+    retried(upstreams, document).without_filter("switchyard.retry").retry_policy(&policy)
+}
+
+/// The shipped bootstrap with `document`; its cluster `checkout` has all of `upstreams`. The retry filter alone says what is
+/// tried again.
+#[must_use]
+pub fn retried(upstreams: &Upstreams, document: &Value) -> Bootstrap {
     Bootstrap::shipped().endpoints("checkout", &upstreams.addresses()).document(document)
+}
+
+/// Makes the cluster `checkout` speak HTTP/2; for [`Bootstrap::edit`].
+pub fn http2(bootstrap: &mut Value) {
+    let options = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/explicit_http_config";
+    let cluster = bootstrap.pointer_mut("/static_resources/clusters/0");
+    if let Some(config) = cluster.and_then(|cluster| cluster.pointer_mut(options)) {
+        *config = json!({ "http2_protocol_options": {} });
+    }
 }
 
 /// A document that sends every request to the upstream `checkout`, balanced by `balance`.

@@ -72,7 +72,7 @@ async fn an_upstream_fails_in_every_way_it_is_told() -> Outcome {
     assert!(client.get("/").send().await.is_err(), "an answer that breaks off is no answer");
 
     upstream
-        .behave(Behaviour::GrpcStatus { status: 14, message: "away".to_owned(), trailers: false })
+        .behave(Behaviour::GrpcStatus { status: 14, message: "away".to_owned(), trailers: false, data: None })
         .await?;
     let grpc = client.post("/", "message").send().await?;
     assert_eq!((grpc.header("grpc-status"), grpc.header("grpc-message")), ("14", "away"));
@@ -81,6 +81,27 @@ async fn an_upstream_fails_in_every_way_it_is_told() -> Outcome {
 
     upstream.behave(Behaviour::default()).await?;
     assert_eq!(client.get("/again").send().await?.upstream(), "upstream-1");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_requests_share_a_connection_and_one_given_up_resets_its_stream_only() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let envoy = Envoy::start(plain(&upstreams)).await?;
+    let client = Client::http2(envoy.listener_address("main").await?);
+    upstreams[0].behave_next(1, Behaviour::Stall);
+    let abandoned = tokio::spawn(client.get("/stall").send());
+    envoy.until("the stalled request", async || Ok((upstreams[0].count() == 1).then_some(()))).await?;
+    let other = client.post("/other?a=1", "body").header("host", "other.test").header("x-user", "a");
+    assert_eq!(other.send().await?.upstream(), "upstream-1");
+    abandoned.abort();
+    envoy.wait_for_stat("http.main.downstream_rq_rx_reset", |count| count == 1).await?;
+    assert_eq!(client.get("/").send().await?.status, 200);
+    assert_eq!(envoy.stat("http.main.downstream_cx_http2_total").await?, 1);
+    assert_eq!(envoy.stat("http.main.downstream_cx_total").await?, 1);
+    let seen = &upstreams[0].requests()[1];
+    assert_eq!((seen.path.as_str(), seen.body.as_str()), ("/other?a=1", "body"));
+    assert_eq!((seen.header("host"), seen.header("x-user")), (Some("other.test"), Some("a")));
     Ok(())
 }
 

@@ -134,19 +134,13 @@ async fn an_endpoint_that_fails_by_grpc_status_under_http_200_goes_out() -> Outc
     for trailers in [false, true] {
         let upstreams = Upstreams::start(4).await?;
         let document = ejecting(&upstreams, &json!({}));
-        let http2 = |bootstrap: &mut Value| {
-            let options = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/explicit_http_config";
-            let cluster = bootstrap.pointer_mut("/static_resources/clusters/0");
-            if let Some(config) = cluster.and_then(|cluster| cluster.pointer_mut(options)) {
-                *config = json!({ "http2_protocol_options": {} });
-            }
-        };
         let envoy = Envoy::start(steered(&upstreams, &document).edit(http2).concurrency(2)).await?;
         for upstream in upstreams.iter() {
-            let fine = Behaviour::GrpcStatus { status: 0, message: String::new(), trailers };
+            let fine = Behaviour::GrpcStatus { status: 0, message: String::new(), trailers, data: None };
             upstream.behave(fine).await?;
         }
-        let unavailable = Behaviour::GrpcStatus { status: 14, message: "down".to_owned(), trailers };
+        let unavailable =
+            Behaviour::GrpcStatus { status: 14, message: "down".to_owned(), trailers, data: None };
         upstreams[0].behave(unavailable).await?;
         load_until(&envoy, &ejections("consecutive_5xx")).await?;
         until_out(&envoy, &upstreams, 100).await?;

@@ -53,7 +53,7 @@ async fn a_successful_attempt_costs_at_most_three_host_calls_and_writes_no_share
     assert!((crossings.host_calls_per_request - 3.0).abs() < 1e-9, "{crossings:?}");
     assert!(!crossings.by_name.keys().any(|name| name.contains("shared_data")), "{crossings:?}");
 
-    let trailers = Behaviour::GrpcStatus { status: 0, message: String::new(), trailers: true };
+    let trailers = Behaviour::GrpcStatus { status: 0, message: String::new(), trailers: true, data: None };
     for upstream in upstreams.iter() {
         upstream.behave(trailers.clone()).await?;
     }

@@ -7,6 +7,7 @@ pub mod core;
 pub mod cpu;
 pub mod movement;
 pub mod outlier;
+pub mod retry;
 pub mod router;
 pub mod variants;
 

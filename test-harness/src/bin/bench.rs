@@ -1,8 +1,10 @@
 //! `switchyard-bench`: what `cargo xtask bench NAME` runs, with Envoy in `$ENVOY` and the modules in
 //! `$SWITCHYARD_WASM_DIR`.
 
+use std::path::PathBuf;
+
 use clap::{Parser, ValueEnum};
-use switchyard_test_harness::bench::{core, outlier, router, table};
+use switchyard_test_harness::bench::{core, outlier, retry, router, table};
 
 /// Measures the filters in Envoy, or the consistent hashes alone.
 #[derive(Parser)]
@@ -12,12 +14,15 @@ struct Arguments {
     /// Print one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Rounds: 5 of `router`, 2 of `outlier`, unless given.
+    /// Rounds: 5 of `router`, 2 of `outlier` and `retry`, unless given.
     #[arg(long)]
     rounds: Option<usize>,
     /// Requests per variant and round of `router`.
     #[arg(long, default_value_t = 4_000)]
     requests: u64,
+    /// Where `retry` draws the attempts per second of its outage, as SVG.
+    #[arg(long)]
+    plot: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -26,6 +31,8 @@ enum Name {
     Router,
     /// Faults of one endpoint of five: outlier.wasm and Envoy's own outlier_detection.
     Outlier,
+    /// Faults of four endpoints: both engines of retry.wasm and Envoy's own retry policy.
+    Retry,
     /// Ring and Maglev: build, look-up, and the keys that move when a host leaves.
     Core,
 }
@@ -37,6 +44,9 @@ async fn main() -> anyhow::Result<()> {
     let report = match arguments.name {
         Name::Router => router::measure(router::Size { rounds: rounds.unwrap_or(5), requests }).await?,
         Name::Outlier => outlier::measure(outlier::Size { rounds: rounds.unwrap_or(2) }).await?,
+        Name::Retry => {
+            retry::measure(retry::Size { rounds: rounds.unwrap_or(2) }, arguments.plot.as_deref()).await?
+        }
         Name::Core => core::measure()?,
     };
     if arguments.json {

@@ -1,9 +1,10 @@
-//! The demonstration: the shipped bootstrap and document in front of three upstreams, in five acts.
+//! The demonstration: the shipped bootstrap and document in front of three upstreams, in six acts.
 //!
 //! Every number that it prints was counted from answers that came through Envoy, and what it claims it checks:
 //! if a claim does not hold, it fails.
 
 mod ejection;
+mod retries;
 mod table;
 
 use anyhow::{Context as _, Result, ensure};
@@ -31,6 +32,7 @@ pub async fn run() -> Result<()> {
     let before = stage.keys_that_stay().await?;
     stage.an_endpoint_dies(&before).await?;
     stage.an_endpoint_goes_bad().await?;
+    stage.retries_know_why().await?;
     println!(
         "\nenvoy-config/envoy.yaml is the Envoy that you saw; switchyard.yaml beside it is what it was told."
     );
@@ -57,7 +59,7 @@ impl Stage {
         let envoy = Envoy::start(bootstrap).await?;
         bar.finish_and_clear();
         println!(
-            "Envoy listens on {}, steered by router.wasm, its attempts judged by outlier.wasm; behind it:",
+            "Envoy listens on {}, steered by router.wasm, retried by retry.wasm, judged by outlier.wasm; behind it:",
             envoy.listener_address("ingress").await?
         );
         for upstream in upstreams.iter() {

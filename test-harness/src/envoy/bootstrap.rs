@@ -208,6 +208,13 @@ impl Bootstrap {
         self
     }
 
+    /// Gives every route that has a retry policy this one.
+    #[must_use]
+    pub fn retry_policy(mut self, policy: &Value) -> Self {
+        each(&mut self.value, "retry_policy", &mut |old| *old = policy.clone());
+        self
+    }
+
     /// Gives every wasm plugin this Switchyard document.
     #[must_use]
     pub fn document(self, document: &Value) -> Self {

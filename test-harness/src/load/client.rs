@@ -1,106 +1,46 @@
-//! An HTTP/1.1 client over kept-alive connections.
+//! A client of HTTP/1.1 over kept-alive connections, or of HTTP/2 over one.
 //!
-//! Trade-off: no redirects, no TLS, no HTTP/2 and no retries. A test must see what Envoy really answered, and
-//! a client that tries again by itself would hide it.
+//! Trade-off: no redirects, no TLS and no retries. A test must see what Envoy really answered, and a client
+//! that tries again by itself would hide it. HTTP/2 is by prior knowledge only, as gRPC clients do it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http_body_util::Full;
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Uri};
 
-/// One connection, opened when first needed and again after it was closed.
-pub(crate) struct Connection {
-    address: SocketAddr,
-    sender: Option<SendRequest<Full<Bytes>>>,
-}
-
-impl Connection {
-    pub(crate) fn to(address: SocketAddr) -> Self {
-        Self { address, sender: None }
-    }
-
-    async fn sender(&mut self) -> anyhow::Result<&mut SendRequest<Full<Bytes>>> {
-        let live = match self.sender.take() {
-            Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
-            None => None,
-        };
-        let sender = match live {
-            Some(sender) => sender,
-            None => {
-                let stream = TcpStream::connect(self.address)
-                    .await
-                    .with_context(|| format!("connecting to {}", self.address))?;
-                stream.set_nodelay(true)?;
-                let (sender, connection) =
-                    http1::Builder::new().max_headers(256).handshake(TokioIo::new(stream)).await?;
-                tokio::spawn(async move {
-                    // Its error also reaches the request under way, where it is reported.
-                    let _ = connection.await;
-                });
-                sender
-            }
-        };
-        Ok(self.sender.insert(sender))
-    }
-
-    pub(crate) async fn send(&mut self, request: hyper::Request<Full<Bytes>>) -> anyhow::Result<Response> {
-        let response = self.sender().await?.send_request(request).await?;
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.context("the body broke off")?.to_bytes();
-        Ok(Response { status: head.status, headers: head.headers, body })
-    }
-}
-
-/// A complete answer.
-#[derive(Debug, Clone)]
-pub struct Response {
-    /// The status code.
-    pub status: StatusCode,
-    /// All headers, duplicates too.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
-}
-
-impl Response {
-    /// The first value of a header, or `""` if it is absent or not text.
-    #[must_use]
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
-    /// The name of the upstream that answered (`x-upstream`), `""` if none did.
-    #[must_use]
-    pub fn upstream(&self) -> &str {
-        self.header(crate::upstream::NAME_HEADER)
-    }
-
-    /// The body as text; bytes that are not UTF-8 are replaced.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
+use super::Response;
+use super::connection::{Connection, Multiplexed};
+use super::grpc::grpc_frame;
 
 /// Sends single requests to one address; connections are pooled. Clones share the pool.
 #[derive(Clone)]
 pub struct Client {
     address: SocketAddr,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    wire: Wire,
+}
+
+/// How requests get there.
+#[derive(Clone)]
+enum Wire {
+    /// The connections without a request.
+    Http1(Arc<Mutex<Vec<Connection>>>),
+    Http2(Arc<Multiplexed>),
 }
 
 impl Client {
-    /// A client of `address`. Connects when the first request is sent.
+    /// An HTTP/1.1 client of `address`. Connects when the first request is sent.
     #[must_use]
     pub fn to(address: SocketAddr) -> Self {
-        Self { address, idle: Arc::default() }
+        Self { address, wire: Wire::Http1(Arc::default()) }
+    }
+
+    /// An HTTP/2 client of `address`, in clear text: all its requests share one connection.
+    #[must_use]
+    pub fn http2(address: SocketAddr) -> Self {
+        Self { address, wire: Wire::Http2(Arc::new(Multiplexed::to(address))) }
     }
 
     /// Begins a GET.
@@ -113,22 +53,43 @@ impl Client {
         self.request(Method::POST, path).body(body)
     }
 
+    /// Begins a gRPC call with one message; the path is `/package.Service/Method`. gRPC needs HTTP/2.
+    pub fn grpc(&self, path: &str, message: &[u8]) -> Request {
+        let call = self.post(path, grpc_frame(message));
+        call.header("content-type", "application/grpc").header("te", "trailers")
+    }
+
     /// Begins a request of any method.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let mut headers = HeaderMap::new();
-        headers.insert(hyper::header::HOST, HeaderValue::from_static("harness.test"));
+        headers.insert(HOST, HeaderValue::from_static("harness.test"));
         let path = path.to_owned();
         Request { client: self.clone(), method, path, headers, body: Bytes::new(), problem: None }
     }
 
-    fn take(&self) -> Connection {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.unwrap_or_else(|| Connection::to(self.address))
+    async fn send(&self, request: hyper::Request<Full<Bytes>>) -> anyhow::Result<Response> {
+        let idle = match &self.wire {
+            Wire::Http1(idle) => idle,
+            Wire::Http2(connection) => return connection.send(absolute(request)?).await,
+        };
+        let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = kept.unwrap_or_else(|| Connection::to(self.address));
+        let response = connection.send(request).await?;
+        idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(response)
     }
+}
 
-    fn give_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+/// HTTP/2 has scheme and authority where HTTP/1.1 has the host header.
+fn absolute(mut request: hyper::Request<Full<Bytes>>) -> anyhow::Result<hyper::Request<Full<Bytes>>> {
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(hyper::http::uri::Scheme::HTTP);
+    if let Some(host) = request.headers_mut().remove(HOST) {
+        parts.authority = Some(host.as_bytes().try_into()?);
     }
+    *request.uri_mut() = Uri::from_parts(parts)?;
+    *request.version_mut() = hyper::Version::HTTP_2;
+    Ok(request)
 }
 
 /// A request in the making.
@@ -148,7 +109,7 @@ impl Request {
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let parsed = (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_ref()));
         match parsed {
-            (Ok(name), Ok(value)) if name == hyper::header::HOST => {
+            (Ok(name), Ok(value)) if name == HOST => {
                 self.headers.insert(name, value);
             }
             (Ok(name), Ok(value)) => {
@@ -165,7 +126,8 @@ impl Request {
         self
     }
 
-    /// Sends it and reads the whole answer. Dropping the future closes the connection.
+    /// Sends it and reads the whole answer. Dropping the future closes the connection; with HTTP/2 it resets
+    /// the stream.
     ///
     /// # Errors
     /// If no connection can be made, it breaks off, or the request cannot be written as HTTP.
@@ -174,9 +136,6 @@ impl Request {
         let mut request =
             hyper::Request::builder().method(self.method).uri(self.path).body(Full::new(self.body))?;
         *request.headers_mut() = self.headers;
-        let mut connection = self.client.take();
-        let response = connection.send(request).await?;
-        self.client.give_back(connection);
-        Ok(response)
+        self.client.send(request).await
     }
 }

@@ -5,7 +5,10 @@
 //! sent after it instead of queueing it (coordinated omission, Tene 2013). Shares and parity do not care.
 
 mod client;
+mod connection;
+mod grpc;
 mod report;
+mod response;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,12 +17,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::Method;
 use hyper::header::{HOST, HeaderName, HeaderValue};
 
-pub use client::{Client, Request, Response};
-pub use report::Report;
+pub use client::{Client, Request};
+pub use grpc::grpc_frame;
+pub use report::{Report, TIMELINE_MS};
+pub use response::Response;
 
-use client::Connection;
+use connection::Connection;
 
 type Key = Arc<dyn Fn(u64) -> String + Send + Sync>;
 
@@ -27,7 +33,9 @@ type Key = Arc<dyn Fn(u64) -> String + Send + Sync>;
 #[derive(Clone)]
 pub struct Load {
     address: SocketAddr,
+    method: String,
     path: String,
+    body: Bytes,
     requests: u64,
     lasting: Option<Duration>,
     concurrency: usize,
@@ -42,7 +50,9 @@ impl Load {
     pub fn against(address: SocketAddr) -> Self {
         Self {
             address,
+            method: "GET".to_owned(),
             path: "/".to_owned(),
+            body: Bytes::new(),
             requests: 1_000,
             lasting: None,
             concurrency: 8,
@@ -74,6 +84,20 @@ impl Load {
         self
     }
 
+    /// The method of every request.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
+    }
+
+    /// The body of every request.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// The path of every request.
     #[must_use]
     pub fn path(mut self, path: &str) -> Self {
@@ -99,7 +123,7 @@ impl Load {
     /// Runs it to the end. Failed requests are counted in the report, they do not end the run.
     ///
     /// # Errors
-    /// If the path or a header cannot be sent.
+    /// If the method, the path or a header cannot be sent.
     pub async fn run(&self) -> anyhow::Result<Report> {
         let plan = Arc::new(Plan::of(self)?);
         let next = Arc::new(AtomicU64::new(0));
@@ -118,6 +142,7 @@ impl Load {
 
 struct Plan {
     load: Load,
+    method: Method,
     uri: hyper::Uri,
     key_header: HeaderName,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -130,11 +155,12 @@ impl Plan {
             headers.push((HeaderName::try_from(name)?, HeaderValue::try_from(value)?));
         }
         let (uri, key_header) = (load.path.parse()?, HeaderName::try_from(&load.key_header)?);
-        Ok(Self { load: load.clone(), uri, key_header, headers })
+        Ok(Self { load: load.clone(), method: load.method.parse()?, uri, key_header, headers })
     }
 
     fn request(&self, key: Option<&str>) -> anyhow::Result<hyper::Request<Full<Bytes>>> {
-        let mut request = hyper::Request::new(Full::default());
+        let mut request = hyper::Request::new(Full::new(self.load.body.clone()));
+        *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         for (name, value) in &self.headers {
             request.headers_mut().append(name, value.clone());
@@ -159,6 +185,26 @@ async fn work(plan: Arc<Plan>, next: Arc<AtomicU64>, started: Instant) -> anyhow
         let request = plan.request(key.as_deref())?;
         let sent = Instant::now();
         let outcome = connection.send(request).await;
-        report.add(key, sent.elapsed(), outcome);
+        report.add(key, sent.elapsed(), started.elapsed(), outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Load;
+    use crate::upstream::Upstream;
+
+    #[tokio::test]
+    async fn every_request_has_the_method_and_body_it_was_told() -> anyhow::Result<()> {
+        let upstream = Upstream::start("one", "127.0.0.1:0".parse()?).await?;
+        let load = Load::against(upstream.address()).requests(20).concurrency(2);
+        let report = load.clone().method("POST").body("tea").run().await?;
+        assert_eq!(report.timeline.iter().map(|entry| entry.0).sum::<u64>(), 20);
+        let seen = upstream.requests();
+        assert!(
+            seen.iter().all(|request| (request.method.as_str(), request.body.as_str()) == ("POST", "tea"))
+        );
+        assert!(load.method("no method").run().await.is_err());
+        Ok(())
     }
 }

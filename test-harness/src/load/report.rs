@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::Response;
 
+/// Milliseconds in one entry of a [`Report::timeline`].
+pub const TIMELINE_MS: u64 = 100;
+
 /// Counts, latencies, and the upstream of every key. Answers of Envoy itself have the upstream name `""`.
 #[derive(Debug, Default, Clone)]
 pub struct Report {
@@ -14,7 +17,7 @@ pub struct Report {
     pub by_status: BTreeMap<u16, u64>,
     /// Requests without a complete answer.
     pub errors: u64,
-    /// Complete answers with a status below 500 whose `grpc-status` header is not 0.
+    /// Complete answers with a status below 500 whose `grpc-status`, in trailers or headers, is not 0.
     pub grpc_errors: u64,
     /// The first request without an answer, in words.
     pub first_error: Option<String>,
@@ -22,6 +25,8 @@ pub struct Report {
     pub upstream_of_key: HashMap<String, String>,
     /// Keys that were answered by more than one upstream.
     pub wandering_keys: u64,
+    /// Requests that ended well and failures, as [`Report::failures`] has them, of every 100 ms since the start.
+    pub timeline: Vec<(u64, u64)>,
     /// How long the whole run took.
     pub elapsed: Duration,
     latencies: Vec<Duration>,
@@ -29,19 +34,42 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn add(&mut self, key: Option<String>, latency: Duration, outcome: anyhow::Result<Response>) {
+    /// Adds a request that took `latency` and ended `at` that time since the start.
+    pub(super) fn add(
+        &mut self,
+        key: Option<String>,
+        latency: Duration,
+        at: Duration,
+        outcome: anyhow::Result<Response>,
+    ) {
         self.latencies.push(latency);
+        let ended = if self.count(key, latency, outcome) { (1, 0) } else { (0, 1) };
+        self.ended((at.as_millis() / u128::from(TIMELINE_MS)) as usize, ended);
+    }
+
+    /// Adds to one entry of the timeline, which grows as far as that.
+    fn ended(&mut self, slot: usize, (well, failed): (u64, u64)) {
+        if self.timeline.len() <= slot {
+            self.timeline.resize(slot + 1, (0, 0));
+        }
+        if let Some(entry) = self.timeline.get_mut(slot) {
+            *entry = (entry.0 + well, entry.1 + failed);
+        }
+    }
+
+    /// Whether it ended well.
+    fn count(&mut self, key: Option<String>, latency: Duration, outcome: anyhow::Result<Response>) -> bool {
         let response = match outcome {
             Ok(response) => response,
             Err(error) => {
                 self.errors += 1;
                 self.first_error.get_or_insert_with(|| format!("{error:#}"));
-                return;
+                return false;
             }
         };
-        if response.status.as_u16() < 500 && !matches!(response.header("grpc-status"), "" | "0") {
-            self.grpc_errors += 1;
-        }
+        let broken = response.status.as_u16() >= 500;
+        let grpc_error = !broken && !matches!(response.grpc_status(), None | Some(0));
+        self.grpc_errors += u64::from(grpc_error);
         let upstream = response.upstream();
         *self.by_status.entry(response.status.as_u16()).or_default() += 1;
         match self.latencies_of.get_mut(upstream) {
@@ -55,6 +83,7 @@ impl Report {
         if let Some(key) = key {
             self.answered(key, upstream.to_owned());
         }
+        !broken && !grpc_error
     }
 
     fn answered(&mut self, key: String, upstream: String) {
@@ -73,6 +102,9 @@ impl Report {
         }
         for (key, upstream) in other.upstream_of_key {
             self.answered(key, upstream);
+        }
+        for (slot, ended) in other.timeline.into_iter().enumerate() {
+            self.ended(slot, ended);
         }
         self.errors += other.errors;
         self.grpc_errors += other.grpc_errors;
@@ -161,6 +193,10 @@ fn nearest_rank(sorted: &[Duration], percent: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use hyper::StatusCode;
+    use hyper::header::{HeaderMap, HeaderValue};
+
     use super::*;
 
     #[test]
@@ -183,5 +219,25 @@ mod tests {
         assert_eq!(one.moved_keys(&two), [("k".to_owned(), "a".to_owned(), "b".to_owned())]);
         one.merge(two);
         assert_eq!(one.wandering_keys, 1);
+    }
+
+    #[test]
+    fn the_timeline_has_every_request_in_its_tenth_of_a_second() {
+        let answer = |status, grpc| {
+            let headers = [("grpc-status", grpc)].into_iter();
+            let headers =
+                headers.map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
+            let (headers, status) = (headers.collect(), StatusCode::from_u16(status).unwrap());
+            Ok(Response { status, headers, body: Bytes::new(), trailers: HeaderMap::new() })
+        };
+        let ms = Duration::from_millis;
+        let (mut one, mut two) = (Report::default(), Report::default());
+        one.add(None, ms(1), ms(99), answer(404, "0"));
+        one.add(None, ms(1), ms(310), answer(503, "14"));
+        two.add(None, ms(1), ms(100), answer(200, "14"));
+        two.add(None, ms(1), ms(0), Err(anyhow::anyhow!("reset")));
+        one.merge(two);
+        assert_eq!(one.timeline, [(1, 1), (0, 1), (0, 0), (0, 1)]);
+        assert_eq!(one.failures(), one.timeline.iter().map(|entry| entry.1).sum::<u64>());
     }
 }

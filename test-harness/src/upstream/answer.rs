@@ -1,6 +1,5 @@
 //! From a request and the behaviour in force to an answer.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -17,6 +16,7 @@ use super::body::Body;
 use super::record::{BODY_CAPACITY, Recorded};
 use super::server::{Reset, State};
 use super::{ADDRESS_HEADER, NAME_HEADER};
+use crate::load::grpc_frame;
 
 /// A request body larger than this is not read on; the request is then recorded without a body.
 const MAX_BODY: usize = 64 * 1024 * 1024;
@@ -26,7 +26,8 @@ pub(super) async fn answer(
     connection: u64,
     state: Arc<State>,
     reset: Arc<Reset>,
-) -> Result<Response<Body>, Infallible> {
+) -> Result<Response<Body>, h2::Error> {
+    let at_ms = state.sequence.now_ms();
     let (head, body) = request.into_parts();
     let bytes = if body.is_end_stream() {
         None
@@ -39,7 +40,8 @@ pub(super) async fn answer(
         return Ok(control(&state, &head.method, path, &bytes));
     }
     let recorded = Recorded {
-        order: state.order.fetch_add(1, Ordering::Relaxed),
+        order: state.sequence.next(),
+        at_ms,
         connection,
         method: head.method.to_string(),
         path: path.to_owned(),
@@ -47,7 +49,11 @@ pub(super) async fn answer(
         body: String::from_utf8_lossy(bytes.get(..BODY_CAPACITY).unwrap_or(&bytes)).into_owned(),
     };
     state.log.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
-    Ok(behave(&state, state.behaviour(), path, &reset).await)
+    match state.behaviour(&head.headers) {
+        // hyper looks for the reason of a reset in the error; on HTTP/1 it closes the connection.
+        Behaviour::RefuseStream => Err(h2::Reason::REFUSED_STREAM.into()),
+        behaviour => Ok(behave(&state, behaviour, path, &reset).await),
+    }
 }
 
 async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) -> Response<Body> {
@@ -67,7 +73,7 @@ async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) 
             }
             response
         }
-        Behaviour::Stall => std::future::pending().await,
+        Behaviour::Stall | Behaviour::RefuseStream => std::future::pending().await,
         Behaviour::Reset | Behaviour::Refuse => {
             reset.asked.notify_one();
             std::future::pending().await
@@ -85,7 +91,14 @@ async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) 
             let due = |n: u64| n * u64::from(percent.min(100)) / 100;
             usual(state, if due(n + 1) > due(n) { status } else { 200 }, path)
         }
-        Behaviour::GrpcStatus { status, message, trailers } => grpc(state, status, &message, trailers),
+        Behaviour::GrpcStatus { status, message, trailers, data } => {
+            grpc(state, status, &message, trailers, data)
+        }
+        Behaviour::Sse { events, every_ms } => {
+            let mut response = respond(state, 200, Body::events(events, every_ms));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            response
+        }
     }
 }
 
@@ -112,14 +125,14 @@ fn respond(state: &State, status: u16, body: Body) -> Response<Body> {
     response
 }
 
-fn grpc(state: &State, status: u8, message: &str, trailers: bool) -> Response<Body> {
+fn grpc(state: &State, status: u8, message: &str, trailers: bool, data: Option<String>) -> Response<Body> {
     let mut map = HeaderMap::new();
     map.insert("grpc-status", HeaderValue::from(u16::from(status)));
     if let Ok(message) = HeaderValue::try_from(message) {
         map.insert("grpc-message", message);
     }
-    let body = Body::Trailers(trailers.then(|| map.clone()));
-    let mut response = respond(state, 200, body);
+    let data = data.map(|data| grpc_frame(data.as_bytes()));
+    let mut response = respond(state, 200, Body::Message { data, trailers: trailers.then(|| map.clone()) });
     if !trailers {
         response.headers_mut().extend(map);
     }

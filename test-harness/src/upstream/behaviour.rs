@@ -27,6 +27,8 @@ pub enum Behaviour {
     },
     /// Reads the request and never answers; ends when the caller gives up.
     Stall,
+    /// Refuses the stream before it looks at it (HTTP/2 REFUSED_STREAM); on HTTP/1 closes the connection.
+    RefuseStream,
     /// Closes the connection with a TCP reset, without an answer.
     Reset,
     /// Nobody listens: connections are refused, and those that were open are reset. In-process only.
@@ -57,7 +59,7 @@ pub enum Behaviour {
         #[serde(default = "unavailable")]
         status: u16,
     },
-    /// A gRPC answer without a message: HTTP 200 and this `grpc-status`.
+    /// A gRPC answer, with no message or one: HTTP 200 and this `grpc-status`.
     GrpcStatus {
         /// The gRPC status code.
         status: u8,
@@ -67,6 +69,16 @@ pub enum Behaviour {
         /// In trailers after the headers; else in the headers that end the stream (trailers-only).
         #[serde(default)]
         trailers: bool,
+        /// The message that comes first, framed by its length.
+        #[serde(default)]
+        data: Option<String>,
+    },
+    /// Answers 200 with server-sent events, `data: 0`, `data: 1`, …, and ends after the last.
+    Sse {
+        /// How many.
+        events: u64,
+        /// Milliseconds between events.
+        every_ms: u64,
     },
 }
 

@@ -23,7 +23,15 @@ pub(super) enum Body {
         part: Option<Bytes>,
         flushed: bool,
     },
-    Trailers(Option<HeaderMap>),
+    Message {
+        data: Option<Bytes>,
+        trailers: Option<HeaderMap>,
+    },
+    Events {
+        next: u64,
+        left: u64,
+        ticks: Interval,
+    },
 }
 
 impl Body {
@@ -32,14 +40,22 @@ impl Body {
     }
 
     pub(super) fn drip(total: usize, piece: usize, every_ms: u64) -> Self {
-        let mut ticks = tokio::time::interval(Duration::from_millis(every_ms.max(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self::Drip { left: total, piece: piece.max(1), ticks }
+        Self::Drip { left: total, piece: piece.max(1), ticks: ticks(every_ms) }
+    }
+
+    pub(super) fn events(total: u64, every_ms: u64) -> Self {
+        Self::Events { next: 0, left: total, ticks: ticks(every_ms) }
     }
 
     pub(super) fn truncated(sent: usize) -> Self {
         Self::Truncated { part: Some(Bytes::from(vec![b'x'; sent])), flushed: false }
     }
+}
+
+fn ticks(every_ms: u64) -> Interval {
+    let mut ticks = tokio::time::interval(Duration::from_millis(every_ms.max(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 impl HttpBody for Body {
@@ -68,12 +84,28 @@ impl HttpBody for Body {
                 }
                 None => Poll::Ready(Some(Err(io::Error::other("truncated, as told")))),
             },
-            Self::Trailers(trailers) => Poll::Ready(trailers.take().map(|map| Ok(Frame::trailers(map)))),
+            Self::Message { data, trailers } => {
+                let message = data.take().map(Frame::data);
+                Poll::Ready(message.or_else(|| trailers.take().map(Frame::trailers)).map(Ok))
+            }
+            Self::Events { left: 0, .. } => Poll::Ready(None),
+            Self::Events { next, left, ticks } => {
+                ready!(ticks.poll_tick(context));
+                let event = format!("data: {next}\n\n");
+                (*next, *left) = (*next + 1, *left - 1);
+                Poll::Ready(Some(Ok(Frame::data(event.into()))))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None) | Self::Drip { left: 0, .. } | Self::Trailers(None))
+        matches!(
+            self,
+            Self::Whole(None)
+                | Self::Drip { left: 0, .. }
+                | Self::Message { data: None, trailers: None }
+                | Self::Events { left: 0, .. }
+        )
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -81,5 +113,23 @@ impl HttpBody for Body {
             Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
             _ => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::load::Client;
+    use crate::upstream::{Behaviour, Upstream};
+
+    #[tokio::test]
+    async fn events_come_in_order_over_http1_and_http2() -> anyhow::Result<()> {
+        let upstream = Upstream::start("one", "127.0.0.1:0".parse()?).await?;
+        upstream.behave(Behaviour::Sse { events: 3, every_ms: 1 }).await?;
+        for client in [Client::to(upstream.address()), Client::http2(upstream.address())] {
+            let stream = client.get("/").send().await?;
+            assert_eq!(stream.header("content-type"), "text/event-stream");
+            assert_eq!(stream.text(), "data: 0\n\ndata: 1\n\ndata: 2\n\n");
+        }
+        Ok(())
     }
 }

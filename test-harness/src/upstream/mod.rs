@@ -21,7 +21,8 @@ use std::sync::{Arc, PoisonError};
 pub use behaviour::Behaviour;
 pub use record::{BODY_CAPACITY, CAPACITY, Recorded};
 
-use server::{Gate, State};
+use record::Sequence;
+use server::{Gate, Rule, State};
 
 /// The response header with the upstream's name.
 pub const NAME_HEADER: &str = "x-upstream";
@@ -41,7 +42,7 @@ impl Upstream {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn start(name: &str, listen: SocketAddr) -> anyhow::Result<Self> {
-        let (state, gate, task) = server::start(name, listen, Arc::default()).await?;
+        let (state, gate, task) = server::start(name, listen, Arc::new(Sequence::new())).await?;
         Ok(Self { state, gate, task })
     }
 
@@ -71,6 +72,17 @@ impl Upstream {
     /// Treats the next `count` requests in this way, the ones after them as before. Not for `Refuse`.
     pub fn behave_next(&self, count: u64, behaviour: Behaviour) {
         *self.state.next.lock().unwrap_or_else(PoisonError::into_inner) = (count, behaviour);
+    }
+
+    /// Treats requests with this value of this header in this way until [`Upstream::behave`]; they use up nothing
+    /// of [`Upstream::behave_next`]. The last rule that holds is the one that counts. Not for `Refuse`.
+    ///
+    /// # Errors
+    /// If that cannot be the name of a header.
+    pub fn behave_for(&self, header: &str, value: &str, behaviour: Behaviour) -> anyhow::Result<()> {
+        let rule = Rule { header: header.try_into()?, value: value.to_owned(), behaviour };
+        self.state.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
+        Ok(())
     }
 
     /// How many requests it has seen.
@@ -135,11 +147,11 @@ impl Upstreams {
     /// # Errors
     /// If an address cannot be bound.
     pub async fn start_at(addresses: &[SocketAddr]) -> anyhow::Result<Self> {
-        let order = Arc::default();
+        let sequence = Arc::new(Sequence::new());
         let mut all = Vec::new();
         for (i, address) in addresses.iter().enumerate() {
             let name = format!("upstream-{}", i + 1);
-            let (state, gate, task) = server::start(&name, *address, Arc::clone(&order)).await?;
+            let (state, gate, task) = server::start(&name, *address, Arc::clone(&sequence)).await?;
             all.push(Upstream { state, gate, task });
         }
         Ok(Self { all })

@@ -2,8 +2,12 @@
 //!
 //! Invariant: every request is counted, the last [`CAPACITY`] are kept. A request's headers are one string,
 //! since 100,000 header maps would hold on to the read buffers that they were parsed from.
+//!
+//! Upstreams that were started together share one order and one clock.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -17,6 +21,8 @@ pub const BODY_CAPACITY: usize = 64 * 1024;
 pub struct Recorded {
     /// Its place in the order of all requests to all upstreams of this process, from 0.
     pub order: u64,
+    /// When its headers had arrived, in milliseconds since the first of these upstreams was started.
+    pub at_ms: u64,
     /// The TCP connection it came on, numbered from 0 per upstream.
     pub connection: u64,
     /// The method.
@@ -34,6 +40,26 @@ impl Recorded {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// The order and the clock of requests.
+pub(super) struct Sequence {
+    started: Instant,
+    next: AtomicU64,
+}
+
+impl Sequence {
+    pub(super) fn new() -> Self {
+        Self { started: Instant::now(), next: AtomicU64::new(0) }
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -56,11 +82,14 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Client;
+    use crate::upstream::Upstreams;
 
     #[test]
     fn the_log_forgets_the_oldest_and_counts_all() {
         let request = |order| Recorded {
             order,
+            at_ms: order / 10,
             connection: 0,
             method: "GET".to_owned(),
             path: "/".to_owned(),
@@ -76,5 +105,18 @@ mod tests {
         assert_eq!(log.kept[0].header("x-user-id"), Some("7"));
         assert_eq!(log.kept[0].header("x-user"), Some(""));
         assert_eq!(log.kept[0].header("user"), None);
+    }
+
+    #[tokio::test]
+    async fn requests_to_upstreams_started_together_have_one_clock() -> anyhow::Result<()> {
+        let upstreams = Upstreams::start(2).await?;
+        for upstream in [&upstreams[1], &upstreams[0], &upstreams[1]] {
+            Client::to(upstream.address()).get("/").send().await?;
+        }
+        let mut seen: Vec<_> = upstreams.iter().flat_map(|upstream| upstream.requests()).collect();
+        seen.sort_by_key(|request| request.order);
+        assert_eq!(seen.len(), 3);
+        assert!(seen.is_sorted_by_key(|request| request.at_ms), "{seen:?}");
+        Ok(())
     }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use anyhow::Context as _;
+use hyper::header::{HeaderMap, HeaderName};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -31,23 +32,36 @@ pub(super) enum Gate {
     Shut,
 }
 
+/// How requests with a header of this value are treated.
+pub(super) struct Rule {
+    pub(super) header: HeaderName,
+    pub(super) value: String,
+    pub(super) behaviour: Behaviour,
+}
+
 pub(super) struct State {
     pub(super) name: String,
     pub(super) address: SocketAddr,
-    pub(super) order: Arc<AtomicU64>,
+    pub(super) sequence: Arc<record::Sequence>,
     pub(super) failed_share: AtomicU64,
     pub(super) log: Mutex<record::Log>,
     pub(super) next: Mutex<(u64, Behaviour)>,
+    pub(super) rules: Mutex<Vec<Rule>>,
     always: Mutex<Behaviour>,
     listening: watch::Sender<bool>,
 }
 
 impl State {
     pub(super) fn set(&self, behaviour: Behaviour) {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.always.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 
-    pub(super) fn behaviour(&self) -> Behaviour {
+    pub(super) fn behaviour(&self, headers: &HeaderMap) -> Behaviour {
+        let holds = |rule: &&Rule| headers.get(&rule.header).is_some_and(|value| *value == rule.value);
+        if let Some(rule) = self.rules.lock().unwrap_or_else(PoisonError::into_inner).iter().rfind(holds) {
+            return rule.behaviour.clone();
+        }
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         if next.0 > 0 {
             next.0 -= 1;
@@ -60,15 +74,20 @@ impl State {
 
 type Started = (Arc<State>, watch::Sender<Gate>, tokio::task::JoinHandle<()>);
 
-pub(super) async fn start(name: &str, listen: SocketAddr, order: Arc<AtomicU64>) -> anyhow::Result<Started> {
+pub(super) async fn start(
+    name: &str,
+    listen: SocketAddr,
+    sequence: Arc<record::Sequence>,
+) -> anyhow::Result<Started> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     let state = Arc::new(State {
         name: name.to_owned(),
         address: listener.local_addr()?,
-        order,
+        sequence,
         failed_share: AtomicU64::new(0),
         log: Mutex::default(),
         next: Mutex::default(),
+        rules: Mutex::default(),
         always: Mutex::default(),
         listening: watch::Sender::new(true),
     });
@@ -194,5 +213,32 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::load::Client;
+    use crate::upstream::{Behaviour, Upstream};
+
+    #[tokio::test]
+    async fn a_rule_goes_before_all_else_and_ends_with_the_next_behaviour() -> anyhow::Result<()> {
+        let upstream = Upstream::start("one", "127.0.0.1:0".parse()?).await?;
+        let client = Client::to(upstream.address());
+        let status = async |attempt: &str| {
+            anyhow::Ok(client.get("/").header("x-attempt", attempt).send().await?.status.as_u16())
+        };
+        upstream.behave(Behaviour::status(201)).await?;
+        upstream.behave_next(1, Behaviour::status(502));
+        upstream.behave_for("X-Attempt", "1", Behaviour::status(500))?;
+        upstream.behave_for("x-attempt", "2", Behaviour::status(503))?;
+        assert_eq!((status("1").await?, status("2").await?), (500, 503));
+        assert_eq!((status("3").await?, status("3").await?), (502, 201));
+        upstream.behave_for("x-attempt", "2", Behaviour::status(504))?;
+        assert_eq!(status("2").await?, 504);
+        upstream.behave(Behaviour::default()).await?;
+        assert_eq!(status("1").await?, 200);
+        assert!(upstream.behave_for("no name", "", Behaviour::Stall).is_err());
+        Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl Fault {
             Self::Truncate => Behaviour::Truncate { promised: 2_000, sent: 100 },
             Self::FailThirty => Behaviour::FailShare { percent: 30, status: 503 },
             Self::GrpcStatus => {
-                Behaviour::GrpcStatus { status: 14, message: "down".to_owned(), trailers: false }
+                Behaviour::GrpcStatus { status: 14, message: "down".to_owned(), trailers: false, data: None }
             }
             Self::Slow => Behaviour::slow(20 * HEALTHY_MS),
         }
@@ -71,7 +71,9 @@ impl Fault {
     /// How a healthy endpoint behaves.
     pub(super) fn healthy(self) -> Behaviour {
         match self {
-            Self::GrpcStatus => Behaviour::GrpcStatus { status: 0, message: String::new(), trailers: false },
+            Self::GrpcStatus => {
+                Behaviour::GrpcStatus { status: 0, message: String::new(), trailers: false, data: None }
+            }
             _ => Behaviour::slow(HEALTHY_MS),
         }
     }
