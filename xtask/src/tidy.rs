@@ -124,7 +124,7 @@ fn configurations(envoy: &Envoy, wrong: &mut Vec<String>) -> Result<()> {
         let (place, tree) = (shown(&file), read(&file)?);
         if is_bootstrap(&tree) {
             wrong.extend(errors(&tree).map(|error| format!("{place}: {error}")));
-            if let Err(error) = validate(envoy, &tree) {
+            if let Err(error) = validate(envoy, &file) {
                 wrong.push(format!("{place} does not load: {error:#}"));
             }
         } else if tree.get("upstreams").is_some() || place.ends_with("switchyard.yaml") {
@@ -152,11 +152,13 @@ fn holds(tree: &Value, part: &Value) -> bool {
         }
 }
 
-/// Loads a bootstrap with `envoy --mode validate`, with the modules that were built here.
-fn validate(envoy: &Envoy, tree: &Value) -> Result<()> {
+/// Loads a bootstrap with `envoy --mode validate`, with the modules that were built here. Envoy gets the text as it stands,
+/// not what another reader made of it: its YAML is its own (`0.2` is a text).
+fn validate(envoy: &Envoy, bootstrap: &Path) -> Result<()> {
     let bar = working("envoy --mode validate");
-    let text = tree.to_string().replace("/etc/switchyard/", &format!("{}/", wasm_dir().display()));
-    let file = tempfile::Builder::new().suffix(".json").tempfile()?;
+    let text = fs::read_to_string(bootstrap)?;
+    let text = text.replace("/etc/switchyard/", &format!("{}/", wasm_dir().display()));
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
     fs::write(file.path(), text)?;
     let mut command = Command::new(&envoy.path);
     command.args(["--mode", "validate", "--log-level", "error", "--config-path"]).arg(file.path());

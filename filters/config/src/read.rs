@@ -50,8 +50,14 @@ impl Read for u64 {
 
 impl Read for f64 {
     fn read(value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
-        value.as_f64().or_else(|| expected("a number", value, at, errors))
+        value.as_f64().or_else(|| fraction(value)).or_else(|| expected("a number", value, at, errors))
     }
+}
+
+/// A number with a fraction that came as a text: Envoy reads YAML's `0.2` so, whole numbers not (1.36.4 to 1.40.0).
+fn fraction(value: &Value) -> Option<f64> {
+    let plain = |text: &&str| text.contains('.') && !text.contains(|letter: char| letter.is_alphabetic());
+    value.as_str().filter(plain)?.parse().ok()
 }
 
 impl<T: Read> Read for Vec<T> {

@@ -252,3 +252,13 @@ fn a_timeout_of_zero_bounds_nothing() {
     let settings = read(r#"{"timeout": "0s", "per_try_timeout": "1h", "deadline_floor": "1m"}"#).unwrap();
     assert!(settings.deadline.timeout.is_zero());
 }
+
+#[test]
+fn a_number_with_a_fraction_may_come_as_a_text_as_envoy_reads_it_from_yaml() {
+    let ratio = |text: &str| Some(read(&format!(r#"{{"budget": {{"ratio": {text}}}}}"#))?.budget.ratio_ppm);
+    assert_eq!(ratio(r#""0.25""#), Some(250_000));
+    assert_eq!(ratio(r#""1.0""#), Some(1_000_000));
+    for no_number in [r#""0.2s""#, r#""nan""#, r#""1.e""#, r#"".""#, r#""1.5""#, r#""""#] {
+        assert_eq!(ratio(no_number), None, "{no_number}");
+    }
+}
