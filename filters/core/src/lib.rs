@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod balance;
+pub mod coalesce;
 pub mod endpoint;
 pub mod hash;
 pub mod health;
