@@ -11,12 +11,14 @@
 
 pub mod balance;
 pub mod coalesce;
+mod directives;
 pub mod endpoint;
 pub mod hash;
 pub mod health;
 pub mod load;
 pub mod outlier;
 pub mod request;
+mod request_key;
 pub mod retry;
 pub mod route;
 pub mod split;

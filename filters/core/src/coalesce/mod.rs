@@ -1,8 +1,12 @@
-//! Identical requests that are under way at the same time share one answer.
 //!
-//! The first request of a key leads; those that come while it is under way follow: they wait and get a copy of its answer.
 //! [`Settings`] is what an operator may say about it.
 
+mod key;
+mod passes;
 mod settings;
+mod sharing;
 
+pub use key::{Bypass, MAX_KEY};
+pub use passes::{MOST_BYTES, MOST_PASSES, Passes};
 pub use settings::{KeyPolicy, OnError, Scope, Settings};
+pub use sharing::NotShared;

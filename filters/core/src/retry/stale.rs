@@ -6,13 +6,13 @@
 //! Source: RFC 5861, section 4; RFC 9111, sections 3 and 4.2.4.
 
 use super::settings::StaleIfError;
+use crate::directives::{CACHE_CONTROL, members, says};
+use crate::request_key::{announces_body, part, values};
 use crate::{RequestView, Timestamp};
 use core::time::Duration;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
-/// Where both sides say what may be kept.
-const CACHE_CONTROL: &str = "cache-control";
 /// What an answer takes besides its own bytes.
 const OVERHEAD: usize = 256;
 /// What each of its headers does.
@@ -118,11 +118,7 @@ impl StaleIfError {
         let mut key = Vec::new();
         part(&mut key, request.header(":authority"));
         part(&mut key, Some(request.path_and_query()));
-        for name in &self.key_headers {
-            let count = request.header_values(name).count();
-            key.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
-            request.header_values(name).for_each(|value| part(&mut key, Some(value)));
-        }
+        self.key_headers.iter().for_each(|name| values(&mut key, request, name));
         Some(key)
     }
 
@@ -146,29 +142,6 @@ impl StaleIfError {
         let keyed = |name: &[u8]| {
             name != b"*" && self.key_headers.iter().any(|key| key.as_bytes().eq_ignore_ascii_case(name))
         };
-        vary.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).all(|name| name.is_empty() || keyed(name))
+        members(vary).all(keyed)
     }
-}
-
-/// A part of a key, with its length in front; one that is missing differs from an empty one.
-fn part(key: &mut Vec<u8>, value: Option<&[u8]>) {
-    let length = value.map_or(u32::MAX, |value| u32::try_from(value.len()).unwrap_or(u32::MAX - 1));
-    key.extend(length.to_le_bytes());
-    key.extend(value.unwrap_or_default());
-}
-
-/// Whether a request says that it has a body, which could tell it apart. One without a length is not known by its head.
-fn announces_body(request: &impl RequestView) -> bool {
-    request.header("transfer-encoding").is_some()
-        || request.header_values("content-length").any(|length| length.trim_ascii() != b"0")
-}
-
-/// Whether this header of directives has this one, with or without a value. Commas within quotes part directives too: that
-/// finds one too many rather than one too few.
-fn says(message: &impl RequestView, header: &str, directive: &str) -> bool {
-    let is = |one: &[u8]| {
-        let name = one.split(|byte| *byte == b'=').next().unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(directive.as_bytes())
-    };
-    message.header_values(header).any(|list| list.split(|byte| *byte == b',').any(is))
 }
