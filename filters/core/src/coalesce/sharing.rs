@@ -32,11 +32,13 @@ pub enum NotShared {
     Trailers,
     /// It broke off.
     Incomplete,
+    /// There was no room for it.
+    Memory,
 }
 
 impl NotShared {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Status,
         Self::Private,
         Self::NoStore,
@@ -46,6 +48,7 @@ impl NotShared {
         Self::TooLong,
         Self::Trailers,
         Self::Incomplete,
+        Self::Memory,
     ];
 
     /// Its name; the label of metrics.
@@ -60,6 +63,7 @@ impl NotShared {
             Self::TooLong => "too_long",
             Self::Trailers => "trailers",
             Self::Incomplete => "incomplete",
+            Self::Memory => "memory",
         }
     }
 }

@@ -1,0 +1,202 @@
+//! How requests that waited go: answered out of one copy, let go a few at a time, or let go alone.
+//!
+//! Invariants: a stream is touched only in [`Flights::act`], and only if it has a role, that is, has not ended; what is given out in
+//! one act is bounded in bytes and in number, and what clients have not read yet is bounded by the policy's `max_bytes_held`.
+
+use super::group::{Member, length};
+use super::{Answer, Event, Exit, Flights, Policy, Role, Served, StreamId, World};
+use crate::{RequestView, Timestamp};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Bytes that one act gives out, and one answer more.
+const BYTES_AT_A_TIME: u64 = 1 << 20;
+/// Answers that one act gives out: some milliseconds' worth.
+const REPLIES_AT_A_TIME: u32 = 128;
+
+/// An answer and those who get it.
+pub(super) struct Fan<H> {
+    policy: Rc<Policy>,
+    answer: Rc<Answer>,
+    served: Served,
+    queue: VecDeque<Member<H>>,
+}
+
+impl<H> Fan<H> {
+    /// Whether the next one may have its copy now.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.queue.is_empty() || self.policy.may_copy(length(&self.answer.body))
+    }
+}
+
+/// Those whose answer was for one only; they ask the upstream themselves, a few at a time.
+pub(super) struct Release<H> {
+    policy: Rc<Policy>,
+    at_a_time: u32,
+    under_way: u32,
+    queue: VecDeque<(Member<H>, Exit)>,
+}
+
+impl<H: RequestView> Flights<H> {
+    /// Lets streams go on and answers them; from a callback of the root. If [`Flights::has_work`] afterwards, there is more,
+    /// for another callback.
+    pub fn act(&mut self, world: &mut impl World) {
+        while let Some((stream, exit)) = self.due.pop_front() {
+            self.resume(world, stream, exit);
+        }
+        if self.fans.is_empty() {
+            return;
+        }
+        let now = self.look_at_clock(world);
+        let (mut bytes, mut replies) = (0, 0);
+        while bytes < BYTES_AT_A_TIME && replies < REPLIES_AT_A_TIME {
+            let Some(given) = self.reply_to_next(world, now) else { return };
+            bytes += given;
+            replies += 1;
+        }
+    }
+
+    fn resume(&mut self, world: &mut impl World, stream: StreamId, exit: Exit) {
+        if !self.roles.contains_key(&stream) {
+            return;
+        }
+        if exit == Exit::MaxWait {
+            self.drop_role(stream);
+        }
+        if !world.resume(stream) {
+            self.ended(world, stream);
+        }
+    }
+
+    /// Answers one; the bytes it got, or nothing if nobody may be answered now.
+    fn reply_to_next(&mut self, world: &mut impl World, now: Timestamp) -> Option<u64> {
+        let position = self.fans.iter().position(Fan::may_go_on)?;
+        let fan = self.fans.get_mut(position)?;
+        let (policy, answer, served) = (Rc::clone(&fan.policy), Rc::clone(&fan.answer), fan.served);
+        let bytes = length(&answer.body);
+        let Some(member) = fan.queue.pop_front() else {
+            self.fans.remove(position);
+            policy.let_go(bytes);
+            return Some(0);
+        };
+        if !self.roles.contains_key(&member.stream) {
+            return Some(0);
+        }
+        self.set_role(member.stream, Role::Answered(Rc::clone(&policy), bytes));
+        policy.copy(bytes);
+        world.count(&policy, Event::Left(Exit::Answered(served), now.since(member.since)));
+        if !world.reply(member.stream, &answer, served, now) {
+            self.ended(world, member.stream);
+        }
+        Some(bytes)
+    }
+
+    /// Gives this answer to those whom it fits; the others go on by themselves. The answer's bytes are held until all have theirs.
+    pub(super) fn hand_out(
+        &mut self,
+        world: &mut impl World,
+        key: &Rc<[u8]>,
+        policy: &Rc<Policy>,
+        members: VecDeque<Member<H>>,
+        (answer, served): (Rc<Answer>, Served),
+    ) {
+        let (queue, others): (VecDeque<_>, VecDeque<_>) =
+            members.into_iter().partition(|member| answer.fits(&*member.request));
+        for member in &queue {
+            self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
+        }
+        if !queue.is_empty() {
+            policy.hold_copy_of(length(&answer.body));
+            self.fans.push_back(Fan { policy: Rc::clone(policy), answer, served, queue });
+        }
+        self.release(world, key, policy, others, (Exit::Vary, policy.settings().release_concurrency));
+    }
+
+    /// Lets these go on by themselves, so many at a time.
+    pub(super) fn release(
+        &mut self,
+        world: &mut impl World,
+        key: &Rc<[u8]>,
+        policy: &Rc<Policy>,
+        members: VecDeque<Member<H>>,
+        (exit, at_a_time): (Exit, u32),
+    ) {
+        if members.is_empty() {
+            return;
+        }
+        for member in &members {
+            self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
+        }
+        let release = self.releases.entry(Rc::clone(key)).or_insert_with(|| Release {
+            policy: Rc::clone(policy),
+            at_a_time,
+            under_way: 0,
+            queue: VecDeque::new(),
+        });
+        release.at_a_time = at_a_time.max(1);
+        release.queue.extend(members.into_iter().map(|member| (member, exit)));
+        self.release_more(world, key);
+    }
+
+    /// One that was let go has ended.
+    pub(super) fn released_ended(&mut self, world: &mut impl World, key: &Rc<[u8]>) {
+        if let Some(release) = self.releases.get_mut(key) {
+            release.under_way = release.under_way.saturating_sub(1);
+        }
+        self.release_more(world, key);
+    }
+
+    fn release_more(&mut self, world: &mut impl World, key: &Rc<[u8]>) {
+        while let Some(release) = self.releases.get_mut(key).filter(|one| one.under_way < one.at_a_time) {
+            let policy = Rc::clone(&release.policy);
+            let Some((member, exit)) = release.queue.pop_front() else {
+                if release.under_way == 0 {
+                    self.releases.remove(key);
+                }
+                return;
+            };
+            if !self.roles.contains_key(&member.stream) {
+                continue;
+            }
+            release.under_way += 1;
+            world.count(&policy, Event::Left(exit, self.time.since(member.since)));
+            self.set_role(member.stream, Role::Released(Rc::clone(key)));
+            self.due.push_back((member.stream, exit));
+        }
+    }
+
+    /// Lets those go on alone that have waited long enough for their turn.
+    pub(super) fn end_long_waits(&mut self, world: &mut impl World) {
+        let now = self.time;
+        let overdue = |policy: &Policy, since: Timestamp| now.since(since) >= policy.settings().max_wait;
+        let mut late = Vec::new();
+        for fan in &mut self.fans {
+            while let Some(member) = fan.queue.pop_front_if(|one| overdue(&fan.policy, one.since)) {
+                late.push((Rc::clone(&fan.policy), member));
+            }
+        }
+        for release in self.releases.values_mut() {
+            while let Some((member, _)) =
+                release.queue.pop_front_if(|one| overdue(&release.policy, one.0.since))
+            {
+                late.push((Rc::clone(&release.policy), member));
+            }
+        }
+        for group in self.groups.values_mut() {
+            while let Some(member) = group.members.pop_front_if(|one| overdue(&group.policy, one.since)) {
+                late.push((Rc::clone(&group.policy), member));
+            }
+        }
+        for (policy, member) in late {
+            self.let_go_alone(world, &policy, &member);
+        }
+    }
+
+    fn let_go_alone(&mut self, world: &mut impl World, policy: &Rc<Policy>, member: &Member<H>) {
+        if self.roles.contains_key(&member.stream) {
+            world.count(policy, Event::Left(Exit::MaxWait, self.time.since(member.since)));
+            self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
+            self.due.push_back((member.stream, Exit::MaxWait));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! One key's flight as a worker sees it: led by a stream here, or by a worker elsewhere; and who waits for it.
+
+use super::super::answer::{Answer, Served};
+use super::super::board::{Address, Claim, FlightId};
+use super::{Policy, StreamId};
+use crate::Timestamp;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// A key that requests are under way for.
+pub(super) struct Group<H> {
+    pub(super) policy: Rc<Policy>,
+    pub(super) state: State<H>,
+    /// Those who wait here, oldest first.
+    pub(super) members: VecDeque<Member<H>>,
+    /// Other workers where somebody waits; only while a stream here leads.
+    pub(super) remotes: Vec<Remote>,
+    /// The entry on the board, if this worker wrote it.
+    pub(super) claim: Option<Claim>,
+    /// How often followers have led after a failure.
+    pub(super) elections: u32,
+}
+
+pub(super) enum State<H> {
+    Led(Leader<H>),
+    Away(Away),
+}
+
+/// A stream of this worker that leads.
+pub(super) struct Leader<H> {
+    pub(super) stream: StreamId,
+    pub(super) request: Rc<H>,
+    pub(super) since: Timestamp,
+    /// Its answer, from the headers on, if somebody waits for it.
+    pub(super) capture: Option<Capture>,
+}
+
+/// An answer on its way through.
+pub(super) struct Capture {
+    pub(super) answer: Answer,
+    pub(super) served: Served,
+    /// When its last piece came.
+    pub(super) moved: Timestamp,
+    /// For how long it may serve later requests, and whether it may then serve in place of failures.
+    pub(super) keep: (Duration, bool),
+}
+
+/// A flight of another worker.
+pub(super) struct Away {
+    pub(super) flight: FlightId,
+    pub(super) leader: Address,
+    /// When that worker was asked last.
+    pub(super) asked: Timestamp,
+    /// When it said something last.
+    pub(super) heard: Timestamp,
+}
+
+/// A request that waits.
+pub(super) struct Member<H> {
+    pub(super) stream: StreamId,
+    pub(super) request: Rc<H>,
+    pub(super) since: Timestamp,
+}
+
+/// A worker where somebody waits, and since when, by the wall clock.
+#[derive(Clone, Copy)]
+pub(super) struct Remote {
+    pub(super) at: Address,
+    pub(super) oldest: Timestamp,
+}
+
+impl<H> Group<H> {
+    /// Whether anybody waits, here or elsewhere.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.members.is_empty() || !self.remotes.is_empty()
+    }
+
+    /// Whether `stream` leads.
+    pub(super) fn is_led_by(&self, stream: StreamId) -> bool {
+        self.leader().is_some_and(|leader| leader.stream == stream)
+    }
+
+    pub(super) fn leader(&self) -> Option<&Leader<H>> {
+        match &self.state {
+            State::Led(leader) => Some(leader),
+            State::Away(_) => None,
+        }
+    }
+
+    pub(super) fn capture(&mut self) -> Option<&mut Capture> {
+        match &mut self.state {
+            State::Led(leader) => leader.capture.as_mut(),
+            State::Away(_) => None,
+        }
+    }
+
+    /// Takes `stream` from among those who wait.
+    pub(super) fn remove(&mut self, stream: StreamId) -> Option<Member<H>> {
+        let position = self.members.iter().position(|member| member.stream == stream)?;
+        self.members.remove(position)
+    }
+
+    pub(super) fn away(&self) -> Option<&Away> {
+        match &self.state {
+            State::Led(_) => None,
+            State::Away(away) => Some(away),
+        }
+    }
+
+    /// What has come of the answer is of no use any more.
+    pub(super) fn drop_capture(&mut self) {
+        let State::Led(leader) = &mut self.state else { return };
+        if let Some(capture) = leader.capture.take() {
+            self.policy.let_go(length(&capture.answer.body));
+        }
+    }
+}
+
+/// A body's length.
+pub(super) fn length(body: &[u8]) -> u64 {
+    u64::try_from(body.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,138 @@
+//! What other workers say about flights.
+//!
+//! Invariants: a message for another life of this worker, about a flight that nobody here knows, or from a worker that does not lead
+//! it, changes nothing; who asks for a flight always gets an answer.
+
+use super::super::board::{Address, FlightId};
+use super::super::message::{Message, Says};
+use super::group::{Group, Remote};
+use super::{Answer, Exit, Flights, Served, World};
+use crate::{RequestView, Timestamp};
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// How long an answer is kept for those who asked for it before it was complete, but whose message came later.
+const LINGER: Duration = Duration::from_millis(100);
+/// How many answers are kept so.
+const MOST_LANDED: usize = 32;
+/// What they take together, in bytes.
+const MOST_LANDED_BYTES: u64 = 4 << 20;
+
+/// A flight that has just landed.
+pub(super) struct Landed {
+    flight: FlightId,
+    answer: Rc<Answer>,
+    served: Served,
+    /// When, by the wall clock, which others read, too.
+    wall: Timestamp,
+    at: Timestamp,
+}
+
+impl Landed {
+    pub(super) fn new(
+        flight: FlightId,
+        answer: Rc<Answer>,
+        served: Served,
+        wall: Timestamp,
+        at: Timestamp,
+    ) -> Self {
+        Self { flight, answer, served, wall, at }
+    }
+}
+
+impl<H: RequestView> Flights<H> {
+    /// A message has come.
+    pub fn message(&mut self, world: &mut impl World, bytes: &[u8]) {
+        let Some(message) = Message::decode(bytes) else { return };
+        if self.me.is_none_or(|me| me.epoch != message.to) {
+            return;
+        }
+        self.look_at_clock(world);
+        let (from, flight) = (message.from, message.flight);
+        if let Says::Join { sent, oldest } = message.says {
+            let reply = self.asked(from, flight, sent, oldest);
+            self.say(world, from, flight, reply);
+            return;
+        }
+        let Some(key) = self.known.get(&flight).map(Rc::clone) else { return };
+        let follows = |group: &&mut Group<H>| {
+            group.away().is_some_and(|away| away.leader == from && away.flight == flight)
+        };
+        let Some(group) = self.groups.get_mut(&key).filter(follows) else { return };
+        if let super::State::Away(away) = &mut group.state
+            && message.says == Says::Flying
+        {
+            away.heard = self.time;
+            return;
+        }
+        let Some(group) = self.groups.remove(&key) else { return };
+        self.told(world, &key, group, flight, message.says);
+    }
+
+    /// Somebody in another worker waits for a flight of this one.
+    fn asked(&mut self, from: Address, flight: FlightId, sent: Timestamp, oldest: Timestamp) -> Says {
+        let group = self.known.get(&flight).and_then(|key| self.groups.get_mut(key));
+        if let Some(group) = group.filter(|group| group.leader().is_some()) {
+            match group.remotes.iter_mut().find(|remote| remote.at == from) {
+                Some(remote) => remote.oldest = oldest,
+                None => group.remotes.push(Remote { at: from, oldest }),
+            }
+            return Says::Flying;
+        }
+        let landed = self.landed.iter().find(|landed| landed.flight == flight && sent <= landed.wall);
+        landed.map_or(Says::Gone { elections: 0 }, |landed| {
+            Says::Answer(landed.served, Answer::clone(&landed.answer))
+        })
+    }
+
+    /// The flight that a group follows is over.
+    fn told(
+        &mut self,
+        world: &mut impl World,
+        key: &Rc<[u8]>,
+        mut group: Group<H>,
+        flight: FlightId,
+        says: Says,
+    ) {
+        let policy = Rc::clone(&group.policy);
+        match says {
+            Says::Gone { elections } if elections <= policy.settings().max_elections => {
+                group.elections = group.elections.max(elections);
+                self.lead_again(world, key, group, flight);
+            }
+            Says::Answer(served, mut answer) => {
+                self.land(world, &mut group);
+                answer.at = self.time;
+                let answer = Rc::new(answer);
+                self.hand_out(world, key, &policy, group.members, (answer, served));
+            }
+            Says::Release { at_a_time, pass } => {
+                self.land(world, &mut group);
+                if pass {
+                    policy.pass_on(key, self.time);
+                }
+                self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
+            }
+            Says::Gone { .. } | Says::Join { .. } | Says::Flying => {
+                self.land(world, &mut group);
+                let at_a_time = policy.settings().release_concurrency;
+                self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
+            }
+        }
+    }
+
+    /// Keeps an answer for those whose message is on its way.
+    pub(super) fn linger(&mut self, landed: Landed) {
+        self.landed.push_back(landed);
+        let bytes = |landed: &VecDeque<Landed>| landed.iter().map(|one| one.answer.size()).sum::<u64>();
+        while self.landed.len() > MOST_LANDED || bytes(&self.landed) > MOST_LANDED_BYTES {
+            self.landed.pop_front();
+        }
+    }
+
+    pub(super) fn forget_landed(&mut self) {
+        let now = self.time;
+        while self.landed.pop_front_if(|landed| now.since(landed.at) >= LINGER).is_some() {}
+    }
+}

@@ -1,0 +1,464 @@
+//! The flights of one worker: who leads, who waits, and what becomes of them.
+//!
+//! Fed with what happens to streams, with messages of other workers and with ticks; acts only in [`Flights::act`], which is
+//! called from callbacks of the root, because answering other streams from a leader's own callback hangs the leader.
+//!
+//! Invariants: every stream that waits is answered or let go exactly once; none is touched after its end; an answer goes only
+//! to requests whose whole key is the leader's and whose headers fit the answer's Vary; whoever waits has a deadline that
+//! the tick keeps.
+//! Trade-off: a flight that nobody follows ends at the leader's response headers, so that it costs nothing on the way back; who
+//! comes while its body passes leads a flight of their own.
+//! Source: RFC 9111, section 4 (collapsed requests); the waiting lists of Varnish and the cache locks of nginx and Pingora, which
+//! this one differs from as docs/coalesce.md says.
+
+mod answering;
+mod exits;
+mod group;
+mod inbox;
+mod policy;
+mod succession;
+
+pub use policy::Policy;
+
+use super::answer::{Answer, Served};
+use super::board::{self, Address, Claimed, FlightId};
+use super::key::Bypass;
+use super::sharing::NotShared;
+use crate::{RequestView, Timestamp};
+use core::time::Duration;
+use exits::{Fan, Release};
+use group::{Group, Leader, Member, State};
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// A stream of this worker, as its host numbers it.
+pub type StreamId = u32;
+
+/// The tick while somebody waits.
+pub const QUICK_TICK: Duration = Duration::from_millis(10);
+/// The tick while there are entries on the board to be looked after.
+pub const SLOW_TICK: Duration = Duration::from_millis(500);
+
+/// The world around a worker's flights.
+pub trait World {
+    /// Wall time; all workers read the same, and it may step back.
+    fn now(&mut self) -> Timestamp;
+    /// A bucket of the board and its compare-and-swap number; `None` if there is no board.
+    fn read(&mut self, bucket: u32) -> Option<(Vec<u8>, u32)>;
+    /// Writes a bucket if it is still the one that was read.
+    fn swap(&mut self, bucket: u32, value: &[u8], cas: u32) -> bool;
+    /// Writes a bucket.
+    fn put(&mut self, bucket: u32, value: &[u8]);
+    /// Sends a message to a worker's queue; `false` if there is no such queue.
+    fn send(&mut self, queue: u32, message: &[u8]) -> bool;
+    /// Lets a request go on that waited; `false` if it is gone. Only from [`Flights::act`].
+    fn resume(&mut self, stream: StreamId) -> bool;
+    /// Answers a request that waited; `false` if it is gone. Only from [`Flights::act`].
+    fn reply(&mut self, stream: StreamId, answer: &Answer, served: Served, now: Timestamp) -> bool;
+    /// Something to count.
+    fn count(&mut self, policy: &Policy, event: Event);
+}
+
+/// The head of an answer.
+pub trait AnswerView: RequestView {
+    /// Name and value of every header, in order.
+    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
+}
+
+/// What a request does that has just arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It goes on, and others may wait for its answer.
+    Leads,
+    /// It waits.
+    Waits,
+    /// It goes on by itself.
+    Passes,
+    /// It is answered at once.
+    Served(Rc<Answer>, Served),
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A request leads.
+    Led,
+    /// A request waits, for a flight here or in another worker.
+    Followed {
+        /// In another worker.
+        remote: bool,
+    },
+    /// A request went on by itself at once.
+    Passed(Pass),
+    /// A request was answered out of what is kept.
+    Kept(Served),
+    /// A request waited so long, and this became of it.
+    Left(Exit, Duration),
+    /// A leader was succeeded.
+    Succeeded(Why),
+    /// An answer was not for others.
+    NotShared(NotShared),
+    /// A flight had no place on the board.
+    Degraded,
+}
+
+/// Why a request went on by itself at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// Its head says that it is not to be coalesced.
+    Bypass(Bypass),
+    /// The answers of its key are known to be for one client only.
+    HitForPass,
+    /// The flight has all the followers that it may have.
+    Followers,
+    /// There are all the flights that there may be.
+    Flights,
+    /// It would have waited, but the policy only counts.
+    Shadow,
+}
+
+/// What became of a request that waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// It was answered.
+    Answered(Served),
+    /// It led.
+    Led,
+    /// It went on by itself: the answer was not for others.
+    Released,
+    /// It went on by itself: the answer varies by its headers.
+    Vary,
+    /// It went on by itself: it had waited long enough.
+    MaxWait,
+    /// Its client left.
+    Gone,
+}
+
+/// Why a leader was succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// Its client left, or its answer broke off.
+    Gone,
+    /// Its answer was a failure.
+    Failed,
+    /// It took too long.
+    Age,
+    /// Its body stood still.
+    Stall,
+    /// Its worker was silent.
+    Lost,
+}
+
+/// What a stream is to this worker.
+enum Role {
+    Leads(Rc<[u8]>),
+    /// It waits for the answer of this key.
+    Waits(Rc<[u8]>),
+    /// Its waiting is over; the next act lets it go on or answers it.
+    Leaves(Rc<Policy>, Timestamp),
+    /// It was let go, and counts among those of its key that are under way.
+    Released(Rc<[u8]>),
+    /// It was answered with so many bytes.
+    Answered(Rc<Policy>, u64),
+    /// Its answer may show that this key's answers are for all again.
+    Watched(Rc<Policy>, Rc<[u8]>),
+    /// It led, and another one leads in its place.
+    Alone,
+}
+
+/// All flights of one worker. `H`: the head of a request.
+pub struct Flights<H> {
+    /// Where this worker is reached; without it, flights stay within the worker.
+    me: Option<Address>,
+    groups: HashMap<Rc<[u8]>, Group<H>>,
+    /// Keys of the flights that other workers know: ours on the board, and theirs that somebody here waits for.
+    known: HashMap<FlightId, Rc<[u8]>>,
+    roles: HashMap<StreamId, Role>,
+    /// Streams that may go on, and why.
+    due: VecDeque<(StreamId, Exit)>,
+    fans: VecDeque<Fan<H>>,
+    releases: HashMap<Rc<[u8]>, Release<H>>,
+    landed: VecDeque<inbox::Landed>,
+    /// How many roles are of those that wait.
+    waiting: usize,
+    number: u64,
+    time: Timestamp,
+    wall: Timestamp,
+    /// How much the local time is ahead of the wall, which has stepped back so much.
+    ahead: Duration,
+}
+
+impl<H> Default for Flights<H> {
+    fn default() -> Self {
+        Self {
+            me: None,
+            groups: HashMap::new(),
+            known: HashMap::new(),
+            roles: HashMap::new(),
+            due: VecDeque::new(),
+            fans: VecDeque::new(),
+            releases: HashMap::new(),
+            landed: VecDeque::new(),
+            waiting: 0,
+            number: 0,
+            time: Timestamp::default(),
+            wall: Timestamp::default(),
+            ahead: Duration::ZERO,
+        }
+    }
+}
+
+impl<H: RequestView> Flights<H> {
+    /// From now on other workers can reach this one at `me`.
+    pub fn reachable_at(&mut self, me: Address) {
+        self.me = Some(me);
+    }
+
+    /// Whether other workers can reach this one.
+    pub fn is_reachable(&self) -> bool {
+        self.me.is_some()
+    }
+
+    /// Whether there is something to [`Flights::act`] on.
+    pub fn has_work(&self) -> bool {
+        !self.due.is_empty() || self.fans.iter().any(Fan::may_go_on)
+    }
+
+    /// How often [`Flights::tick`] wants to be called; zero: not at all.
+    pub fn tick_period(&self) -> Duration {
+        match () {
+            () if self.waiting > 0 || !self.due.is_empty() => QUICK_TICK,
+            () if !self.known.is_empty() || !self.landed.is_empty() => SLOW_TICK,
+            () => Duration::ZERO,
+        }
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many flights there are, led here or elsewhere.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// How many streams something is remembered about.
+    pub fn streams(&self) -> usize {
+        self.roles.len()
+    }
+
+    /// Reads the clock: a time that never steps back.
+    fn look_at_clock(&mut self, world: &mut impl World) -> Timestamp {
+        self.wall = world.now();
+        let local = self.wall.plus(self.ahead);
+        if local < self.time {
+            self.ahead += self.time.since(local);
+        } else {
+            self.time = local;
+        }
+        self.time
+    }
+
+    /// A request of this key arrives.
+    pub fn arrive(
+        &mut self,
+        world: &mut impl World,
+        stream: StreamId,
+        key: Vec<u8>,
+        request: H,
+        policy: &Rc<Policy>,
+    ) -> Arrival {
+        let now = self.look_at_clock(world);
+        if let Some(answer) = policy.fresh(&key, &request, now) {
+            world.count(policy, Event::Kept(Policy::HELD));
+            return Arrival::Served(answer, Policy::HELD);
+        }
+        let key: Rc<[u8]> = key.into();
+        if policy.passes_on(&key, now) {
+            world.count(policy, Event::Passed(Pass::HitForPass));
+            self.set_role(stream, Role::Watched(Rc::clone(policy), key));
+            return Arrival::Passes;
+        }
+        let member = Member { stream, request: Rc::new(request), since: now };
+        match self.join(world, &key, member, policy) {
+            Ok(arrival) => arrival,
+            Err(member) if policy.take_off() => self.take_off(world, &key, member, policy),
+            Err(_) => pass(world, policy, Pass::Flights),
+        }
+    }
+
+    /// Waits for the flight of this key, if there is one.
+    fn join(
+        &mut self,
+        world: &mut impl World,
+        key: &Rc<[u8]>,
+        member: Member<H>,
+        policy: &Rc<Policy>,
+    ) -> Result<Arrival, Member<H>> {
+        let Some(group) = self.groups.get_mut(key) else { return Err(member) };
+        if policy.settings().shadow {
+            return Ok(pass(world, policy, Pass::Shadow));
+        }
+        if group.members.len() >= usize::try_from(policy.settings().max_followers).unwrap_or(usize::MAX) {
+            return Ok(pass(world, policy, Pass::Followers));
+        }
+        let (stream, remote) = (member.stream, group.leader().is_none());
+        group.members.push_back(member);
+        self.set_role(stream, Role::Waits(Rc::clone(key)));
+        world.count(policy, Event::Followed { remote });
+        Ok(Arrival::Waits)
+    }
+
+    /// Leads, or waits for a worker that does.
+    fn take_off(
+        &mut self,
+        world: &mut impl World,
+        key: &Rc<[u8]>,
+        member: Member<H>,
+        policy: &Rc<Policy>,
+    ) -> Arrival {
+        let claimed = self.claim(world, key, policy, None);
+        let mut group = Group {
+            policy: Rc::clone(policy),
+            state: lead(&member, self.time),
+            members: VecDeque::new(),
+            remotes: Vec::new(),
+            claim: None,
+            elections: 0,
+        };
+        let stream = member.stream;
+        let arrival = match claimed {
+            Some(Claimed::Theirs(flight, leader)) => {
+                group.members.push_back(member);
+                self.follow(world, key, &mut group, flight, leader);
+                self.set_role(stream, Role::Waits(Rc::clone(key)));
+                world.count(policy, Event::Followed { remote: true });
+                Arrival::Waits
+            }
+            other => {
+                self.put_on_board(key, &mut group, other);
+                self.set_role(stream, Role::Leads(Rc::clone(key)));
+                world.count(policy, Event::Led);
+                Arrival::Leads
+            }
+        };
+        self.groups.insert(Rc::clone(key), group);
+        arrival
+    }
+
+    /// Claims the key for this worker; `None` if its flights stay within it.
+    fn claim(
+        &mut self,
+        world: &mut impl World,
+        key: &[u8],
+        policy: &Policy,
+        over: Option<FlightId>,
+    ) -> Option<Claimed> {
+        let settings = policy.settings();
+        let me = self.me.filter(|_| settings.scope == super::Scope::Proxy && !settings.shadow)?;
+        self.number += 1;
+        let flight = FlightId { epoch: me.epoch, number: self.number };
+        let claimed = board::claim(world, key, (flight, me), over, (self.wall, settings.max_leader_age));
+        if claimed == Claimed::Nobodys {
+            world.count(policy, Event::Degraded);
+        }
+        Some(claimed)
+    }
+
+    fn put_on_board(&mut self, key: &Rc<[u8]>, group: &mut Group<H>, claimed: Option<Claimed>) {
+        if let Some(Claimed::Ours(claim)) = claimed {
+            self.known.insert(claim.flight, Rc::clone(key));
+            group.claim = Some(claim);
+        }
+    }
+
+    /// Takes a flight off the board, or ends the waiting for another worker's.
+    fn take_off_board(&mut self, world: &mut impl World, group: &mut Group<H>) -> Option<FlightId> {
+        let claim = group.claim.take();
+        if let Some(claim) = &claim {
+            board::release(world, claim);
+        }
+        let away = group.away().map(|away| away.flight);
+        let flight = claim.map(|claim| claim.flight).or(away)?;
+        self.known.remove(&flight);
+        Some(flight)
+    }
+
+    /// The flight is over for this worker.
+    fn land(&mut self, world: &mut impl World, group: &mut Group<H>) -> Option<FlightId> {
+        group.policy.land();
+        group.drop_capture();
+        self.take_off_board(world, group)
+    }
+
+    fn set_role(&mut self, stream: StreamId, role: Role) {
+        self.drop_role(stream);
+        self.waiting += usize::from(role.waits());
+        self.roles.insert(stream, role);
+    }
+
+    fn drop_role(&mut self, stream: StreamId) -> Option<Role> {
+        let role = self.roles.remove(&stream)?;
+        self.waiting = self.waiting.saturating_sub(usize::from(role.waits()));
+        Some(role)
+    }
+
+    /// The stream has ended, in whichever way.
+    pub fn ended(&mut self, world: &mut impl World, stream: StreamId) {
+        match self.drop_role(stream) {
+            Some(Role::Leads(key)) => self.leader_ended(world, &key, stream),
+            Some(Role::Waits(key)) => self.member_ended(world, &key, stream),
+            Some(Role::Leaves(policy, since)) => {
+                world.count(&policy, Event::Left(Exit::Gone, self.time.since(since)));
+            }
+            Some(Role::Released(key)) => self.released_ended(world, &key),
+            Some(Role::Answered(policy, bytes)) => policy.copy_read(bytes),
+            Some(Role::Watched(..) | Role::Alone) | None => {}
+        }
+    }
+
+    fn member_ended(&mut self, world: &mut impl World, key: &Rc<[u8]>, stream: StreamId) {
+        let Some(group) = self.groups.get_mut(key) else { return };
+        if let Some(member) = group.remove(stream) {
+            world.count(&group.policy, Event::Left(Exit::Gone, self.time.since(member.since)));
+        }
+        if group.leader().is_none() && group.members.is_empty() {
+            self.forget(world, key);
+        }
+    }
+
+    /// Nobody here leads, and nobody waits.
+    fn forget(&mut self, world: &mut impl World, key: &Rc<[u8]>) {
+        if let Some(mut group) = self.groups.remove(key) {
+            self.land(world, &mut group);
+        }
+    }
+}
+
+/// The state of a flight that this request leads from now on.
+fn lead<H>(member: &Member<H>, now: Timestamp) -> State<H> {
+    State::Led(Leader {
+        stream: member.stream,
+        request: Rc::clone(&member.request),
+        since: now,
+        capture: None,
+    })
+}
+
+fn pass(world: &mut impl World, policy: &Policy, why: Pass) -> Arrival {
+    world.count(policy, Event::Passed(why));
+    Arrival::Passes
+}
+
+impl Role {
+    fn waits(&self) -> bool {
+        matches!(self, Self::Waits(_) | Self::Leaves(..))
+    }
+}

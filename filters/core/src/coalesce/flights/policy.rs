@@ -1,0 +1,164 @@
+//! A route's policy in one worker, and what is remembered under it.
+
+use super::super::answer::{Answer, Served};
+use super::super::cache::Cache;
+use super::super::passes::Passes;
+use super::super::settings::Settings;
+use crate::{RequestView, Timestamp};
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use std::rc::Rc;
+
+/// A route's policy in one worker.
+pub struct Policy {
+    route: Box<str>,
+    settings: Settings,
+    kept: RefCell<Cache>,
+    passes: RefCell<Passes>,
+    held: Cell<u64>,
+    /// Answers that clients have not read yet.
+    copies: Cell<u32>,
+    flights: Cell<u32>,
+}
+
+impl Policy {
+    /// The policy of the route of this name, with nothing remembered.
+    pub fn new(route: &str, settings: Settings) -> Self {
+        Self {
+            route: route.into(),
+            kept: RefCell::new(Cache::new(settings.max_stored_bytes)),
+            passes: RefCell::default(),
+            held: Cell::default(),
+            copies: Cell::default(),
+            flights: Cell::default(),
+            settings,
+        }
+    }
+
+    /// The route's name.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// What the operator said.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What answers take in this worker, in bytes: those on their way through, and copies that clients have not read yet.
+    pub fn held(&self) -> u64 {
+        self.held.get()
+    }
+
+    /// How many keys' answers are known to be for one client only.
+    pub fn passes(&self) -> usize {
+        self.passes.borrow().len()
+    }
+
+    /// Whether answers are kept.
+    pub(super) fn keeps(&self) -> bool {
+        let keeps = !self.settings.hold.is_zero() || !self.settings.stale_if_error.is_zero();
+        keeps && !self.settings.shadow
+    }
+
+    /// Whether so many bytes more may be held; they are then.
+    pub(super) fn hold(&self, bytes: u64) -> bool {
+        let held = self.held.get().saturating_add(bytes);
+        let may = held <= self.settings.max_bytes_held;
+        if may {
+            self.held.set(held);
+        }
+        may
+    }
+
+    /// An answer that is to be given out takes so many bytes itself.
+    pub(super) fn hold_copy_of(&self, bytes: u64) {
+        self.held.set(self.held.get().saturating_add(bytes));
+    }
+
+    /// Whether one copy more of so many bytes may be given out: at least one at a time may, whatever the bound.
+    pub(super) fn may_copy(&self, bytes: u64) -> bool {
+        self.copies.get() == 0 || self.held.get().saturating_add(bytes) <= self.settings.max_bytes_held
+    }
+
+    /// A copy is given out.
+    pub(super) fn copy(&self, bytes: u64) {
+        self.copies.set(self.copies.get() + 1);
+        self.held.set(self.held.get().saturating_add(bytes));
+    }
+
+    /// A client has read its copy, or is gone.
+    pub(super) fn copy_read(&self, bytes: u64) {
+        self.copies.set(self.copies.get().saturating_sub(1));
+        self.let_go(bytes);
+    }
+
+    pub(super) fn let_go(&self, bytes: u64) {
+        self.held.set(self.held.get().saturating_sub(bytes));
+    }
+
+    /// Whether there may be one flight more; there is then.
+    pub(super) fn take_off(&self) -> bool {
+        let may = self.flights.get() < self.settings.max_flights;
+        if may {
+            self.flights.set(self.flights.get() + 1);
+        }
+        may
+    }
+
+    pub(super) fn land(&self) {
+        self.flights.set(self.flights.get().saturating_sub(1));
+    }
+
+    pub(super) fn fresh(&self, key: &[u8], request: &impl RequestView, now: Timestamp) -> Option<Rc<Answer>> {
+        if !self.keeps() {
+            return None;
+        }
+        self.kept.try_borrow_mut().ok()?.fresh(key, request, now)
+    }
+
+    pub(super) fn stale(&self, key: &[u8], request: &impl RequestView, now: Timestamp) -> Option<Rc<Answer>> {
+        if !self.keeps() {
+            return None;
+        }
+        self.kept.try_borrow_mut().ok()?.stale(key, request, now)
+    }
+
+    /// Keeps an answer that was complete at `now`, for as long as it may serve.
+    pub(super) fn keep(
+        &self,
+        key: &Rc<[u8]>,
+        answer: &Rc<Answer>,
+        (hold, stale): (Duration, bool),
+        now: Timestamp,
+    ) {
+        let fresh_until = now.plus(hold);
+        let stale = if stale { self.settings.stale_if_error } else { Duration::ZERO };
+        let stale_until = fresh_until.plus(stale);
+        if stale_until > now
+            && let Ok(mut kept) = self.kept.try_borrow_mut()
+        {
+            kept.put(Rc::clone(key), Rc::clone(answer), fresh_until, stale_until);
+        }
+    }
+
+    /// Whether this key's answers are known to be for one client only.
+    pub(super) fn passes_on(&self, key: &[u8], now: Timestamp) -> bool {
+        self.passes.try_borrow_mut().is_ok_and(|mut passes| passes.contains(key, now))
+    }
+
+    pub(super) fn pass_on(&self, key: &[u8], now: Timestamp) {
+        if let Ok(mut passes) = self.passes.try_borrow_mut() {
+            passes.remember(key, now.plus(self.settings.pass_ttl));
+        }
+    }
+
+    pub(super) fn share_again(&self, key: &[u8]) {
+        if let Ok(mut passes) = self.passes.try_borrow_mut() {
+            passes.forget(key);
+        }
+    }
+
+    /// How an answer that is held for a while is marked.
+    pub(super) const HELD: Served = Served::Hit;
+}

@@ -1,0 +1,100 @@
+//! What workers tell each other about flights.
+//!
+//! Invariants: a message says which life of a worker it is for, and one for an earlier life is dropped; bytes that are no message
+//! of this version read as nothing.
+//! Trade-off: an answer travels whole, a copy for every worker that waits for it.
+
+use super::answer::{Answer, Served};
+use super::board::{Address, FlightId};
+use super::wire::{Reader, Writer};
+use crate::Timestamp;
+
+const VERSION: u8 = 1;
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    /// Which life of the receiver it is for.
+    pub(super) to: u64,
+    /// Where an answer to it goes.
+    pub(super) from: Address,
+    /// Which flight it is about.
+    pub(super) flight: FlightId,
+    pub(super) says: Says,
+}
+
+/// What it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    /// Requests here wait for your flight, since `oldest`; said at `sent`. Both by the wall clock.
+    Join { sent: Timestamp, oldest: Timestamp },
+    /// The flight is under way.
+    Flying,
+    /// It is not, or not here; followers of it have led so often.
+    Gone { elections: u32 },
+    /// Its answer is not for others: let yours go on, so many at a time; `pass`: and later ones at once.
+    Release { at_a_time: u32, pass: bool },
+    /// Here is its answer.
+    Answer(Served, Answer),
+}
+
+impl Message {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.byte(VERSION).long(self.to).word(self.from.queue).long(self.from.epoch);
+        writer.long(self.flight.epoch).long(self.flight.number);
+        match &self.says {
+            Says::Join { sent, oldest } => {
+                writer.byte(0).time(*sent).time(*oldest);
+            }
+            Says::Flying => {
+                writer.byte(1);
+            }
+            Says::Gone { elections } => {
+                writer.byte(2).word(*elections);
+            }
+            Says::Release { at_a_time, pass } => {
+                writer.byte(3).word(*at_a_time).byte(u8::from(*pass));
+            }
+            Says::Answer(served, answer) => {
+                writer.byte(4).byte(code(*served));
+                answer.encode(&mut writer.0);
+            }
+        }
+        writer.0
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        if reader.byte()? != VERSION {
+            return None;
+        }
+        let to = reader.long()?;
+        let from = Address { queue: reader.word()?, epoch: reader.long()? };
+        let flight = FlightId { epoch: reader.long()?, number: reader.long()? };
+        let says = match reader.byte()? {
+            0 => Says::Join { sent: reader.time()?, oldest: reader.time()? },
+            1 => Says::Flying,
+            2 => Says::Gone { elections: reader.word()? },
+            3 => Says::Release { at_a_time: reader.word()?, pass: reader.byte()? != 0 },
+            4 => Says::Answer(served(reader.byte()?)?, Answer::decode(reader.0)?.0),
+            _ => return None,
+        };
+        Some(Self { to, from, flight, says })
+    }
+}
+
+fn code(served: Served) -> u8 {
+    match served {
+        Served::Collapsed => 0,
+        Served::Hit => 1,
+        Served::Stale => 2,
+        Served::Shared => 3,
+    }
+}
+
+fn served(code: u8) -> Option<Served> {
+    [Served::Collapsed, Served::Hit, Served::Stale, Served::Shared]
+        .into_iter()
+        .find(|one| self::code(*one) == code)
+}
