@@ -5,12 +5,13 @@
 
 use crate::{
     Bodies, Call, CallAnswers, Clock, Contexts, HeaderMap, HostError, HttpCalls, MetricId, MetricSink,
-    PluginConfiguration, Properties, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Status,
-    Ticks,
+    PluginConfiguration, Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData,
+    Status, Ticks,
 };
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use hashbrown::HashMap;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 
@@ -19,7 +20,11 @@ use switchyard_core::Timestamp;
 pub struct SharedStore {
     data: Rc<RefCell<(u32, HashMap<String, Shared>)>>,
     metrics: Rc<RefCell<Vec<(String, u64)>>>,
+    queues: Rc<RefCell<Vec<Queue>>>,
 }
+
+/// A queue's name and what is in it.
+type Queue = (String, VecDeque<Vec<u8>>);
 
 impl SharedStore {
     /// The store of another process for the same VM: no data of this one, but its metrics, which the VM has numbered.
@@ -73,6 +78,11 @@ pub enum Reply {
     },
     /// Its response went on.
     Resumed {
+        /// Which stream.
+        context: u32,
+    },
+    /// Its request went on.
+    WentOn {
         /// Which stream.
         context: u32,
     },
@@ -167,6 +177,13 @@ impl FakeHost {
     /// The properties that the filter set since it was asked last, each with the stream that it was set on.
     pub fn take_marks(&self) -> Vec<(u32, String, Vec<u8>)> {
         self.marks.take()
+    }
+
+    /// How many messages wait in a queue.
+    pub fn queued(&self, queue: u32) -> usize {
+        let queues = self.shared.queues.borrow();
+        let queue = usize::try_from(queue).ok().and_then(|queue| queues.get(queue.checked_sub(1)?));
+        queue.map_or(0, |(_, messages)| messages.len())
     }
 
     /// In whose name calls are made from now on: the context of the callback that comes next.
@@ -403,6 +420,45 @@ impl Replies for FakeHost {
         self.called("proxy_continue_stream")?;
         self.replies.borrow_mut().push(Reply::Resumed { context: self.context.get() });
         Ok(())
+    }
+
+    fn resume_request(&self) -> Result<(), HostError> {
+        self.called("proxy_continue_stream")?;
+        self.replies.borrow_mut().push(Reply::WentOn { context: self.context.get() });
+        Ok(())
+    }
+}
+
+impl Queues for FakeHost {
+    fn register_queue(&self, name: &str) -> Result<u32, HostError> {
+        self.called("proxy_register_shared_queue")?;
+        let mut queues = self.shared.queues.borrow_mut();
+        let known = queues.iter().position(|(known, _)| known == name);
+        let position = known.unwrap_or(queues.len());
+        if known.is_none() {
+            queues.push((name.to_owned(), VecDeque::new()));
+        }
+        // As the host's, ids begin at 1.
+        Ok(u32::try_from(position + 1).unwrap_or(u32::MAX))
+    }
+
+    fn enqueue(&self, queue: u32, message: &[u8]) -> Result<(), HostError> {
+        let call = "proxy_enqueue_shared_queue";
+        self.called(call)?;
+        let mut queues = self.shared.queues.borrow_mut();
+        let queue = usize::try_from(queue).ok().and_then(|queue| queues.get_mut(queue.checked_sub(1)?));
+        let (_, messages) = queue.ok_or(HostError { call, status: Status::NotFound })?;
+        messages.push_back(message.to_vec());
+        Ok(())
+    }
+
+    fn dequeue(&self, queue: u32) -> Result<Option<Vec<u8>>, HostError> {
+        let call = "proxy_dequeue_shared_queue";
+        self.called(call)?;
+        let mut queues = self.shared.queues.borrow_mut();
+        let queue = usize::try_from(queue).ok().and_then(|queue| queues.get_mut(queue.checked_sub(1)?));
+        let (_, messages) = queue.ok_or(HostError { call, status: Status::NotFound })?;
+        Ok(messages.pop_front())
     }
 }
 

@@ -8,6 +8,7 @@
 
 use core::ops::Range;
 use switchyard_core::RequestView;
+use switchyard_core::coalesce::AnswerView;
 
 /// The headers of one message, in order, duplicates kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,6 +106,12 @@ impl RequestView for HeaderMap {
 
     fn source_ip(&self) -> Option<Vec<u8>> {
         None
+    }
+}
+
+impl AnswerView for HeaderMap {
+    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.iter()
     }
 }
 

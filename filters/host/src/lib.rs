@@ -26,6 +26,6 @@ pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
 pub use ports::{
     Bodies, Call, CallAnswers, Clock, Contexts, HttpCalls, MetricId, MetricSink, PluginConfiguration,
-    Properties, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Ticks,
+    Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Ticks,
 };
 pub use source_ip::without_port;

@@ -52,13 +52,28 @@ pub trait Bodies {
     fn set_response_body(&self, body: &[u8]) -> Result<(), HostError>;
 }
 
-/// Answers in the endpoint's place, and the going on of answers that were held back.
+/// Answers in the endpoint's place, and the going on of messages that were held back.
 pub trait Replies {
     /// Ends the stream with this answer, after the present callback. On a gRPC stream the body becomes `grpc-message`.
     fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError>;
 
     /// Lets a response go on that was held back.
     fn resume_response(&self) -> Result<(), HostError>;
+
+    /// Lets a request go on that was held back.
+    fn resume_request(&self) -> Result<(), HostError>;
+}
+
+/// Queues that all VMs with the same vm_id can write to; each wakes the root that registered it last.
+pub trait Queues {
+    /// The id of the queue of this name, whose messages come to this root from now on. The same name has the same id.
+    fn register_queue(&self, name: &str) -> Result<u32, HostError>;
+
+    /// Puts a message into a queue, in order; `NotFound` if there is none.
+    fn enqueue(&self, queue: u32, message: &[u8]) -> Result<(), HostError>;
+
+    /// Takes the oldest message; `None` if there is none.
+    fn dequeue(&self, queue: u32) -> Result<Option<Vec<u8>>, HostError>;
 }
 
 /// Other streams of this VM, from a callback of the root.

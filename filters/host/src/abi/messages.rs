@@ -44,6 +44,11 @@ impl Replies for Hostcalls {
         // SAFETY: a plain number.
         check("proxy_continue_stream", unsafe { proxy_continue_stream(RESPONSE) })
     }
+
+    fn resume_request(&self) -> Result<(), HostError> {
+        // SAFETY: a plain number.
+        check("proxy_continue_stream", unsafe { proxy_continue_stream(REQUEST) })
+    }
 }
 
 impl Contexts for Hostcalls {

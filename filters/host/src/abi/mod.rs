@@ -7,11 +7,12 @@
 #![allow(unsafe_code, reason = "the ABI is a C interface; this module is its only user")]
 
 mod messages;
+mod queues;
 
 use crate::{
     Bodies, Call, CallAnswers, Clock, Contexts, HeaderMap, HostError, HttpCalls, MetricId, MetricSink,
-    PluginConfiguration, Properties, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Status,
-    Ticks,
+    PluginConfiguration, Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData,
+    Status, Ticks,
 };
 use core::ptr::null_mut;
 use core::time::Duration;
@@ -77,6 +78,9 @@ unsafe extern "C" {
         value_size: usize,
         cas: u32,
     ) -> u32;
+    fn proxy_register_shared_queue(name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_enqueue_shared_queue(id: u32, data: *const u8, size: usize) -> u32;
+    fn proxy_dequeue_shared_queue(id: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_http_call(
         cluster: *const u8,
         cluster_size: usize,
@@ -100,6 +104,7 @@ const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
 const CALL_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
+const REQUEST: u32 = 0;
 const RESPONSE: u32 = 1;
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
