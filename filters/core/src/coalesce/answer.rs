@@ -1,0 +1,221 @@
+//! An answer as followers get it.
+//!
+//! Invariants: it carries nothing that was meant for the leader's connection alone; it goes only to requests that have, of all
+//! headers it depends on, what the leader had; bytes that nobody encoded this way read as `None`.
+//! Trade-off: its age counts from when it was complete, not from when it was asked for, and so is too low by the time the
+//! leader took, which is bounded.
+//! Source: RFC 9110, sections 7.6.1 and 12.5.5; RFC 9111, sections 3.1, 4.1 and 4.2.3; RFC 9211, section 2.
+
+use super::wire::{Reader, Writer};
+use crate::directives::{members, number};
+use crate::{RequestView, Timestamp};
+use std::borrow::Cow;
+
+/// What an answer takes besides its own bytes.
+const OVERHEAD: usize = 256;
+/// What each of its headers, and each value it depends on, does.
+const HEADER_OVERHEAD: usize = 48;
+/// Headers about one connection, or one hop's credentials.
+const HOP_BY_HOP: [&[u8]; 11] = [
+    b"connection",
+    b"http2-settings",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authentication-info",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+];
+
+/// A header, in lower case, and all its values in order.
+pub type Varied = (Box<str>, Vec<Box<[u8]>>);
+
+/// One answer, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, names in lower case, without pseudo-headers and those of one hop.
+    pub headers: Vec<(Box<str>, Box<[u8]>)>,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// Every header that it depends on, with the values that the leader's request had; `*`: on more than headers.
+    pub vary: Vec<Varied>,
+    /// When it was complete.
+    pub at: Timestamp,
+    /// The seconds that it was under way or kept before it came here, as it says.
+    pub age: u64,
+}
+
+/// How a follower came to an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Served {
+    /// It waited for it.
+    Collapsed,
+    /// It was held.
+    Hit,
+    /// It was kept, and serves in place of a failure.
+    Stale,
+    /// It waited for it, and it is a failure.
+    Shared,
+}
+
+impl Served {
+    /// What `cache-status` says of it (RFC 9211, section 2).
+    fn cache_status(self) -> &'static [u8] {
+        match self {
+            Self::Collapsed | Self::Shared => b"switchyard; fwd=miss; collapsed",
+            Self::Hit => b"switchyard; hit",
+            // An answer does not know for how long it was allowed to serve, and so not how far it is beyond that (`ttl`).
+            Self::Stale => b"switchyard; hit; detail=stale-if-error",
+        }
+    }
+}
+
+impl Answer {
+    /// An answer, still without its body, to the leader's `request`; it will be complete `at`. Names of headers are in lower
+    /// case; one that is no text is left out.
+    pub fn new<'a>(
+        status: u16,
+        headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        request: &impl RequestView,
+        at: Timestamp,
+    ) -> Self {
+        let headers: Vec<_> = headers.collect();
+        let lines = |wanted: &'static [u8]| {
+            headers.iter().filter(move |(name, _)| *name == wanted).map(|(_, value)| *value)
+        };
+        let of_one_hop = |name: &[u8]| {
+            HOP_BY_HOP.contains(&name)
+                || lines(b"connection").flat_map(members).any(|option| option.eq_ignore_ascii_case(name))
+        };
+        let kept = headers.iter().filter(|(name, _)| !name.starts_with(b":") && !of_one_hop(name));
+        Self {
+            status,
+            headers: kept
+                .filter_map(|(name, value)| Some((str::from_utf8(name).ok()?.into(), (*value).into())))
+                .collect(),
+            body: Vec::new(),
+            vary: vary(lines(b"vary").flat_map(members), request),
+            at,
+            age: lines(b"age").next().and_then(|age| number(age.trim_ascii())).unwrap_or(0),
+        }
+    }
+
+    /// Whether `request` has, of all headers that the answer depends on, what the leader had: the same values in the same
+    /// order, byte by byte, or none where it had none (RFC 9111, section 4.1).
+    pub fn fits(&self, request: &impl RequestView) -> bool {
+        self.vary.iter().all(|(name, values)| {
+            **name != *"*" && request.header_values(name).eq(values.iter().map(|value| &**value))
+        })
+    }
+
+    /// The length that it says its body has, which for HEAD is that of a body that is not there.
+    pub fn content_length(&self) -> Option<&[u8]> {
+        self.header("content-length")
+    }
+
+    /// What it says its body is.
+    pub fn content_type(&self) -> Option<&[u8]> {
+        self.header("content-type")
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(other, _)| **other == *name).map(|(_, value)| &**value)
+    }
+
+    /// What it takes, in bytes.
+    pub fn size(&self) -> u64 {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD);
+        let vary = self.vary.iter().map(|(name, values)| {
+            let values = values.iter().map(|value| value.len() + HEADER_OVERHEAD);
+            name.len() + HEADER_OVERHEAD + values.sum::<usize>()
+        });
+        let size = OVERHEAD + self.body.len() + headers.sum::<usize>() + vary.sum::<usize>();
+        u64::try_from(size).unwrap_or(u64::MAX)
+    }
+
+    /// The headers of a reply with it, `content-length` excepted: that is counted from the body, and a reply without one has
+    /// none (see [`Answer::content_length`]). What caches nearer to the server said of it comes first.
+    pub fn reply_headers(&self, served: Served, now: Timestamp) -> Vec<(&[u8], Cow<'_, [u8]>)> {
+        let ages = matches!(served, Served::Hit | Served::Stale);
+        let stays = |name: &str| name != "content-length" && !(ages && name == "age");
+        let kept = self.headers.iter().filter(|(name, _)| stays(name));
+        let mut headers: Vec<_> =
+            kept.map(|(name, value)| (name.as_bytes(), Cow::Borrowed(&**value))).collect();
+        if ages {
+            let age = self.age.saturating_add(now.since(self.at).as_secs());
+            headers.push((b"age", Cow::Owned(age.to_string().into_bytes())));
+        }
+        headers.push((b"cache-status", Cow::Borrowed(served.cache_status())));
+        headers
+    }
+
+    /// Appends it to `out`; the reverse of [`Answer::decode`].
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut writer = Writer(core::mem::take(out));
+        writer.word(u32::from(self.status)).time(self.at).long(self.age);
+        writer.word(count(self.headers.len()));
+        for (name, value) in &self.headers {
+            writer.bytes(name.as_bytes()).bytes(value);
+        }
+        writer.word(count(self.vary.len()));
+        for (name, values) in &self.vary {
+            writer.bytes(name.as_bytes()).word(count(values.len()));
+            for value in values {
+                writer.bytes(value);
+            }
+        }
+        writer.bytes(&self.body);
+        *out = writer.0;
+    }
+
+    /// The answer at the beginning of `bytes`, and what comes after it; `None` if there is none.
+    pub fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let mut reader = Reader(bytes);
+        let status = u16::try_from(reader.word()?).ok()?;
+        let (at, age) = (reader.time()?, reader.long()?);
+        let headers = several(&mut reader, |reader| Some((text(reader)?, reader.bytes()?.into())))?;
+        let vary = several(&mut reader, |reader| {
+            Some((text(reader)?, several(reader, |reader| reader.bytes().map(Into::into))?))
+        })?;
+        let body = reader.bytes()?.to_vec();
+        Some((Self { status, headers, body, vary, at, age }, reader.0))
+    }
+}
+
+/// Each of these headers once, with the values that `request` has. A name that is no text could not be looked up later.
+fn vary<'a>(names: impl Iterator<Item = &'a [u8]>, request: &impl RequestView) -> Vec<Varied> {
+    let mut vary: Vec<Varied> = Vec::new();
+    for name in names {
+        let name = str::from_utf8(name).map_or("*".to_owned(), str::to_ascii_lowercase);
+        if !vary.iter().any(|(other, _)| **other == *name) {
+            let values = request.header_values(&name).map(Into::into).collect();
+            vary.push((name.into(), values));
+        }
+    }
+    vary
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// As many of something as the number in front says. Nothing is set aside for them beforehand: the number may be a lie.
+fn several<'a, T>(
+    reader: &mut Reader<'a>,
+    mut one: impl FnMut(&mut Reader<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let mut all = Vec::new();
+    for _ in 0..reader.word()? {
+        all.push(one(reader)?);
+    }
+    Some(all)
+}
+
+fn text(reader: &mut Reader<'_>) -> Option<Box<str>> {
+    str::from_utf8(reader.bytes()?).ok().map(Into::into)
+}
