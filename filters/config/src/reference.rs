@@ -45,6 +45,8 @@ pub fn reference_markdown() -> String {
         ("routes[].retry.fallback", "Fallback"),
         ("routes[].retry.fallback.stale_if_error", "StaleIfError"),
         ("routes[].retry.fallback.answer", "Answer"),
+        ("routes[].coalesce", "Coalesce"),
+        ("routes[].coalesce.key", "Key"),
     ];
     for (title, name) in order {
         if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {
@@ -62,6 +64,8 @@ pub fn reference_markdown() -> String {
         "Engine",
         "Jitter",
         "ResetFormat",
+        "Scope",
+        "OnError",
     ];
     for name in words_of {
         if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {

@@ -6,6 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use core::time::Duration;
 use switchyard_config::{Document, Mode};
 use switchyard_core::balance::{HashFunction, Policy};
+use switchyard_core::coalesce::{OnError, Scope};
 use switchyard_core::hash::Source;
 use switchyard_core::health::Health;
 
@@ -62,7 +63,21 @@ const FULL: &str = r#"{
                 "headers": [{"name": "x-a", "regex": "[0-9]+"}, {"name": "x-b", "present": false}]
             },
             "split": [{"upstream": "checkout", "weight": 95}, {"upstream": "canary", "weight": 5}],
-            "split_on": [{"header": "x-user"}]
+            "split_on": [{"header": "x-user"}],
+            "coalesce": {
+                "scope": "worker",
+                "key": {"headers": ["x-user", "authorization"]},
+                "share_status": [200, "404"],
+                "max_body_bytes": "64KiB",
+                "max_followers": 100,
+                "max_wait": "2s",
+                "on_error": "share",
+                "share_errors": [502, 503],
+                "hold": "250ms",
+                "stale_if_error": "1m",
+                "max_stored_bytes": "1MiB",
+                "i_know_that_clients_share_answers_across_credentials": true
+            }
         },
         {
             "match": {},
@@ -136,6 +151,12 @@ fn everything_that_is_written_is_what_is_meant() {
         api.targets().iter().map(|target| (target.name(), target.upstream(), target.weight())).collect();
     assert_eq!((api.name(), targets), ("api", vec![("checkout", 0, 95), ("canary", 1, 5)]));
     assert_eq!(api.split_on().len(), 1);
+    let coalesce = api.coalesce().expect("given");
+    assert!(coalesce.shadow && coalesce.scope == Scope::Worker && coalesce.key.share_across_principals);
+    assert_eq!(
+        (&*coalesce.share_status, &coalesce.on_error),
+        (&[200, 404][..], &OnError::Share(vec![502, 503]))
+    );
     assert_eq!(document.routes()[1].name(), "route-1");
     assert_eq!(document.into_matchers().len(), 2);
 }
@@ -246,7 +267,7 @@ mod properties {
 
     fn tree() -> impl Strategy<Value = Value> {
         let word = prop_oneof![
-            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|outlier|interval|heartbeat|retry|retry_on|fallback|_x)",
+            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|outlier|interval|heartbeat|retry|retry_on|fallback|coalesce|key|headers|share_status|on_error|hold|_x)",
             "[a-z]{0,8}"
         ];
         let leaf = prop_oneof![
@@ -254,7 +275,7 @@ mod properties {
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
-            "(ring_hash|maglev|10s|1.2.3.4:80|.{0,10})".prop_map(Value::from),
+            "(ring_hash|maglev|share|10s|1.2.3.4:80|.{0,10})".prop_map(Value::from),
         ];
         leaf.prop_recursive(5, 60, 6, move |inner| {
             prop_oneof![

@@ -371,11 +371,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &[r#"routes[0].mtach: unknown field; did you mean "match"?"#, r#"routes[0].match: is missing"#],
     ),
     (
-        r#"@route {"match": {}, "upstream": "a", "coalesce": {}, "batch": {}}"#,
-        &[
-            r#"routes[0].coalesce: is not supported yet; remove it"#,
-            r#"routes[0].batch: is not supported yet; remove it"#,
-        ],
+        r#"@route {"match": {}, "upstream": "a", "batch": {}}"#,
+        &[r#"routes[0].batch: is not supported yet; remove it"#],
     ),
     (
         r#"@route {"match": {}, "upstream": "a", "name": "my route"}"#,

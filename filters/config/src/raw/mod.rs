@@ -3,6 +3,7 @@
 //! This is stage one: every field has its type, nothing is checked against anything else. Stage two is
 //! [`crate::resolve`].
 
+pub(crate) mod coalesce;
 pub(crate) mod fallback;
 pub(crate) mod outlier;
 pub(crate) mod retry;
@@ -11,6 +12,7 @@ pub(crate) mod retry_on;
 use crate::error::{Errors, Path};
 use crate::read::{Read, section, words};
 use crate::values::{Duration, Percent};
+pub(crate) use coalesce::Coalesce;
 pub(crate) use outlier::Outlier;
 pub(crate) use retry::Retry;
 use serde_json::Value;
@@ -262,8 +264,8 @@ section! {
             split_on: Vec<HashOn>,
             /// Retries, by retry.wasm. Default: none.
             retry: Retry,
-            /// Request coalescing. Not supported yet.
-            coalesce: NotYet,
+            /// Identical requests under way share one answer, by coalesce.wasm. Default: none.
+            coalesce: Coalesce,
             /// Batching. Not supported yet.
             batch: NotYet,
         }

@@ -4,6 +4,8 @@
 //! within the bounds that the core relies on.
 
 mod balance;
+mod coalesce;
+mod coalesce_key;
 mod fallback;
 mod hash_on;
 mod matcher;
@@ -17,6 +19,7 @@ use crate::error::{ConfigErrors, Errors, Path, cut};
 use crate::raw;
 use crate::read::Read;
 use crate::values;
+use core::hash::Hash;
 use core::time::Duration;
 use hashbrown::HashMap;
 pub use route::{Route, Target};
@@ -137,13 +140,13 @@ fn check_header_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
 }
 
 /// Adds an error at the second and every later copy of a key.
-fn refuse_duplicates<'a>(
-    keys: impl Iterator<Item = (usize, &'a str)>,
-    mut complain: impl FnMut(usize, &'a str, usize),
+fn refuse_duplicates<K: Copy + Eq + Hash>(
+    keys: impl Iterator<Item = (usize, K)>,
+    mut complain: impl FnMut(usize, K, usize),
 ) {
-    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut seen: HashMap<K, usize> = HashMap::new();
     for (index, key) in keys {
-        if let Some(first) = seen.get(key) {
+        if let Some(first) = seen.get(&key) {
             complain(index, key, *first);
         } else {
             seen.insert(key, index);
@@ -181,6 +184,32 @@ fn at_least(
         errors.add(at, "is zero; it takes more than zero");
     } else if duration < Duration::from_millis(least_ms) {
         errors.add(at, format!("is shorter than {least_ms}ms; write \"{least_ms}ms\" or more"));
+    }
+    duration
+}
+
+/// A duration that must lie in `least..=most`, both of them whole in the unit that shows them.
+fn within(
+    value: Option<values::Duration>,
+    default: Duration,
+    (least, most): (Duration, Duration),
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Duration {
+    let shown = |duration: Duration| match (duration.as_secs(), duration.subsec_millis()) {
+        (seconds, 0) if seconds > 0 && seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        (seconds, 0) => format!("{seconds}s"),
+        _ => format!("{}ms", duration.as_millis()),
+    };
+    let duration = value.map_or(default, |value| value.0);
+    if duration.is_zero() && !least.is_zero() {
+        errors.add(at, "is zero; it takes more than zero");
+    } else if duration < least {
+        let least = shown(least);
+        errors.add(at, format!("is shorter than {least}; write \"{least}\" or more"));
+    } else if duration > most {
+        let most = shown(most);
+        errors.add(at, format!("is longer than {most}; write \"{most}\" or less"));
     }
     duration
 }

@@ -1,10 +1,11 @@
 //! Routes: where requests of one kind go. Which requests those are is [`super::matcher`].
 
 use super::matcher::matcher;
-use super::{check_name, hash_on, refuse_duplicates, retry};
+use super::{check_name, coalesce, hash_on, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut, suggestion};
 use crate::raw;
 use hashbrown::HashMap;
+use switchyard_core::coalesce::Settings as Coalescing;
 use switchyard_core::hash::HashOn;
 use switchyard_core::retry::Settings;
 use switchyard_core::route::Matcher;
@@ -16,6 +17,7 @@ pub struct Route {
     targets: Vec<Target>,
     split_on: Vec<HashOn>,
     retry: Option<Settings>,
+    coalesce: Option<Coalescing>,
 }
 
 /// One upstream of a route and its share.
@@ -62,6 +64,12 @@ impl Route {
     /// How its requests are tried again, if they are.
     pub fn retry(&self) -> Option<&Settings> {
         self.retry.as_ref()
+    }
+
+    /// How its identical requests share an answer, if they do. Whether credentials keep clients apart is
+    /// [`switchyard_core::coalesce::KeyPolicy::share_across_principals`], of which a filter warns.
+    pub fn coalesce(&self) -> Option<&Coalescing> {
+        self.coalesce.as_ref()
     }
 }
 
@@ -150,6 +158,7 @@ fn resolve(
         target(name, 1, known, at, errors).map(|target| target.upstream)
     };
     let retry = retry::resolve(raw, known.shadow, other, &at.field("retry"), errors);
+    let coalesce = coalesce::resolve(raw, known.shadow, &at.field("coalesce"), errors);
     let targets = match (&raw.upstream, &raw.split) {
         (Some(name), Some(split)) => {
             errors.add(at, "has both upstream and split; keep one");
@@ -167,7 +176,7 @@ fn resolve(
         }
     };
     let name = raw.name.as_deref().map_or_else(|| default_name(index).into(), Into::into);
-    Some(Route { name, targets, split_on: split_on.unwrap_or_default(), retry })
+    Some(Route { name, targets, split_on: split_on.unwrap_or_default(), retry, coalesce })
 }
 
 /// Whether requests of a route go to this upstream; a share of 0 gets none.

@@ -1,0 +1,111 @@
+//! What tells the requests of a route apart, and which of them can be alike at all.
+//!
+//! Invariant: a key under which nothing could ever be shared is refused; a document that lets clients share across
+//! credentials says so in so many words.
+//! Trade-off: only headers that differ in every request by their definition are known to spoil a key; one that just
+//! happens to differ is the operator's to know.
+//! Source: RFC 9110, section 7.6.1 (headers of the connection); RFC 9111, section 3.5 (credentials); W3C Trace Context.
+
+use super::{check_header_name, refuse_duplicates, size};
+use crate::error::{Errors, Path, cut};
+use crate::raw::Route;
+use crate::raw::coalesce as raw;
+use switchyard_core::coalesce::{KeyPolicy, Settings};
+
+/// The largest body that is read for a key: what Envoy's connection buffers take by default.
+const MOST_KEY_BODY: u64 = 1 << 20;
+/// Headers about the connection or about one hop, which say nothing about what is asked.
+const HOP_BY_HOP: [&str; 7] =
+    ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+/// Headers that are another one with every request, by their definition.
+const EVER_NEW: [&str; 3] = ["traceparent", "x-b3-spanid", "x-request-id"];
+
+/// Refuses a route whose methods leave nothing to coalesce.
+pub(super) fn check_methods(raw: &raw::Coalesce, route: &Route, at: &Path<'_>, errors: &mut Errors) {
+    let list = route.r#match.as_ref().and_then(|raw| raw.methods.as_deref()).unwrap_or_default();
+    let methods: Option<Vec<&str>> = list.iter().map(Option::as_deref).collect();
+    // A method that could not be read may be any; no methods at all are an error of their own.
+    let Some(methods) = methods.filter(|methods| !methods.is_empty()) else { return };
+    let takes = |name: &str| methods.iter().any(|method| method.eq_ignore_ascii_case(name));
+    let body = if bad_body(raw) { None } else { Some(has_body(raw)) };
+    let shown = cut(&methods.join(", "));
+    let read = takes("GET") || takes("HEAD");
+    let posts = takes("POST") && body != Some(false);
+    if !read && !posts {
+        let problem = format!(
+            "none of the route's methods ({shown}) is coalesced, only GET and HEAD, and POST with key.body: true; \
+             remove it"
+        );
+        errors.add(at, problem);
+    } else if !takes("POST") && body == Some(true) {
+        let problem = format!("is for POST, which is none of the route's methods ({shown}); remove it");
+        errors.add(&at.field("key").field("body"), problem);
+    }
+}
+
+/// Whether bodies are a part of the key.
+fn has_body(raw: &raw::Coalesce) -> bool {
+    raw.key.as_ref().is_some_and(|key| key.body == Some(true))
+}
+
+/// Whether what stands there for that could not be read.
+fn bad_body(raw: &raw::Coalesce) -> bool {
+    raw.key.as_ref().is_some_and(|key| key.bad.contains(&"body")) || raw.bad.contains(&"key")
+}
+
+/// What tells requests apart, and whether credentials do.
+pub(super) fn key(raw: &raw::Coalesce, at: &Path<'_>, errors: &mut Errors) -> KeyPolicy {
+    let (key_at, default) = (at.field("key"), Settings::default().key);
+    let list = raw.key.as_ref().and_then(|key| key.headers.as_deref()).unwrap_or_default();
+    let names = || list.iter().enumerate().filter_map(|(index, name)| Some((index, name.as_deref()?)));
+    check_key_headers(names, &key_at.field("headers"), errors);
+    let share = raw.i_know_that_clients_share_answers_across_credentials == Some(true);
+    if share && ["authorization", "cookie"].iter().all(|secret| names().any(|(_, name)| name == *secret)) {
+        let problem = "is not needed with authorization and cookie in key.headers; remove it";
+        errors.add(&at.field("i_know_that_clients_share_answers_across_credentials"), problem);
+    }
+    let longest = raw.key.as_ref().and_then(|key| key.max_body_bytes);
+    let longest_at = key_at.field("max_body_bytes");
+    if longest.is_some() && !has_body(raw) && !bad_body(raw) {
+        errors.add(&longest_at, "belongs to body: true; add that or remove it");
+    }
+    KeyPolicy {
+        headers: names().map(|(_, name)| name.into()).collect(),
+        body: has_body(raw),
+        max_body_bytes: size(longest, default.max_body_bytes, (1, MOST_KEY_BODY), &longest_at, errors),
+        share_across_principals: share,
+    }
+}
+
+fn check_key_headers<'a, I: Iterator<Item = (usize, &'a str)>>(
+    names: impl Fn() -> I,
+    at: &Path<'_>,
+    errors: &mut Errors,
+) {
+    refuse_duplicates(names(), |index, name, first| {
+        let problem = format!("{:?} is key header {first} already; remove one of them", cut(name));
+        errors.add(&at.index(index), problem);
+    });
+    for (index, name) in names() {
+        check_key_header(name, &at.index(index), errors);
+    }
+}
+
+fn check_key_header(name: &str, at: &Path<'_>, errors: &mut Errors) {
+    let is = |list: &[&str]| list.iter().any(|known| name.eq_ignore_ascii_case(known));
+    if is(&[":authority", ":method", ":path", ":scheme", "host"]) {
+        errors.add(at, format!("{name:?} is in the key already; remove it"));
+    } else if name.starts_with(':') {
+        errors
+            .add(at, format!("{:?} is a pseudo-header that no coalesced request has; remove it", cut(name)));
+    } else if is(&HOP_BY_HOP) {
+        errors.add(at, format!("{name:?} is about the connection, not about what is asked; remove it"));
+    } else if is(&EVER_NEW) {
+        errors.add(
+            at,
+            format!("{name:?} is a new one in every request, so none would share an answer; remove it"),
+        );
+    } else {
+        check_header_name(name, at, errors);
+    }
+}
