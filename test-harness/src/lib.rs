@@ -22,7 +22,7 @@ pub mod prelude {
         bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_out, with_outlier,
     };
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, pieces};
-    pub use crate::load::{Client, Load, Report, Response};
+    pub use crate::load::{Client, Load, Reading, Report, Response};
     pub use crate::retrying::{retry_stat, retrying, start_retrying};
     pub use crate::statistics::assert_shares;
     pub use crate::steered::{balanced, endpoint, http2, retried, ring_hash, routed, steered};

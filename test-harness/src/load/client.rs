@@ -11,14 +11,14 @@ use http_body_util::Full;
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Uri};
 
-use super::Response;
-use super::connection::{Connection, Multiplexed};
+use super::connection::{Connection, Multiplexed, Remote};
 use super::grpc::grpc_frame;
+use super::{Reading, Response};
 
 /// Sends single requests to one address; connections are pooled. Clones share the pool.
 #[derive(Clone)]
 pub struct Client {
-    address: SocketAddr,
+    remote: Remote,
     wire: Wire,
 }
 
@@ -34,13 +34,25 @@ impl Client {
     /// An HTTP/1.1 client of `address`. Connects when the first request is sent.
     #[must_use]
     pub fn to(address: SocketAddr) -> Self {
-        Self { address, wire: Wire::Http1(Arc::default()) }
+        Self { remote: Remote { address, small_buffers: false }, wire: Wire::Http1(Arc::default()) }
     }
 
     /// An HTTP/2 client of `address`, in clear text: all its requests share one connection.
     #[must_use]
     pub fn http2(address: SocketAddr) -> Self {
-        Self { address, wire: Wire::Http2(Arc::new(Multiplexed::to(address))) }
+        let remote = Remote { address, small_buffers: false };
+        Self { remote, wire: Wire::Http2(Arc::new(Multiplexed::to(remote))) }
+    }
+
+    /// The same with connections of its own that take a few kilobytes (HTTP/2: 64 KiB) and no more until they are read.
+    #[must_use]
+    pub fn with_small_buffers(self) -> Self {
+        let remote = Remote { small_buffers: true, ..self.remote };
+        let wire = match self.wire {
+            Wire::Http1(_) => Wire::Http1(Arc::default()),
+            Wire::Http2(_) => Wire::Http2(Arc::new(Multiplexed::to(remote))),
+        };
+        Self { remote, wire }
     }
 
     /// Begins a GET.
@@ -70,13 +82,30 @@ impl Client {
     async fn send(&self, request: hyper::Request<Full<Bytes>>) -> anyhow::Result<Response> {
         let idle = match &self.wire {
             Wire::Http1(idle) => idle,
-            Wire::Http2(connection) => return connection.send(absolute(request)?).await,
+            Wire::Http2(connection) => {
+                return Response::read(connection.open(absolute(request)?).await?).await;
+            }
         };
-        let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = kept.unwrap_or_else(|| Connection::to(self.address));
+        let mut connection = self.connection(idle);
         let response = connection.send(request).await?;
         idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(response)
+    }
+
+    async fn open(&self, request: hyper::Request<Full<Bytes>>) -> anyhow::Result<Reading> {
+        let idle = match &self.wire {
+            Wire::Http1(idle) => idle,
+            Wire::Http2(connection) => {
+                return Ok(Reading::of(connection.open(absolute(request)?).await?, None));
+            }
+        };
+        let mut connection = self.connection(idle);
+        Ok(Reading::of(connection.open(request).await?, Some(connection)))
+    }
+
+    fn connection(&self, idle: &Mutex<Vec<Connection>>) -> Connection {
+        let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| Connection::to(self.remote))
     }
 }
 
@@ -132,10 +161,25 @@ impl Request {
     /// # Errors
     /// If no connection can be made, it breaks off, or the request cannot be written as HTTP.
     pub async fn send(self) -> anyhow::Result<Response> {
+        let (client, request) = self.ready()?;
+        client.send(request).await
+    }
+
+    /// Sends it and waits for the headers of the answer; the body is read by hand. Dropping the future or what it gives
+    /// ends the request, as with [`Request::send`].
+    ///
+    /// # Errors
+    /// As [`Request::send`].
+    pub async fn open(self) -> anyhow::Result<Reading> {
+        let (client, request) = self.ready()?;
+        client.open(request).await
+    }
+
+    fn ready(self) -> anyhow::Result<(Client, hyper::Request<Full<Bytes>>)> {
         anyhow::ensure!(self.problem.is_none(), self.problem.unwrap_or_default());
         let mut request =
             hyper::Request::builder().method(self.method).uri(self.path).body(Full::new(self.body))?;
         *request.headers_mut() = self.headers;
-        self.client.send(request).await
+        Ok((self.client, request))
     }
 }

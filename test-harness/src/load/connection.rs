@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Mutex;
 
 use super::Response;
@@ -18,21 +19,44 @@ use super::Response;
 /// Largest header section of an HTTP/2 answer: what the harness's upstreams take, too.
 const MAX_HEADER_BYTES: u32 = 512 * 1024;
 
-async fn connect(address: SocketAddr) -> anyhow::Result<TokioIo<TcpStream>> {
-    let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
+/// What goes out, and what comes back before its body.
+type Sent = hyper::Request<Full<Bytes>>;
+type Opened = hyper::Response<Incoming>;
+
+/// Where a client is, and how much of an answer it takes before anyone reads it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remote {
+    pub(super) address: SocketAddr,
+    pub(super) small_buffers: bool,
+}
+
+/// The kernel doubles it.
+const SMALL_SOCKET_BUFFER: u32 = 4 << 10;
+/// The least that hyper allows in HTTP/1.1.
+const SMALL_READ_BUFFER: usize = 8 << 10;
+/// HTTP/2's own default, and the least that a connection can have (RFC 9113 §6.9.2).
+const SMALL_WINDOW: u32 = 65_535;
+
+async fn connect(remote: Remote) -> anyhow::Result<TokioIo<TcpStream>> {
+    let Remote { address, small_buffers } = remote;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if small_buffers {
+        socket.set_recv_buffer_size(SMALL_SOCKET_BUFFER)?;
+    }
+    let stream = socket.connect(address).await.with_context(|| format!("connecting to {address}"))?;
     stream.set_nodelay(true)?;
     Ok(TokioIo::new(stream))
 }
 
 /// One HTTP/1.1 connection, opened when first needed and again after it was closed.
 pub(super) struct Connection {
-    address: SocketAddr,
+    remote: Remote,
     sender: Option<http1::SendRequest<Full<Bytes>>>,
 }
 
 impl Connection {
-    pub(super) fn to(address: SocketAddr) -> Self {
-        Self { address, sender: None }
+    pub(super) fn to(remote: Remote) -> Self {
+        Self { remote, sender: None }
     }
 
     async fn sender(&mut self) -> anyhow::Result<&mut http1::SendRequest<Full<Bytes>>> {
@@ -43,8 +67,13 @@ impl Connection {
         let sender = match live {
             Some(sender) => sender,
             None => {
-                let stream = connect(self.address).await?;
-                let (sender, connection) = http1::Builder::new().max_headers(256).handshake(stream).await?;
+                let stream = connect(self.remote).await?;
+                let mut builder = http1::Builder::new();
+                builder.max_headers(256);
+                if self.remote.small_buffers {
+                    builder.max_buf_size(SMALL_READ_BUFFER);
+                }
+                let (sender, connection) = builder.handshake(stream).await?;
                 tokio::spawn(async move {
                     // Its error also reaches the request under way, where it is reported.
                     let _ = connection.await;
@@ -55,20 +84,25 @@ impl Connection {
         Ok(self.sender.insert(sender))
     }
 
-    pub(super) async fn send(&mut self, request: hyper::Request<Full<Bytes>>) -> anyhow::Result<Response> {
-        Response::read(self.sender().await?.send_request(request).await?).await
+    /// Sends a request and waits for the headers of its answer. Dropping it closes the connection.
+    pub(super) async fn open(&mut self, request: Sent) -> anyhow::Result<Opened> {
+        Ok(self.sender().await?.send_request(request).await?)
+    }
+
+    pub(super) async fn send(&mut self, request: Sent) -> anyhow::Result<Response> {
+        Response::read(self.open(request).await?).await
     }
 }
 
 /// One HTTP/2 connection for all requests of a client, in clear text and without an upgrade.
 pub(super) struct Multiplexed {
-    address: SocketAddr,
+    remote: Remote,
     sender: Mutex<Option<http2::SendRequest<Full<Bytes>>>>,
 }
 
 impl Multiplexed {
-    pub(super) fn to(address: SocketAddr) -> Self {
-        Self { address, sender: Mutex::default() }
+    pub(super) fn to(remote: Remote) -> Self {
+        Self { remote, sender: Mutex::default() }
     }
 
     async fn sender(&self) -> anyhow::Result<http2::SendRequest<Full<Bytes>>> {
@@ -76,9 +110,12 @@ impl Multiplexed {
         if let Some(sender) = kept.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
-        let stream = connect(self.address).await?;
+        let stream = connect(self.remote).await?;
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.max_header_list_size(MAX_HEADER_BYTES);
+        if self.remote.small_buffers {
+            builder.initial_stream_window_size(SMALL_WINDOW).initial_connection_window_size(SMALL_WINDOW);
+        }
         let (sender, connection) = builder.handshake(stream).await?;
         tokio::spawn(async move {
             // Its error also reaches the requests under way, where it is reported.
@@ -87,9 +124,10 @@ impl Multiplexed {
         Ok(kept.insert(sender).clone())
     }
 
-    /// Sends a request whose address is absolute. Dropping the future resets its stream, and only that.
-    pub(super) async fn send(&self, request: hyper::Request<Full<Bytes>>) -> anyhow::Result<Response> {
-        Response::read(self.sender().await?.send_request(request).await?).await
+    /// Sends a request whose address is absolute, and waits for the headers of its answer. Dropping it resets its stream,
+    /// and only that.
+    pub(super) async fn open(&self, request: Sent) -> anyhow::Result<Opened> {
+        Ok(self.sender().await?.send_request(request).await?)
     }
 }
 

@@ -7,6 +7,7 @@
 mod client;
 mod connection;
 mod grpc;
+mod reading;
 mod report;
 mod response;
 
@@ -22,10 +23,11 @@ use hyper::header::{HOST, HeaderName, HeaderValue};
 
 pub use client::{Client, Request};
 pub use grpc::grpc_frame;
+pub use reading::Reading;
 pub use report::{Report, TIMELINE_MS};
 pub use response::Response;
 
-use connection::Connection;
+use connection::{Connection, Remote};
 
 type Key = Arc<dyn Fn(u64) -> String + Send + Sync>;
 
@@ -42,6 +44,7 @@ pub struct Load {
     key_header: String,
     headers: Vec<(String, String)>,
     key: Option<Key>,
+    each_path: Option<Key>,
 }
 
 impl Load {
@@ -59,6 +62,7 @@ impl Load {
             key_header: "x-user".to_owned(),
             headers: Vec::new(),
             key: None,
+            each_path: None,
         }
     }
 
@@ -102,6 +106,13 @@ impl Load {
     #[must_use]
     pub fn path(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
+        self
+    }
+
+    /// Request number `i` (from 0) is for `path(i)`.
+    #[must_use]
+    pub fn paths(mut self, path: impl Fn(u64) -> String + Send + Sync + 'static) -> Self {
+        self.each_path = Some(Arc::new(path));
         self
     }
 
@@ -158,10 +169,13 @@ impl Plan {
         Ok(Self { load: load.clone(), method: load.method.parse()?, uri, key_header, headers })
     }
 
-    fn request(&self, key: Option<&str>) -> anyhow::Result<hyper::Request<Full<Bytes>>> {
+    fn request(&self, number: u64, key: Option<&str>) -> anyhow::Result<hyper::Request<Full<Bytes>>> {
         let mut request = hyper::Request::new(Full::new(self.load.body.clone()));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = match &self.load.each_path {
+            Some(path) => path(number).parse()?,
+            None => self.uri.clone(),
+        };
         for (name, value) in &self.headers {
             request.headers_mut().append(name, value.clone());
         }
@@ -173,7 +187,7 @@ impl Plan {
 }
 
 async fn work(plan: Arc<Plan>, next: Arc<AtomicU64>, started: Instant) -> anyhow::Result<Report> {
-    let mut connection = Connection::to(plan.load.address);
+    let mut connection = Connection::to(Remote { address: plan.load.address, small_buffers: false });
     let mut report = Report::default();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -182,7 +196,7 @@ async fn work(plan: Arc<Plan>, next: Arc<AtomicU64>, started: Instant) -> anyhow
             return Ok(report);
         }
         let key = plan.load.key.as_ref().map(|key| key(number));
-        let request = plan.request(key.as_deref())?;
+        let request = plan.request(number, key.as_deref())?;
         let sent = Instant::now();
         let outcome = connection.send(request).await;
         report.add(key, sent.elapsed(), started.elapsed(), outcome);
@@ -204,7 +218,12 @@ mod tests {
         assert!(
             seen.iter().all(|request| (request.method.as_str(), request.body.as_str()) == ("POST", "tea"))
         );
-        assert!(load.method("no method").run().await.is_err());
+        assert!(load.clone().method("no method").run().await.is_err());
+        upstream.forget();
+        load.paths(|number| format!("/{number}")).run().await?;
+        let paths: std::collections::BTreeSet<_> =
+            upstream.requests().into_iter().map(|request| request.path).collect();
+        assert_eq!(paths, (0..20).map(|number| format!("/{number}")).collect());
         Ok(())
     }
 }

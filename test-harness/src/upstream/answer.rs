@@ -15,6 +15,7 @@ use super::behaviour::Behaviour;
 use super::body::Body;
 use super::record::{BODY_CAPACITY, Recorded};
 use super::server::{Reset, State};
+use super::under_way::Attended;
 use super::{ADDRESS_HEADER, NAME_HEADER};
 use crate::load::grpc_frame;
 
@@ -26,7 +27,7 @@ pub(super) async fn answer(
     connection: u64,
     state: Arc<State>,
     reset: Arc<Reset>,
-) -> Result<Response<Body>, h2::Error> {
+) -> Result<Response<Attended>, h2::Error> {
     let at_ms = state.sequence.now_ms();
     let (head, body) = request.into_parts();
     let bytes = if body.is_end_stream() {
@@ -37,8 +38,10 @@ pub(super) async fn answer(
     let bytes = bytes.unwrap_or_default();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     if path.starts_with("/_control") || path.starts_with("/_requests") {
-        return Ok(control(&state, &head.method, path, &bytes));
+        return Ok(control(&state, &head.method, path, &bytes).map(|body| Attended { body, _turn: None }));
     }
+    // Both come before the record: who has seen a request there can release it, and finds it under way.
+    let (mut releases, turn) = (state.releases.subscribe(), state.under_way.begin());
     let recorded = Recorded {
         order: state.sequence.next(),
         at_ms,
@@ -49,10 +52,19 @@ pub(super) async fn answer(
         body: String::from_utf8_lossy(bytes.get(..BODY_CAPACITY).unwrap_or(&bytes)).into_owned(),
     };
     state.log.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
-    match state.behaviour(&head.headers) {
+    let mut behaviour = state.behaviour(&head.headers);
+    while let Behaviour::Held { then } = behaviour {
+        // Its sender is in `state`, so it does not fail.
+        let _ = releases.changed().await;
+        behaviour = *then;
+    }
+    match behaviour {
         // hyper looks for the reason of a reset in the error; on HTTP/1 it closes the connection.
         Behaviour::RefuseStream => Err(h2::Reason::REFUSED_STREAM.into()),
-        behaviour => Ok(behave(&state, behaviour, path, &reset).await),
+        behaviour => {
+            let response = behave(&state, behaviour, path, &reset).await;
+            Ok(response.map(|body| Attended { body, _turn: Some(turn) }))
+        }
     }
 }
 
@@ -73,7 +85,7 @@ async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) 
             }
             response
         }
-        Behaviour::Stall | Behaviour::RefuseStream => std::future::pending().await,
+        Behaviour::Stall | Behaviour::RefuseStream | Behaviour::Held { .. } => std::future::pending().await,
         Behaviour::Reset | Behaviour::Refuse => {
             reset.asked.notify_one();
             std::future::pending().await
@@ -159,10 +171,14 @@ fn control(state: &State, method: &Method, path: &str, body: &[u8]) -> Response<
             respond(state, 200, Body::text(json!({ "total": log.total, "requests": log.kept }).to_string()))
         }
         (&Method::DELETE, "/_requests") => {
-            *state.log.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
+            state.forget();
             respond(state, 200, Body::text("{}"))
         }
-        _ => refuse(404, "PUT /_control, GET or DELETE /_requests".to_owned()),
+        (&Method::POST, "/_control/release") => {
+            state.releases.send_replace(());
+            respond(state, 200, Body::text("{}"))
+        }
+        _ => refuse(404, "PUT /_control, POST /_control/release, GET or DELETE /_requests".to_owned()),
     }
 }
 

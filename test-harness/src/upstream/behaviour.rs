@@ -27,6 +27,11 @@ pub enum Behaviour {
     },
     /// Reads the request and never answers; ends when the caller gives up.
     Stall,
+    /// Reads the request and does nothing until it is released ([`super::Upstream::release`]), then does this.
+    Held {
+        /// What follows; held again, it waits for another release.
+        then: Box<Behaviour>,
+    },
     /// Refuses the stream before it looks at it (HTTP/2 REFUSED_STREAM); on HTTP/1 closes the connection.
     RefuseStream,
     /// Closes the connection with a TCP reset, without an answer.
@@ -107,6 +112,12 @@ impl Behaviour {
     #[must_use]
     pub fn body(body: &str) -> Self {
         Self::Answer { status: 200, headers: BTreeMap::new(), body: Some(body.to_owned()), delay_ms: 0 }
+    }
+
+    /// Waits until it is released, and does this.
+    #[must_use]
+    pub fn held(then: Self) -> Self {
+        Self::Held { then: Box::new(then) }
     }
 
     /// Answers 200 as usual, after `delay_ms` milliseconds.

@@ -4,6 +4,7 @@
 //! `switchyard-upstream`, in a container, where it is told over its control path:
 //!
 //!     PUT /_control      a Behaviour as JSON        GET /_requests     what was seen
+//!     POST /_control/release   lets go of what is held
 //!
 //! Invariant: a change of behaviour is in force when the call that made it returns. Control requests are
 //! answered under every behaviour but `Refuse`, and are not recorded.
@@ -13,6 +14,7 @@ mod behaviour;
 mod body;
 mod record;
 mod server;
+mod under_way;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -97,9 +99,26 @@ impl Upstream {
         self.state.log.lock().unwrap_or_else(PoisonError::into_inner).kept.iter().cloned().collect()
     }
 
+    /// How many requests it is busy with: they have arrived, and their answers are not complete.
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        self.state.under_way.now()
+    }
+
+    /// The most requests that were under way at a time since [`Upstream::forget`].
+    #[must_use]
+    pub fn most_at_a_time(&self) -> u64 {
+        self.state.under_way.most()
+    }
+
+    /// Lets go of all requests that are held ([`Behaviour::Held`]) now; those that come later wait for the next release.
+    pub fn release(&self) {
+        self.state.releases.send_replace(());
+    }
+
     /// Forgets the requests seen so far.
     pub fn forget(&self) {
-        *self.state.log.lock().unwrap_or_else(PoisonError::into_inner) = record::Log::default();
+        self.state.forget();
     }
 
     /// Runs until the process is ended: what the container does.

@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 use super::behaviour::Behaviour;
+use super::under_way::UnderWay;
 use super::{answer, record};
 use crate::wait;
 
@@ -47,6 +48,9 @@ pub(super) struct State {
     pub(super) log: Mutex<record::Log>,
     pub(super) next: Mutex<(u64, Behaviour)>,
     pub(super) rules: Mutex<Vec<Rule>>,
+    pub(super) under_way: Arc<UnderWay>,
+    /// Every change lets go of the requests that were held before it.
+    pub(super) releases: watch::Sender<()>,
     always: Mutex<Behaviour>,
     listening: watch::Sender<bool>,
 }
@@ -55,6 +59,11 @@ impl State {
     pub(super) fn set(&self, behaviour: Behaviour) {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.always.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
+    }
+
+    pub(super) fn forget(&self) {
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = record::Log::default();
+        self.under_way.forget();
     }
 
     pub(super) fn behaviour(&self, headers: &HeaderMap) -> Behaviour {
@@ -88,6 +97,8 @@ pub(super) async fn start(
         log: Mutex::default(),
         next: Mutex::default(),
         rules: Mutex::default(),
+        under_way: Arc::default(),
+        releases: watch::Sender::new(()),
         always: Mutex::default(),
         listening: watch::Sender::new(true),
     });
