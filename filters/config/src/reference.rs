@@ -120,6 +120,10 @@ fn kind(field: &Value) -> String {
         return "duration".to_owned();
     }
     if let Some(one) = list(field, "oneOf").next() {
+        let words: Vec<_> = list(field, "oneOf").filter_map(|one| one.get("const")?.as_str()).collect();
+        if !words.is_empty() {
+            return words.join(", ");
+        }
         let kind = match one.get("maximum").and_then(Value::as_u64) {
             Some(100) => "percentage",
             Some(16) => "gRPC status",

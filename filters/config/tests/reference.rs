@@ -19,3 +19,13 @@ fn every_field_and_every_word_is_in_the_reference() {
         }
     }
 }
+
+#[test]
+fn a_field_that_takes_a_word_is_not_called_a_size() {
+    let reference = reference_markdown();
+    for field in ["policy", "format", "scope", "on_error"] {
+        let rows: Vec<&str> =
+            reference.lines().filter(|line| line.starts_with(&format!("| `{field}`"))).collect();
+        assert!(!rows.is_empty() && rows.iter().all(|row| !row.contains("| size |")), "{rows:?}");
+    }
+}
