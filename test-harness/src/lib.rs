@@ -25,7 +25,7 @@ pub mod prelude {
     pub use crate::load::{Client, Load, Reading, Report, Response};
     pub use crate::retrying::{retry_stat, retrying, start_retrying};
     pub use crate::statistics::assert_shares;
-    pub use crate::steered::{balanced, endpoint, http2, retried, ring_hash, routed, steered};
+    pub use crate::steered::{balanced, coalesced, endpoint, http2, retried, ring_hash, routed, steered};
     pub use crate::upstream::{Behaviour, Recorded, Upstream, Upstreams};
     pub use crate::wait;
 }

@@ -19,10 +19,16 @@ pub fn steered(upstreams: &Upstreams, document: &Value) -> Bootstrap {
     retried(upstreams, document).without_filter("switchyard.retry").retry_policy(&policy)
 }
 
-/// The shipped bootstrap with `document`; its cluster `checkout` has all of `upstreams`. The retry filter alone says what is
-/// tried again.
+/// The shipped bootstrap without the coalesce filter, with `document`; its cluster `checkout` has all of `upstreams`. The retry
+/// filter alone says what is tried again.
 #[must_use]
 pub fn retried(upstreams: &Upstreams, document: &Value) -> Bootstrap {
+    coalesced(upstreams, document).without_filter("switchyard.coalesce")
+}
+
+/// The shipped bootstrap with `document`; its cluster `checkout` has all of `upstreams`.
+#[must_use]
+pub fn coalesced(upstreams: &Upstreams, document: &Value) -> Bootstrap {
     Bootstrap::shipped().endpoints("checkout", &upstreams.addresses()).document(document)
 }
 

@@ -45,6 +45,20 @@ struct Series {
     pending: Counter,
 }
 
+/// A histogram; every value goes to the host at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Histogram(Option<MetricId>);
+
+impl Histogram {
+    /// One value more.
+    pub fn record(self, sink: &impl MetricSink, value: u64) {
+        if let Some(id) = self.0 {
+            // A value that is lost is missed in a graph.
+            let _ = sink.record(id, value);
+        }
+    }
+}
+
 /// All counters and gauges of one VM.
 #[derive(Default)]
 pub struct Registry {
@@ -73,16 +87,36 @@ impl Registry {
     /// Sets the gauge of this name, at once: all workers share it, and a value that waited for a tick could
     /// overwrite a newer one of another worker.
     pub fn set_gauge(&self, sink: &impl MetricSink, name: &str, value: u64) {
+        let Some(id) = self.numbered(name, |name| sink.define_gauge(name).ok()) else { return };
+        // A gauge that could not be written is right again with its next value.
+        let _ = sink.record(id, value);
+    }
+
+    /// Adds to the gauge of this name, which all workers share; below zero it takes off.
+    pub fn adjust_gauge(&self, sink: &impl MetricSink, name: &str, by: i64) {
+        if let Some(id) = self.numbered(name, |name| sink.define_gauge(name).ok()) {
+            // A change that is lost would stay: the host refuses none of a gauge that it has.
+            let _ = sink.adjust(id, by);
+        }
+    }
+
+    /// The histogram of this name; defined at the host the first time.
+    pub fn histogram(&self, sink: &impl MetricSink, name: &str) -> Histogram {
+        Histogram(self.numbered(name, |name| sink.define_histogram(name).ok()))
+    }
+
+    /// The id of a gauge or a histogram, if there is room for one.
+    fn numbered(&self, name: &str, define: impl FnOnce(&str) -> Option<MetricId>) -> Option<MetricId> {
         let mut gauges = self.gauges.borrow_mut();
         let full = gauges.len() + self.series.borrow().len() >= MAX_SERIES;
         let known = gauges.get(name).copied();
-        let id = known.or_else(|| if full { None } else { sink.define_gauge(name).ok() });
-        let Some(id) = id else { return self.dropped.increment() };
-        if known.is_none() {
-            gauges.insert(name.to_owned(), id);
+        let id = known.or_else(|| if full { None } else { define(name) });
+        match id {
+            Some(id) if known.is_none() => drop(gauges.insert(name.to_owned(), id)),
+            Some(_) => {}
+            None => self.dropped.increment(),
         }
-        // A gauge that could not be written is right again with its next value.
-        let _ = sink.record(id, value);
+        id
     }
 
     /// Writes what has gathered to the host; called on ticks.

@@ -1,9 +1,9 @@
 //! An answer as followers get it.
 //!
-//! Invariants: it carries nothing that was meant for the leader's connection alone; it goes only to requests that have, of all
-//! headers it depends on, what the leader had; bytes that nobody encoded this way read as `None`.
-//! Trade-off: its age counts from when it was complete, not from when it was asked for, and so is too low by the time the
-//! leader took, which is bounded.
+//! Invariants: it carries nothing that was meant for the leader's connection alone; it goes only to requests that have,
+//! of all headers it depends on, what the leader had; bytes that nobody encoded this way read as `None`.
+//! Trade-off: its age counts from when it was complete, not from when it was asked for, and so is too low by the time
+//! the leader took, which is bounded.
 //! Source: RFC 9110, sections 7.6.1 and 12.5.5; RFC 9111, sections 3.1, 4.1 and 4.2.3; RFC 9211, section 2.
 
 use super::wire::{Reader, Writer};
@@ -69,15 +69,16 @@ impl Served {
         match self {
             Self::Collapsed | Self::Shared => b"switchyard; fwd=miss; collapsed",
             Self::Hit => b"switchyard; hit",
-            // An answer does not know for how long it was allowed to serve, and so not how far it is beyond that (`ttl`).
+            // An answer does not know for how long it was allowed to serve, and so not how far it is beyond that
+            // (`ttl`).
             Self::Stale => b"switchyard; hit; detail=stale-if-error",
         }
     }
 }
 
 impl Answer {
-    /// An answer, still without its body, to the leader's `request`; it will be complete `at`. Names of headers are in lower
-    /// case; one that is no text is left out.
+    /// An answer, still without its body, to the leader's `request`; it will be complete `at`. Names of headers are in
+    /// lower case; one that is no text is left out.
     pub fn new<'a>(
         status: u16,
         headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
@@ -105,8 +106,8 @@ impl Answer {
         }
     }
 
-    /// Whether `request` has, of all headers that the answer depends on, what the leader had: the same values in the same
-    /// order, byte by byte, or none where it had none (RFC 9111, section 4.1).
+    /// Whether `request` has, of all headers that the answer depends on, what the leader had: the same values in the
+    /// same order, byte by byte, or none where it had none (RFC 9111, section 4.1).
     pub fn fits(&self, request: &impl RequestView) -> bool {
         self.vary.iter().all(|(name, values)| {
             **name != *"*" && request.header_values(name).eq(values.iter().map(|value| &**value))
@@ -138,8 +139,8 @@ impl Answer {
         u64::try_from(size).unwrap_or(u64::MAX)
     }
 
-    /// The headers of a reply with it, `content-length` excepted: that is counted from the body, and a reply without one has
-    /// none (see [`Answer::content_length`]). What caches nearer to the server said of it comes first.
+    /// The headers of a reply with it, `content-length` excepted: that is counted from the body, and a reply without
+    /// one has none (see [`Answer::content_length`]). What caches nearer to the server said of it comes first.
     pub fn reply_headers(&self, served: Served, now: Timestamp) -> Vec<(&[u8], Cow<'_, [u8]>)> {
         let ages = matches!(served, Served::Hit | Served::Stale);
         let stays = |name: &str| name != "content-length" && !(ages && name == "age");

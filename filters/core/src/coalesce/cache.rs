@@ -1,9 +1,10 @@
 //! Answers that are kept for a moment.
 //!
-//! Invariants: what is kept never takes more than the configured bytes; nothing is given beyond its time, nor to a request that
-//! it does not fit. The clock may step back: an answer from the future goes, and any other lives longer by the step at most.
-//! Trade-off: one answer per key. Requests of one key that differ in a header which the answer depends on put out each other's
-//! answers; such a header belongs into the key.
+//! Invariants: what is kept never takes more than the configured bytes; nothing is given beyond its time, nor to a
+//! request that it does not fit. The clock may step back: an answer from the future goes, and any other lives longer by
+//! the step at most.
+//! Trade-off: one answer per key. Requests of one key that differ in a header which the answer depends on put out each
+//! other's answers; such a header belongs into the key.
 //! Source: RFC 9111, sections 4.1 and 4.2; RFC 5861, section 4.
 
 use super::answer::Answer;
@@ -43,8 +44,8 @@ impl Cache {
         Self { max_bytes, ..Self::default() }
     }
 
-    /// Keeps an answer in place of the one with this key: it is fresh until, and may serve in place of a failure until. One that
-    /// is too large for all the room is not kept.
+    /// Keeps an answer in place of the one with this key: it is fresh until, and may serve in place of a failure until.
+    /// One that is too large for all the room is not kept.
     pub fn put(
         &mut self,
         key: impl Into<Rc<[u8]>>,

@@ -1,12 +1,13 @@
 //! What tells requests apart, and which of them are coalesced at all.
 //!
-//! Invariants: requests have one key only if route, method, scheme, authority, path with query, and all headers of the key
-//! are the same, byte by byte, in number and order; nothing is decoded, and no two sequences of parts are written alike. What
-//! an answer may depend on besides (credentials, conditions, a range, a body) is in the key, or the request goes by itself.
-//! Trade-off: letters that mean the same (`/a` and `/%61`) make two keys; that costs a request upstream, while the contrary
-//! would give one client another's answer.
-//! Source: RFC 9111, sections 2, 3.5, 4 and 5.2.1. What went wrong without it: answers poisoned through headers outside the
-//! key, bodies of GET requests, and Squid's CVE-2016-10003.
+//! Invariants: requests have one key only if route, method, scheme, authority, path with query, and all headers of the
+//! key are the same, byte by byte, in number and order; nothing is decoded, and no two sequences of parts are written
+//! alike. What an answer may depend on besides (credentials, conditions, a range, a body) is in the key, or the request
+//! goes by itself.
+//! Trade-off: letters that mean the same (`/a` and `/%61`) make two keys; that costs a request upstream, while the
+//! contrary would give one client another's answer.
+//! Source: RFC 9111, sections 2, 3.5, 4 and 5.2.1. What went wrong without it: answers poisoned through headers outside
+//! the key, bodies of GET requests, and Squid's CVE-2016-10003.
 
 use super::Settings;
 use crate::RequestView;
@@ -140,8 +141,8 @@ impl Bypass {
 }
 
 impl Settings {
-    /// What tells `request`, of the route with this name, from others; at most [`MAX_KEY`] bytes. `body` is a hash of its body
-    /// that nobody can forge (32 bytes), `None` if it has none.
+    /// What tells `request`, of the route with this name, from others; at most [`MAX_KEY`] bytes. `body` is a hash of
+    /// its body that nobody can forge (32 bytes), `None` if it has none.
     ///
     /// # Errors
     /// Why the request must go by itself.
@@ -154,8 +155,8 @@ impl Settings {
         self.is_repeatable(request, body.is_some())?;
         self.is_anyones(request)?;
         self.may_be_answered_together(request)?;
-        // Two configurations may be in force at a time. They share no key if one of them tells requests apart that the other
-        // does not: so the names of the headers are in the key, present or not, and whether credentials matter.
+        // Two configurations may be in force at a time. They share no key if one of them tells requests apart that the
+        // other does not: so the names of the headers are in the key, present or not, and whether credentials matter.
         let mut key = vec![LAYOUT, u8::from(self.key.share_across_principals)];
         part(&mut key, Some(route.as_bytes()));
         TARGET.iter().for_each(|name| part(&mut key, request.header(name)));
@@ -214,8 +215,9 @@ impl Settings {
         if says(request, CACHE_CONTROL, "no-store") {
             return Err(Bypass::NoStore);
         }
-        // The client would rather have 504 than wait for a server. As a leader it would get that 504 from a cache behind us,
-        // for all its followers; as a follower it would wait. Whether `no-cache` is honoured has nothing to do with it.
+        // The client would rather have 504 than wait for a server. As a leader it would get that 504 from a cache
+        // behind us, for all its followers; as a follower it would wait. Whether `no-cache` is honoured has nothing to
+        // do with it.
         if says(request, CACHE_CONTROL, "only-if-cached") {
             return Err(Bypass::OnlyIfCached);
         }
@@ -226,8 +228,8 @@ impl Settings {
     }
 }
 
-/// Whether the client asks for an answer newer than its request; in the old way only if it says nothing in the new one (RFC
-/// 9111, section 5.4).
+/// Whether the client asks for an answer newer than its request; in the old way only if it says nothing in the new one
+/// (RFC 9111, section 5.4).
 fn wants_its_own(request: &impl RequestView) -> bool {
     if request.header(CACHE_CONTROL).is_none() {
         return says(request, "pragma", "no-cache");

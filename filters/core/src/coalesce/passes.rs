@@ -1,7 +1,8 @@
-//! Keys whose answers may not be shared: their requests go on at once, instead of waiting for nothing one after the other.
+//! Keys whose answers may not be shared: their requests go on at once, instead of waiting for nothing one after the
+//! other.
 //!
-//! Invariant: there are never more than [`MOST_PASSES`] of them, and their keys never take more than [`MOST_BYTES`]. A clock that
-//! steps back lengthens a pass by the step; that costs requests upstream, and no one gets a wrong answer.
+//! Invariant: there are never more than [`MOST_PASSES`] of them, and their keys never take more than [`MOST_BYTES`]. A
+//! clock that steps back lengthens a pass by the step; that costs requests upstream, and no one gets a wrong answer.
 //! Trade-off: the oldest go first, whether they are asked for or not; a key that goes too early is tried once more.
 //! Source: hit-for-pass and hit-for-miss in Varnish.
 

@@ -1,10 +1,11 @@
 //! Which answers may be given to others than those who asked, and for how long.
 //!
-//! Invariants: what is private, must not be stored, sets a cookie, or is a part, goes to its own client alone; what is kept
-//! serves no longer than its server lets it. An answer that is stale at once may still go to those who waited for it: it
-//! was made after they asked, so it is as new as one of their own would be; those who come later do not get it.
+//! Invariants: what is private, must not be stored, sets a cookie, or is a part, goes to its own client alone; what is
+//! kept serves no longer than its server lets it. An answer that is stale at once may still go to those who waited for
+//! it: it was made after they asked, so it is as new as one of their own would be; those who come later do not get it.
 //! Trade-off: without a word from the server the operator's own time counts, as RFC 9111 lets a cache guess.
-//! Source: RFC 9111, sections 3, 3.5, 4, 4.2 and 5.2.2. Varnish 8 and Squid share what is stale at once in the same way.
+//! Source: RFC 9111, sections 3, 3.5, 4, 4.2 and 5.2.2. Varnish 8 and Squid share what is stale at once in the same
+//! way.
 
 use super::Settings;
 use crate::RequestView;
@@ -98,8 +99,8 @@ impl Settings {
         reasons.iter().find(|(applies, _)| *applies).map_or(Ok(()), |(_, reason)| Err(*reason))
     }
 
-    /// For how long an answer that [may be shared](Self::may_share) may serve requests that come after it: as long as the
-    /// operator says, and not longer than it is fresh. Zero: not at all.
+    /// For how long an answer that [may be shared](Self::may_share) may serve requests that come after it: as long as
+    /// the operator says, and not longer than it is fresh. Zero: not at all.
     pub fn hold_for(&self, answer: &impl RequestView, request: &impl RequestView) -> Duration {
         if !self.may_reuse(answer, request) {
             return Duration::ZERO;
@@ -108,20 +109,21 @@ impl Settings {
         self.hold.min(Duration::from_secs(lifetime.saturating_sub(age(answer))))
     }
 
-    /// Whether an answer that [may be shared](Self::may_share) may serve requests that come after it, if only for a moment.
+    /// Whether an answer that [may be shared](Self::may_share) may serve requests that come after it, if only for a
+    /// moment.
     pub fn may_hold(&self, answer: &impl RequestView, request: &impl RequestView) -> bool {
         !self.hold_for(answer, request).is_zero()
     }
 
-    /// Whether an answer that [may be shared](Self::may_share) may serve in place of a failure once it is stale (RFC 9111,
-    /// section 4.2.4).
+    /// Whether an answer that [may be shared](Self::may_share) may serve in place of a failure once it is stale (RFC
+    /// 9111, section 4.2.4).
     pub fn may_serve_stale(&self, answer: &impl RequestView, request: &impl RequestView) -> bool {
         const FORBID: [&str; 3] = ["must-revalidate", "proxy-revalidate", "s-maxage"];
         self.may_reuse(answer, request) && !FORBID.iter().any(|word| says(answer, CACHE_CONTROL, word))
     }
 
-    /// Whether later requests may have an answer without the server being asked. Who sends credentials that are not in the key
-    /// gets answers for himself, unless the server says that they are anyone's (RFC 9111, section 3.5).
+    /// Whether later requests may have an answer without the server being asked. Who sends credentials that are not in
+    /// the key gets answers for himself, unless the server says that they are anyone's (RFC 9111, section 3.5).
     fn may_reuse(&self, answer: &impl RequestView, request: &impl RequestView) -> bool {
         const ANYONES: [&str; 3] = ["public", "s-maxage", "must-revalidate"];
         let no_cache = says(answer, CACHE_CONTROL, "no-cache")

@@ -108,6 +108,7 @@ const REQUEST: u32 = 0;
 const RESPONSE: u32 = 1;
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
+const HISTOGRAM: u32 = 2;
 
 /// The host of the VM that this module runs in.
 #[derive(Clone, Copy, Debug, Default)]
@@ -276,6 +277,15 @@ impl MetricSink for Hostcalls {
 
     fn define_gauge(&self, name: &str) -> Result<MetricId, HostError> {
         define(GAUGE, name)
+    }
+
+    fn define_histogram(&self, name: &str) -> Result<MetricId, HostError> {
+        define(HISTOGRAM, name)
+    }
+
+    fn adjust(&self, id: MetricId, by: i64) -> Result<(), HostError> {
+        // SAFETY: plain numbers.
+        check("proxy_increment_metric", unsafe { proxy_increment_metric(id.0, by) })
     }
 
     fn increment(&self, id: MetricId, by: u64) -> Result<(), HostError> {

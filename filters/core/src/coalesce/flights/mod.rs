@@ -55,7 +55,7 @@ pub trait World {
     /// Lets a request go on that waited; `false` if it is gone. Only from [`Flights::act`].
     fn resume(&mut self, stream: StreamId) -> bool;
     /// Answers a request that waited; `false` if it is gone. Only from [`Flights::act`].
-    fn reply(&mut self, stream: StreamId, answer: &Answer, served: Served, now: Timestamp) -> bool;
+    fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, now: Timestamp) -> bool;
     /// Something to count.
     fn count(&mut self, policy: &Policy, event: Event);
 }
@@ -80,7 +80,7 @@ pub enum Arrival {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A request leads.
     Led,

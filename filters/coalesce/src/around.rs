@@ -1,0 +1,88 @@
+//! The world around a worker's flights, over the host's ports.
+
+use crate::reach::bucket;
+use crate::report::Reports;
+use crate::vm::ActingHost;
+use core::cell::{Cell, RefCell};
+use hashbrown::HashMap;
+use std::rc::Rc;
+use switchyard_core::Timestamp;
+use switchyard_core::coalesce::{Answer, Event, Policy, Served, StreamId, World};
+use switchyard_host::metrics::Registry;
+
+/// What outlives an event, beside the flights themselves.
+#[derive(Default)]
+pub(crate) struct Surroundings {
+    pub(crate) registry: Registry,
+    pub(crate) reports: RefCell<Reports>,
+    /// Answers without a body, whose replies get their length and type when they pass by.
+    pub(crate) bodiless: RefCell<HashMap<StreamId, Rc<Answer>>>,
+    /// What the clock said last.
+    pub(crate) time: Cell<Timestamp>,
+}
+
+/// The world during one callback.
+pub(crate) struct Around<'a, H> {
+    pub(crate) surroundings: &'a Surroundings,
+    pub(crate) host: &'a H,
+}
+
+impl<H: ActingHost> World for Around<'_, H> {
+    fn now(&mut self) -> Timestamp {
+        if let Ok(now) = self.host.now() {
+            self.surroundings.time.set(now);
+        }
+        self.surroundings.time.get()
+    }
+
+    fn read(&mut self, number: u32) -> Option<(Vec<u8>, u32)> {
+        self.host.shared_data(&bucket(number)).ok()?.map(|shared| (shared.value, shared.cas))
+    }
+
+    fn swap(&mut self, number: u32, value: &[u8], cas: u32) -> bool {
+        self.host.swap_shared_data(&bucket(number), value, cas).unwrap_or(false)
+    }
+
+    fn put(&mut self, number: u32, value: &[u8]) {
+        // An entry that stays counts until its lease is over.
+        let _ = self.host.set_shared_data(&bucket(number), value);
+    }
+
+    fn send(&mut self, queue: u32, message: &[u8]) -> bool {
+        self.host.enqueue(queue, message).is_ok()
+    }
+
+    fn resume(&mut self, stream: StreamId) -> bool {
+        self.host.enter(stream).is_ok() && self.host.resume_request().is_ok()
+    }
+
+    fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, now: Timestamp) -> bool {
+        self.host.enter(stream).is_ok() && self.answer(stream, answer, served, now)
+    }
+
+    fn count(&mut self, policy: &Policy, event: Event) {
+        if let Ok(mut reports) = self.surroundings.reports.try_borrow_mut() {
+            reports.count(&self.surroundings.registry, policy, event, self.host);
+        }
+    }
+}
+
+impl<H: ActingHost> Around<'_, H> {
+    /// Answers the stream in whose name calls are made.
+    pub(crate) fn answer(
+        &self,
+        stream: StreamId,
+        answer: &Rc<Answer>,
+        served: Served,
+        now: Timestamp,
+    ) -> bool {
+        let headers = answer.reply_headers(served, now);
+        let headers: Vec<(&[u8], &[u8])> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
+        if answer.body.is_empty()
+            && let Ok(mut bodiless) = self.surroundings.bodiless.try_borrow_mut()
+        {
+            bodiless.insert(stream, Rc::clone(answer));
+        }
+        self.host.send_response(answer.status, &headers, &answer.body).is_ok()
+    }
+}

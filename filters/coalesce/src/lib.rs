@@ -1,0 +1,26 @@
+//! coalesce.wasm: identical requests that are under way at the same time share one answer.
+//!
+//! It is the first downstream HTTP filter. The first request of a key goes on and leads; those that come while it is under way
+//! are paused and get a copy of its answer. Workers tell each other through shared data and one queue per worker.
+//! All that is decided is decided in `switchyard_core::coalesce`; here are its streams, its queues and its clock.
+//!
+//! Invariants: other streams are answered and let go only from callbacks of the root; a request that nobody follows costs two host
+//! calls on its way (five with `scope: proxy`, of which one on the way back).
+//!
+//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
+//! feature `abi`, so that another module can carry this filter beside others.
+
+mod around;
+mod body;
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+mod entry;
+mod plan;
+mod reach;
+mod report;
+mod root;
+mod stream;
+mod vm;
+
+pub use root::{Root, RootHost};
+pub use stream::{Passage, Stream};
+pub use vm::ActingHost;

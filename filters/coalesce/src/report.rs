@@ -1,0 +1,130 @@
+//! What coalesce.wasm counts. Names and labels are in docs/coalesce.md.
+//!
+//! Trade-off: counters are kept by route and event, since a request counts something and its name would be put together anew.
+
+use core::time::Duration;
+use hashbrown::HashMap;
+use switchyard_core::coalesce::{Event, Exit, Pass, Policy, Served, Why};
+use switchyard_host::MetricSink;
+use switchyard_host::metrics::{Counter, Histogram, Registry, series_name};
+
+/// The counters of one VM.
+#[derive(Default)]
+pub(crate) struct Reports {
+    routes: HashMap<Box<str>, Route>,
+}
+
+#[derive(Default)]
+struct Route {
+    counters: HashMap<Event, Counter>,
+    waits: Option<Histogram>,
+    /// What the gauges say of this worker: bytes held, keys that pass.
+    gauges: (u64, u64),
+}
+
+impl Reports {
+    /// Counts an event.
+    pub(crate) fn count(
+        &mut self,
+        registry: &Registry,
+        policy: &Policy,
+        event: Event,
+        host: &impl MetricSink,
+    ) {
+        let name = policy.route();
+        let known = self.routes.get_mut(name);
+        let route = match known {
+            Some(route) => route,
+            None => self.routes.entry(name.into()).or_default(),
+        };
+        let kind = match event {
+            Event::Left(exit, waited) => {
+                let series = series_name("coalesce_wait_ms", &[("route", name)]);
+                let waits = route.waits.get_or_insert_with(|| registry.histogram(host, &series));
+                waits.record(host, u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+                Event::Left(exit, Duration::ZERO)
+            }
+            other => other,
+        };
+        let counter = route.counters.entry(kind).or_insert_with(|| {
+            let (metric, label) = named(kind);
+            let labels: Vec<_> = [("route", name)].into_iter().chain(label).collect();
+            registry.counter(host, &series_name(metric, &labels))
+        });
+        counter.increment();
+    }
+
+    /// Adds to the gauges what has changed in this worker.
+    pub(crate) fn gauge(&mut self, registry: &Registry, policy: &Policy, host: &impl MetricSink) {
+        let Some(route) = self.routes.get_mut(policy.route()) else { return };
+        let now = (policy.held(), u64::try_from(policy.passes()).unwrap_or(u64::MAX));
+        let labels = [("route", policy.route())];
+        for (metric, before, after) in [
+            ("coalesce_bytes_held", &mut route.gauges.0, now.0),
+            ("coalesce_hit_for_pass_keys", &mut route.gauges.1, now.1),
+        ] {
+            if *before != after {
+                let change =
+                    i64::try_from(after).unwrap_or(i64::MAX) - i64::try_from(*before).unwrap_or(i64::MAX);
+                registry.adjust_gauge(host, &series_name(metric, &labels), change);
+                *before = after;
+            }
+        }
+    }
+}
+
+/// An event's metric and its label.
+fn named(event: Event) -> (&'static str, Option<(&'static str, &'static str)>) {
+    match event {
+        Event::Led => ("coalesce_leaders", None),
+        Event::Followed { remote } => {
+            ("coalesce_followers", Some(("result", if remote { "remote" } else { "local" })))
+        }
+        Event::Passed(why) => ("coalesce_passed", Some(("reason", pass(why)))),
+        Event::Kept(served) => ("coalesce_hits", Some(("result", self::served(served)))),
+        Event::Left(exit, _) => ("coalesce_exits", Some(("reason", self::exit(exit)))),
+        Event::Succeeded(why) => ("coalesce_successions", Some(("reason", self::why(why)))),
+        Event::NotShared(why) => ("coalesce_not_shared", Some(("reason", why.name()))),
+        Event::Degraded => ("coalesce_degraded", None),
+    }
+}
+
+fn pass(why: Pass) -> &'static str {
+    match why {
+        Pass::Bypass(bypass) => bypass.name(),
+        Pass::HitForPass => "hit_for_pass",
+        Pass::Followers => "max_followers",
+        Pass::Flights => "max_flights",
+        Pass::Shadow => "shadow",
+    }
+}
+
+fn served(served: Served) -> &'static str {
+    match served {
+        Served::Collapsed => "collapsed",
+        Served::Hit => "hit",
+        Served::Stale => "stale",
+        Served::Shared => "shared_error",
+    }
+}
+
+fn exit(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Answered(served) => self::served(served),
+        Exit::Led => "led",
+        Exit::Released => "released",
+        Exit::Vary => "vary",
+        Exit::MaxWait => "max_wait",
+        Exit::Gone => "gone",
+    }
+}
+
+fn why(why: Why) -> &'static str {
+    match why {
+        Why::Gone => "gone",
+        Why::Failed => "failed",
+        Why::Age => "max_leader_age",
+        Why::Stall => "stall",
+        Why::Lost => "worker_lost",
+    }
+}

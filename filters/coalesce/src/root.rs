@@ -1,0 +1,163 @@
+//! The root context: takes a configuration or refuses it, acts for the streams that wait, and does the periodic work.
+//!
+//! Invariants: a configuration that is refused changes nothing; Envoy keeps the listener that serves. The tick runs while anything
+//! waits or is to be told, and stops after.
+
+use crate::plan::Plan;
+use crate::reach;
+use crate::stream::Stream;
+use crate::vm::{ActingHost, Vm, vm};
+use core::cell::Cell;
+use core::time::Duration;
+use std::rc::Rc;
+use switchyard_config::{ConfigErrors, Document};
+use switchyard_core::coalesce::{QUICK_TICK, SLOW_TICK};
+use switchyard_host::metrics::series_name;
+use switchyard_host::{PluginConfiguration, Ticks};
+
+/// What a root asks of its host when it is configured.
+pub trait RootHost: PluginConfiguration + ActingHost {}
+
+impl<T: PluginConfiguration + ActingHost> RootHost for T {}
+
+/// Messages that one callback takes; each message has a callback of its own.
+const MESSAGES_AT_A_TIME: usize = 64;
+
+/// One configuration in one worker, as its streams see it.
+pub(crate) struct Worker {
+    pub(crate) plan: Plan,
+    pub(crate) vm: Rc<Vm>,
+    period: Cell<Duration>,
+    /// The queue of this worker wakes this root.
+    registered: Cell<bool>,
+}
+
+impl Worker {
+    fn new(plan: Plan) -> Self {
+        Self { plan, vm: vm(), period: Cell::default(), registered: Cell::default() }
+    }
+
+    /// Before the first request: workers have numbers and queues, the main thread has none.
+    pub(crate) fn begin(&self, host: &impl ActingHost) {
+        if !self.registered.replace(true) {
+            self.vm.register(self.plan.has_proxy_scope(), host);
+        }
+    }
+
+    /// After every event: wakes the root if there is work for it, and keeps the tick as quick as it must be.
+    pub(crate) fn settle(&self, host: &impl ActingHost) {
+        self.vm.wake(host);
+        let wanted = self.vm.tick_period();
+        // A tick that is quicker than it must be finds that out by itself.
+        let quicker = self.period.get().is_zero() || wanted == QUICK_TICK && self.period.get() != QUICK_TICK;
+        if quicker {
+            self.tick_every(if wanted.is_zero() { SLOW_TICK } else { wanted }, host);
+        }
+    }
+
+    fn tick_every(&self, period: Duration, host: &impl Ticks) {
+        // Without ticks nobody would wake what waits; the host refuses none.
+        if self.period.get() != period && host.set_tick_period(period).is_ok() {
+            self.period.set(period);
+        }
+    }
+
+    fn act(&self, root: u32, host: &impl ActingHost) {
+        self.vm.with(host, |flights, around| flights.act(around));
+        // What follows is said in the root's own name again.
+        let _ = host.enter(root);
+        self.vm.wake(host);
+    }
+}
+
+/// One configuration of the plugin in one worker.
+pub struct Root {
+    context: u32,
+    worker: Rc<Worker>,
+}
+
+impl Root {
+    /// A root that has no configuration yet and leaves every request as it is.
+    pub fn new(context: u32) -> Self {
+        Self { context, worker: Rc::new(Worker::new(Plan::default())) }
+    }
+
+    /// Takes the plugin's configuration; `false` refuses it, with every error in the log.
+    pub fn configure(&mut self, host: &impl RootHost) -> bool {
+        let bytes = host.plugin_configuration().unwrap_or_default();
+        let accepted = match Document::from_plugin_configuration(&bytes) {
+            Ok(document) => self.accept(document, host),
+            Err(errors) => refuse(&errors),
+        };
+        let result = if accepted { "accepted" } else { "rejected" };
+        let labels = [("filter", "coalesce"), ("result", result)];
+        let registry = &self.worker.vm.surroundings.registry;
+        registry.counter(host, &series_name("configurations", &labels)).increment();
+        registry.flush(host);
+        accepted
+    }
+
+    fn accept(&mut self, document: Document, host: &impl RootHost) -> bool {
+        let plan = Plan::new(document);
+        log::info!(
+            "switchyard.coalesce: configuration accepted: {} routes coalesce",
+            plan.policies().count()
+        );
+        if plan.has_proxy_scope()
+            && let Err(error) = reach::prepare(host)
+        {
+            log::warn!("switchyard.coalesce: flights stay within their workers: {error}");
+        }
+        self.worker = Rc::new(Worker::new(plan));
+        let version = [("filter", "coalesce"), ("version", env!("CARGO_PKG_VERSION"))];
+        self.worker.vm.surroundings.registry.set_gauge(host, &series_name("build_info", &version), 1);
+        true
+    }
+
+    /// The periodic work.
+    pub fn tick(&mut self, host: &impl ActingHost) {
+        let (worker, vm) = (&self.worker, &self.worker.vm);
+        let stirred = vm.stirred.replace(false);
+        vm.with(host, |flights, around| flights.tick(around));
+        vm.end_body_waits(host);
+        worker.act(self.context, host);
+        if let Ok(mut reports) = vm.surroundings.reports.try_borrow_mut() {
+            worker.plan.policies().for_each(|policy| reports.gauge(&vm.surroundings.registry, policy, host));
+        }
+        vm.surroundings.registry.flush(host);
+        let wanted = vm.tick_period();
+        // Nothing has happened since the last tick: the tick itself does not count.
+        vm.stirred.set(false);
+        let rest = if stirred { SLOW_TICK } else { Duration::ZERO };
+        worker.tick_every(if wanted.is_zero() { rest } else { wanted }, host);
+    }
+
+    /// Messages have come: from other workers, or from this one to wake its root.
+    pub fn on_queue_ready(&mut self, host: &impl ActingHost, queue: u32) {
+        let vm = &self.worker.vm;
+        if !vm.is_queue(queue) {
+            return;
+        }
+        vm.awake();
+        for _ in 0..MESSAGES_AT_A_TIME {
+            let Ok(Some(message)) = host.dequeue(queue) else { break };
+            if !message.is_empty() {
+                vm.with(host, |flights, around| flights.message(around, &message));
+            }
+        }
+        self.worker.act(self.context, host);
+        self.worker.settle(host);
+    }
+
+    /// The stream of this context, under this configuration.
+    pub fn stream(&self, context: u32) -> Stream {
+        Stream::new(context, Rc::clone(&self.worker))
+    }
+}
+
+fn refuse(errors: &ConfigErrors) -> bool {
+    for error in errors.iter() {
+        log::error!("switchyard.coalesce: configuration refused: {error}");
+    }
+    false
+}

@@ -1,0 +1,136 @@
+//! What all configurations in one VM share: the flights of this worker, and how other workers reach it.
+//!
+//! Invariant: flights outlive configurations. Old and new roots of one plugin live in one VM, and a message for a flight that began
+//! under the old one may come to the new.
+
+use crate::around::{Around, Surroundings};
+use crate::body::Bodies;
+use crate::reach;
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+use switchyard_core::coalesce::{Flights, StreamId};
+use switchyard_host::metrics::Counter;
+use switchyard_host::{
+    Bodies as BodyPort, Clock, Contexts, HeaderMap, MetricSink, Queues, Replies, RequestHeaders,
+    ResponseHeaders, SharedData, Ticks,
+};
+
+/// What acting on flights asks of a host.
+pub trait ActingHost:
+    Clock
+    + MetricSink
+    + SharedData
+    + Queues
+    + Replies
+    + Contexts
+    + Ticks
+    + RequestHeaders
+    + ResponseHeaders
+    + BodyPort
+{
+}
+
+impl<
+    T: Clock
+        + MetricSink
+        + SharedData
+        + Queues
+        + Replies
+        + Contexts
+        + Ticks
+        + RequestHeaders
+        + ResponseHeaders
+        + BodyPort,
+> ActingHost for T
+{
+}
+
+/// One VM of one worker.
+#[derive(Default)]
+pub(crate) struct Vm {
+    pub(crate) surroundings: Surroundings,
+    pub(crate) flights: RefCell<Flights<HeaderMap>>,
+    pub(crate) bodies: RefCell<Bodies>,
+    /// This worker's number, once it has one.
+    number: Cell<Option<u32>>,
+    queue: Cell<Option<u32>>,
+    /// A message that wakes the root is under way.
+    woken: Cell<bool>,
+    /// Something has happened since the last tick.
+    pub(crate) stirred: Cell<bool>,
+}
+
+impl Vm {
+    /// Lets `act` change the flights; nothing if that is going on already.
+    pub(crate) fn with<H: ActingHost, R>(
+        &self,
+        host: &H,
+        act: impl FnOnce(&mut Flights<HeaderMap>, &mut Around<'_, H>) -> R,
+    ) -> Option<R> {
+        self.stirred.set(true);
+        let mut flights = self.flights.try_borrow_mut().ok()?;
+        Some(act(&mut flights, &mut Around { surroundings: &self.surroundings, host }))
+    }
+
+    /// Makes this worker's queue wake the root in whose name calls are made; `scope`: and other workers know it.
+    pub(crate) fn register(&self, proxy: bool, host: &impl ActingHost) {
+        let number = self.number.get().or_else(|| reach::take_number(host));
+        self.number.set(number);
+        let queue = number.and_then(|number| Some((number, reach::register(number, host).ok()?)));
+        let Some((number, queue)) = queue else {
+            self.degraded(host).increment();
+            return;
+        };
+        self.queue.set(Some(queue));
+        if let Ok(mut flights) = self.flights.try_borrow_mut()
+            && proxy
+            && !flights.is_reachable()
+        {
+            flights.reachable_at(reach::address(number, queue, host));
+        }
+    }
+
+    /// Counts roots without a queue: their flights stay within the worker, and the tick alone wakes followers.
+    fn degraded(&self, host: &impl MetricSink) -> Counter {
+        self.surroundings.registry.counter(host, "switchyard.coalesce_without_queue")
+    }
+
+    /// Whether this is the queue of this worker.
+    pub(crate) fn is_queue(&self, queue: u32) -> bool {
+        self.queue.get() == Some(queue)
+    }
+
+    /// The message that was to wake the root has come.
+    pub(crate) fn awake(&self) {
+        self.woken.set(false);
+    }
+
+    /// Sees to it that a callback of the root comes soon, if there is work for one: a message to the own queue is the quick
+    /// way, the tick the sure one.
+    pub(crate) fn wake(&self, host: &impl ActingHost) {
+        let has_work = self.flights.try_borrow().is_ok_and(|flights| flights.has_work());
+        if has_work
+            && !self.woken.get()
+            && let Some(queue) = self.queue.get()
+        {
+            self.woken.set(host.enqueue(queue, &[]).is_ok());
+        }
+    }
+
+    /// The stream has ended.
+    pub(crate) fn ended(&self, stream: StreamId, host: &impl ActingHost) {
+        if let Ok(mut bodiless) = self.surroundings.bodiless.try_borrow_mut() {
+            bodiless.remove(&stream);
+        }
+        self.with(host, |flights, around| flights.ended(around, stream));
+    }
+}
+
+thread_local! {
+    static VM: Rc<Vm> = Rc::default();
+}
+
+/// The VM that this runs in.
+pub(crate) fn vm() -> Rc<Vm> {
+    VM.with(Rc::clone)
+}
