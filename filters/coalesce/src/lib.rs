@@ -23,4 +23,4 @@ mod vm;
 
 pub use root::{Root, RootHost};
 pub use stream::{Passage, Stream};
-pub use vm::ActingHost;
+pub use vm::{ActingHost, Vm};

@@ -6,7 +6,7 @@
 use crate::plan::Plan;
 use crate::reach;
 use crate::stream::Stream;
-use crate::vm::{ActingHost, Vm, vm};
+use crate::vm::{ActingHost, Vm};
 use core::cell::Cell;
 use core::time::Duration;
 use std::rc::Rc;
@@ -33,8 +33,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    fn new(plan: Plan) -> Self {
-        Self { plan, vm: vm(), period: Cell::default(), registered: Cell::default() }
+    fn new(plan: Plan, vm: Rc<Vm>) -> Self {
+        Self { plan, vm, period: Cell::default(), registered: Cell::default() }
     }
 
     /// Before the first request: workers have numbers and queues, the main thread has none.
@@ -79,7 +79,12 @@ pub struct Root {
 impl Root {
     /// A root that has no configuration yet and leaves every request as it is.
     pub fn new(context: u32) -> Self {
-        Self { context, worker: Rc::new(Worker::new(Plan::default())) }
+        Self::in_vm(context, Vm::here())
+    }
+
+    /// The same in another VM than this thread's: tests have several workers in one thread.
+    pub fn in_vm(context: u32, vm: Rc<Vm>) -> Self {
+        Self { context, worker: Rc::new(Worker::new(Plan::default(), vm)) }
     }
 
     /// Takes the plugin's configuration; `false` refuses it, with every error in the log.
@@ -108,7 +113,7 @@ impl Root {
         {
             log::warn!("switchyard.coalesce: flights stay within their workers: {error}");
         }
-        self.worker = Rc::new(Worker::new(plan));
+        self.worker = Rc::new(Worker::new(plan, Rc::clone(&self.worker.vm)));
         let version = [("filter", "coalesce"), ("version", env!("CARGO_PKG_VERSION"))];
         self.worker.vm.surroundings.registry.set_gauge(host, &series_name("build_info", &version), 1);
         true

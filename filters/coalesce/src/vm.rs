@@ -47,7 +47,7 @@ impl<
 
 /// One VM of one worker.
 #[derive(Default)]
-pub(crate) struct Vm {
+pub struct Vm {
     pub(crate) surroundings: Surroundings,
     pub(crate) flights: RefCell<Flights<HeaderMap>>,
     pub(crate) bodies: RefCell<Bodies>,
@@ -61,6 +61,11 @@ pub(crate) struct Vm {
 }
 
 impl Vm {
+    /// The VM that this runs in: one per thread.
+    pub fn here() -> Rc<Self> {
+        VM.with(Rc::clone)
+    }
+
     /// Lets `act` change the flights; nothing if that is going on already.
     pub(crate) fn with<H: ActingHost, R>(
         &self,
@@ -128,9 +133,4 @@ impl Vm {
 
 thread_local! {
     static VM: Rc<Vm> = Rc::default();
-}
-
-/// The VM that this runs in.
-pub(crate) fn vm() -> Rc<Vm> {
-    VM.with(Rc::clone)
 }
