@@ -1,8 +1,8 @@
 //! Headers that are lists: `cache-control` and `pragma`, `vary`, `connection`.
 //!
-//! Invariant: rather one member too many than one too few, since most of them forbid something. A comma within quotes parts
-//! the list like any other. Trade-off: `private="a, no-store"` is taken to say `no-store` too, and so is used less often than
-//! it might be. Source: RFC 9110, section 5.6.1; RFC 9111, sections 5.2 and 4.2.1.
+//! Invariant: rather one member too many than one too few, since most of them forbid something. A comma within quotes
+//! parts the list like any other. Trade-off: `x="a, no-store, b"` is taken to say `no-store` too, and so is used
+//! less often than it might be. Source: RFC 9110, section 5.6.1; RFC 9111, sections 5.2 and 4.2.1.
 
 use crate::RequestView;
 
@@ -20,8 +20,8 @@ pub(crate) fn says(message: &impl RequestView, header: &str, directive: &str) ->
     message.header_values(header).any(|line| members(line).any(is))
 }
 
-/// The seconds that this directive gives; `None` if the header has none such. The fewest, if it has several, and zero if they
-/// cannot be read: what is in doubt is stale.
+/// The seconds that this directive gives; `None` if the header has none such. The fewest, if it has several, and zero
+/// if they cannot be read: what is in doubt is stale.
 pub(crate) fn seconds(message: &impl RequestView, header: &str, directive: &str) -> Option<u64> {
     let lines = message.header_values(header);
     let given = lines.flat_map(members).map(halves).filter(|(name, _)| {

@@ -1,7 +1,8 @@
 //! Bytes that tell requests apart.
 //!
-//! Invariant: two sequences of parts are written alike only if they are the same, byte by byte; nothing is decoded or put in
-//! order. Trade-off: four bytes for every part, so that none of them can pretend to be the beginning of the next.
+//! Invariant: two sequences of parts are written alike only if they are the same, byte by byte; nothing is decoded or
+//! put in order. Trade-off: four bytes for every part, so that none of them can pretend to be the beginning of the
+//! next.
 
 use crate::RequestView;
 

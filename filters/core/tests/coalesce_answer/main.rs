@@ -1,6 +1,7 @@
 //! What followers get, and which of them.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
 mod encoded;
 mod fits;

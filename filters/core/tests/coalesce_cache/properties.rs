@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use std::rc::Rc;
 use switchyard_core::coalesce::{Answer, Cache};
 
-/// What happens to answers: one is kept (a key, its body's length, and how long it is fresh and serves), looked for, or forgotten.
+/// What happens to answers: one is kept (a key, its body's length, and how long it is fresh and serves), looked for, or
+/// forgotten.
 #[derive(Clone, Debug)]
 enum Event {
     Put(u8, usize, u64, u64),
