@@ -37,7 +37,7 @@ fn what_is_written_as_the_default_is_the_default() {
             "mode": "enforce", "scope": "proxy", "key": {"headers": [], "body": false},
             "share_status": [200, 203, 204, 300, 301, 404, 405, 410, 414, 501],
             "max_body_bytes": "1MiB", "max_followers": 1024, "max_flights": 4096, "max_bytes_held": "64MiB",
-            "max_wait": "5s", "max_leader_age": "5s", "stall_timeout": "1s", "on_error": "elect", "max_elections": 3,
+            "max_wait": "10s", "max_leader_age": "5s", "stall_timeout": "1s", "on_error": "elect", "max_elections": 3,
             "release_concurrency": 8, "pass_ttl": "10s", "hold": "0s", "stale_if_error": "0s", "honour_no_cache": false,
             "i_know_that_clients_share_answers_across_credentials": false
         }"#,

@@ -39,12 +39,12 @@ section! {
             /// What answers of the route may take in one worker, the copies that clients have not read yet included;
             /// max_body_bytes to 1024MiB. Default: 64MiB.
             max_bytes_held: ByteSize,
-            /// How long a follower waits, 10ms to 1h; then it goes on by itself. Default: 5s.
+            /// How long a follower waits, 10ms to 1h; then it goes on by itself. Default: 10s.
             max_wait: Duration,
             /// How long a leader may take, 100ms to 1h; then the oldest follower leads in its place. Default: 5s.
             max_leader_age: Duration,
-            /// How long the leader's body may stand still, as it does for a client that reads slowly, and a leader's
-            /// worker be silent, 100ms to 1h; then the oldest follower leads in its place. Default: 1s.
+            /// How long the leader's body may stand still, as it does for a client that reads slowly, 100ms to 1h; then the
+            /// oldest follower leads in its place. Default: 1s.
             stall_timeout: Duration,
             /// What becomes of the followers when the leader fails. Default: elect.
             on_error: OnError,

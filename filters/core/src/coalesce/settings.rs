@@ -92,7 +92,7 @@ impl Default for Settings {
             max_followers: 1024,
             max_flights: 4096,
             max_bytes_held: 64 << 20,
-            max_wait: Duration::from_secs(5),
+            max_wait: Duration::from_secs(10),
             max_leader_age: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(1),
             on_error: OnError::default(),

@@ -12,6 +12,9 @@ use crate::{RequestView, Timestamp};
 use core::time::Duration;
 use std::rc::Rc;
 
+/// A worker that has said nothing for so long is taken for dead. It answers in microseconds, and is asked four times in between.
+const SILENCE: Duration = Duration::from_secs(1);
+
 impl<H: RequestView> Flights<H> {
     /// A stream that led has ended before its answer was complete.
     pub(super) fn leader_ended(&mut self, world: &mut impl World, key: &Rc<[u8]>, stream: StreamId) {
@@ -223,8 +226,8 @@ fn stirs<H>(group: &Group<H>, now: Timestamp) -> Option<Stir> {
         }
         State::Away(_) if group.members.is_empty() => Some(Stir::Empty),
         State::Away(away) => match () {
-            () if now.since(away.heard) >= settings.stall_timeout => Some(Stir::Lost(away.flight)),
-            () if now.since(away.asked) >= settings.stall_timeout / 4 => Some(Stir::Ask),
+            () if now.since(away.heard) >= SILENCE => Some(Stir::Lost(away.flight)),
+            () if now.since(away.asked) >= SILENCE / 4 => Some(Stir::Ask),
             () => None,
         },
     }
