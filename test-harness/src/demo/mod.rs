@@ -1,8 +1,9 @@
-//! The demonstration: the shipped bootstrap and document in front of three upstreams, in six acts.
+//! The demonstration: the shipped bootstrap and document in front of three upstreams, in seven acts.
 //!
 //! Every number that it prints was counted from answers that came through Envoy, and what it claims it checks:
 //! if a claim does not hold, it fails.
 
+mod coalescing;
 mod ejection;
 mod retries;
 mod table;
@@ -33,6 +34,7 @@ pub async fn run() -> Result<()> {
     stage.an_endpoint_dies(&before).await?;
     stage.an_endpoint_goes_bad().await?;
     stage.retries_know_why().await?;
+    stage.many_ask_for_the_same().await?;
     println!(
         "\nenvoy-config/envoy.yaml is the Envoy that you saw; switchyard.yaml beside it is what it was told."
     );
@@ -55,11 +57,12 @@ impl Stage {
             .endpoints("checkout", &addresses)
             .endpoints("catalog", &addresses)
             .endpoints("checkout-canary", addresses.get(2..).unwrap_or_default())
-            .document(&document);
+            .document(&document)
+            .concurrency(2);
         let envoy = Envoy::start(bootstrap).await?;
         bar.finish_and_clear();
         println!(
-            "Envoy listens on {}, steered by router.wasm, retried by retry.wasm, judged by outlier.wasm; behind it:",
+            "Envoy listens on {}, with coalesce.wasm, router.wasm and retry.wasm, and outlier.wasm at its clusters; behind it:",
             envoy.listener_address("ingress").await?
         );
         for upstream in upstreams.iter() {
