@@ -5,6 +5,7 @@
 //! ([`wait`]); what a test started ends with it; a failing test shows Envoy's log.
 
 pub mod bench;
+pub mod coalescing;
 pub mod compose;
 pub mod demo;
 pub mod ejecting;
@@ -18,11 +19,14 @@ pub mod wait;
 
 /// What a scenario imports: `use switchyard_test_harness::prelude::*;`.
 pub mod prelude {
+    pub use crate::coalescing::{
+        answers, coalesce_stat, coalescing, start_coalescing, together, until_followers,
+    };
     pub use crate::ejecting::{
         bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_out, with_outlier,
     };
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, pieces};
-    pub use crate::load::{Client, Load, Reading, Report, Response};
+    pub use crate::load::{Client, Load, Reading, Report, Request, Response};
     pub use crate::retrying::{retry_stat, retrying, start_retrying};
     pub use crate::statistics::assert_shares;
     pub use crate::steered::{balanced, coalesced, endpoint, http2, retried, ring_hash, routed, steered};

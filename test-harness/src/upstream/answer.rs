@@ -61,6 +61,11 @@ pub(super) async fn answer(
     match behaviour {
         // hyper looks for the reason of a reset in the error; on HTTP/1 it closes the connection.
         Behaviour::RefuseStream => Err(h2::Reason::REFUSED_STREAM.into()),
+        Behaviour::Echo { headers, delay_ms } => {
+            think(Duration::from_millis(delay_ms)).await;
+            let response = respond(&state, 200, Body::text(echo(&head, path, &bytes, &headers)));
+            Ok(response.map(|body| Attended { body, _turn: Some(turn) }))
+        }
         behaviour => {
             let response = behave(&state, behaviour, path, &reset).await;
             Ok(response.map(|body| Attended { body, _turn: Some(turn) }))
@@ -71,21 +76,31 @@ pub(super) async fn answer(
 async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) -> Response<Body> {
     match behaviour {
         Behaviour::Answer { status, headers, body, delay_ms } => {
-            if delay_ms > 0 {
-                think(Duration::from_millis(delay_ms)).await;
-            }
+            think(Duration::from_millis(delay_ms)).await;
             let mut response = match body {
                 Some(body) => respond(state, status, Body::text(body)),
                 None => usual(state, status, path),
             };
-            for (name, value) in headers {
-                if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                    response.headers_mut().append(name, value);
-                }
-            }
+            append(response.headers_mut(), headers);
             response
         }
-        Behaviour::Stall | Behaviour::RefuseStream | Behaviour::Held { .. } => std::future::pending().await,
+        Behaviour::Exact { status, headers, body, chunked, trailers } => {
+            let mut last = HeaderMap::new();
+            append(&mut last, trailers);
+            let body = match chunked {
+                true => {
+                    Body::Message { data: Some(body.into()), trailers: (!last.is_empty()).then_some(last) }
+                }
+                false => Body::text(body),
+            };
+            let mut response = respond(state, status, body);
+            response.headers_mut().clear();
+            append(response.headers_mut(), headers);
+            response
+        }
+        Behaviour::Stall | Behaviour::RefuseStream | Behaviour::Held { .. } | Behaviour::Echo { .. } => {
+            std::future::pending().await
+        }
         Behaviour::Reset | Behaviour::Refuse => {
             reset.asked.notify_one();
             std::future::pending().await
@@ -115,6 +130,9 @@ async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) 
 }
 
 async fn think(time: Duration) {
+    if time.is_zero() {
+        return;
+    }
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + time, time);
     ticks.tick().await;
 }
@@ -135,6 +153,25 @@ fn respond(state: &State, status: u16, body: Body) -> Response<Body> {
         }
     }
     response
+}
+
+/// Those that are none are left out.
+fn append(map: &mut HeaderMap, headers: impl IntoIterator<Item = (String, String)>) {
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            map.append(name, value);
+        }
+    }
+}
+
+fn echo(head: &hyper::http::request::Parts, path: &str, body: &[u8], told: &[String]) -> String {
+    let value = |name: &String| {
+        let value = head.headers.get(name)?;
+        Some((name.clone(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+    };
+    let headers: std::collections::BTreeMap<_, _> = told.iter().filter_map(value).collect();
+    let body = String::from_utf8_lossy(body);
+    json!({ "method": head.method.as_str(), "path": path, "body": body, "headers": headers }).to_string()
 }
 
 fn grpc(state: &State, status: u8, message: &str, trailers: bool, data: Option<String>) -> Response<Body> {

@@ -25,6 +25,32 @@ pub enum Behaviour {
         #[serde(default)]
         delay_ms: u64,
     },
+    /// An answer to the letter: these headers in this order, duplicates too, and no others.
+    Exact {
+        /// The status code.
+        #[serde(default = "ok")]
+        status: u16,
+        /// Names and values.
+        #[serde(default)]
+        headers: Vec<(String, String)>,
+        /// The body.
+        #[serde(default)]
+        body: Vec<u8>,
+        /// Without `content-length`.
+        #[serde(default)]
+        chunked: bool,
+        /// Names and values of what follows a body that is `chunked`; HTTP/2 only.
+        #[serde(default)]
+        trailers: Vec<(String, String)>,
+    },
+    /// Answers 200 with what it was asked, in JSON: `{"method": …, "path": …, "body": …, "headers": {…}}`.
+    Echo {
+        /// The request headers that are told, in lower case; their first values.
+        headers: Vec<String>,
+        /// How long to think first.
+        #[serde(default)]
+        delay_ms: u64,
+    },
     /// Reads the request and never answers; ends when the caller gives up.
     Stall,
     /// Reads the request and does nothing until it is released ([`super::Upstream::release`]), then does this.
