@@ -25,5 +25,5 @@ pub mod split;
 mod time;
 
 pub use endpoint::{Endpoint, EndpointIndex, Endpoints};
-pub use request::RequestView;
+pub use request::{HeadView, RequestView};
 pub use time::Timestamp;

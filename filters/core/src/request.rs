@@ -35,6 +35,12 @@ pub trait RequestView {
     }
 }
 
+/// The whole head of a message.
+pub trait HeadView: RequestView {
+    /// Name and value of every header, in order.
+    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
+}
+
 /// A request held as plain pairs: for tests and benchmarks.
 #[derive(Clone, Debug, Default)]
 pub struct PlainRequest {
@@ -72,5 +78,11 @@ impl RequestView for PlainRequest {
 
     fn source_ip(&self) -> Option<Vec<u8>> {
         self.source_ip.as_ref().map(|ip| ip.clone().into_bytes())
+    }
+}
+
+impl HeadView for PlainRequest {
+    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()))
     }
 }

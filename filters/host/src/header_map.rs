@@ -7,8 +7,7 @@
 //! Invariant: every span lies inside the buffer; a buffer that does not decode is refused whole.
 
 use core::ops::Range;
-use switchyard_core::RequestView;
-use switchyard_core::coalesce::AnswerView;
+use switchyard_core::{HeadView, RequestView};
 
 /// The headers of one message, in order, duplicates kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,7 +108,7 @@ impl RequestView for HeaderMap {
     }
 }
 
-impl AnswerView for HeaderMap {
+impl HeadView for HeaderMap {
     fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.iter()
     }

@@ -10,9 +10,9 @@
 //! the key, bodies of GET requests, and Squid's CVE-2016-10003.
 
 use super::Settings;
-use crate::RequestView;
 use crate::directives::{CACHE_CONTROL, says, seconds};
 use crate::request_key::{announces_body, part, values};
+use crate::{HeadView, RequestView};
 
 /// The longest key, in bytes: it is compared, copied into shared data and sent to other workers.
 pub const MAX_KEY: usize = 8 << 10;
@@ -27,61 +27,6 @@ const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"
 const RANGES: [&str; 2] = ["range", "if-range"];
 /// What the client has already: an answer to it, 304, is of no use to another.
 const CONDITIONS: [&str; 4] = ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];
-/// Headers that are in the key of every request that has them.
-const ALWAYS: [&str; 45] = [
-    // What the client can read: servers choose by it, and do not always say so in `vary`.
-    "accept",
-    "accept-additions",
-    "accept-charset",
-    "accept-crs",
-    "accept-datetime",
-    "accept-encoding",
-    "accept-features",
-    "accept-language",
-    "accept-profile",
-    "accept-push-policy",
-    "accept-query",
-    "accept-signature",
-    "accept-version",
-    // `access-control-allow-origin` often repeats it.
-    "origin",
-    // Servers build links, redirections and scripts' addresses out of these; that is how an answer gets poisoned.
-    "forwarded",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-proto",
-    "x-forwarded-scheme",
-    "x-forwarded-server",
-    "x-forwarded-ssl",
-    "x-host",
-    // Frameworks answer for this path instead of the request's own.
-    "x-original-uri",
-    "x-original-url",
-    "x-rewrite-url",
-    // Frameworks do this instead of the request's own method.
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    // It asks for another form of the answer (RFC 7240), as the next do: a fragment instead of a page, a prefetch.
-    "prefer",
-    "x-requested-with",
-    "purpose",
-    "sec-purpose",
-    // Who asks, in other words than `authorization`: keys and tokens, and what a proxy in front found out.
-    "api-key",
-    "cf-access-jwt-assertion",
-    "x-access-token",
-    "x-amzn-oidc-data",
-    "x-api-key",
-    "x-auth-token",
-    "x-forwarded-client-cert",
-    "x-forwarded-email",
-    "x-forwarded-user",
-    "x-goog-iap-jwt-assertion",
-    "x-jwt-assertion",
-    "x-remote-user",
-];
 
 /// Why a request goes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,7 +94,7 @@ impl Settings {
     pub fn key(
         &self,
         route: &str,
-        request: &impl RequestView,
+        request: &impl HeadView,
         body: Option<&[u8; 32]>,
     ) -> Result<Vec<u8>, Bypass> {
         self.is_repeatable(request, body.is_some())?;
@@ -160,11 +105,10 @@ impl Settings {
         let mut key = vec![LAYOUT, u8::from(self.key.share_across_principals)];
         part(&mut key, Some(route.as_bytes()));
         TARGET.iter().for_each(|name| part(&mut key, request.header(name)));
-        for name in ALWAYS {
-            if !self.has_in_key(name) && request.header(name).is_some() {
-                header(&mut key, request, name);
-            }
-        }
+        // In one order, whichever way the client sent them; those of one name stay in theirs.
+        let mut always: Vec<_> = request.pairs().filter(|(name, _)| is_always_in_key(name)).collect();
+        always.sort_by_key(|(name, _)| *name);
+        always.iter().flat_map(|(name, value)| [name, value]).for_each(|text| part(&mut key, Some(text)));
         // No name is empty: here begin those of the configuration.
         part(&mut key, None);
         self.key.headers.iter().for_each(|name| header(&mut key, request, name));
@@ -235,6 +179,53 @@ fn wants_its_own(request: &impl RequestView) -> bool {
         return says(request, "pragma", "no-cache");
     }
     says(request, CACHE_CONTROL, "no-cache") || seconds(request, CACHE_CONTROL, "max-age") == Some(0)
+}
+
+/// Whether a header is in the key of every request that has it. All that begin with `accept` are: servers choose by them, and
+/// do not always say so in `vary`.
+fn is_always_in_key(name: &[u8]) -> bool {
+    name.starts_with(b"accept")
+        || matches!(
+            name,
+            // `access-control-allow-origin` often repeats it.
+            b"origin"
+            // Servers build links, redirections and scripts' addresses out of these; that is how an answer gets poisoned.
+            | b"forwarded"
+            | b"x-forwarded-host"
+            | b"x-forwarded-port"
+            | b"x-forwarded-prefix"
+            | b"x-forwarded-proto"
+            | b"x-forwarded-scheme"
+            | b"x-forwarded-server"
+            | b"x-forwarded-ssl"
+            | b"x-host"
+            // Frameworks answer for this path instead of the request's own.
+            | b"x-original-uri"
+            | b"x-original-url"
+            | b"x-rewrite-url"
+            // Frameworks do this instead of the request's own method.
+            | b"x-http-method"
+            | b"x-http-method-override"
+            | b"x-method-override"
+            // It asks for another form of the answer (RFC 7240), as the next do: a fragment instead of a page, a prefetch.
+            | b"prefer"
+            | b"x-requested-with"
+            | b"purpose"
+            | b"sec-purpose"
+            // Who asks, in other words than `authorization`: keys and tokens, and what a proxy in front found out.
+            | b"api-key"
+            | b"cf-access-jwt-assertion"
+            | b"x-access-token"
+            | b"x-amzn-oidc-data"
+            | b"x-api-key"
+            | b"x-auth-token"
+            | b"x-forwarded-client-cert"
+            | b"x-forwarded-email"
+            | b"x-forwarded-user"
+            | b"x-goog-iap-jwt-assertion"
+            | b"x-jwt-assertion"
+            | b"x-remote-user"
+        )
 }
 
 /// A header's name and all its values.

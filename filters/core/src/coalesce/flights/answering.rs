@@ -9,14 +9,14 @@ use super::super::settings::OnError;
 use super::super::sharing::NotShared;
 use super::group::{Capture, Group, State, length};
 use super::inbox::Landed;
-use super::{Answer, AnswerView, Event, Exit, Flights, Policy, Role, Served, StreamId, Why, World};
-use crate::RequestView;
+use super::{Answer, Event, Exit, Flights, Policy, Role, Served, StreamId, Why, World};
+use crate::{HeadView, RequestView};
 use std::rc::Rc;
 
 impl<H: RequestView> Flights<H> {
     /// The answer to a stream begins; `answer` reads its status and headers, which is asked for only if somebody needs them.
     /// Whether the body is to be given to [`Flights::answer_body`].
-    pub fn answer_begins<A: AnswerView>(
+    pub fn answer_begins<A: HeadView>(
         &mut self,
         world: &mut impl World,
         stream: StreamId,
@@ -68,7 +68,7 @@ impl<H: RequestView> Flights<H> {
     }
 
     /// Begins to copy the answer.
-    fn capture<A: AnswerView>(
+    fn capture<A: HeadView>(
         &mut self,
         world: &mut impl World,
         key: &Rc<[u8]>,
@@ -176,7 +176,7 @@ impl<H: RequestView> Flights<H> {
     }
 
     /// The leader's answer is a failure.
-    fn failed<A: AnswerView>(
+    fn failed<A: HeadView>(
         &mut self,
         world: &mut impl World,
         key: &Rc<[u8]>,

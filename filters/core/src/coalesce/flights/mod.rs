@@ -60,12 +60,6 @@ pub trait World {
     fn count(&mut self, policy: &Policy, event: Event);
 }
 
-/// The head of an answer.
-pub trait AnswerView: RequestView {
-    /// Name and value of every header, in order.
-    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
-}
-
 /// What a request does that has just arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
