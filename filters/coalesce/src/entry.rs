@@ -62,8 +62,7 @@ impl HttpContext for CoalesceStream {
     }
 
     fn on_http_response_headers(&mut self, _headers: usize, end_of_stream: bool) -> Action {
-        self.0.on_response_headers(&Hostcalls, end_of_stream);
-        Action::Continue
+        action(self.0.on_response_headers(&Hostcalls, end_of_stream))
     }
 
     fn on_http_response_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {

@@ -1,12 +1,12 @@
 //! One request: its key, its place in a flight, and its answer on the way back.
 //!
-//! Invariant: a leader's request and answer pass untouched and unpaused.
+//! Invariant: a leader's request and answer pass untouched and unpaused, but for a failure that an older answer takes the place of.
 
 use crate::root::Worker;
 use crate::vm::ActingHost;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
-use switchyard_core::coalesce::{Arrival, Bypass, Event, Pass, Policy, World};
+use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
 use switchyard_core::{RequestView, coalesce};
 use switchyard_host::HeaderMap;
 
@@ -117,15 +117,16 @@ impl Stream {
     }
 
     /// The answer begins: the endpoint's, or the copy that this stream was given.
-    pub fn on_response_headers(&mut self, host: &impl ActingHost, ended: bool) {
+    pub fn on_response_headers(&mut self, host: &impl ActingHost, ended: bool) -> Passage {
         if !self.known {
-            return;
+            return Passage::On;
         }
         let (worker, context) = (Rc::clone(&self.worker), self.context);
         let bodiless = worker.vm.surroundings.bodiless.try_borrow_mut().ok();
         let bodiless = bodiless.and_then(|mut bodiless| bodiless.remove(&context));
         if let Some(answer) = bodiless {
-            return describe(&answer, host);
+            describe(&answer, host);
+            return Passage::On;
         }
         let head = || {
             let headers = host.response_headers().ok()?;
@@ -133,10 +134,19 @@ impl Stream {
                 headers.header(":status").and_then(|text| core::str::from_utf8(text).ok()?.parse().ok())?;
             Some((status, headers))
         };
-        let captured =
-            worker.vm.with(host, |flights, around| flights.answer_begins(around, context, ended, head));
-        self.captured = captured.unwrap_or(false);
+        let begun = worker.vm.with(host, |flights, around| {
+            let begun = flights.answer_begins(around, context, ended, head);
+            let Begun::Replaced(answer, served) = &begun else { return (begun, false) };
+            let now = around.now();
+            let replaced = around.answer(context, answer, *served, now);
+            (begun, replaced)
+        });
+        self.captured = matches!(begun, Some((Begun::Captured, _)));
         worker.settle(host);
+        match begun {
+            Some((_, true)) => Passage::Held,
+            _ => Passage::On,
+        }
     }
 
     /// A piece of the answer's body passes.

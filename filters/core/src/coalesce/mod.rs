@@ -17,7 +17,9 @@ mod wire;
 pub use answer::{Answer, Served, Varied};
 pub use board::{Address, BUCKETS, FlightId};
 pub use cache::Cache;
-pub use flights::{Arrival, Event, Exit, Flights, Pass, Policy, QUICK_TICK, SLOW_TICK, StreamId, Why, World};
+pub use flights::{
+    Arrival, Begun, Event, Exit, Flights, Pass, Policy, QUICK_TICK, SLOW_TICK, StreamId, Why, World,
+};
 pub use key::{Bypass, MAX_KEY};
 pub use passes::{MOST_BYTES, MOST_PASSES, Passes};
 pub use settings::{KeyPolicy, OnError, Scope, Settings};

@@ -9,20 +9,20 @@ use super::super::settings::OnError;
 use super::super::sharing::NotShared;
 use super::group::{Capture, Group, State, length};
 use super::inbox::Landed;
-use super::{Answer, Event, Exit, Flights, Policy, Role, Served, StreamId, Why, World};
+use super::{Answer, Begun, Event, Exit, Flights, Policy, Role, Served, StreamId, Why, World};
 use crate::{HeadView, RequestView};
 use std::rc::Rc;
 
 impl<H: RequestView> Flights<H> {
     /// The answer to a stream begins; `answer` reads its status and headers, which is asked for only if somebody needs them.
-    /// Whether the body is to be given to [`Flights::answer_body`].
+    /// What becomes of it.
     pub fn answer_begins<A: HeadView>(
         &mut self,
         world: &mut impl World,
         stream: StreamId,
         ended: bool,
         answer: impl FnOnce() -> Option<(u16, A)>,
-    ) -> bool {
+    ) -> Begun {
         let key = match self.roles.get(&stream) {
             Some(Role::Leads(key)) => Rc::clone(key),
             Some(Role::Watched(policy, key)) => {
@@ -30,22 +30,24 @@ impl<H: RequestView> Flights<H> {
                     policy.share_again(key);
                 }
                 self.drop_role(stream);
-                return false;
+                return Begun::Passes;
             }
-            _ => return false,
+            _ => return Begun::Passes,
         };
-        let Some(group) = self.groups.get(&key).filter(|group| group.is_led_by(stream)) else { return false };
+        let Some(group) = self.groups.get(&key).filter(|group| group.is_led_by(stream)) else {
+            return Begun::Passes;
+        };
         if !group.is_waited_for() && !group.policy.keeps() {
             self.drop_role(stream);
             self.forget(world, &key);
-            return false;
+            return Begun::Passes;
         }
         let policy = Rc::clone(&group.policy);
         self.look_at_clock(world);
         // Nobody can tell whether an answer is for others that cannot be read.
         let Some((status, head)) = answer() else {
             self.disperse(world, &key, false);
-            return false;
+            return Begun::Passes;
         };
         let shared = match self.groups.get(&key).and_then(Group::leader) {
             // What its answer's length says is not sent.
@@ -62,7 +64,7 @@ impl<H: RequestView> Flights<H> {
                     return self.failed(world, &key, (status, &head), ended);
                 }
                 self.disperse(world, &key, true);
-                false
+                Begun::Passes
             }
         }
     }
@@ -75,7 +77,7 @@ impl<H: RequestView> Flights<H> {
         (status, head): (u16, &A),
         served: Served,
         ended: bool,
-    ) -> bool {
+    ) -> Begun {
         let now = self.time;
         if let Some(group) = self.groups.get_mut(key)
             && let State::Led(leader) = &mut group.state
@@ -88,8 +90,9 @@ impl<H: RequestView> Flights<H> {
         }
         if ended {
             self.complete(world, key);
+            return Begun::Passes;
         }
-        !ended
+        Begun::Captured
     }
 
     /// A piece of a leader's answer passes. Whether the next one is to be given, too.
@@ -182,13 +185,14 @@ impl<H: RequestView> Flights<H> {
         key: &Rc<[u8]>,
         (status, head): (u16, &A),
         ended: bool,
-    ) -> bool {
-        let Some(group) = self.groups.get(key) else { return false };
+    ) -> Begun {
+        let Some(group) = self.groups.get(key) else { return Begun::Passes };
         let policy = Rc::clone(&group.policy);
         let stale = group.leader().and_then(|leader| policy.stale(key, &*leader.request, self.time));
         if let Some(stale) = stale {
-            self.give_stale(world, key, stale);
-            return false;
+            world.count(&policy, Event::Kept(Served::Stale));
+            self.give_stale(world, key, Rc::clone(&stale));
+            return Begun::Replaced(stale, Served::Stale);
         }
         match &policy.settings().on_error {
             OnError::Share(statuses) if statuses.contains(&status) => {
@@ -197,7 +201,7 @@ impl<H: RequestView> Flights<H> {
             OnError::Elect | OnError::Share(_) => self.succeed(world, key, Why::Failed),
             OnError::Release => self.disperse(world, key, false),
         }
-        false
+        Begun::Passes
     }
 
     fn give_stale(&mut self, world: &mut impl World, key: &Rc<[u8]>, stale: Rc<Answer>) {

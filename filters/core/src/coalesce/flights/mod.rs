@@ -73,6 +73,17 @@ pub enum Arrival {
     Served(Rc<Answer>, Served),
 }
 
+/// What becomes of an answer that has just begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It passes.
+    Passes,
+    /// It passes, and its body is to be given to [`Flights::answer_body`].
+    Captured,
+    /// It is a failure, and the stream is to be answered with this one at once.
+    Replaced(Rc<Answer>, Served),
+}
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
