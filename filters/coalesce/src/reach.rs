@@ -24,16 +24,18 @@ pub(crate) fn bucket(number: u32) -> String {
     key
 }
 
-/// Makes the board and the count of workers, if nobody has. The main thread configures before any worker does, and last comes
-/// what is looked for first.
-pub(crate) fn prepare(host: &impl SharedData) -> Result<(), HostError> {
-    if host.shared_data(WORKERS)?.is_some() {
-        return Ok(());
+/// Makes the count of workers, without which none has a queue, and, where it is wanted, the `board`; what is there stays. The main
+/// thread configures before any worker does. Of the board comes last what is looked for first.
+pub(crate) fn prepare(board: bool, host: &impl SharedData) -> Result<(), HostError> {
+    if host.shared_data(WORKERS)?.is_none() {
+        host.set_shared_data(WORKERS, &0u32.to_le_bytes())?;
     }
-    for number in 0..BUCKETS {
-        host.set_shared_data(&bucket(number), &[])?;
+    if board && host.shared_data(&bucket(0))?.is_none() {
+        for number in (0..BUCKETS).rev() {
+            host.set_shared_data(&bucket(number), &[])?;
+        }
     }
-    host.set_shared_data(WORKERS, &0u32.to_le_bytes())
+    Ok(())
 }
 
 /// A number that no other worker has.

@@ -108,10 +108,10 @@ impl Root {
             "switchyard.coalesce: configuration accepted: {} routes coalesce",
             plan.policies().count()
         );
-        if plan.has_proxy_scope()
-            && let Err(error) = reach::prepare(host)
+        if !plan.is_empty()
+            && let Err(error) = reach::prepare(plan.has_proxy_scope(), host)
         {
-            log::warn!("switchyard.coalesce: flights stay within their workers: {error}");
+            log::warn!("switchyard.coalesce: no shared data, flights stay within their workers: {error}");
         }
         self.worker = Rc::new(Worker::new(plan, Rc::clone(&self.worker.vm)));
         let version = [("filter", "coalesce"), ("version", env!("CARGO_PKG_VERSION"))];

@@ -102,6 +102,7 @@ pub struct FakeHost {
     called: RefCell<Vec<Called>>,
     numbers: Cell<u32>,
     context: Cell<u32>,
+    registered: Cell<Option<u32>>,
     gone: RefCell<Vec<u32>>,
     replies: RefCell<Vec<Reply>>,
     properties: RefCell<HashMap<String, Vec<u8>>>,
@@ -124,6 +125,11 @@ impl FakeHost {
     /// One more worker of the process that `store` belongs to.
     pub fn with_shared(store: &SharedStore) -> Self {
         Self { shared: store.clone(), ..Self::default() }
+    }
+
+    /// What it shares with the other workers of its process.
+    pub fn store(&self) -> SharedStore {
+        self.shared.clone()
     }
 
     /// Replaces the request's headers: the next request.
@@ -189,6 +195,16 @@ impl FakeHost {
     /// In whose name calls are made from now on: the context of the callback that comes next.
     pub fn in_context(&self, context: u32) {
         self.context.set(context);
+    }
+
+    /// In whose name calls are made now.
+    pub fn context(&self) -> u32 {
+        self.context.get()
+    }
+
+    /// The queue that was registered here last.
+    pub fn queue(&self) -> Option<u32> {
+        self.registered.get()
     }
 
     /// There is no such context any more.
@@ -439,7 +455,9 @@ impl Queues for FakeHost {
             queues.push((name.to_owned(), VecDeque::new()));
         }
         // As the host's, ids begin at 1.
-        Ok(u32::try_from(position + 1).unwrap_or(u32::MAX))
+        let queue = u32::try_from(position + 1).unwrap_or(u32::MAX);
+        self.registered.set(Some(queue));
+        Ok(queue)
     }
 
     fn enqueue(&self, queue: u32, message: &[u8]) -> Result<(), HostError> {
