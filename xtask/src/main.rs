@@ -55,8 +55,8 @@ enum Task {
     /// Measures, and prints a table or one JSON object.
     Bench {
         /// What: router (requests through Envoy), outlier (faults, against Envoy's own detection), retry (faults, against
-        /// Envoy's own retries) or core (hash tables, native and in wasm).
-        #[arg(value_parser = ["router", "outlier", "retry", "core"])]
+        /// Envoy's own retries), coalesce (bursts, against nginx and Varnish) or core (hash tables, native and in wasm).
+        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "core"])]
         name: String,
         /// Print one JSON object, alone on standard output.
         #[arg(long)]

@@ -1,6 +1,6 @@
 //! `demo`, `bench` and `images`: set up what they need, then hand over to the programs of the test harness.
 
-use crate::setup::Envoy;
+use crate::setup::{Envoy, Peers};
 use crate::workspace::{aloud, cargo, quietly, root, wasm_dir};
 use crate::{build, images};
 use anyhow::Result;
@@ -37,9 +37,13 @@ pub(crate) fn demo(version: Option<&str>) -> Result<()> {
 /// When set-up, build or the benchmark fails.
 pub(crate) fn bench(name: &str, json: bool, version: Option<&str>) -> Result<()> {
     let envoy = Envoy::set_up(version)?;
+    let peers = if name == "coalesce" { Some(Peers::set_up()?) } else { None };
     build::build()?;
     let mut bench = harness("switchyard-bench", &envoy)?;
     bench.arg(name);
+    if let Some(peers) = peers {
+        peers.known_to(&mut bench);
+    }
     if json {
         bench.arg("--json");
     }

@@ -3,9 +3,11 @@
 //! Invariant: figures go to standard output, and with `--json` nothing but one object does; progress goes to
 //! standard error. Figures are medians of interleaved rounds, since a shared machine drifts.
 
+pub mod coalesce;
 pub mod core;
 pub mod cpu;
 pub mod movement;
+mod others;
 pub mod outlier;
 pub mod retry;
 pub mod router;

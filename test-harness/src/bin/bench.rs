@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use switchyard_test_harness::bench::{core, outlier, retry, router, table};
+use switchyard_test_harness::bench::{coalesce, core, outlier, retry, router, table};
 
 /// Measures the filters in Envoy, or the consistent hashes alone.
 #[derive(Parser)]
@@ -14,7 +14,7 @@ struct Arguments {
     /// Print one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Rounds: 5 of `router`, 2 of `outlier` and `retry`, unless given.
+    /// Rounds: 5 of `router`, 2 of `outlier` and `retry`, 12 of `coalesce`, unless given.
     #[arg(long)]
     rounds: Option<usize>,
     /// Requests per variant and round of `router`.
@@ -33,6 +33,8 @@ enum Name {
     Outlier,
     /// Faults of four endpoints: both engines of retry.wasm and Envoy's own retry policy.
     Retry,
+    /// Bursts on one key: coalesce.wasm, nginx's proxy_cache_lock and Varnish.
+    Coalesce,
     /// Ring and Maglev: build, look-up, and the keys that move when a host leaves.
     Core,
 }
@@ -47,6 +49,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Retry => {
             retry::measure(retry::Size { rounds: rounds.unwrap_or(2) }, arguments.plot.as_deref()).await?
         }
+        Name::Coalesce => coalesce::measure(coalesce::Size { rounds: rounds.unwrap_or(12) }).await?,
         Name::Core => core::measure()?,
     };
     if arguments.json {

@@ -124,8 +124,8 @@ impl Multiplexed {
         Ok(kept.insert(sender).clone())
     }
 
-    /// Sends a request whose address is absolute, and waits for the headers of its answer. Dropping it resets its stream,
-    /// and only that.
+    /// Sends a request whose address is absolute, and waits for the headers of its answer. Dropping it resets its
+    /// stream, and only that.
     pub(super) async fn open(&self, request: Sent) -> anyhow::Result<Opened> {
         Ok(self.sender().await?.send_request(request).await?)
     }

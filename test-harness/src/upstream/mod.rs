@@ -111,7 +111,8 @@ impl Upstream {
         self.state.under_way.most()
     }
 
-    /// Lets go of all requests that are held ([`Behaviour::Held`]) now; those that come later wait for the next release.
+    /// Lets go of all requests that are held ([`Behaviour::Held`]) now; those that come later wait for the next
+    /// release.
     pub fn release(&self) {
         self.state.releases.send_replace(());
     }

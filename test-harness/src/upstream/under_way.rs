@@ -1,7 +1,7 @@
 //! How many requests an upstream has under way, and the most it had at a time: what a cap on releases is judged by.
 //!
-//! Invariant: a request is under way from its arrival until the last of its answer has been handed to the connection, or
-//! its caller has given up. Trade-off: bytes that are still in a socket's buffer count as delivered.
+//! Invariant: a request is under way from its arrival until the last of its answer has been handed to the connection,
+//! or its caller has given up. Trade-off: bytes that are still in a socket's buffer count as delivered.
 
 use std::io;
 use std::pin::Pin;

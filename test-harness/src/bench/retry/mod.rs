@@ -7,7 +7,6 @@
 
 mod chart;
 mod cost;
-mod others;
 mod outage;
 mod paced;
 mod scripts;
@@ -20,11 +19,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::others::Accounts;
 use super::progress;
 use crate::envoy::Envoy;
 use crate::load::Load;
 use crate::upstream::Upstreams;
-use others::Accounts;
 use outage::Timeline;
 use scripts::{Script, healthy};
 use sides::{Side, Terms};
