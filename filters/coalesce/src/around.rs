@@ -57,7 +57,9 @@ impl<H: ActingHost> World for Around<'_, H> {
     }
 
     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, now: Timestamp) -> bool {
-        self.host.enter(stream).is_ok() && self.answer(stream, answer, served, now)
+        // Who is there and cannot be answered asks for itself.
+        self.host.enter(stream).is_ok()
+            && (self.answer(stream, answer, served, now) || self.host.resume_request().is_ok())
     }
 
     fn count(&mut self, policy: &Policy, event: Event) {
@@ -78,11 +80,14 @@ impl<H: ActingHost> Around<'_, H> {
     ) -> bool {
         let headers = answer.reply_headers(served, now);
         let headers: Vec<(&[u8], &[u8])> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-        if answer.body.is_empty()
+        let sent = self.host.send_response(answer.status, &headers, &answer.body).is_ok();
+        // The reply passes by when this callback is over.
+        if sent
+            && answer.body.is_empty()
             && let Ok(mut bodiless) = self.surroundings.bodiless.try_borrow_mut()
         {
             bodiless.insert(stream, Rc::clone(answer));
         }
-        self.host.send_response(answer.status, &headers, &answer.body).is_ok()
+        sent
     }
 }

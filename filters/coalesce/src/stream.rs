@@ -25,6 +25,8 @@ pub struct Stream {
     worker: Rc<Worker>,
     /// Its head and policy, while its body is awaited.
     awaiting: Option<(HeaderMap, Rc<Policy>)>,
+    /// A piece of that body has come, before the tick let the request go without it.
+    has_body: bool,
     /// It is known to the flights.
     known: bool,
     /// Its answer's body is copied.
@@ -34,7 +36,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, awaiting: None, known: false, captured: false }
+        Self { context, worker, awaiting: None, has_body: false, known: false, captured: false }
     }
 
     /// The request begins.
@@ -65,7 +67,12 @@ impl Stream {
     pub fn on_request_body(&mut self, host: &impl ActingHost, size: usize, ended: bool) -> Passage {
         let Some((_, policy)) = &self.awaiting else { return Passage::On };
         let worker = Rc::clone(&self.worker);
-        worker.vm.body_came(self.context);
+        self.has_body |= worker.vm.body_came(self.context);
+        if !self.has_body {
+            // The head is gone already.
+            self.awaiting = None;
+            return Passage::On;
+        }
         let too_long = u64::try_from(size).unwrap_or(u64::MAX) > policy.settings().key.max_body_bytes;
         if !ended && !too_long {
             return Passage::Held;

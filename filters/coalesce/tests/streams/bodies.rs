@@ -1,0 +1,152 @@
+//! POST with its body in the key: held until the body is there, and not a moment longer than it must be.
+
+use crate::worker::{GET, OK, POST, Request, Worker, pass, with, within};
+use std::slice;
+use switchyard_coalesce::Passage;
+use switchyard_host::Status;
+
+const BODY: &str = r#""key": {"body": true, "max_body_bytes": "16B"}"#;
+
+fn worker() -> Worker {
+    Worker::alone(&within(BODY))
+}
+
+/// A POST whose whole body comes at once.
+fn post(worker: &mut Worker, body: &[u8]) -> Request {
+    let mut request = worker.begin(POST, false);
+    assert_eq!(request.passage, Passage::Held);
+    request.passage = worker.upload(&mut request, body, true);
+    request
+}
+
+#[test]
+fn requests_with_the_same_body_share_an_answer() {
+    let mut worker = worker();
+    let mut leader = post(&mut worker, b"q=soup");
+    let same = post(&mut worker, b"q=soup");
+    let mut other = post(&mut worker, b"q=wine");
+    assert_eq!([leader.passage, same.passage, other.passage], [Passage::On, Passage::Held, Passage::On]);
+    worker.respond(&mut other, OK, b"red");
+    worker.respond(&mut leader, OK, b"leek");
+    worker.deliver();
+    assert_eq!(worker.body_for(&same).as_deref(), Some(&b"leek"[..]));
+    assert_eq!(worker.done.len(), 1);
+}
+
+#[test]
+fn a_body_in_pieces_is_one_body() {
+    let mut worker = worker();
+    let _leader = post(&mut worker, b"q=soup");
+    let mut request = worker.begin(POST, false);
+    assert_eq!(worker.upload(&mut request, b"q=", false), Passage::Held);
+    // What is there of it grows.
+    assert_eq!(worker.upload(&mut request, b"q=so", false), Passage::Held);
+    assert_eq!(worker.upload(&mut request, b"q=soup", true), Passage::Held);
+    assert!(worker.waits(&request));
+    worker.end(request);
+}
+
+#[test]
+fn a_body_that_is_too_long_goes_on_with_its_request() {
+    let mut worker = worker();
+    let _leader = post(&mut worker, b"0123456789abcdef");
+    let mut request = worker.begin(POST, false);
+    assert_eq!(worker.upload(&mut request, b"0123456789", false), Passage::Held);
+    assert_eq!(worker.upload(&mut request, b"0123456789abcdefg", false), Passage::On);
+    assert_eq!(worker.upload(&mut request, b"more", true), Passage::On);
+    worker.respond(&mut request, OK, b"soup");
+    worker.end(request);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 1);
+}
+
+#[test]
+fn a_request_whose_body_never_comes_goes_on_after_a_second() {
+    let mut worker = worker();
+    let request = worker.begin(POST, false);
+    assert_eq!((request.passage, worker.period()), (Passage::Held, 10));
+    pass(slice::from_mut(&mut worker), 990);
+    assert!(worker.waits(&request));
+    pass(slice::from_mut(&mut worker), 20);
+    assert!(worker.went_on(&request));
+    assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 1);
+    worker.end(request);
+    pass(slice::from_mut(&mut worker), 2_000);
+    assert_eq!((worker.done.len(), worker.period()), (1, 0));
+}
+
+#[test]
+fn a_request_that_went_on_without_its_body_is_not_held_when_it_comes() {
+    let mut worker = worker();
+    let _leader = post(&mut worker, b"q=soup");
+    let mut request = worker.begin(POST, false);
+    pass(slice::from_mut(&mut worker), 1_010);
+    assert!(worker.went_on(&request));
+    assert_eq!(worker.upload(&mut request, b"q=", false), Passage::On);
+    assert_eq!(worker.upload(&mut request, b"q=soup", true), Passage::On);
+    worker.respond(&mut request, OK, b"leek");
+    worker.end(request);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 1, "counted once");
+}
+
+#[test]
+fn a_slow_body_is_waited_for_once_it_has_begun() {
+    let mut worker = worker();
+    let mut request = worker.begin(POST, false);
+    assert_eq!(worker.upload(&mut request, b"q=", false), Passage::Held);
+    pass(slice::from_mut(&mut worker), 5_000);
+    assert!(worker.waits(&request), "the client's own timeouts end it");
+    assert_eq!(worker.upload(&mut request, b"q=soup", true), Passage::On);
+}
+
+#[test]
+fn a_client_that_leaves_while_its_body_is_awaited_is_forgotten() {
+    let mut worker = worker();
+    let request = worker.begin(POST, false);
+    worker.end(request);
+    pass(slice::from_mut(&mut worker), 3_000);
+    assert!(worker.done.is_empty());
+    assert_eq!(worker.period(), 0);
+}
+
+#[test]
+fn a_post_without_a_body_a_get_with_one_and_a_body_that_cannot_be_read_go_by_themselves() {
+    let mut worker = worker();
+    assert_eq!(worker.send(POST).passage, Passage::On);
+    assert_eq!(worker.begin(GET, false).passage, Passage::On);
+    worker.host.fail("proxy_get_buffer_bytes", Status::InternalFailure);
+    assert_eq!(post(&mut worker, b"q=soup").passage, Passage::On);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 3);
+}
+
+#[test]
+fn where_the_clock_cannot_be_read_no_body_is_awaited() {
+    let mut worker = worker();
+    worker.host.fail("proxy_get_current_time_nanoseconds", Status::InternalFailure);
+    assert_eq!(worker.begin(POST, false).passage, Passage::On);
+}
+
+#[test]
+fn a_clock_that_steps_back_ends_the_waiting_at_once() {
+    let mut worker = worker();
+    let request = worker.begin(POST, false);
+    worker.set_time(worker.now - 60_000);
+    worker.tick();
+    assert!(worker.went_on(&request));
+}
+
+#[test]
+fn without_the_option_a_post_is_not_held() {
+    let mut worker = Worker::alone(&within(""));
+    let request = worker.begin(POST, false);
+    assert_eq!(request.passage, Passage::On);
+}
+
+#[test]
+fn a_post_that_must_not_be_coalesced_is_counted_for_what_it_is() {
+    let mut worker = worker();
+    let mut request = worker.begin(&with(POST, &[("authorization", "me")]), false);
+    if request.passage == Passage::Held {
+        assert_eq!(worker.upload(&mut request, b"q=soup", true), Passage::On);
+    }
+    assert_eq!(worker.count("coalesce_passed", ("reason", "credentials")), 1);
+}

@@ -1,0 +1,22 @@
+//! coalesce.wasm on a host that records every call: one worker, and several in one thread.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail by panicking"
+)]
+
+mod across;
+mod bodies;
+mod degraded;
+mod followers;
+mod kept;
+mod metrics;
+mod price;
+mod reload;
+mod shadow;
+mod stray;
+mod waking;
+mod worker;

@@ -1,0 +1,129 @@
+//! What is counted, and under which names and labels: graphs and alerts depend on them.
+
+use crate::worker::{FAILED, GET, Head, OK, PRIVATE, Worker, pass, settle, with, within};
+use std::slice;
+
+/// The value of a metric under its whole name.
+fn value(worker: &mut Worker, name: &str) -> u64 {
+    worker.tick();
+    worker.host.counter(name)
+}
+
+#[test]
+fn names_and_labels_are_these() {
+    let mut workers: [Worker; 2] = Worker::several("{}");
+    let mut leader = workers[0].lead(GET);
+    let here = workers[0].follow(GET);
+    let there = workers[1].follow(GET);
+    let secret = workers[0].send(&with(GET, &[("cookie", "me")]));
+    settle(&mut workers);
+    workers[0].respond(&mut leader, OK, b"soup");
+    settle(&mut workers);
+    workers[1].tick();
+    for name in [
+        "switchyard.route=.=api;.;coalesce_leaders",
+        "switchyard.route=.=api;.;result=.=local;.;coalesce_followers",
+        "switchyard.route=.=api;.;result=.=remote;.;coalesce_followers",
+        "switchyard.route=.=api;.;reason=.=credentials;.;coalesce_passed",
+    ] {
+        assert_eq!(value(&mut workers[0], name), 1, "{name}");
+    }
+    assert_eq!(value(&mut workers[0], "switchyard.route=.=api;.;reason=.=collapsed;.;coalesce_exits"), 2);
+    let version = env!("CARGO_PKG_VERSION");
+    let build = format!("switchyard.filter=.=coalesce;.;version=.={version};.;build_info");
+    assert_eq!(value(&mut workers[0], &build), 1);
+    drop((here, there, secret));
+}
+
+#[test]
+fn limits_are_counted_by_the_limit() {
+    let mut worker = Worker::alone(&within(r#""max_followers": 1, "max_flights": 1"#));
+    let _leader = worker.lead(GET);
+    let _follower = worker.follow(GET);
+    let _third = worker.lead(GET);
+    let _other = worker.lead(&crate::worker::page("/wine"));
+    assert_eq!(worker.count("coalesce_passed", ("reason", "max_followers")), 1);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "max_flights")), 1);
+    assert_eq!(worker.count("coalesce_leaders", ("", "")), 1);
+}
+
+#[test]
+fn answers_for_one_are_counted_by_the_reason() {
+    let mut worker = Worker::alone(&within(r#""pass_ttl": "0s", "max_body_bytes": "8B""#));
+    let answers: [(Head<'_>, &[u8], &str); 6] = [
+        (PRIVATE, b"yours", "private"),
+        (&with(OK, &[("cache-control", "no-store")]), b"soup", "no_store"),
+        (&with(OK, &[("set-cookie", "a=b")]), b"soup", "set_cookie"),
+        (&with(OK, &[("vary", "*")]), b"soup", "vary"),
+        (OK, b"much too long", "too_long"),
+        (FAILED, b"", "status"),
+    ];
+    for (head, body, reason) in answers {
+        let mut leader = worker.lead(GET);
+        let follower = worker.follow(GET);
+        worker.respond(&mut leader, head, body);
+        worker.deliver();
+        assert!(worker.went_on(&follower), "{reason}");
+        assert_eq!(worker.count("coalesce_not_shared", ("reason", reason)), 1, "{reason}");
+        worker.end(leader);
+        worker.end(follower);
+    }
+}
+
+#[test]
+fn waits_are_recorded_in_milliseconds() {
+    let mut worker = Worker::alone(&within(""));
+    let mut leader = worker.lead(GET);
+    let follower = worker.follow(GET);
+    pass(slice::from_mut(&mut worker), 120);
+    worker.respond(&mut leader, OK, b"soup");
+    worker.deliver();
+    assert_eq!(worker.host.counter("switchyard.route=.=api;.;coalesce_wait_ms"), 120);
+    drop(follower);
+}
+
+#[test]
+fn gauges_say_what_is_held_now_in_all_workers() {
+    const HELD: &str = "switchyard.route=.=api;.;coalesce_bytes_held";
+    const PASSES: &str = "switchyard.route=.=api;.;coalesce_hit_for_pass_keys";
+    let mut workers: [Worker; 2] = Worker::several("{}");
+    let mut leader = workers[0].lead(GET);
+    let follower = workers[1].follow(GET);
+    settle(&mut workers);
+    workers[0].respond(&mut leader, OK, b"soup");
+    settle(&mut workers);
+    workers[0].end(leader);
+    assert_eq!(value(&mut workers[1], HELD), 4, "one copy that its client has not read yet");
+    workers[1].end(follower);
+    workers[0].tick();
+    assert_eq!(value(&mut workers[1], HELD), 0);
+    for (at, worker) in workers.iter_mut().enumerate() {
+        let path = format!("/private/{at}");
+        let mut request = worker.lead(&crate::worker::page(&path));
+        let follower = worker.follow(&crate::worker::page(&path));
+        worker.respond(&mut request, PRIVATE, b"yours");
+        worker.deliver();
+        worker.end(request);
+        worker.end(follower);
+        worker.tick();
+    }
+    assert_eq!(workers[0].host.counter(PASSES), 2);
+}
+
+#[test]
+fn after_a_reload_gauges_go_on_from_where_they_were() {
+    const HELD: &str = "switchyard.route=.=api;.;coalesce_bytes_held";
+    let mut worker = Worker::alone(&within(""));
+    let mut leader = worker.lead(GET);
+    let follower = worker.follow(GET);
+    worker.respond(&mut leader, OK, b"soup");
+    worker.deliver();
+    assert_eq!(value(&mut worker, HELD), 4);
+    let old = worker.reload(&within(""));
+    worker.end(follower);
+    worker.end(leader);
+    drop(old);
+    let request = worker.lead(GET);
+    assert_eq!(value(&mut worker, HELD), 0);
+    worker.end(request);
+}
