@@ -15,8 +15,8 @@ use switchyard_host::metrics::Registry;
 pub(crate) struct Surroundings {
     pub(crate) registry: Registry,
     pub(crate) reports: RefCell<Reports>,
-    /// Answers without a body, whose replies get their length and type when they pass by.
-    pub(crate) bodiless: RefCell<HashMap<StreamId, Rc<Answer>>>,
+    /// Answers without a body or a type, whose replies get their length and type right when they pass by.
+    pub(crate) undescribed: RefCell<HashMap<StreamId, Rc<Answer>>>,
     /// What the clock said last.
     pub(crate) time: Cell<Timestamp>,
 }
@@ -83,10 +83,10 @@ impl<H: ActingHost> Around<'_, H> {
         let sent = self.host.send_response(answer.status, &headers, &answer.body).is_ok();
         // The reply passes by when this callback is over.
         if sent
-            && answer.body.is_empty()
-            && let Ok(mut bodiless) = self.surroundings.bodiless.try_borrow_mut()
+            && (answer.body.is_empty() || answer.content_type().is_none())
+            && let Ok(mut undescribed) = self.surroundings.undescribed.try_borrow_mut()
         {
-            bodiless.insert(stream, Rc::clone(answer));
+            undescribed.insert(stream, Rc::clone(answer));
         }
         sent
     }

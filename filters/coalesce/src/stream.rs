@@ -129,9 +129,9 @@ impl Stream {
             return Passage::On;
         }
         let (worker, context) = (Rc::clone(&self.worker), self.context);
-        let bodiless = worker.vm.surroundings.bodiless.try_borrow_mut().ok();
-        let bodiless = bodiless.and_then(|mut bodiless| bodiless.remove(&context));
-        if let Some(answer) = bodiless {
+        let undescribed = worker.vm.surroundings.undescribed.try_borrow_mut().ok();
+        let undescribed = undescribed.and_then(|mut undescribed| undescribed.remove(&context));
+        if let Some(answer) = undescribed {
             describe(&answer, host);
             return Passage::On;
         }
@@ -200,13 +200,20 @@ impl Stream {
     }
 }
 
-/// Says of a reply without a body how long the answer's is and of what type: Envoy takes both off a local reply.
+/// Says of a reply what the answer said of its body: Envoy takes length and type off a local reply without one, and makes one
+/// without a type plain text.
 fn describe(answer: &coalesce::Answer, host: &impl ActingHost) {
-    let headers = [("content-type", answer.content_type()), ("content-length", answer.content_length())];
-    for (name, value) in headers {
-        if let Some(value) = value {
-            // A reply without them is poorer, not wrong.
-            let _ = host.set_response_header(name, value);
+    if answer.body.is_empty() {
+        let headers = [("content-type", answer.content_type()), ("content-length", answer.content_length())];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                // A reply without them is poorer, not wrong.
+                let _ = host.set_response_header(name, value);
+            }
         }
+    } else if let Ok(headers) = host.response_headers() {
+        let others: Vec<_> = headers.iter().filter(|(name, _)| *name != b"content-type").collect();
+        // Should it fail, a client takes it for text that it would have to guess at otherwise.
+        let _ = host.set_response_headers(&others);
     }
 }

@@ -124,8 +124,8 @@ impl Vm {
 
     /// The stream has ended.
     pub(crate) fn ended(&self, stream: StreamId, host: &impl ActingHost) {
-        if let Ok(mut bodiless) = self.surroundings.bodiless.try_borrow_mut() {
-            bodiless.remove(&stream);
+        if let Ok(mut undescribed) = self.surroundings.undescribed.try_borrow_mut() {
+            undescribed.remove(&stream);
         }
         self.with(host, |flights, around| flights.ended(around, stream));
     }
