@@ -49,7 +49,9 @@ impl Stream {
         // A request that cannot be read goes on.
         let Ok(headers) = host.request_headers() else { return Passage::On };
         let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
-        let awaits = !ended && policy.settings().key.body && headers.method() == b"POST";
+        let settings = policy.settings();
+        // Whoever only counts holds nothing back.
+        let awaits = !ended && settings.key.body && !settings.shadow && headers.method() == b"POST";
         if awaits && worker.vm.await_body(self.context, &policy, host) {
             self.awaiting = Some((headers, policy));
             worker.settle(host);
