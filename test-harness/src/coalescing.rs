@@ -1,28 +1,39 @@
 //! What the scenarios of coalesce.wasm share: a document with a coalesce section, bursts of clients, and the names of its metrics.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::envoy::Envoy;
-use crate::load::{Request, Response};
+use crate::envoy::{Bootstrap, Envoy};
+use crate::load::{Client, Request, Response};
 use crate::steered::{balanced, coalesced};
-use crate::upstream::Upstreams;
+use crate::upstream::{Upstream, Upstreams};
 
 /// How long a request may take before it counts as hanging. Generous, since it is reached by failures only.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How much of Envoy's log a failure shows, in characters.
 const LOG_TAIL: usize = 4000;
+/// Connections that are opened in search of one worker; the kernel chooses, at random.
+const CONNECTIONS: u32 = 64;
 
 /// Envoy with so many workers and this coalesce section on its only route.
 ///
 /// # Errors
 /// If Envoy does not start.
 pub async fn start_coalescing(upstreams: &Upstreams, workers: u32, section: &Value) -> anyhow::Result<Envoy> {
+    Envoy::start(alone(upstreams, section).concurrency(workers)).await
+}
+
+/// The shipped bootstrap with no other filter of ours, and this coalesce section on its only route. Envoy takes about a second
+/// to make each of them ready; tests/coalesce.rs has them all.
+#[must_use]
+pub fn alone(upstreams: &Upstreams, section: &Value) -> Bootstrap {
     let bootstrap = coalesced(upstreams, &coalescing(upstreams, section));
-    Envoy::start(bootstrap.concurrency(workers)).await
+    let others = ["switchyard.router", "switchyard.retry", "switchyard.outlier"];
+    others.into_iter().fold(bootstrap, Bootstrap::without_filter)
 }
 
 /// All upstreams in round robin, with this coalesce section on the route `all`.
@@ -95,4 +106,71 @@ pub async fn until_followers(envoy: &Envoy, count: u64) -> anyhow::Result<()> {
         })
         .await
         .with_context(|| format!("{last} requests follow"))
+}
+
+/// Waits until so many requests wait for a leader's answer now.
+///
+/// # Errors
+/// If they do not, with how many do.
+pub async fn until_waiting(envoy: &Envoy, count: u64) -> anyhow::Result<()> {
+    let mut last = 0;
+    envoy
+        .until(&format!("{count} requests to wait"), async || {
+            let stats = envoy.stats().await?;
+            let sum = |metric: &str| -> u64 {
+                let ours = stats.iter().filter(|(name, _)| name.starts_with(&coalesce_stat("", &[])));
+                ours.filter(|(name, _)| name.ends_with(metric)).map(|(_, count)| count).sum()
+            };
+            last = sum("coalesce_followers").saturating_sub(sum("coalesce_exits"));
+            Ok((last == count).then_some(()))
+        })
+        .await
+        .with_context(|| format!("{last} requests wait"))
+}
+
+/// Waits until the upstream is busy with so many requests.
+///
+/// # Errors
+/// If it is not.
+pub async fn until_under_way(envoy: &Envoy, upstream: &Upstream, requests: u64) -> anyhow::Result<()> {
+    let reached = async || Ok((upstream.under_way() == requests).then_some(()));
+    let waited = envoy.until(&format!("{requests} requests under way"), reached).await;
+    waited.with_context(|| format!("{} requests are", upstream.under_way()))
+}
+
+/// An HTTP/2 client of each worker: a connection stays with the worker that took it. Each has had an answer, which the
+/// upstreams forget.
+///
+/// # Errors
+/// If an upstream does not answer, or a worker takes no connection.
+pub async fn client_of_each_worker(
+    envoy: &Envoy,
+    upstreams: &Upstreams,
+    workers: u32,
+) -> anyhow::Result<Vec<Client>> {
+    let address = envoy.listener_address("ingress").await?;
+    let mut clients = Vec::new();
+    for worker in 0..workers {
+        clients.push(client_of(envoy, address, worker).await?);
+    }
+    upstreams.forget();
+    Ok(clients)
+}
+
+async fn client_of(envoy: &Envoy, address: SocketAddr, worker: u32) -> anyhow::Result<Client> {
+    let name = format!(".worker_{worker}.downstream_cx_total");
+    let taken = async || {
+        let stats = envoy.stats().await?;
+        let ours = stats.iter().filter(|(key, _)| key.starts_with("listener.") && key.ends_with(&name));
+        anyhow::Ok(ours.map(|(_, value)| value).sum::<u64>())
+    };
+    for attempt in 0..CONNECTIONS {
+        let (client, before) = (Client::http2(address), taken().await?);
+        let answer = client.get(&format!("/hello/{worker}/{attempt}")).send().await?;
+        anyhow::ensure!(answer.status == 200, "{answer:?}");
+        if taken().await? > before {
+            return Ok(client);
+        }
+    }
+    anyhow::bail!("worker {worker} took none of {CONNECTIONS} connections")
 }

@@ -20,7 +20,8 @@ pub mod wait;
 /// What a scenario imports: `use switchyard_test_harness::prelude::*;`.
 pub mod prelude {
     pub use crate::coalescing::{
-        answers, coalesce_stat, coalescing, start_coalescing, together, until_followers,
+        alone, answers, client_of_each_worker, coalesce_stat, coalescing, start_coalescing, together,
+        until_followers, until_under_way, until_waiting,
     };
     pub use crate::ejecting::{
         bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_out, with_outlier,
