@@ -14,7 +14,7 @@ struct Arguments {
     /// Print one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Rounds: 5 of `router`, 2 of `outlier` and `retry`, 12 of `coalesce`, unless given.
+    /// Rounds: 5 of `router`, 2 of `outlier` and `retry`, 20 of `coalesce`, unless given.
     #[arg(long)]
     rounds: Option<usize>,
     /// Requests per variant and round of `router`.
@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
         Name::Retry => {
             retry::measure(retry::Size { rounds: rounds.unwrap_or(2) }, arguments.plot.as_deref()).await?
         }
-        Name::Coalesce => coalesce::measure(coalesce::Size { rounds: rounds.unwrap_or(12) }).await?,
+        Name::Coalesce => coalesce::measure(coalesce::Size { rounds: rounds.unwrap_or(20) }).await?,
         Name::Core => core::measure()?,
     };
     if arguments.json {

@@ -95,7 +95,11 @@ fn fetch(place: &Path) -> Result<()> {
     quietly(&format!("fetching {names} for the comparison (2 MB)"), &mut download)?;
     for archive in fs::read_dir(&archives)? {
         let archive = archive?.path();
-        quietly("unpacking", Command::new("dpkg").arg("--extract").arg(&archive).arg(&partial))?;
+        let name = archive.file_name().unwrap_or_default().to_string_lossy();
+        quietly(
+            &format!("unpacking {name}"),
+            Command::new("dpkg").arg("--extract").arg(&archive).arg(&partial),
+        )?;
     }
     fs::remove_dir_all(&archives)?;
     fs::rename(&partial, place)?;

@@ -45,10 +45,8 @@ impl Kind {
     pub(super) fn version(self) -> anyhow::Result<String> {
         let flag = if self == Self::Nginx { "-v" } else { "-V" };
         let output = Command::new(self.program()?).arg(flag).output()?;
-        // Both write it to standard error: `nginx version: nginx/1.22.1`, `varnishd (varnish-7.1.1 revision …)`.
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let version = text.split(['/', '-']).nth(1).unwrap_or_default();
-        Ok(version.split_whitespace().next().unwrap_or("unknown").to_owned())
+        // Both write it to standard error.
+        Ok(version_in(&String::from_utf8_lossy(&output.stderr)))
     }
 
     fn command(self, directory: &Path, at: SocketAddr, upstream: SocketAddr) -> anyhow::Result<Command> {
@@ -130,6 +128,12 @@ impl Drop for Peer {
     }
 }
 
+/// From `nginx version: nginx/1.22.1` or `varnishd (varnish-7.1.1 revision …)`.
+fn version_in(text: &str) -> String {
+    let version = text.split(['/', '-']).nth(1).unwrap_or_default();
+    version.split_whitespace().next().unwrap_or("unknown").to_owned()
+}
+
 /// Two workers, as Envoy has. What is not about waiting is nginx's default, but for what keeps it inside its folder.
 fn nginx(place: &str, at: SocketAddr, upstream: SocketAddr) -> String {
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -170,4 +174,31 @@ fn varnish(upstream: SocketAddr) -> String {
         upstream.ip(),
         upstream.port()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_say_their_version_in_their_own_way() {
+        assert_eq!(version_in("nginx version: nginx/1.22.1\n"), "1.22.1");
+        assert_eq!(version_in("varnishd (varnish-7.1.1 revision 7cee1c5)\nCopyright (c) 2006\n"), "7.1.1");
+        assert_eq!(version_in(""), "unknown");
+    }
+
+    #[test]
+    fn nginx_writes_nothing_outside_its_folder() {
+        let address = "127.0.0.1:8080".parse().unwrap();
+        let text = nginx("/its/own", address, address);
+        let paths: Vec<&str> = text.split_whitespace().filter(|word| word.starts_with('/')).collect();
+        assert_eq!(paths.len(), 8, "{paths:?}");
+        assert!(paths.iter().all(|path| *path == "/" || path.starts_with("/its/own/")), "{paths:?}");
+    }
+
+    #[test]
+    fn varnish_asks_the_upstream_by_address_and_port() {
+        let text = varnish("127.0.0.1:8080".parse().unwrap());
+        assert!(text.contains(r#".host = "127.0.0.1"; .port = "8080";"#), "{text}");
+    }
 }
