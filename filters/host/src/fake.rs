@@ -288,6 +288,11 @@ impl FakeHost {
         self.tick_period.get()
     }
 
+    /// Roots have timers of their own: the period that the root has whose callback, or whose stream's, comes next.
+    pub fn has_tick_period(&self, period: Duration) {
+        self.tick_period.set(period);
+    }
+
     fn called(&self, call: &'static str) -> Result<(), HostError> {
         *self.calls.borrow_mut().entry(call).or_default() += 1;
         match self.failing.borrow().get(call) {

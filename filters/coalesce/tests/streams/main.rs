@@ -17,6 +17,7 @@ mod metrics;
 mod price;
 mod reload;
 mod shadow;
+mod storm;
 mod stray;
 mod waking;
 mod worker;
