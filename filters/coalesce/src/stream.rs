@@ -59,7 +59,11 @@ impl Stream {
         }
         let passage = match ended {
             true => self.arrive(headers, &policy, None, host),
-            false => self.pass(&policy, Bypass::Body, host),
+            false => {
+                // Its body is in no key; a method or an upgrade that would keep it from one says more.
+                let why = policy.settings().key(policy.route(), &headers, None).err();
+                self.pass(&policy, why.unwrap_or(Bypass::Body), host)
+            }
         };
         worker.settle(host);
         passage
