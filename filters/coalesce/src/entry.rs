@@ -61,6 +61,11 @@ impl HttpContext for CoalesceStream {
         action(self.0.on_request_body(&Hostcalls, body_size, end_of_stream))
     }
 
+    fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
+        self.0.on_request_trailers(&Hostcalls);
+        Action::Continue
+    }
+
     fn on_http_response_headers(&mut self, _headers: usize, end_of_stream: bool) -> Action {
         action(self.0.on_response_headers(&Hostcalls, end_of_stream))
     }

@@ -135,6 +135,24 @@ fn a_clock_that_steps_back_ends_the_waiting_at_once() {
 }
 
 #[test]
+fn a_request_that_ends_with_trailers_goes_on_once_and_by_itself() {
+    // Nothing holds trailers up: with them Envoy lets the whole request go on.
+    for pieces in [0, 1] {
+        let mut worker = worker();
+        let mut request = worker.begin(POST, false);
+        for _ in 0..pieces {
+            assert_eq!(worker.upload(&mut request, b"q=soup", false), Passage::Held);
+        }
+        worker.request_trailers(&mut request);
+        pass(slice::from_mut(&mut worker), 2_000);
+        assert!(worker.done.is_empty(), "it is not let go once more: {:?}", worker.done);
+        assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 1);
+        worker.respond(&mut request, OK, b"leek");
+        worker.end(request);
+    }
+}
+
+#[test]
 fn without_the_option_a_post_is_not_held() {
     let mut worker = Worker::alone(&within(""));
     let request = worker.begin(POST, false);

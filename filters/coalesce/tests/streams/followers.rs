@@ -110,6 +110,19 @@ fn a_client_that_has_left_is_not_answered() {
 }
 
 #[test]
+fn the_host_is_not_even_asked_about_a_stream_that_has_ended() {
+    let mut worker = Worker::alone(&within(""));
+    let (mut leader, followers) = burst(&mut worker, 3);
+    worker.respond(&mut leader, PRIVATE, b"yours");
+    // All are about to go on.
+    followers.into_iter().for_each(|follower| worker.end(follower));
+    worker.host.forget_calls();
+    worker.deliver();
+    assert_eq!(worker.host.calls("proxy_set_effective_context"), 1, "for the root's own name");
+    assert!(worker.done.is_empty());
+}
+
+#[test]
 fn a_stream_that_the_host_does_not_know_any_more_stops_nobody() {
     let mut worker = Worker::alone(&within(""));
     let (mut leader, followers) = burst(&mut worker, 3);

@@ -94,6 +94,28 @@ fn a_message_for_an_earlier_life_of_the_worker_is_dropped() {
     assert_eq!(workers[1].body_for(&follows).as_deref(), Some(&b"fresh soup"[..]));
 }
 
+#[test]
+fn even_about_the_flight_that_the_new_life_follows() {
+    let (mut workers, mut leader, follower) = flight();
+    settle(&mut workers);
+    let mut reloaded = Worker::of(&store_of(&workers[0]), "{}");
+    reloaded.set_time(workers[0].now);
+    let again = reloaded.follow(GET);
+    settle(&mut workers);
+    workers[0].respond(&mut leader, OK, b"soup");
+    let for_the_old = messages(&workers[1]).pop().expect("an answer");
+    let for_the_new = messages(&reloaded).pop().expect("an answer");
+    let queue = reloaded.host.queue().expect("a queue");
+    while reloaded.host.dequeue(queue).expect("a message").is_some() {}
+    reloaded.host.enqueue(queue, &for_the_old).expect("room");
+    reloaded.deliver();
+    assert!(reloaded.waits(&again));
+    reloaded.host.enqueue(queue, &for_the_new).expect("room");
+    reloaded.deliver();
+    assert_eq!(reloaded.body_for(&again).as_deref(), Some(&b"soup"[..]));
+    drop(follower);
+}
+
 /// The shared data and queues that a worker has.
 fn store_of(worker: &Worker) -> SharedStore {
     worker.host.store()

@@ -47,6 +47,7 @@ const SECTIONS: [&str; 4] = [
 enum Event {
     Begin { side: usize, page: usize, method: usize, language: usize },
     Upload { pick: usize, ended: bool },
+    EndBody { pick: usize },
     Answer { pick: usize, kind: usize, ended: bool },
     Body { pick: usize, ended: bool },
     Trailers { pick: usize },
@@ -67,6 +68,7 @@ fn event() -> impl Strategy<Value = Event> {
         12 => (side(), 0..2_usize, 0..4_usize, 0..2_usize)
             .prop_map(|(side, page, method, language)| Event::Begin { side, page, method, language }),
         3 => (pick(), any::<bool>()).prop_map(|(pick, ended)| Event::Upload { pick, ended }),
+        1 => pick().prop_map(|pick| Event::EndBody { pick }),
         6 => (pick(), 0..6_usize, any::<bool>())
             .prop_map(|(pick, kind, ended)| Event::Answer { pick, kind, ended }),
         6 => (pick(), any::<bool>()).prop_map(|(pick, ended)| Event::Body { pick, ended }),
@@ -109,12 +111,15 @@ fn answer(sky: &mut Sky, pick: usize, kind: usize, ended: bool) {
 
 fn happen(sky: &mut Sky, event: Event) {
     let all = sky.sides.len();
+    let uploads = |ride: &Ride| ride.stream.is_some() && ride.body.is_some();
     let answered = |ride: &Ride| ride.place == Place::Upstream && ride.answer.is_some();
     match event {
         Event::Begin { side, page, method, language } => begin(sky, side % all, (page, method, language)),
         Event::Upload { pick, ended } => {
-            let uploads = |ride: &Ride| ride.stream.is_some() && ride.body.is_some();
             picked(sky, pick, uploads).into_iter().for_each(|at| sky.upload(at, ended));
+        }
+        Event::EndBody { pick } => {
+            picked(sky, pick, uploads).into_iter().for_each(|at| sky.end_body(at));
         }
         Event::Answer { pick, kind, ended } => answer(sky, pick, kind, ended),
         Event::Body { pick, ended } => {

@@ -112,6 +112,17 @@ impl Sky {
         }
     }
 
+    /// Its body ends with trailers, with which Envoy lets all of it go on.
+    pub(super) fn end_body(&mut self, at: usize) {
+        let called = self.call(at, |stream, host| stream.on_request_trailers(host));
+        assert_eq!(called.1, Vec::new());
+        let ride = &mut self.rides[at];
+        ride.body = None;
+        if ride.place == Place::AwaitsBody {
+            ride.place = Place::Upstream;
+        }
+    }
+
     /// Its answer begins.
     pub(super) fn answer(&mut self, at: usize, more: Head<'_>, ended: bool) {
         let ride = &mut self.rides[at];

@@ -132,6 +132,11 @@ impl Worker {
         self.of_stream(request, |stream, host| stream.on_request_body(host, piece.len(), ended))
     }
 
+    /// Its body ends with trailers.
+    pub(crate) fn request_trailers(&mut self, request: &mut Request) {
+        self.of_stream(request, |stream, host| stream.on_request_trailers(host));
+    }
+
     /// Its answer begins. Whether it goes on.
     pub(crate) fn answer(&mut self, request: &mut Request, head: Head<'_>, ended: bool) -> Passage {
         self.host.answer(head);
