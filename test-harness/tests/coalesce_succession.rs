@@ -61,7 +61,9 @@ async fn ten_leaders_leave_one_after_the_other_and_everybody_else_is_answered() 
         for left in 0..10 {
             until_led(&envoy, upstream, left + 1).await?;
             asked[leader(upstream)?].take().expect("it has not led before").abort();
-            envoy.wait_for_stat("http.ingress.downstream_rq_rx_reset", |gone| gone == round * 10 + left + 1).await?;
+            envoy
+                .wait_for_stat("http.ingress.downstream_rq_rx_reset", |gone| gone == round * 10 + left + 1)
+                .await?;
         }
         until_led(&envoy, upstream, 11).await?;
         upstream.release();

@@ -33,6 +33,7 @@ pub struct Bootstrap {
     pub(super) value: Value,
     pub(super) concurrency: u32,
     pub(super) component_log_level: String,
+    pub(super) drain_seconds: u32,
     pub(super) live: Vec<Resource>,
     wasm_dir: PathBuf,
     problems: Vec<String>,
@@ -70,6 +71,7 @@ impl Bootstrap {
             value,
             concurrency: 1,
             component_log_level: "wasm:info".to_owned(),
+            drain_seconds: 600,
             live: Vec::new(),
             wasm_dir: wasm_dir.unwrap_or_else(|| workspace().join("target/wasm")),
             problems: Vec::new(),
@@ -92,6 +94,13 @@ impl Bootstrap {
     #[must_use]
     pub fn component_log_level(mut self, levels: &str) -> Self {
         levels.clone_into(&mut self.component_log_level);
+        self
+    }
+
+    /// Envoy's `--drain-time-s`: how long the connections of a listener live on that was replaced; 600 unless told otherwise.
+    #[must_use]
+    pub fn drain_seconds(mut self, seconds: u32) -> Self {
+        self.drain_seconds = seconds;
         self
     }
 

@@ -36,6 +36,7 @@ impl Process {
             .args(["--disable-hot-restart", "--log-level", "info"])
             .args(["--component-log-level", &bootstrap.component_log_level])
             .args(["--concurrency", &bootstrap.concurrency.to_string()])
+            .args(["--drain-time-s", &bootstrap.drain_seconds.to_string()])
             .arg("--config-path")
             .arg(&path)
             .arg("--admin-address-path")
