@@ -7,6 +7,7 @@ mod answer;
 mod board;
 mod cache;
 mod flights;
+mod head;
 mod key;
 mod message;
 mod passes;
