@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod balance;
+pub mod batch;
 pub mod coalesce;
 mod directives;
 pub mod endpoint;

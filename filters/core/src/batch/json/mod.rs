@@ -1,0 +1,228 @@
+//! JSON read without changing it: where the values of a document begin and end.
+//!
+//! Invariants: a value is the text that stands in the document, every digit and escape of it. What is accepted here is
+//! accepted, and read alike, by every parser that goes by the standard: no item can end early in one and late in
+//! another, or spoil a document that it is put into. So halves of surrogate pairs, numbers beyond a double and depth
+//! beyond the caller's limit are refused, though the grammar has them.
+//! Trade-off: nothing is kept but text, so looking into a value scans it again; `serde_json`'s raw values do that as
+//! well, and neither limit depth nor say at which byte.
+//! Source: RFC 8259; RFC 6901 (JSON pointer); depth: .NET stops at 64 levels, Ruby at 100, serde_json at 128.
+
+mod scan;
+
+use scan::Scanner;
+use std::borrow::Cow;
+
+/// How deep a request may be: with the levels that a batch adds, still less than the strictest common parser takes.
+pub const REQUEST_DEPTH: usize = 60;
+/// How deep an answer may be: traces of calls are deep, and this costs a byte for each level.
+pub const ANSWER_DEPTH: usize = 10_000;
+
+/// What is wrong with a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flaw {
+    /// It is no UTF-8.
+    Encoding,
+    /// It is no JSON, or ends early.
+    Syntax,
+    /// Its values are nested too deep.
+    Depth,
+    /// A number is beyond what a double holds.
+    Number,
+    /// A string has half of a surrogate pair.
+    Surrogate,
+    /// An object has a name twice; parsers do not agree which counts.
+    Repeated,
+}
+
+/// What is wrong with a document, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// How many bytes of the document are before it.
+    pub at: usize,
+    /// What it is.
+    pub flaw: Flaw,
+}
+
+/// A value in a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// An object's fields, in order.
+#[derive(Clone, Debug)]
+pub struct Object<'a> {
+    /// All of them; a name may be there twice.
+    pub fields: Vec<Field<'a>>,
+}
+
+/// A field of an object.
+#[derive(Clone, Debug)]
+pub struct Field<'a> {
+    /// Its name, decoded.
+    pub name: Cow<'a, str>,
+    /// Its name, as it stands there.
+    pub key: Value<'a>,
+    /// Its value.
+    pub value: Value<'a>,
+}
+
+impl<'a> Value<'a> {
+    /// The value that a document is, of at most `depth` levels.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(document: &'a [u8], depth: usize) -> Result<Self, Fault> {
+        let text = str::from_utf8(document)
+            .map_err(|error| Fault { at: error.valid_up_to(), flaw: Flaw::Encoding })?;
+        Scanner::new(text, depth).only_value()
+    }
+
+    /// Its text, without space around.
+    pub fn text(self) -> &'a str {
+        self.text
+    }
+
+    /// How many bytes of the document are before it.
+    pub fn at(self) -> usize {
+        self.at
+    }
+
+    /// Whether it is an object.
+    pub fn is_object(self) -> bool {
+        self.text.starts_with('{')
+    }
+
+    /// Whether it is an array.
+    pub fn is_array(self) -> bool {
+        self.text.starts_with('[')
+    }
+
+    /// Whether it is a string.
+    pub fn is_string(self) -> bool {
+        self.text.starts_with('"')
+    }
+
+    /// Whether it is a number.
+    pub fn is_number(self) -> bool {
+        self.text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(self) -> bool {
+        self.text == "null"
+    }
+
+    /// The whole number that it is, written in digits alone, as far as 64 bits go.
+    pub fn whole_number(self) -> Option<u64> {
+        if self.text.starts_with(|first: char| first.is_ascii_digit()) {
+            self.text.parse().ok()
+        } else {
+            None
+        }
+    }
+
+    /// The characters of a string; `None` if it is none.
+    pub fn string(self) -> Option<Cow<'a, str>> {
+        let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
+        if inner.contains('\\') {
+            return serde_json::from_str(self.text).ok().map(Cow::Owned);
+        }
+        Some(Cow::Borrowed(inner))
+    }
+
+    /// The items of an array; `None` if it is none.
+    pub fn items(self) -> Option<Vec<Self>> {
+        let mut items = Vec::new();
+        let mut inside = Scanner::within(self, b'[')?;
+        if !inside.takes(b']') {
+            loop {
+                items.push(inside.value().ok()?);
+                if !inside.takes(b',') {
+                    break;
+                }
+            }
+        }
+        Some(items)
+    }
+
+    /// The fields of an object; `None` if it is none.
+    pub fn object(self) -> Option<Object<'a>> {
+        let mut fields = Vec::new();
+        let mut inside = Scanner::within(self, b'{')?;
+        if !inside.takes(b'}') {
+            loop {
+                let key = inside.value().ok()?;
+                inside.takes(b':');
+                fields.push(Field { name: key.string()?, key, value: inside.value().ok()? });
+                if !inside.takes(b',') {
+                    break;
+                }
+            }
+        }
+        Some(Object { fields })
+    }
+
+    /// What a JSON pointer (RFC 6901) leads to; `None` if there is nothing, or a name on the way is there twice.
+    pub fn pointer(self, pointer: &str) -> Option<Self> {
+        let steps = pointer.split('/').skip(1);
+        steps.map(|step| step.replace("~1", "/").replace("~0", "~")).try_fold(self, |value, step| {
+            if value.is_array() {
+                return value.items()?.into_iter().nth(step.parse().ok()?);
+            }
+            value.object()?.get(&step).ok()?
+        })
+    }
+
+    /// Its text with another in place of `inner`, a value within it.
+    pub fn replaced(self, inner: Self, other: &str) -> String {
+        let from = inner.at.saturating_sub(self.at);
+        let before = self.text.get(..from).unwrap_or_default();
+        let after = self.text.get(from + inner.text.len()..).unwrap_or_default();
+        [before, other, after].concat()
+    }
+}
+
+impl<'a> Object<'a> {
+    /// The value of this field, if it is there.
+    ///
+    /// # Errors
+    /// It is there twice.
+    pub fn get(&self, name: &str) -> Result<Option<Value<'a>>, Fault> {
+        let mut found = self.fields.iter().filter(|field| field.name == name);
+        let first = found.next().map(|field| field.value);
+        match found.next() {
+            Some(second) => Err(Fault { at: second.key.at, flaw: Flaw::Repeated }),
+            None => Ok(first),
+        }
+    }
+
+    /// # Errors
+    /// A name is there twice.
+    pub fn is_unambiguous(&self) -> Result<(), Fault> {
+        let mut names: Vec<_> = self.fields.iter().map(|field| (&*field.name, field.key.at)).collect();
+        names.sort_unstable();
+        let repeated = names.windows(2).find_map(|pair| match pair {
+            [(one, _), (other, at)] if one == other => Some(*at),
+            _ => None,
+        });
+        repeated.map_or(Ok(()), |at| Err(Fault { at, flaw: Flaw::Repeated }))
+    }
+
+    /// It, written anew, with other texts in place of some values.
+    pub fn rewritten(&self, other: impl Fn(&str) -> Option<String>) -> String {
+        let fields = self.fields.iter().map(|field| {
+            let value = other(&field.name).map_or(Cow::Borrowed(field.value.text), Cow::Owned);
+            [field.key.text, ":", &value].concat()
+        });
+        let fields: Vec<_> = fields.collect();
+        ["{", &fields.join(","), "}"].concat()
+    }
+}
+
+/// A text as a JSON string.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,173 @@
+//! JSON-RPC 2.0: calls of many clients as one batch array.
+//!
+//! Invariants: every call has a number of its own in the batch, and its client never sees it: the answer with that number
+//! gets the client's id back, letter by letter, be it a string, a number or null. An answer whose number nobody has, that
+//! two have, or that has none (an error with id null) breaks the whole.
+//! Trade-offs: a client's own batch is answered in its own order, whatever the server's. A call that is missing from an
+//! answer loses nothing but its own: asking again could do twice what the others asked for. A call with any member
+//! besides the four is not batched, since servers that do not heed the case of names would take `ID` for the id.
+//! Source: the JSON-RPC 2.0 specification, sections 4 to 6.
+
+use super::{array, misplaced};
+use crate::batch::json::{REQUEST_DEPTH, Value, quoted};
+use crate::batch::part::Item;
+use crate::batch::{Answer, Broken, Joined, Part, Share, Unbatchable, Why};
+use std::borrow::Cow;
+
+/// What a call may have.
+const MEMBERS: [&str; 4] = ["jsonrpc", "method", "params", "id"];
+/// The first of the codes that are left to implementations (section 5.1).
+const SERVER_ERROR: i32 = -32000;
+/// What a client is told about a call that the server left out.
+const LEFT_OUT: &str = "the server did not answer this call";
+
+/// The JSON-RPC 2.0 protocol.
+#[derive(Clone, Debug, Default)]
+pub struct JsonRpc {
+    /// Methods that may be called twice; one that ends in `*` stands for all that begin so. The protocol itself knows of
+    /// none.
+    pub repeatable: Vec<Box<str>>,
+}
+
+impl JsonRpc {
+    pub(super) fn read(&self, body: &[u8]) -> Result<Part, Unbatchable> {
+        let value = Value::read(body, REQUEST_DEPTH)?;
+        let calls = value.items();
+        let is_single = calls.is_none();
+        let calls = calls.unwrap_or_else(|| vec![value]);
+        if calls.is_empty() {
+            return Err(Unbatchable { why: Why::Empty, at: value.at() });
+        }
+        let (mut items, mut is_repeatable) = (Vec::with_capacity(calls.len()), true);
+        for value in calls {
+            let (item, method) = call(value)?;
+            is_repeatable &= self.repeats(&method);
+            items.push(item);
+        }
+        let bytes: usize = items.iter().map(|item| item.text.len()).sum();
+        let weight = u64::try_from(bytes).unwrap_or(u64::MAX);
+        Ok(Part { group: Box::default(), weight, is_repeatable, items, is_single })
+    }
+
+    fn repeats(&self, method: &str) -> bool {
+        self.repeatable.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(beginning) => method.starts_with(beginning),
+            None => **pattern == *method,
+        })
+    }
+}
+
+/// A call without its id, and its method.
+fn call(value: Value<'_>) -> Result<(Item, Cow<'_, str>), Unbatchable> {
+    let object = value.object().ok_or(misplaced(value))?;
+    object.is_unambiguous()?;
+    if let Some(other) = object.fields.iter().find(|field| !MEMBERS.contains(&&*field.name)) {
+        return Err(misplaced(other.key));
+    }
+    let version = object.get("jsonrpc")?.ok_or(misplaced(value))?;
+    if version.text() != r#""2.0""# {
+        return Err(misplaced(version));
+    }
+    let name = object.get("method")?.ok_or(misplaced(value))?;
+    let method = name.string().ok_or(misplaced(name))?;
+    let mut text = [r#""method":"#, name.text()].concat();
+    if let Some(params) = object.get("params")? {
+        if !params.is_object() && !params.is_array() {
+            return Err(misplaced(params));
+        }
+        text.extend([r#","params":"#, params.text()]);
+    }
+    let id = object.get("id")?;
+    match id {
+        Some(id) if !id.is_string() && !id.is_number() && !id.is_null() => Err(misplaced(id)),
+        _ => Ok((Item { text: text.into(), id: id.map(|id| id.text().into()) }, method)),
+    }
+}
+
+/// All calls, in order. The first has number 1: some servers take 0 for none. Notifications have numbers, too, but do
+/// not say so.
+pub(super) fn join(parts: &[&Part]) -> Joined {
+    let items = parts.iter().flat_map(|part| &part.items).zip(1_usize..);
+    let calls = items.map(|(item, number)| match item.id {
+        Some(_) => format!(r#"{{"jsonrpc":"2.0","id":{number},{}}}"#, item.text),
+        None => format!(r#"{{"jsonrpc":"2.0",{}}}"#, item.text),
+    });
+    let calls: Vec<_> = calls.collect();
+    Joined { path: None, body: array(calls.iter().map(|call| &**call)).into() }
+}
+
+pub(super) fn split(parts: &[&Part], answer: Answer<'_>) -> Result<Vec<Share>, Broken> {
+    let ids: Vec<_> = parts.iter().flat_map(|part| &part.items).map(|item| item.id.as_deref()).collect();
+    let mut answers = if ids.iter().all(Option::is_none) {
+        answers_to_none(&ids, answer)?
+    } else {
+        answers_to(&ids, answer)?
+    }
+    .into_iter();
+    let share = |part: &&Part| {
+        let answers: Vec<_> = answers.by_ref().take(part.items.len()).collect();
+        share(part, answer.status, &answers)
+    };
+    Ok(parts.iter().map(share).collect())
+}
+
+/// Nobody wants an answer, and nobody gets one; but the server may say that it did not understand.
+fn answers_to_none(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Option<String>>, Broken> {
+    answer.succeeds()?;
+    let is_blank = answer.body.trim_ascii().is_empty();
+    let found = if is_blank { Vec::new() } else { answer.document()?.items().ok_or(Broken::Form)? };
+    if found.is_empty() { Ok(vec![None; ids.len()]) } else { Err(Broken::OtherId) }
+}
+
+/// What the server says to each call, with the client's id in it.
+fn answers_to(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Option<String>>, Broken> {
+    let found = answer.document()?.items().ok_or(Broken::Form)?;
+    let mut answers = vec![None; ids.len()];
+    for response in found {
+        let number = response.object().ok_or(Broken::Form)?.get("id")?.ok_or(Broken::NoId)?;
+        if number.is_null() {
+            return Err(Broken::NoId);
+        }
+        let place = number.whole_number().and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
+        let place = place.ok_or(Broken::OtherId)?;
+        let id = ids.get(place).copied().flatten().ok_or(Broken::OtherId)?;
+        let slot = answers.get_mut(place).ok_or(Broken::OtherId)?;
+        if slot.replace(response.replaced(number, id)).is_some() {
+            return Err(Broken::SameId);
+        }
+    }
+    Ok(answers)
+}
+
+/// What one client gets, of the answers to its calls.
+fn share(part: &Part, status: u16, answers: &[Option<String>]) -> Share {
+    let calls =
+        || part.items.iter().zip(answers).filter_map(|(item, answer)| Some((item.id.as_ref()?, answer)));
+    let is_lost = calls().any(|(_, answer)| answer.is_none());
+    if part.is_single && is_lost {
+        return failure(part, 502, LEFT_OUT).lost();
+    }
+    let texts = calls().map(|(id, answer)| answer.clone().unwrap_or_else(|| error(id, LEFT_OUT)));
+    let share = enveloped(part, status, &texts.collect::<Vec<_>>());
+    if is_lost { share.lost() } else { share }
+}
+
+/// An error for each call that wants an answer.
+pub(super) fn failure(part: &Part, status: u16, message: &str) -> Share {
+    let errors = part.items.iter().filter_map(|item| item.id.as_ref()).map(|id| error(id, message));
+    enveloped(part, status, &errors.collect::<Vec<_>>())
+}
+
+fn error(id: &str, message: &str) -> String {
+    let message = quoted(message);
+    format!(r#"{{"jsonrpc":"2.0","error":{{"code":{SERVER_ERROR},"message":{message}}},"id":{id}}}"#)
+}
+
+/// Answers as the client expects them: nothing, one, or an array.
+fn enveloped(part: &Part, status: u16, answers: &[String]) -> Share {
+    match answers {
+        [] => Share::nothing(),
+        [only] if part.is_single => Share::json(status, only.as_bytes()),
+        _ => Share::json(status, array(answers.iter().map(|answer| &**answer))),
+    }
+}
