@@ -27,20 +27,24 @@ const MESSAGES_AT_A_TIME: usize = 64;
 pub(crate) struct Worker {
     pub(crate) plan: Plan,
     pub(crate) vm: Rc<Vm>,
+    /// The root's context.
+    context: u32,
     period: Cell<Duration>,
-    /// The queue of this worker wakes this root.
+    /// This root has taken this worker's queue, if only for a time.
     registered: Cell<bool>,
 }
 
 impl Worker {
-    fn new(plan: Plan, vm: Rc<Vm>) -> Self {
-        Self { plan, vm, period: Cell::default(), registered: Cell::default() }
+    fn new(context: u32, plan: Plan, vm: Rc<Vm>) -> Self {
+        Self { plan, vm, context, period: Cell::default(), registered: Cell::default() }
     }
 
-    /// Before the first request: workers have numbers and queues, the main thread has none.
+    /// Before the first request: workers have numbers and queues, the main thread has none. And when the root is gone that took
+    /// the queue last, which may be an older one whose first request came late.
     pub(crate) fn begin(&self, host: &impl ActingHost) {
-        if !self.registered.replace(true) {
-            self.vm.register(self.plan.has_proxy_scope(), host);
+        let first = !self.registered.replace(true);
+        if self.vm.is_deaf() || first {
+            self.vm.register(self.context, self.plan.has_proxy_scope(), host);
         }
     }
 
@@ -62,18 +66,24 @@ impl Worker {
         }
     }
 
-    fn act(&self, root: u32, host: &impl ActingHost) {
+    fn act(&self, host: &impl ActingHost) {
         self.vm.with(host, |flights, around| flights.act(around));
         // What follows is said in the root's own name again.
-        let _ = host.enter(root);
+        let _ = host.enter(self.context);
         self.vm.wake(host);
     }
 }
 
 /// One configuration of the plugin in one worker.
 pub struct Root {
-    context: u32,
     worker: Rc<Worker>,
+}
+
+/// Envoy wakes nobody for a queue whose root is gone.
+impl Drop for Root {
+    fn drop(&mut self) {
+        self.worker.vm.root_ended(self.worker.context);
+    }
 }
 
 impl Root {
@@ -84,7 +94,7 @@ impl Root {
 
     /// The same in another VM than this thread's: tests have several workers in one thread.
     pub fn in_vm(context: u32, vm: Rc<Vm>) -> Self {
-        Self { context, worker: Rc::new(Worker::new(Plan::default(), vm)) }
+        Self { worker: Rc::new(Worker::new(context, Plan::default(), vm)) }
     }
 
     /// Takes the plugin's configuration; `false` refuses it, with every error in the log.
@@ -113,7 +123,7 @@ impl Root {
         {
             log::warn!("switchyard.coalesce: no shared data, flights stay within their workers: {error}");
         }
-        self.worker = Rc::new(Worker::new(plan, Rc::clone(&self.worker.vm)));
+        self.worker = Rc::new(Worker::new(self.worker.context, plan, Rc::clone(&self.worker.vm)));
         let version = [("filter", "coalesce"), ("version", env!("CARGO_PKG_VERSION"))];
         self.worker.vm.surroundings.registry.set_gauge(host, &series_name("build_info", &version), 1);
         true
@@ -122,10 +132,13 @@ impl Root {
     /// The periodic work.
     pub fn tick(&mut self, host: &impl ActingHost) {
         let (worker, vm) = (&self.worker, &self.worker.vm);
+        if vm.is_deaf() {
+            worker.begin(host);
+        }
         let stirred = vm.stirred.replace(false);
         vm.with(host, |flights, around| flights.tick(around));
         vm.end_body_waits(host);
-        worker.act(self.context, host);
+        worker.act(host);
         if let Ok(mut reports) = vm.surroundings.reports.try_borrow_mut() {
             worker.plan.policies().for_each(|policy| reports.gauge(&vm.surroundings.registry, policy, host));
         }
@@ -150,7 +163,7 @@ impl Root {
                 vm.with(host, |flights, around| flights.message(around, &message));
             }
         }
-        self.worker.act(self.context, host);
+        self.worker.act(host);
         self.worker.settle(host);
     }
 

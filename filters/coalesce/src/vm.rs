@@ -54,6 +54,10 @@ pub struct Vm {
     /// This worker's number, once it has one.
     number: Cell<Option<u32>>,
     queue: Cell<Option<u32>>,
+    /// The root that took the queue last.
+    hears: Cell<Option<u32>>,
+    /// That root is gone, and nobody hears the queue.
+    deaf: Cell<bool>,
     /// A message that wakes the root is under way.
     woken: Cell<bool>,
     /// Something has happened since the last tick.
@@ -77,8 +81,10 @@ impl Vm {
         Some(act(&mut flights, &mut Around { surroundings: &self.surroundings, host }))
     }
 
-    /// Makes this worker's queue wake the root in whose name calls are made; `scope`: and other workers know it.
-    pub(crate) fn register(&self, proxy: bool, host: &impl ActingHost) {
+    /// Makes this worker's queue wake this root, in whose name calls are made; `proxy`: and other workers know it.
+    pub(crate) fn register(&self, root: u32, proxy: bool, host: &impl ActingHost) {
+        self.hears.set(Some(root));
+        self.deaf.set(false);
         let number = self.number.get().or_else(|| reach::take_number(host));
         self.number.set(number);
         let queue = number.and_then(|number| Some((number, reach::register(number, host).ok()?)));
@@ -98,6 +104,20 @@ impl Vm {
     /// Counts roots without a queue: their flights stay within the worker, and the tick alone wakes followers.
     fn degraded(&self, host: &impl MetricSink) -> Counter {
         self.surroundings.registry.counter(host, "switchyard.coalesce_without_queue")
+    }
+
+    /// Whether the queue has been somebody's who is gone.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.deaf.get()
+    }
+
+    /// A root is gone.
+    pub(crate) fn root_ended(&self, root: u32) {
+        if self.hears.get() == Some(root) {
+            self.deaf.set(true);
+            // The message that was to wake it is nobody's.
+            self.awake();
+        }
     }
 
     /// Whether this is the queue of this worker.

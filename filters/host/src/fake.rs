@@ -32,6 +32,12 @@ impl SharedStore {
         Self { metrics: Rc::clone(&self.metrics), ..Self::default() }
     }
 
+    /// The keys of its shared data that begin so.
+    pub fn keys(&self, beginning: &str) -> Vec<String> {
+        let data = self.data.borrow();
+        data.1.keys().filter(|key| key.starts_with(beginning)).cloned().collect()
+    }
+
     /// Every counter and gauge is 0 again.
     pub fn reset_metrics(&self) {
         self.metrics.borrow_mut().iter_mut().for_each(|(_, value)| *value = 0);

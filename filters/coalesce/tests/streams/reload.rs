@@ -1,8 +1,8 @@
 //! A new configuration comes while requests are under way: old and new root live in one VM.
 
-use crate::worker::{GET, OK, Worker, pass, settle, within};
+use crate::worker::{GET, OK, Worker, page, pass, settle, within};
 use std::slice;
-use switchyard_coalesce::Passage;
+use switchyard_coalesce::{Passage, Root};
 
 const REGISTER: &str = "proxy_register_shared_queue";
 
@@ -42,6 +42,59 @@ fn the_new_root_takes_the_queue_with_its_first_request() {
     assert_eq!(worker.host.calls(REGISTER), 1, "the main thread configures, too, and has no queue");
     let _follower = worker.follow(GET);
     assert_eq!((worker.host.calls(REGISTER), worker.host.queue()), (2, queue), "the same one");
+}
+
+/// A worker whose new root was the first to serve a request here, and the old root, which has taken the queue after it.
+fn taken_back() -> (Worker, Root) {
+    let mut worker = Worker::alone("{}");
+    let old = worker.reload("{}");
+    let request = worker.lead(GET);
+    worker.end(request);
+    // A connection to the old listener has its first request only now.
+    let mut late = old.stream(900);
+    worker.host.in_context(900);
+    worker.host.receive(GET);
+    assert_eq!(late.on_request_headers(&worker.host, true), Passage::On);
+    late.on_done(&worker.host);
+    assert_eq!(worker.host.calls(REGISTER), 2);
+    (worker, old)
+}
+
+#[test]
+fn when_the_root_that_took_the_queue_last_ends_the_next_request_takes_it() {
+    let (mut worker, old) = taken_back();
+    let request = worker.lead(GET);
+    worker.end(request);
+    assert_eq!(worker.host.calls(REGISTER), 2, "it has an owner");
+    drop(old);
+    let request = worker.lead(GET);
+    assert_eq!(worker.host.calls(REGISTER), 3);
+    let other = worker.lead(&page("/wine"));
+    assert_eq!(worker.host.calls(REGISTER), 3);
+    drop((request, other));
+}
+
+#[test]
+fn or_the_next_tick_does() {
+    let (mut worker, old) = taken_back();
+    let request = worker.lead(GET);
+    drop(old);
+    pass(slice::from_mut(&mut worker), 500);
+    assert_eq!(worker.host.calls(REGISTER), 3);
+    drop(request);
+}
+
+#[test]
+fn a_root_that_ends_without_the_queue_takes_nothing_with_it() {
+    let mut worker = Worker::alone("{}");
+    let first = worker.lead(GET);
+    let old = worker.reload("{}");
+    let second = worker.follow(GET);
+    drop(old);
+    let third = worker.follow(GET);
+    pass(slice::from_mut(&mut worker), 100);
+    assert_eq!(worker.host.calls(REGISTER), 2, "the old root's and the new one's");
+    drop((first, second, third));
 }
 
 #[test]
@@ -100,7 +153,7 @@ fn an_answer_from_another_worker_reaches_followers_of_the_old_root() {
     let follower = workers[1].follow(GET);
     settle(&mut workers);
     let old = workers[1].reload("{}");
-    let other = workers[1].lead(&crate::worker::page("/wine"));
+    let other = workers[1].lead(&page("/wine"));
     drop(old);
     workers[0].respond(&mut leader, OK, b"soup");
     settle(&mut workers);

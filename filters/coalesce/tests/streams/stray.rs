@@ -4,17 +4,15 @@ use crate::worker::{GET, OK, Request, Worker, pass, settle};
 use switchyard_host::fake::{FakeHost, SharedStore};
 use switchyard_host::{Queues as _, SharedData as _};
 
-const BUCKETS: u32 = switchyard_core::coalesce::BUCKETS;
-
-fn key(bucket: u32) -> String {
-    format!("switchyard.coalesce.board.{bucket}")
-}
-
 /// The flights of the board, with the buckets that they are in.
 fn board(host: &FakeHost) -> Vec<(String, Vec<u8>)> {
-    let read = |number| Some((key(number), host.shared_data(&key(number)).ok()??.value));
-    (0..BUCKETS).filter_map(read).filter(|(_, value)| !value.is_empty()).collect()
+    let buckets = host.store().keys("switchyard.coalesce.board.");
+    assert_eq!(buckets.len(), BUCKETS);
+    let read = |bucket: String| Some((bucket.clone(), host.shared_data(&bucket).ok()??.value));
+    buckets.into_iter().filter_map(read).filter(|(_, value)| !value.is_empty()).collect()
 }
+
+const BUCKETS: usize = switchyard_core::coalesce::BUCKETS as usize;
 
 /// Two workers; in the first one somebody leads, in the second one somebody waits.
 fn flight() -> ([Worker; 2], Request, Request) {
