@@ -1,9 +1,10 @@
 //! How workers reach each other: the board's buckets in shared data, and one queue per worker.
 //!
-//! Invariants: queues and buckets are bounded in number, whatever happens; a worker has a number that no other has had, so that
-//! messages for an earlier life of its queue are known as such.
-//! Trade-off: a queue's name is its worker's number modulo [`QUEUES`]: after so many starts of VMs in one process two workers may
-//! share a name, and the elder then hears nothing more. Its followers go on as they do when a worker dies.
+//! Invariants: queues and buckets are bounded in number, whatever happens; a worker has a number that no other has
+//! had, so that messages for an earlier life of its queue are known as such.
+//! Trade-off: a queue's name is its worker's number modulo [`QUEUES`]: after so many starts of VMs in one process two
+//! workers may share a name, and the elder then hears nothing more. Its followers go on as they do when a worker
+//! dies.
 
 use switchyard_core::coalesce::{Address, BUCKETS};
 use switchyard_host::{Clock, HostError, Queues, SharedData};
@@ -26,8 +27,8 @@ pub(crate) fn bucket(number: u32) -> String {
     key
 }
 
-/// Makes the count of workers, without which none has a queue, and, where it is wanted, the `board`; what is there stays. The main
-/// thread configures before any worker does. Of the board comes last what is looked for first.
+/// Makes the count of workers, without which none has a queue, and, where it is wanted, the `board`; what is there
+/// stays. The main thread configures before any worker does. Of the board comes last what is looked for first.
 pub(crate) fn prepare(board: bool, host: &impl SharedData) -> Result<(), HostError> {
     if host.shared_data(WORKERS)?.is_none() {
         host.set_shared_data(WORKERS, &0u32.to_le_bytes())?;

@@ -1,7 +1,7 @@
 //! The root context: takes a configuration or refuses it, acts for the streams that wait, and does the periodic work.
 //!
-//! Invariants: a configuration that is refused changes nothing; Envoy keeps the listener that serves. The tick runs while anything
-//! waits or is to be told, and stops after.
+//! Invariants: a configuration that is refused changes nothing; Envoy keeps the listener that serves. The tick runs
+//! while anything waits or is to be told, and stops after.
 
 use crate::plan::Plan;
 use crate::reach;
@@ -39,8 +39,8 @@ impl Worker {
         Self { plan, vm, context, period: Cell::default(), registered: Cell::default() }
     }
 
-    /// Before the first request: workers have numbers and queues, the main thread has none. And when the root is gone that took
-    /// the queue last, which may be an older one whose first request came late.
+    /// Before the first request: workers have numbers and queues, the main thread has none. And when the root is gone
+    /// that took the queue last, which may be an older one whose first request came late.
     pub(crate) fn begin(&self, host: &impl ActingHost) {
         let first = !self.registered.replace(true);
         if self.vm.is_deaf() || first {

@@ -1,6 +1,7 @@
 //! One request: its key, its place in a flight, and its answer on the way back.
 //!
-//! Invariant: a leader's request and answer pass untouched and unpaused, but for a failure that an older answer takes the place of.
+//! Invariant: a leader's request and answer pass untouched and unpaused, but for a failure that an older answer takes
+//! the place of.
 
 use crate::root::Worker;
 use crate::vm::ActingHost;
@@ -98,7 +99,8 @@ impl Stream {
     /// The request ends with trailers, with which Envoy lets all of it go on: they are in no key.
     pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
         if let Some((_, policy)) = self.awaiting.take() {
-            // Without a piece of its body before, it is still among those that the tick lets go; again would be once too often.
+            // Without a piece of its body before, it is still among those that the tick lets go; again would be once
+            // too often.
             let held = self.worker.vm.body_came(self.context) || self.has_body;
             if held {
                 self.pass(&policy, Bypass::Body, host);
@@ -218,8 +220,8 @@ impl Stream {
     }
 }
 
-/// Says of a reply what the answer said of its body: Envoy takes length and type off a local reply without one, and makes one
-/// without a type plain text.
+/// Says of a reply what the answer said of its body: Envoy takes length and type off a local reply without one, and
+/// makes one without a type plain text.
 fn describe(answer: &coalesce::Answer, host: &impl ActingHost) {
     if answer.body.is_empty() {
         let headers = [("content-type", answer.content_type()), ("content-length", answer.content_length())];

@@ -1,7 +1,7 @@
 //! What all configurations in one VM share: the flights of this worker, and how other workers reach it.
 //!
-//! Invariant: flights outlive configurations. Old and new roots of one plugin live in one VM, and a message for a flight that began
-//! under the old one may come to the new.
+//! Invariant: flights outlive configurations. Old and new roots of one plugin live in one VM, and a message for a
+//! flight that began under the old one may come to the new.
 
 use crate::around::{Around, Surroundings};
 use crate::body::Bodies;
@@ -130,8 +130,8 @@ impl Vm {
         self.woken.set(false);
     }
 
-    /// Sees to it that a callback of the root comes soon, if there is work for one: a message to the own queue is the quick
-    /// way, the tick the sure one.
+    /// Sees to it that a callback of the root comes soon, if there is work for one: a message to the own queue is the
+    /// quick way, the tick the sure one.
     pub(crate) fn wake(&self, host: &impl ActingHost) {
         let has_work = self.flights.try_borrow().is_ok_and(|flights| flights.has_work());
         if has_work

@@ -1,4 +1,5 @@
-//! Followers of a leader in another worker: how they join, what they get, and what becomes of them when that worker is gone.
+//! Followers of a leader in another worker: how they join, what they get, and what becomes of them when that worker
+//! is gone.
 
 use crate::worker::{FAILED, GET, HEAD, OK, PRIVATE, Request, Worker, pass, settle, with};
 use switchyard_host::Status;

@@ -1,4 +1,5 @@
-//! A host that lacks what workers need to reach each other: flights stay within their workers, and nothing else changes.
+//! A host that lacks what workers need to reach each other: flights stay within their workers, and nothing else
+//! changes.
 
 use crate::worker::{GET, OK, Worker, pass, settle};
 use std::slice;

@@ -15,7 +15,8 @@ fn price_of(worker: &mut Worker, head: Head<'_>, answer: Head<'_>) -> (u64, u64)
     (way_in, worker.host.all_calls() - way_in)
 }
 
-/// The same after others, as nearly all are: the first one of a worker takes a queue, begins the ticks, and names its metrics.
+/// The same after others, as nearly all are: the first one of a worker takes a queue, begins the ticks, and names its
+/// metrics.
 fn price(section: &str, head: Head<'_>, answer: Head<'_>) -> (u64, u64) {
     let mut worker = Worker::alone(section);
     price_of(&mut worker, &page("/first"), answer);

@@ -1,5 +1,5 @@
-//! Anything in any order, on several workers whose hosts fail: whoever is held is answered or goes on once, with an answer that is
-//! for it, and not later than it may wait.
+//! Anything in any order, on several workers whose hosts fail: whoever is held is answered or goes on once, with an
+//! answer that is for it, and not later than it may wait.
 
 mod ride;
 mod side;
@@ -31,7 +31,8 @@ const CALLS: [&str; 14] = [
 /// Those without which requests still get away in time.
 const DISPENSABLE: usize = 12;
 
-/// The longest that somebody may be held: the sections' `max_wait`, or the second that a body may take; in milliseconds.
+/// The longest that somebody may be held: the sections' `max_wait`, or the second that a body may take; in
+/// milliseconds.
 const MAX_WAIT: u64 = 1_000;
 
 const SECTIONS: [&str; 4] = [

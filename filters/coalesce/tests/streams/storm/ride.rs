@@ -43,7 +43,8 @@ impl Ride {
         matches!(self.place, Place::AwaitsBody | Place::Waits)
     }
 
-    /// The root or its own callback did this to it: for the first time, while it was held, and with an answer that was for it.
+    /// The root or its own callback did this to it: for the first time, while it was held, and with an answer that
+    /// was for it.
     pub(super) fn receives(&mut self, reply: &Reply, complete: &Complete) {
         match reply {
             Reply::WentOn { .. } => {

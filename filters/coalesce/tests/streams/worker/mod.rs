@@ -1,8 +1,8 @@
-//! Workers in one thread, each a VM and a host of its own, whose requests a test begins, answers and ends as Envoy does. They tick
-//! only when and as the filter asks, and messages are delivered when the test says so.
+//! Workers in one thread, each a VM and a host of its own, whose requests a test begins, answers and ends as Envoy
+//! does. They tick only when and as the filter asks, and messages are delivered when the test says so.
 //!
-//! Whatever happens here is looked at on the side: a stream's own callback touches no other stream, and a callback of the root ends
-//! in the root's name.
+//! Whatever happens here is looked at on the side: a stream's own callback touches no other stream, and a callback of
+//! the root ends in the root's name.
 
 mod given;
 pub(crate) mod seen;
