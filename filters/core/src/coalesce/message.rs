@@ -32,6 +32,8 @@ pub(super) enum Says {
     Flying,
     /// It is not, or not here; followers of it have led so often.
     Gone { elections: u32 },
+    /// It is not, but the oldest who waits is there, and has been told to lead; followers have led so often.
+    Moved { to: Address, elections: u32 },
     /// Its answer is not for others: let yours go on, so many at a time; `pass`: and later ones at once.
     Release { at_a_time: u32, pass: bool },
     /// Here is its answer.
@@ -56,6 +58,9 @@ impl Message {
             Says::Release { at_a_time, pass } => {
                 writer.byte(3).word(*at_a_time).byte(u8::from(*pass));
             }
+            Says::Moved { to, elections } => {
+                writer.byte(5).word(to.queue).long(to.epoch).word(*elections);
+            }
             Says::Answer(served, answer) => {
                 writer.byte(4).byte(code(*served));
                 answer.encode(&mut writer.0);
@@ -70,7 +75,7 @@ impl Message {
             return None;
         }
         let to = reader.long()?;
-        let from = Address { queue: reader.word()?, epoch: reader.long()? };
+        let from = address(&mut reader)?;
         let flight = FlightId { epoch: reader.long()?, number: reader.long()? };
         let says = match reader.byte()? {
             0 => Says::Join { sent: reader.time()?, oldest: reader.time()? },
@@ -78,10 +83,15 @@ impl Message {
             2 => Says::Gone { elections: reader.word()? },
             3 => Says::Release { at_a_time: reader.word()?, pass: reader.byte()? != 0 },
             4 => Says::Answer(served(reader.byte()?)?, Answer::decode(reader.0)?.0),
+            5 => Says::Moved { to: address(&mut reader)?, elections: reader.word()? },
             _ => return None,
         };
         Some(Self { to, from, flight, says })
     }
+}
+
+fn address(reader: &mut Reader<'_>) -> Option<Address> {
+    Some(Address { queue: reader.word()?, epoch: reader.long()? })
 }
 
 fn code(served: Served) -> u8 {

@@ -187,6 +187,8 @@ impl<H: RequestView> Flights<H> {
                 late.push((Rc::clone(&group.policy), member));
             }
         }
+        // The oldest first, whatever the tables' order is.
+        late.sort_unstable_by_key(|(_, member)| (member.since, member.stream));
         for (policy, member) in late {
             self.let_go_alone(world, &policy, &member);
         }

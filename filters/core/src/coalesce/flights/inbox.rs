@@ -66,7 +66,13 @@ impl<H: RequestView> Flights<H> {
             away.heard = self.time;
             return;
         }
-        let Some(group) = self.groups.remove(&key) else { return };
+        let Some(mut group) = self.groups.remove(&key) else { return };
+        if let Says::Moved { to, elections } = message.says {
+            group.elections = group.elections.max(elections);
+            self.follow(world, &key, &mut group, flight, to);
+            self.groups.insert(key, group);
+            return;
+        }
         self.told(world, &key, group, flight, message.says);
     }
 
@@ -114,7 +120,7 @@ impl<H: RequestView> Flights<H> {
                 }
                 self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
             }
-            Says::Gone { .. } | Says::Join { .. } | Says::Flying => {
+            Says::Gone { .. } | Says::Moved { .. } | Says::Join { .. } | Says::Flying => {
                 self.land(world, &mut group);
                 let at_a_time = policy.settings().release_concurrency;
                 self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));

@@ -233,7 +233,7 @@ impl<H: RequestView> Flights<H> {
     /// How often [`Flights::tick`] wants to be called; zero: not at all.
     pub fn tick_period(&self) -> Duration {
         match () {
-            () if self.waiting > 0 || !self.due.is_empty() => QUICK_TICK,
+            () if self.waiting > 0 || self.has_work() => QUICK_TICK,
             () if !self.known.is_empty() || !self.landed.is_empty() => SLOW_TICK,
             () => Duration::ZERO,
         }

@@ -70,22 +70,24 @@ impl<H: RequestView> Flights<H> {
         Some(remote)
     }
 
-    /// Another worker's oldest leads. The others hear of it when they ask again.
+    /// Another worker's oldest leads. The others ask that worker: it has been told by then, for what is sent first
+    /// comes first, and says that the flight is over, by when it leads one of its own.
     fn hand_over(&mut self, world: &mut impl World, key: &Rc<[u8]>, mut group: Group<H>, to: Address) {
         let Some(flight) = self.take_off_board(world, &mut group) else {
             return self.promote(world, key, group);
         };
         let elections = group.elections;
         let sent = self.say(world, to, flight, Says::Gone { elections });
-        group.remotes.clear();
+        for remote in core::mem::take(&mut group.remotes) {
+            let says = if sent { Says::Moved { to, elections } } else { Says::Gone { elections } };
+            self.say(world, remote.at, flight, says);
+        }
         match () {
             () if group.members.is_empty() => return group.policy.land(),
             () if !sent => return self.lead_again(world, key, group, flight),
             () => {}
         }
-        // It will say that it does not know the flight, by when it leads one of its own.
-        group.state = State::Away(Away { flight, leader: to, asked: Timestamp::default(), heard: self.time });
-        self.known.insert(flight, Rc::clone(key));
+        self.follow(world, key, &mut group, flight, to);
         self.groups.insert(Rc::clone(key), group);
     }
 
@@ -178,7 +180,10 @@ impl<H: RequestView> Flights<H> {
         }
         let stirring =
             self.groups.iter().filter_map(|(key, group)| Some((Rc::clone(key), stirs(group, now)?)));
-        for (key, stir) in stirring.collect::<Vec<_>>() {
+        let mut stirring: Vec<_> = stirring.collect();
+        // In one order, whatever the table's is: who sees the same does the same.
+        stirring.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (key, stir) in stirring {
             match stir {
                 Stir::Succeed(why) => self.succeed(world, &key, why),
                 Stir::Ask => self.ask_again(world, &key),
