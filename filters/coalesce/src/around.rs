@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::coalesce::{Answer, Event, Policy, Served, StreamId, World};
+use switchyard_host::HeaderMap;
 use switchyard_host::metrics::Registry;
 
 /// What outlives an event, beside the flights themselves.
@@ -25,6 +26,22 @@ pub(crate) struct Surroundings {
 pub(crate) struct Around<'a, H> {
     pub(crate) surroundings: &'a Surroundings,
     pub(crate) host: &'a H,
+    /// The headers of the reply before, which most often are those of the next: followers differ in nothing.
+    written: Option<Written>,
+}
+
+struct Written {
+    answer: Rc<Answer>,
+    served: Served,
+    now: Timestamp,
+    headers: Vec<u8>,
+}
+
+impl<'a, H> Around<'a, H> {
+    /// The world during the present callback.
+    pub(crate) fn new(surroundings: &'a Surroundings, host: &'a H) -> Self {
+        Self { surroundings, host, written: None }
+    }
 }
 
 impl<H: ActingHost> World for Around<'_, H> {
@@ -72,15 +89,23 @@ impl<H: ActingHost> World for Around<'_, H> {
 impl<H: ActingHost> Around<'_, H> {
     /// Answers the stream in whose name calls are made.
     pub(crate) fn answer(
-        &self,
+        &mut self,
         stream: StreamId,
         answer: &Rc<Answer>,
         served: Served,
         now: Timestamp,
     ) -> bool {
-        let headers = answer.reply_headers(served, now);
-        let headers: Vec<(&[u8], &[u8])> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-        let sent = self.host.send_response(answer.status, &headers, &answer.body).is_ok();
+        let same = |before: &Written| {
+            Rc::ptr_eq(&before.answer, answer) && before.served == served && before.now == now
+        };
+        let written = self.written.take().filter(same).unwrap_or_else(|| {
+            let headers = answer.reply_headers(served, now);
+            let headers: Vec<(&[u8], &[u8])> =
+                headers.iter().map(|(name, value)| (*name, &**value)).collect();
+            Written { answer: Rc::clone(answer), served, now, headers: HeaderMap::encode(&headers) }
+        });
+        let sent = self.host.send_written(answer.status, &written.headers, &answer.body).is_ok();
+        self.written = Some(written);
         // The reply passes by when this callback is over.
         if sent
             && (answer.body.is_empty() || answer.content_type().is_none())

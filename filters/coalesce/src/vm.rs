@@ -78,7 +78,7 @@ impl Vm {
     ) -> Option<R> {
         self.stirred.set(true);
         let mut flights = self.flights.try_borrow_mut().ok()?;
-        Some(act(&mut flights, &mut Around { surroundings: &self.surroundings, host }))
+        Some(act(&mut flights, &mut Around::new(&self.surroundings, host)))
     }
 
     /// Makes this worker's queue wake this root, in whose name calls are made; `proxy`: and other workers know it.

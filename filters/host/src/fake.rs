@@ -434,8 +434,9 @@ impl Bodies for FakeHost {
 }
 
 impl Replies for FakeHost {
-    fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError> {
+    fn send_written(&self, status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
         self.called("proxy_send_local_response")?;
+        let headers = HeaderMap::decode(headers.to_vec()).unwrap_or_default();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let headers = headers.iter().map(|(name, value)| (text(name), text(value))).collect();
         let (context, body) = (self.context.get(), body.to_vec());

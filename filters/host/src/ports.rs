@@ -55,7 +55,12 @@ pub trait Bodies {
 /// Answers in the endpoint's place, and the going on of messages that were held back.
 pub trait Replies {
     /// Ends the stream with this answer, after the present callback. On a gRPC stream the body becomes `grpc-message`.
-    fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError>;
+    fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError> {
+        self.send_written(status, &HeaderMap::encode(headers), body)
+    }
+
+    /// The same with headers that [`HeaderMap::encode`] has written: many streams may get the same.
+    fn send_written(&self, status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError>;
 
     /// Lets a response go on that was held back.
     fn resume_response(&self) -> Result<(), HostError>;

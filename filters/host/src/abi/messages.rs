@@ -20,8 +20,7 @@ impl Bodies for Hostcalls {
 }
 
 impl Replies for Hostcalls {
-    fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError> {
-        let headers = HeaderMap::encode(headers);
+    fn send_written(&self, status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
         // What `response.code_details` and the access log show.
         let details = "switchyard";
         // SAFETY: all pointers and lengths come from live slices; the host copies them before it returns.
