@@ -1,5 +1,5 @@
-//! What followers get: the leader's answer, whole and unchanged but for what was meant for its connection alone; or none of it,
-//! where it was for one client only.
+//! What followers get: the leader's answer, whole and unchanged but for what was meant for its connection alone; or
+//! none of it, where it was for one client only.
 
 use serde_json::json;
 use switchyard_test_harness::prelude::*;
@@ -62,9 +62,8 @@ async fn burst(
 }
 
 /// The leader's answer, which alone is not marked, and those of its followers.
-fn led(mut answers: Vec<Response>) -> (Response, Vec<Response>) {
-    let leads = answers.iter().position(|answer| answer.header("cache-status").is_empty());
-    (answers.remove(leads.expect("a leader")), answers)
+fn led(answers: Vec<Response>) -> (Vec<Response>, Vec<Response>) {
+    answers.into_iter().partition(|answer| answer.header("cache-status").is_empty())
 }
 
 /// Name and value of each header that is compared, in order of the names.
@@ -102,13 +101,14 @@ async fn followers_get_what_the_leader_got_to_the_byte() -> Outcome {
             let path = format!("/{name}/{protocol}");
             let all = burst((&envoy, &upstreams[0]), answer.clone(), |_| client.get(&path)).await?;
             assert_eq!(upstreams[0].count(), 1, "{path}");
-            let (leader, followers) = led(all);
+            let (leaders, followers) = led(all);
+            let [leader] = &leaders[..] else { panic!("{path}: {} lead", leaders.len()) };
             let Behaviour::Exact { status, body, .. } = answer else { continue };
             assert_eq!((leader.status.as_u16(), &leader.body[..]), (*status, &body[..]), "{path}");
             for follower in followers {
                 assert_eq!(follower.header("cache-status"), "switchyard; fwd=miss; collapsed", "{path}");
                 assert_eq!((follower.status, &follower.body), (leader.status, &leader.body), "{path}");
-                assert_eq!(compared(&follower), compared(&leader), "{path}");
+                assert_eq!(compared(&follower), compared(leader), "{path}");
                 let length = if *status == 204 { String::new() } else { body.len().to_string() };
                 let says = follower.header("content-length");
                 assert!(says == length || *name == "empty-chunked" && says.is_empty(), "{path}: {says:?}");
@@ -132,7 +132,7 @@ async fn headers_of_the_leaders_connection_are_not_copied() -> Outcome {
     ];
     upstreams[0].behave(Behaviour::held(exact(200, &headers, b"one"))).await?;
     let leader = tokio::spawn(client.get("/").send());
-    envoy.until("the leader", async || Ok((upstreams[0].under_way() == 1).then_some(()))).await?;
+    until_under_way(&envoy, &upstreams[0], 1).await?;
     let followers = together(FOLLOWERS, |_| client.get("/"));
     until_followers(&envoy, FOLLOWERS as u64).await?;
     upstreams[0].release();
@@ -212,8 +212,7 @@ async fn an_answer_for_one_client_only_goes_to_no_other() -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_with_trailers_is_nobody_elses() -> Outcome {
     let upstreams = Upstreams::start(1).await?;
-    let document = coalescing(&upstreams, &json!({}));
-    let envoy = Envoy::start(coalesced(&upstreams, &document).edit(http2).concurrency(2)).await?;
+    let envoy = Envoy::start(alone(&upstreams, &json!({})).edit(http2).concurrency(2)).await?;
     let client = Client::http2(envoy.listener_address("ingress").await?);
     let answer = chunked(&[("content-type", "text/plain")], b"body", &[("x-checksum", "7")]);
     let all = burst((&envoy, &upstreams[0]), answer, |_| client.get("/")).await?;
@@ -225,7 +224,7 @@ async fn an_answer_with_trailers_is_nobody_elses() -> Outcome {
         .await?;
     let calls = answers(&envoy, together(10, |_| client.grpc("/shop.Cart/Add", b"same"))).await?;
     assert!(calls.iter().all(|call| call.grpc_status() == Some(0) && call.grpc_messages() == ["tea"]));
-    let passed = coalesce_stat("coalesce_passed", &[("reason", "body")]);
+    let passed = coalesce_stat("coalesce_passed", &[("reason", "method")]);
     envoy.wait_for_stat(&passed, |count| count == 10).await?;
     Ok(())
 }

@@ -1,0 +1,248 @@
+//! What followers may cost: how many there are, how many go upstream at a time when the answer was not for them,
+//! how long they wait, and what copies take.
+
+use serde_json::{Value, json};
+use switchyard_test_harness::prelude::*;
+
+type Outcome = anyhow::Result<()>;
+
+/// An answer for one client only: it has this header.
+fn own(name: &str, value: &str, delay_ms: u64) -> Behaviour {
+    let headers = [(name.to_owned(), value.to_owned())].into();
+    Behaviour::Answer { status: 200, headers, body: Some("own".to_owned()), delay_ms }
+}
+
+async fn until_stat(envoy: &Envoy, metric: &str, reason: &str, count: u64) -> Outcome {
+    envoy.wait_for_stat(&coalesce_stat(metric, &[("reason", reason)]), |now| now == count).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_whose_answer_is_not_for_them_ask_eight_at_a_time_and_nobody_waits_after_them() -> Outcome
+{
+    let upstreams = Upstreams::start(1).await?;
+    let envoy = start_coalescing(&upstreams, 2, &json!({ "pass_ttl": "1h" })).await?;
+    let (upstream, address) = (&upstreams[0], envoy.listener_address("ingress").await?);
+    let clients = [Client::to(address), Client::http2(address), Client::http2(address)];
+    for (round, (name, value)) in
+        [("cache-control", "no-store"), ("set-cookie", "id=1")].into_iter().enumerate()
+    {
+        let path = format!("/{name}");
+        upstream.forget();
+        upstream.behave(own(name, value, 2)).await?;
+        upstream.behave_next(1, Behaviour::held(own(name, value, 0)));
+        let waiting = together(500, |number| clients[number % 3].get(&path));
+        until_followers(&envoy, 499 * (round as u64 + 1)).await?;
+        assert_eq!(upstream.count(), 1);
+        upstream.release();
+        let all = answers(&envoy, waiting).await?;
+        assert!(all.iter().all(|answer| answer.text() == "own" && answer.header("cache-status").is_empty()));
+        assert_eq!(upstream.count(), 500, "each has one of its own");
+        let most = upstream.most_at_a_time();
+        assert!((2..=8).contains(&most), "{name}: {most} at a time");
+        // Now it is known: they all go at once, whichever worker they come to.
+        upstream.behave(Behaviour::held(own(name, value, 0))).await?;
+        let passing = together(30, |number| clients[number % 3].get(&path));
+        until_under_way(&envoy, upstream, 30).await?;
+        upstream.release();
+        answers(&envoy, passing).await?;
+        until_stat(&envoy, "coalesce_passed", "hit_for_pass", 30 * (round as u64 + 1)).await?;
+    }
+    until_stat(&envoy, "coalesce_exits", "released", 2 * 499).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_passes_until_its_time_is_over() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let envoy = start_coalescing(&upstreams, 1, &json!({ "pass_ttl": "1s" })).await?;
+    let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
+    upstream.behave(Behaviour::held(own("cache-control", "no-store", 0))).await?;
+    let waiting = together(3, |_| client.get("/"));
+    until_followers(&envoy, 2).await?;
+    upstream.behave(own("cache-control", "no-store", 0)).await?;
+    upstream.release();
+    answers(&envoy, waiting).await?;
+    let leaders = coalesce_stat("coalesce_leaders", &[]);
+    let led_again = async || {
+        client.get("/").send().await?;
+        Ok((envoy.stat(&leaders).await? > 1).then_some(()))
+    };
+    envoy.until("a request that leads again", led_again).await?;
+    let passed = coalesce_stat("coalesce_passed", &[("reason", "hit_for_pass")]);
+    envoy.wait_for_stat(&passed, |count| count > 0).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_for_all_ends_the_passing_early() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let envoy = start_coalescing(&upstreams, 1, &json!({ "pass_ttl": "1h" })).await?;
+    let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
+    upstream.behave(Behaviour::held(own("cache-control", "no-store", 0))).await?;
+    let waiting = together(3, |_| client.get("/"));
+    until_followers(&envoy, 2).await?;
+    upstream.behave(own("cache-control", "no-store", 0)).await?;
+    upstream.release();
+    answers(&envoy, waiting).await?;
+    let keys = coalesce_stat("coalesce_hit_for_pass_keys", &[]);
+    envoy.wait_for_stat(&keys, |count| count == 1).await?;
+    upstream.behave(Behaviour::body("for all")).await?;
+    client.get("/").send().await?;
+    until_stat(&envoy, "coalesce_passed", "hit_for_pass", 1).await?;
+    envoy.wait_for_stat(&keys, |count| count == 0).await?;
+    upstream.behave(Behaviour::held(Behaviour::body("for all"))).await?;
+    let waiting = together(10, |_| client.get("/"));
+    until_followers(&envoy, 2 + 9).await?;
+    upstream.release();
+    assert!(answers(&envoy, waiting).await?.iter().all(|answer| answer.text() == "for all"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_be_one_follower_or_one_flight_too_many_passes() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let section = json!({ "max_followers": 3, "max_flights": 2 });
+    let envoy = start_coalescing(&upstreams, 1, &section).await?;
+    let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
+    upstream.behave(Behaviour::held(Behaviour::default())).await?;
+    let first = together(10, |_| client.get("/1"));
+    until_under_way(&envoy, upstream, 7).await?;
+    let second = together(2, |_| client.get("/2"));
+    until_followers(&envoy, 3 + 1).await?;
+    let third = together(2, |_| client.get("/3"));
+    until_under_way(&envoy, upstream, 7 + 1 + 2).await?;
+    until_stat(&envoy, "coalesce_passed", "max_followers", 6).await?;
+    until_stat(&envoy, "coalesce_passed", "max_flights", 2).await?;
+    upstream.release();
+    answers(&envoy, first.into_iter().chain(second).chain(third).collect()).await?;
+    assert_eq!(upstream.count(), 10);
+    // There is room again.
+    let fourth = together(4, |_| client.get("/4"));
+    until_followers(&envoy, 4 + 3).await?;
+    upstream.release();
+    answers(&envoy, fourth).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_waited_long_enough_for_his_turn_goes_by_himself() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let section = json!({ "release_concurrency": 1, "max_wait": "2s" });
+    let envoy = start_coalescing(&upstreams, 1, &section).await?;
+    let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
+    upstream.behave(Behaviour::held(own("cache-control", "no-store", 0))).await?;
+    let waiting = together(6, |_| client.get("/"));
+    until_followers(&envoy, 5).await?;
+    upstream.release();
+    // One is let go and gets no answer; the others cannot wait for it.
+    until_stat(&envoy, "coalesce_exits", "released", 1).await?;
+    until_stat(&envoy, "coalesce_exits", "max_wait", 4).await?;
+    until_under_way(&envoy, upstream, 5).await?;
+    upstream.release();
+    assert_eq!(answers(&envoy, waiting).await?.len(), 6);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_that_clients_have_not_read_never_take_more_than_they_may() -> Outcome {
+    const BODY: usize = 512 << 10;
+    const MOST: u64 = 2 << 20;
+    let upstreams = Upstreams::start(1).await?;
+    let envoy =
+        start_coalescing(&upstreams, 1, &json!({ "max_bytes_held": "2MiB", "max_wait": "1h" })).await?;
+    let (upstream, address) = (&upstreams[0], envoy.listener_address("ingress").await?);
+    upstream.behave(Behaviour::held(Behaviour::body(&"b".repeat(BODY)))).await?;
+    let leader = together(1, |_| Client::http2(address).get("/"));
+    until_under_way(&envoy, upstream, 1).await?;
+    let slow = || tokio::spawn(Client::http2(address).with_small_buffers().get("/").open());
+    let slow: Vec<_> = (0..12).map(|_| slow()).collect();
+    until_followers(&envoy, 12).await?;
+    upstream.release();
+    answers(&envoy, leader).await?;
+    // The answer itself and three copies are all there is room for.
+    let held = coalesce_stat("coalesce_bytes_held", &[]);
+    envoy.wait_for_stat(&held, |bytes| bytes == MOST).await?;
+    until_stat(&envoy, "coalesce_exits", "collapsed", 3).await?;
+    let mut readers: tokio::task::JoinSet<_> =
+        slow.into_iter().map(|slow| async { anyhow::Ok(slow.await??.rest().await?.body.len()) }).collect();
+    while let Some(read) = readers.join_next().await {
+        assert_eq!(read??, BODY);
+        assert!(envoy.stat(&held).await? <= MOST);
+    }
+    envoy.wait_for_stat(&held, |bytes| bytes == 0).await?;
+    assert_eq!(upstream.count(), 1);
+    Ok(())
+}
+
+/// Envoy takes the whole of an HTTP/1.1 reply into its connection's buffer, and says no more of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_http1_that_read_slowly_are_all_served() -> Outcome {
+    const BODY: usize = 4 << 20;
+    let upstreams = Upstreams::start(1).await?;
+    let section = json!({ "max_body_bytes": "4MiB", "max_bytes_held": "8MiB" });
+    let envoy = start_coalescing(&upstreams, 2, &section).await?;
+    let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
+    upstream.behave(Behaviour::held(Behaviour::body(&"b".repeat(BODY)))).await?;
+    let leader = together(1, |_| client.get("/"));
+    until_under_way(&envoy, upstream, 1).await?;
+    let slow = || tokio::spawn(client.clone().with_small_buffers().get("/").open());
+    let slow: Vec<_> = (0..12).map(|_| slow()).collect();
+    until_followers(&envoy, 12).await?;
+    upstream.release();
+    answers(&envoy, leader).await?;
+    let mut readers: tokio::task::JoinSet<_> =
+        slow.into_iter().map(|slow| async { anyhow::Ok(slow.await??.rest().await?.body.len()) }).collect();
+    while let Some(read) = readers.join_next().await {
+        assert_eq!(read??, BODY);
+    }
+    until_stat(&envoy, "coalesce_exits", "collapsed", 12).await?;
+    envoy.wait_for_stat(&coalesce_stat("coalesce_bytes_held", &[]), |bytes| bytes == 0).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_shadow_mode_nobody_waits_and_what_would_have_been_collapsed_is_counted() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let envoy = start_coalescing(&upstreams, 1, &json!({ "mode": "shadow", "hold": "10s" })).await?;
+    let (upstream, address) = (&upstreams[0], envoy.listener_address("ingress").await?);
+    let clients = [Client::to(address), Client::http2(address)];
+    upstream.behave(Behaviour::held(Behaviour::body("own"))).await?;
+    let all = together(10, |number| clients[number % 2].get("/"));
+    until_under_way(&envoy, upstream, 10).await?;
+    upstream.release();
+    let all = answers(&envoy, all).await?;
+    assert!(all.iter().all(|answer| answer.text() == "own" && answer.header("cache-status").is_empty()));
+    until_stat(&envoy, "coalesce_passed", "shadow", 9).await?;
+    upstream.behave(Behaviour::default()).await?;
+    assert_eq!(clients[0].get("/").send().await?.header("cache-status"), "");
+    assert_eq!(upstream.count(), 11, "nothing is kept");
+    let stats = envoy.stats().await?;
+    let held = stats.iter().filter(|(name, _)| name.contains("coalesce_") && !name.contains("_passed"));
+    let held: Vec<_> =
+        held.filter(|(name, value)| !name.ends_with("coalesce_leaders") && **value > 0).collect();
+    assert!(held.is_empty(), "{held:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_section_is_refused_and_the_old_one_serves() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let envoy = Envoy::start(alone(&upstreams, &json!({})).live_listeners().concurrency(2)).await?;
+    let update = |section: Value| alone(&upstreams, &section).listener_named("ingress");
+    let bad = json!({ "hold": "11s", "share_status": [304], "max_followers": 0, "max_wiat": "1s" });
+    let refused = envoy.update_listener(&update(bad)?).await?.expect_err("it is refused");
+    for place in ["hold: is longer than 10s", "share_status", "max_followers: 0", "max_wiat: unknown field"] {
+        assert!(
+            refused.contains(&format!("configuration refused: routes[0].coalesce.{place}")),
+            "{place}: {refused}"
+        );
+    }
+    let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
+    upstream.behave(Behaviour::held(Behaviour::default())).await?;
+    let waiting = together(10, |_| client.get("/"));
+    until_followers(&envoy, 9).await?;
+    upstream.release();
+    answers(&envoy, waiting).await?;
+    assert_eq!(upstream.count(), 1);
+    Ok(())
+}

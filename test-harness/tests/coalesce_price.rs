@@ -1,0 +1,52 @@
+//! What a request costs that nobody follows, in calls of the host.
+
+use serde_json::{Value, json};
+use switchyard_test_harness::prelude::*;
+
+type Outcome = anyhow::Result<()>;
+
+/// The host calls of one request of its own key. There is no other filter of ours.
+async fn price(section: &Value, request: impl Fn(&Client, u64) -> Request) -> anyhow::Result<Crossings> {
+    let upstreams = Upstreams::start(1).await?;
+    let crossings = Crossings::measure(alone(&upstreams, section), "ingress", 100, async |client, number| {
+        let answer = request(client, number).send().await?;
+        anyhow::ensure!(answer.status == 200, "{answer:?}");
+        Ok(())
+    });
+    crossings.await
+}
+
+fn unique(client: &Client, number: u64) -> Request {
+    client.get(&format!("/{number}")).header("x-a", "1")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_a_worker_a_request_costs_two_calls_and_its_answer_none_and_across_workers_three_more()
+-> Outcome {
+    for (section, expected) in [
+        (json!({ "scope": "worker" }), 2.0),
+        (json!({ "scope": "proxy" }), 5.0),
+        (json!({ "scope": "worker", "mode": "shadow" }), 2.0),
+    ] {
+        let crossings = price(&section, unique).await?;
+        // A machine that stands still for a second stops the tick, and starting it is a call more.
+        let calls = crossings.host_calls_per_request;
+        assert!((calls - expected).abs() < 0.05, "{section}: {crossings:?}");
+        // The head and the time: both are asked for on the way in.
+        for name in ["env.proxy_get_header_map_pairs", "env.proxy_get_current_time_nanoseconds"] {
+            let times = crossings.by_name.get(name).copied().unwrap_or_default();
+            assert!((times - 1.0).abs() < 0.05, "{section}: {crossings:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_passes_costs_its_head() -> Outcome {
+    let crossings =
+        price(&json!({}), |client, number| unique(client, number).header("cookie", "a=1")).await?;
+    assert!((crossings.host_calls_per_request - 1.0).abs() < 0.05, "{crossings:?}");
+    let head = crossings.by_name.get("env.proxy_get_header_map_pairs").copied().unwrap_or_default();
+    assert!((head - 1.0).abs() < 0.05, "{crossings:?}");
+    Ok(())
+}
