@@ -61,7 +61,7 @@ impl Embeddings {
         if items.len() > self.max_items || weight > self.max_tokens {
             return Err(Unbatchable { why: Why::Limit, at: input.at() });
         }
-        // A space is no part of any field, and so tells tokens from texts; it does no harm in the batch.
+        // No field ends in a space, which so tells tokens from texts.
         group.extend(are_tokens.then_some(' '));
         Ok(Part { group: group.into_bytes().into(), weight, is_repeatable: true, items, is_single })
     }

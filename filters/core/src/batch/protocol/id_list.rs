@@ -12,7 +12,7 @@
 
 mod target;
 
-use super::array;
+use super::{array, group};
 use crate::batch::json::Value;
 use crate::batch::part::Item;
 use crate::batch::{Answer, Broken, Joined, Part, Share, Unbatchable, Why};
@@ -76,7 +76,7 @@ impl IdList {
             IdForm::Comma => ids.join(","),
             IdForm::Repeated => ids.join(&["&", &self.parameter, "="].concat()),
         };
-        let group = parts.first().map_or("", |part| str::from_utf8(&part.group).unwrap_or_default());
+        let group = group(parts);
         let sign = if group.contains('?') { "&" } else { "?" };
         Joined { path: Some([group, sign, &self.parameter, "=", &ids].concat()), body: Vec::new() }
     }

@@ -133,9 +133,14 @@ fn siblings(object: &Object<'_>, name: &str) -> Result<String, Fault> {
     Ok(others.collect::<Vec<_>>().join(","))
 }
 
-/// An object that has this field, and beside it what all parts have.
+/// The group of all parts, where it is a text.
+fn group<'a>(parts: &[&'a Part]) -> &'a str {
+    parts.first().map_or("", |part| str::from_utf8(&part.group).unwrap_or_default())
+}
+
+/// An object that has this field, and beside it what all parts have; space around that is not of it.
 fn with_siblings(parts: &[&Part], field: &str, value: &str) -> String {
-    let group = parts.first().map_or("", |part| str::from_utf8(&part.group).unwrap_or_default());
+    let group = group(parts).trim_ascii();
     let comma = if group.is_empty() { "" } else { "," };
     ["{", group, comma, &quoted(field), ":", value, "}"].concat()
 }

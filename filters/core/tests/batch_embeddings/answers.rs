@@ -1,0 +1,123 @@
+//! Whose each vector is, and who used how much.
+
+use super::{asks, part, protocol, shares, split};
+use switchyard_core::batch::{Answer, Broken};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn usage(bodies: &[&str], usage: &str) -> Vec<String> {
+    let count: usize = bodies.iter().map(|body| part(body).items()).sum();
+    let data: Vec<_> = (0..count).map(|index| format!(r#"{{"index":{index}}}"#)).collect();
+    let answer = format!(r#"{{"data":[{}],"usage":{usage}}}"#, data.join(","));
+    let used = |share: String| Some(share.strip_suffix('}')?.split_once(r#""usage":"#)?.1.to_owned());
+    shares(bodies, &answer).into_iter().map(|share| used(share).expect("usage")).collect()
+}
+
+#[test]
+fn vectors_are_found_by_index_and_counted_anew_for_each_client() {
+    let bodies = [asks(r#""a""#), asks(r#"["b","c"]"#)];
+    let answer = r#"{"object":"list","data":[
+        {"object":"embedding", "embedding":[2.50,-1e-3],"index":2},
+        {"object":"embedding","index":0,"embedding":"AAAA"},
+        {"index" : 1 ,"embedding":[1],"x":{"index":9}}],"model":"m-1"}"#;
+    let expected = [
+        r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":"AAAA"}],"model":"m-1"}"#,
+        concat!(
+            r#"{"object":"list","data":[{"index" : 0 ,"embedding":[1],"x":{"index":9}},"#,
+            r#"{"object":"embedding", "embedding":[2.50,-1e-3],"index":1}],"model":"m-1"}"#
+        ),
+    ];
+    assert_eq!(shares(&[&bodies[0], &bodies[1]], answer), expected);
+}
+
+#[test]
+fn what_was_used_is_shared_out_by_weight_and_adds_up() {
+    let (one, two) = (asks(r#""abc""#), asks(r#""abcdef""#));
+    assert_eq!(
+        usage(&[&one, &two], r#"{"prompt_tokens":9,"total_tokens":10}"#),
+        [r#"{"prompt_tokens":3,"total_tokens":3}"#, r#"{"prompt_tokens":6,"total_tokens":7}"#]
+    );
+    assert_eq!(usage(&[&one, &one, &one], r#"{"t":2}"#), [r#"{"t":1}"#, r#"{"t":1}"#, r#"{"t":0}"#]);
+    assert_eq!(usage(&[&one, &two], r#"{"t":0}"#), [r#"{"t":0}"#, r#"{"t":0}"#]);
+    let most = format!(r#"{{"t":{}}}"#, u64::MAX);
+    assert_eq!(
+        usage(&[&one, &two], &most),
+        [r#"{"t":6148914691236517205}"#, r#"{"t":12297829382473034410}"#]
+    );
+}
+
+#[test]
+fn details_of_use_are_shared_out_too_and_what_cannot_be_is_left_out() {
+    let one = asks(r#""abc""#);
+    let figures =
+        r#"{ "d":{"t": 3,"u":{"v":{"w":{"x":1}}}},"cost":0.5,"of":null,"unit":"t","l":[1],"n":-1,"b":true}"#;
+    assert_eq!(
+        usage(&[&one, &one], figures),
+        [
+            r#"{"d":{"t":2,"u":{"v":{}}},"of":null,"unit":"t"}"#,
+            r#"{"d":{"t":1,"u":{"v":{}}},"of":null,"unit":"t"}"#
+        ]
+    );
+    assert_eq!(usage(&[&one], "null"), ["null"]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_assigned_breaks_all() {
+    let bodies = [asks(r#""a""#), asks(r#""b""#)];
+    let length = |found| Broken::Length { expected: 2, found };
+    for (data, broken) in [
+        (r#"[{"index":0}]"#, length(1)),
+        (r#"[{"index":0},{"index":1},{"index":2}]"#, length(3)),
+        ("[]", length(0)),
+        (r#"[{"index":0},{"index":0}]"#, Broken::SameId),
+        (r#"[{"index":0},{"index":2}]"#, Broken::OtherId),
+        (r#"[{"index":1},{"index":2}]"#, Broken::OtherId),
+        (r#"[{"index":0},{"index":-1}]"#, Broken::OtherId),
+        (r#"[{"index":0},{"index":1.0}]"#, Broken::OtherId),
+        (r#"[{"index":0},{"index":"1"}]"#, Broken::OtherId),
+        (r#"[{"index":0},{"index":null}]"#, Broken::OtherId),
+        (r#"[{"index":0},{"index":18446744073709551617}]"#, Broken::OtherId),
+        (r#"[{"index":0},{"embedding":[1]}]"#, Broken::NoId),
+        (r#"[{"index":0},[1]]"#, Broken::Form),
+        (r#"{"0":{"index":0}}"#, Broken::Form),
+        ("null", Broken::Form),
+    ] {
+        let answer = format!(r#"{{"data":{data}}}"#);
+        assert_eq!(split(&[&bodies[0], &bodies[1]], &answer), Err(broken), "{data}");
+    }
+}
+
+#[test]
+fn an_answer_of_another_form_breaks_all() {
+    let body = asks(r#""a""#);
+    for (answer, name) in [
+        ("{}", "form"),
+        (r#"[{"index":0}]"#, "form"),
+        (r#"{"error":{"message":"no"}}"#, "form"),
+        (r#"{"data":[{"index":0}]"#, "syntax"),
+        ("", "syntax"),
+        (r#"{"data":[{"index":0}],"data":[{"index":0}]}"#, "repeated"),
+        (r#"{"data":[{"index":0,"index":0}]}"#, "repeated"),
+        (r#"{"data":[{"index":0}],"usage":{},"usage":{}}"#, "repeated"),
+    ] {
+        assert_eq!(split(&[&body], answer).map_err(Broken::name).err(), Some(name), "{answer}");
+    }
+    let answer = Answer { status: 429, body: br#"{"data":[{"index":0}]}"# };
+    assert_eq!(protocol().split(&[part(&body)], answer), Err(Broken::Status(429)));
+}
+
+#[test]
+fn a_failure_is_told_as_the_interface_tells_it() {
+    let failure = |status| {
+        let share = protocol().failure(&part(&asks(r#""a""#)), status, "a \"b\"");
+        assert_eq!((share.status, share.content_type), (status, Some("application/json")));
+        String::from_utf8(share.body).expect("text")
+    };
+    assert_eq!(
+        failure(502),
+        r#"{"error":{"message":"a \"b\"","type":"server_error","param":null,"code":"upstream_error"}}"#
+    );
+    assert!(failure(504).contains(r#""type":"server_error","param":null,"code":"timeout""#));
+    assert!(failure(429).contains(r#""type":"rate_limit_error","param":null,"code":"rate_limit_exceeded""#));
+    assert!(failure(400).contains(r#""type":"invalid_request_error","param":null,"code":"invalid_request""#));
+}
