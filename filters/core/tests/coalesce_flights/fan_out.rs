@@ -1,0 +1,180 @@
+//! How an answer comes to those who waited for it.
+
+use crate::proxy::{Done, KEY, Proxy, collapsed, get, head, resumed};
+use core::time::Duration;
+use switchyard_core::coalesce::{Arrival, Begun, Event, Exit, QUICK_TICK, Served, Settings};
+use switchyard_core::request::PlainRequest;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[test]
+fn nobody_is_touched_before_the_root_acts() {
+    let mut proxy = Proxy::of(1);
+    proxy.burst(0, [1, 2, 3]);
+    proxy.is_answered(0, 1, "one");
+    assert!(proxy.outside.done.is_empty() && proxy.workers[0].has_work());
+    assert_eq!(proxy.acts(0), collapsed([2, 3], "one"));
+    assert_eq!(proxy.acts(0), [], "once");
+    [1, 2, 3].into_iter().for_each(|stream| proxy.ends(0, stream));
+    proxy.is_quiet();
+    assert_eq!(proxy.ticks(0, 200), []);
+    assert_eq!(proxy.workers[0].tick_period(), Duration::ZERO);
+}
+
+#[test]
+fn a_flight_that_nobody_follows_ends_with_the_head_which_nobody_reads() {
+    let mut proxy = Proxy::of(1);
+    proxy.burst(0, [1]);
+    let unread = || -> Option<(u16, PlainRequest)> { panic!("nobody needs it") };
+    let begun = proxy.workers[0].answer_begins(&mut proxy.outside, 1, false, unread);
+    assert_eq!(begun, Begun::Passes);
+    proxy.is_quiet();
+    assert_eq!(proxy.arrives(0, 2), Arrival::Leads);
+}
+
+#[test]
+fn a_follower_that_leaves_before_its_turn_is_not_touched() {
+    let mut proxy = Proxy::of(1);
+    proxy.burst(0, [1, 2, 3]);
+    proxy.is_answered(0, 1, "one");
+    proxy.ends(0, 2);
+    assert_eq!(proxy.acts(0), collapsed([3], "one"));
+    assert_eq!(proxy.outside.exits, [Exit::Gone, Exit::Answered(Served::Collapsed)]);
+}
+
+#[test]
+fn a_follower_whose_vary_differs_goes_on_by_itself() {
+    let mut proxy = Proxy::of(2);
+    proxy.asks(0, 1, KEY, get().with("x-lang", "de"));
+    proxy.asks(0, 2, KEY, get().with("x-lang", "de"));
+    proxy.asks(0, 3, KEY, get());
+    proxy.asks(1, 4, KEY, get().with("x-lang", "en"));
+    proxy.talk();
+    proxy.begins(0, 1, 200, &head().with("vary", "x-lang"));
+    proxy.piece(0, 1, "eins", true);
+    let mut done = resumed([3]);
+    done.extend(collapsed([2], "eins"));
+    assert_eq!(proxy.acts(0), done);
+    proxy.talk();
+    assert_eq!(proxy.acts(1), resumed([4]), "in another worker, too");
+}
+
+#[test]
+fn followers_elsewhere_get_one_message_and_their_copies_there() {
+    let mut proxy = Proxy::of(2);
+    proxy.burst(0, [1]);
+    (2..50).for_each(|stream| proxy.follow(1, stream));
+    proxy.talk();
+    proxy.is_answered(0, 1, "one");
+    assert_eq!(proxy.outside.queues[1].len(), 1);
+    proxy.talk();
+    assert_eq!(proxy.acts(1), collapsed(2..50, "one"));
+}
+
+#[test]
+fn one_act_gives_out_so_many_answers() {
+    let mut proxy = Proxy::of(1);
+    proxy.burst(0, 0..=300);
+    proxy.is_answered(0, 0, "");
+    let mut acts = Vec::new();
+    while proxy.workers[0].has_work() {
+        proxy.workers[0].act(&mut proxy.outside);
+        acts.push(core::mem::take(&mut proxy.outside.done).len());
+    }
+    assert_eq!(acts, [128, 128, 44]);
+}
+
+#[test]
+fn one_act_gives_out_a_mebibyte_and_one_answer_more_at_most() {
+    let mut proxy = Proxy::of(1);
+    proxy.burst(0, 0..=10);
+    proxy.is_answered(0, 0, &"a".repeat(300 << 10));
+    proxy.workers[0].act(&mut proxy.outside);
+    assert_eq!(proxy.outside.done.len(), 4);
+}
+
+#[test]
+fn copies_that_are_not_read_hold_up_the_others_until_they_are() {
+    let mut proxy = Proxy::with(1, &Settings { max_bytes_held: 2_500, ..Settings::default() });
+    proxy.burst(0, 0..=4);
+    proxy.is_answered(0, 0, &"a".repeat(1_000));
+    assert_eq!(proxy.acts(0).len(), 1, "a copy, and the answer itself");
+    assert_eq!(proxy.policies[0].held(), 2_000);
+    assert_eq!(proxy.ticks(0, 100), []);
+    proxy.ends(0, 1);
+    assert!(proxy.workers[0].has_work());
+    assert_eq!(proxy.acts(0).len(), 1);
+    proxy.ends(0, 3);
+    assert_eq!(proxy.acts(0), [], "somebody else left");
+    proxy.ends(0, 2);
+    assert_eq!(proxy.acts(0).len(), 1);
+    [0, 4].into_iter().for_each(|stream| proxy.ends(0, stream));
+    proxy.is_quiet();
+}
+
+#[test]
+fn an_answer_larger_than_all_the_room_goes_out_one_copy_at_a_time() {
+    let mut proxy = Proxy::of(2);
+    proxy.policies[1] = std::rc::Rc::new(switchyard_core::coalesce::Policy::new(
+        "route",
+        Settings { max_bytes_held: 10, ..Settings::default() },
+    ));
+    proxy.burst(0, [1]);
+    proxy.follow(1, 2);
+    proxy.follow(1, 3);
+    proxy.talk();
+    proxy.is_answered(0, 1, &"a".repeat(1_000));
+    proxy.talk();
+    assert!(matches!(&proxy.acts(1)[..], [Done::Replied(2, ..)]));
+    proxy.ends(1, 2);
+    assert!(matches!(&proxy.acts(1)[..], [Done::Replied(3, ..)]));
+}
+
+#[test]
+fn who_waits_too_long_for_a_copy_goes_on_by_itself() {
+    let settings = Settings { max_bytes_held: 10, max_wait: Duration::from_secs(1), ..Settings::default() };
+    let mut proxy = Proxy::with(1, &settings);
+    proxy.burst(0, 0..=2);
+    proxy.is_answered(0, 0, "0123456789");
+    assert_eq!(proxy.acts(0).len(), 1);
+    assert_eq!(proxy.ticks(0, 1_000), resumed([2]));
+    assert_eq!(proxy.outside.exits.last(), Some(&Exit::MaxWait));
+    (0..=2).for_each(|stream| proxy.ends(0, stream));
+    proxy.acts(0);
+    proxy.is_quiet();
+}
+
+#[test]
+fn the_tick_is_quick_while_there_is_work() {
+    let mut proxy = Proxy::of(1);
+    proxy.burst(0, 0..=128);
+    assert_eq!(proxy.workers[0].tick_period(), QUICK_TICK);
+    proxy.is_answered(0, 0, "a");
+    proxy.workers[0].act(&mut proxy.outside);
+    assert_eq!(proxy.workers[0].waiting(), 0);
+    assert!(proxy.workers[0].has_work(), "the answer itself is to be let go");
+    assert_eq!(proxy.workers[0].tick_period(), QUICK_TICK, "if the message that wakes the root is lost");
+}
+
+#[test]
+fn a_head_request_gets_a_head_alone() {
+    let mut proxy = Proxy::of(1);
+    let ask = || PlainRequest::default().with(":method", "HEAD").with(":path", "/");
+    proxy.asks(0, 1, KEY, ask());
+    proxy.asks(0, 2, KEY, ask());
+    let head = head().with("content-length", (5_u64 << 30).to_string());
+    let begun = proxy.workers[0].answer_begins(&mut proxy.outside, 1, true, || Some((200, head)));
+    assert_eq!(begun, Begun::Passes);
+    assert_eq!(proxy.acts(0), collapsed([2], ""));
+}
+
+#[test]
+fn trailers_make_an_answer_its_own_clients() {
+    let mut proxy = Proxy::of(1);
+    proxy.burst(0, [1, 2]);
+    proxy.begins(0, 1, 200, &head());
+    proxy.piece(0, 1, "one", false);
+    proxy.workers[0].answer_trailers(&mut proxy.outside, 1);
+    assert_eq!(proxy.acts(0), resumed([2]));
+    assert_eq!(proxy.count(Event::NotShared(switchyard_core::coalesce::NotShared::Trailers)), 1);
+}

@@ -1,0 +1,149 @@
+//! Beyond a limit a request goes on as if nobody coalesced.
+
+use crate::proxy::{KEY, Proxy, collapsed, get, head, resumed};
+use core::time::Duration;
+use std::rc::Rc;
+use switchyard_core::coalesce::{
+    Arrival, Begun, Event, Exit, Flights, NotShared, Pass, Policy, Scope, Settings,
+};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[test]
+fn a_flight_has_so_many_followers_in_a_worker() {
+    let mut proxy = Proxy::with(2, &Settings { max_followers: 2, ..Settings::default() });
+    proxy.burst(0, [1, 2, 3]);
+    assert_eq!(proxy.arrives(0, 4), Arrival::Passes);
+    assert_eq!(proxy.count(Event::Passed(Pass::Followers)), 1);
+    proxy.follow(1, 5);
+    proxy.ends(0, 2);
+    assert_eq!(proxy.arrives(0, 6), Arrival::Waits, "one has left");
+    proxy.ends(0, 4);
+    proxy.is_answered(0, 1, "one");
+    assert_eq!(proxy.acts(0), collapsed([3, 6], "one"));
+}
+
+#[test]
+fn there_are_so_many_flights_and_every_one_that_ends_makes_room() {
+    let mut proxy = Proxy::with(1, &Settings { max_flights: 2, ..Settings::default() });
+    for round in 0..10 {
+        let stream = |number| round * 10 + number;
+        assert_eq!(proxy.asks(0, stream(1), b"a", get()), Arrival::Leads);
+        assert_eq!(proxy.asks(0, stream(2), b"b", get()), Arrival::Leads);
+        assert_eq!(proxy.asks(0, stream(3), b"c", get()), Arrival::Passes);
+        assert_eq!(proxy.asks(0, stream(4), b"a", get()), Arrival::Waits, "a follower needs no flight");
+        assert_eq!(proxy.count(Event::Passed(Pass::Flights)), round + 1);
+        if round % 2 == 0 {
+            proxy.is_answered(0, stream(1), "a");
+        } else {
+            proxy.ends(0, stream(1));
+            proxy.ends(0, stream(4));
+        }
+        proxy.acts(0);
+        proxy.begins(0, stream(2), 200, &head());
+        (1..=4).for_each(|number| proxy.ends(0, stream(number)));
+        proxy.acts(0);
+        proxy.is_quiet();
+    }
+}
+
+#[test]
+fn a_flight_of_another_worker_is_one_of_this_as_long_as_somebody_waits_here() {
+    let mut proxy = Proxy::with(2, &Settings { max_flights: 1, ..Settings::default() });
+    proxy.burst(0, [1]);
+    proxy.follow(1, 2);
+    assert_eq!(proxy.asks(1, 3, b"another", get()), Arrival::Passes);
+    proxy.ends(1, 2);
+    assert_eq!(proxy.asks(1, 4, b"another", get()), Arrival::Leads);
+}
+
+#[test]
+fn an_answer_that_grows_too_long_is_its_own_clients() {
+    let mut proxy = Proxy::with(1, &Settings { max_body_bytes: 10, ..Settings::default() });
+    proxy.burst(0, [1, 2]);
+    assert_eq!(proxy.begins(0, 1, 200, &head()), Begun::Captured);
+    assert!(proxy.piece(0, 1, "0123456789", false));
+    assert_eq!(proxy.policies[0].held(), 10);
+    assert!(!proxy.piece(0, 1, "a", false));
+    assert_eq!(proxy.count(Event::NotShared(NotShared::TooLong)), 1);
+    assert_eq!(proxy.acts(0), resumed([2]));
+    assert_eq!(proxy.policies[0].held(), 0);
+    assert_eq!(proxy.arrives(0, 3), Arrival::Passes, "the next would be too long as well");
+}
+
+#[test]
+fn an_answer_that_there_is_no_room_for_is_its_own_clients_this_time() {
+    let mut proxy = Proxy::with(1, &Settings { max_bytes_held: 10, ..Settings::default() });
+    proxy.burst(0, [1, 2]);
+    proxy.begins(0, 1, 200, &head());
+    assert!(!proxy.piece(0, 1, "01234567890", false));
+    assert_eq!(proxy.count(Event::NotShared(NotShared::Memory)), 1);
+    assert_eq!(proxy.acts(0), resumed([2]));
+    assert_eq!(proxy.arrives(0, 3), Arrival::Leads, "there may be room the next time");
+}
+
+#[test]
+fn who_has_waited_long_enough_goes_on_by_itself() {
+    let settings = Settings { max_wait: Duration::from_millis(50), ..Settings::default() };
+    let mut proxy = Proxy::with(2, &settings);
+    proxy.burst(0, [1]);
+    proxy.follow(0, 2);
+    proxy.follow(1, 3);
+    assert_eq!(proxy.ticks(0, 40), []);
+    assert_eq!(proxy.ticks(0, 10), resumed([2]));
+    assert_eq!(proxy.ticks(1, 0), resumed([3]));
+    assert_eq!(proxy.outside.exits, [Exit::MaxWait; 2]);
+    assert_eq!(proxy.workers[0].waiting(), 0);
+    proxy.ends(0, 2);
+    assert_eq!(proxy.begins(0, 1, 200, &head()), Begun::Passes, "nobody waits any more");
+}
+
+#[test]
+fn a_clock_that_steps_back_lengthens_no_wait() {
+    let settings = Settings { max_wait: Duration::from_millis(50), ..Settings::default() };
+    let mut proxy = Proxy::with(1, &settings);
+    proxy.burst(0, [1, 2]);
+    proxy.outside.now = switchyard_core::Timestamp::from_millis(1_000_000_000_000);
+    assert_eq!(proxy.ticks(0, 0), []);
+    assert_eq!(proxy.ticks(0, 40), []);
+    assert_eq!(proxy.ticks(0, 10), resumed([2]));
+}
+
+#[test]
+fn a_shadow_holds_nobody_up_and_counts_who_would_have_waited() {
+    let mut proxy = Proxy::with(2, &Settings { shadow: true, ..Settings::default() });
+    assert_eq!(proxy.arrives(0, 1), Arrival::Leads);
+    assert_eq!(proxy.arrives(0, 2), Arrival::Passes);
+    assert_eq!(proxy.count(Event::Passed(Pass::Shadow)), 1);
+    assert_eq!(proxy.arrives(1, 3), Arrival::Leads, "the board is not asked");
+    assert_eq!(proxy.begins(0, 1, 200, &head()), Begun::Passes);
+    (1..=2).for_each(|stream| proxy.ends(0, stream));
+    proxy.ends(1, 3);
+    proxy.is_quiet();
+}
+
+#[test]
+fn flights_of_a_worker_stay_within_it_if_the_operator_says_so_or_nobody_can_reach_it() {
+    let mut proxy = Proxy::with(2, &Settings { scope: Scope::Worker, ..Settings::default() });
+    assert_eq!((proxy.arrives(0, 1), proxy.arrives(1, 2)), (Arrival::Leads, Arrival::Leads));
+    let mut proxy = Proxy::of(2);
+    proxy.workers[1] = Flights::default();
+    assert_eq!((proxy.arrives(0, 1), proxy.arrives(1, 2)), (Arrival::Leads, Arrival::Leads));
+    assert_eq!(proxy.arrives(1, 3), Arrival::Waits);
+    proxy.ends(1, 2);
+    assert_eq!(proxy.acts(1), resumed([3]));
+    assert!(proxy.outside.queues.iter().all(std::collections::VecDeque::is_empty), "and nobody is told");
+}
+
+#[test]
+fn a_request_under_a_new_configuration_waits_as_the_flight_that_it_follows_says() {
+    let old = Settings { max_wait: Duration::from_secs(2), ..Settings::default() };
+    let mut proxy = Proxy::with(1, &old);
+    proxy.burst(0, [1]);
+    let new = Settings { max_wait: Duration::from_millis(10), ..Settings::default() };
+    proxy.policies[0] = Rc::new(Policy::new("route", new));
+    proxy.follow(0, 2);
+    assert_eq!(proxy.ticks(0, 100), [], "the new policy's wait is over");
+    assert_eq!(proxy.ticks(0, 1_900), resumed([2]));
+    assert_eq!(proxy.asks(0, 3, KEY, get()), Arrival::Waits);
+}
