@@ -95,7 +95,7 @@ fn mishaps(calm: bool, rng: &mut Rng) -> Mishaps {
         unread: often(0.05, rng),
         outrun: often(0.5, rng),
         leaves: if calm { 0.0 } else { one(&[0.0, 0.05, 0.3], rng) },
-        reads_slowly: one(&[0.0, 0.1], rng),
+        reads_slowly: one(&[0.0, 0.1, 0.9], rng),
     }
 }
 

@@ -117,6 +117,16 @@ impl<H> Group<H> {
     }
 }
 
+/// The state of a flight that this request leads from now on.
+pub(super) fn lead<H>(member: &Member<H>, now: Timestamp) -> State<H> {
+    State::Led(Leader {
+        stream: member.stream,
+        request: Rc::clone(&member.request),
+        since: now,
+        capture: None,
+    })
+}
+
 /// A body's length.
 pub(super) fn length(body: &[u8]) -> u64 {
     u64::try_from(body.len()).unwrap_or(u64::MAX)

@@ -16,161 +16,28 @@ mod exits;
 mod group;
 mod inbox;
 mod policy;
+mod roles;
 mod succession;
+mod world;
 
 pub use policy::Policy;
+pub use world::{Arrival, Begun, Event, Exit, Pass, StreamId, Why, World};
 
 use super::answer::{Answer, Served};
 use super::board::{self, Address, Claimed, FlightId};
-use super::key::Bypass;
-use super::sharing::NotShared;
 use crate::{RequestView, Timestamp};
 use core::time::Duration;
 use exits::{Fan, Release};
-use group::{Group, Leader, Member, State};
+use group::{Group, Member, State, lead};
 use hashbrown::HashMap;
+use roles::Role;
 use std::collections::VecDeque;
 use std::rc::Rc;
-
-/// A stream of this worker, as its host numbers it.
-pub type StreamId = u32;
 
 /// The tick while somebody waits.
 pub const QUICK_TICK: Duration = Duration::from_millis(10);
 /// The tick while there are entries on the board to be looked after.
 pub const SLOW_TICK: Duration = Duration::from_millis(500);
-
-/// The world around a worker's flights.
-pub trait World {
-    /// Wall time; all workers read the same, and it may step back.
-    fn now(&mut self) -> Timestamp;
-    /// A bucket of the board and its compare-and-swap number; `None` if there is no board.
-    fn read(&mut self, bucket: u32) -> Option<(Vec<u8>, u32)>;
-    /// Writes a bucket if it is still the one that was read.
-    fn swap(&mut self, bucket: u32, value: &[u8], cas: u32) -> bool;
-    /// Writes a bucket.
-    fn put(&mut self, bucket: u32, value: &[u8]);
-    /// Sends a message to a worker's queue; `false` if there is no such queue.
-    fn send(&mut self, queue: u32, message: &[u8]) -> bool;
-    /// Lets a request go on that waited; `false` if it is gone. Only from [`Flights::act`].
-    fn resume(&mut self, stream: StreamId) -> bool;
-    /// Answers a request that waited; `false` if it is gone. Only from [`Flights::act`].
-    fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, now: Timestamp) -> bool;
-    /// Something to count.
-    fn count(&mut self, policy: &Policy, event: Event);
-}
-
-/// What a request does that has just arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// It goes on, and others may wait for its answer.
-    Leads,
-    /// It waits.
-    Waits,
-    /// It goes on by itself.
-    Passes,
-    /// It is answered at once.
-    Served(Rc<Answer>, Served),
-}
-
-/// What becomes of an answer that has just begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// It passes.
-    Passes,
-    /// It passes, and its body is to be given to [`Flights::answer_body`].
-    Captured,
-    /// It is a failure, and the stream is to be answered with this one at once.
-    Replaced(Rc<Answer>, Served),
-}
-
-/// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
-    /// A request leads.
-    Led,
-    /// A request waits, for a flight here or in another worker.
-    Followed {
-        /// In another worker.
-        remote: bool,
-    },
-    /// A request went on by itself at once.
-    Passed(Pass),
-    /// A request was answered out of what is kept.
-    Kept(Served),
-    /// A request waited so long, and this became of it.
-    Left(Exit, Duration),
-    /// A leader was succeeded.
-    Succeeded(Why),
-    /// An answer was not for others.
-    NotShared(NotShared),
-    /// A flight had no place on the board.
-    Degraded,
-}
-
-/// Why a request went on by itself at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pass {
-    /// Its head says that it is not to be coalesced.
-    Bypass(Bypass),
-    /// The answers of its key are known to be for one client only.
-    HitForPass,
-    /// The flight has all the followers that it may have.
-    Followers,
-    /// There are all the flights that there may be.
-    Flights,
-    /// It would have waited, but the policy only counts.
-    Shadow,
-}
-
-/// What became of a request that waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Exit {
-    /// It was answered.
-    Answered(Served),
-    /// It led.
-    Led,
-    /// It went on by itself: the answer was not for others.
-    Released,
-    /// It went on by itself: the answer varies by its headers.
-    Vary,
-    /// It went on by itself: it had waited long enough.
-    MaxWait,
-    /// Its client left.
-    Gone,
-}
-
-/// Why a leader was succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Why {
-    /// Its client left, or its answer broke off.
-    Gone,
-    /// Its answer was a failure.
-    Failed,
-    /// It took too long.
-    Age,
-    /// Its body stood still.
-    Stall,
-    /// Its worker was silent.
-    Lost,
-}
-
-/// What a stream is to this worker.
-enum Role {
-    Leads(Rc<[u8]>),
-    /// It waits for the answer of this key.
-    Waits(Rc<[u8]>),
-    /// Its waiting is over; the next act lets it go on or answers it.
-    Leaves(Rc<Policy>, Timestamp),
-    /// It was let go, and counts among those of its key that are under way.
-    Released(Rc<[u8]>),
-    /// It was answered with so many bytes.
-    Answered(Rc<Policy>, u64),
-    /// Its answer may show that this key's answers are for all again.
-    Watched(Rc<Policy>, Rc<[u8]>),
-    /// It led, and another one leads in its place.
-    Alone,
-}
 
 /// All flights of one worker. `H`: the head of a request.
 pub struct Flights<H> {
@@ -403,18 +270,6 @@ impl<H: RequestView> Flights<H> {
         self.take_off_board(world, group)
     }
 
-    fn set_role(&mut self, stream: StreamId, role: Role) {
-        self.drop_role(stream);
-        self.waiting += usize::from(role.waits());
-        self.roles.insert(stream, role);
-    }
-
-    fn drop_role(&mut self, stream: StreamId) -> Option<Role> {
-        let role = self.roles.remove(&stream)?;
-        self.waiting = self.waiting.saturating_sub(usize::from(role.waits()));
-        Some(role)
-    }
-
     /// The stream has ended, in whichever way.
     pub fn ended(&mut self, world: &mut impl World, stream: StreamId) {
         match self.drop_role(stream) {
@@ -447,23 +302,7 @@ impl<H: RequestView> Flights<H> {
     }
 }
 
-/// The state of a flight that this request leads from now on.
-fn lead<H>(member: &Member<H>, now: Timestamp) -> State<H> {
-    State::Led(Leader {
-        stream: member.stream,
-        request: Rc::clone(&member.request),
-        since: now,
-        capture: None,
-    })
-}
-
 fn pass(world: &mut impl World, policy: &Policy, why: Pass) -> Arrival {
     world.count(policy, Event::Passed(why));
     Arrival::Passes
-}
-
-impl Role {
-    fn waits(&self) -> bool {
-        matches!(self, Self::Waits(_) | Self::Leaves(..))
-    }
 }

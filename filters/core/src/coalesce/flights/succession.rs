@@ -6,8 +6,8 @@
 use super::super::board::{self, Address, FlightId};
 use super::super::message::{Message, Says};
 use super::super::sharing::NotShared;
-use super::group::{Away, Group, Remote, State};
-use super::{Claimed, Event, Exit, Flights, Role, SLOW_TICK, StreamId, Why, World, lead};
+use super::group::{Away, Group, Remote, State, lead};
+use super::{Claimed, Event, Exit, Flights, Role, SLOW_TICK, StreamId, Why, World};
 use crate::{RequestView, Timestamp};
 use core::time::Duration;
 use std::rc::Rc;

@@ -1,0 +1,129 @@
+//! What flights ask of the world around them, and what they say of requests.
+//!
+//! Invariant: streams are let go and answered through [`World`] alone, and only while [`super::Flights::act`] runs.
+
+use super::super::answer::{Answer, Served};
+use super::super::key::Bypass;
+use super::super::sharing::NotShared;
+use super::Policy;
+use crate::Timestamp;
+use core::time::Duration;
+use std::rc::Rc;
+
+/// A stream of this worker, as its host numbers it.
+pub type StreamId = u32;
+
+/// The world around a worker's flights.
+pub trait World {
+    /// Wall time; all workers read the same, and it may step back.
+    fn now(&mut self) -> Timestamp;
+    /// A bucket of the board and its compare-and-swap number; `None` if there is no board.
+    fn read(&mut self, bucket: u32) -> Option<(Vec<u8>, u32)>;
+    /// Writes a bucket if it is still the one that was read.
+    fn swap(&mut self, bucket: u32, value: &[u8], cas: u32) -> bool;
+    /// Writes a bucket.
+    fn put(&mut self, bucket: u32, value: &[u8]);
+    /// Sends a message to a worker's queue; `false` if there is no such queue.
+    fn send(&mut self, queue: u32, message: &[u8]) -> bool;
+    /// Lets a request go on that waited; `false` if it is gone. Only from [`super::Flights::act`].
+    fn resume(&mut self, stream: StreamId) -> bool;
+    /// Answers a request that waited; `false` if it is gone. Only from [`super::Flights::act`].
+    fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, now: Timestamp) -> bool;
+    /// Something to count.
+    fn count(&mut self, policy: &Policy, event: Event);
+}
+
+/// What a request does that has just arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It goes on, and others may wait for its answer.
+    Leads,
+    /// It waits.
+    Waits,
+    /// It goes on by itself.
+    Passes,
+    /// It is answered at once.
+    Served(Rc<Answer>, Served),
+}
+
+/// What becomes of an answer that has just begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It passes.
+    Passes,
+    /// It passes, and its body is to be given to [`super::Flights::answer_body`].
+    Captured,
+    /// It is a failure, and the stream is to be answered with this one at once.
+    Replaced(Rc<Answer>, Served),
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A request leads.
+    Led,
+    /// A request waits, for a flight here or in another worker.
+    Followed {
+        /// In another worker.
+        remote: bool,
+    },
+    /// A request went on by itself at once.
+    Passed(Pass),
+    /// A request was answered out of what is kept.
+    Kept(Served),
+    /// A request waited so long, and this became of it.
+    Left(Exit, Duration),
+    /// A leader was succeeded.
+    Succeeded(Why),
+    /// An answer was not for others.
+    NotShared(NotShared),
+    /// A flight had no place on the board.
+    Degraded,
+}
+
+/// Why a request went on by itself at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// Its head says that it is not to be coalesced.
+    Bypass(Bypass),
+    /// The answers of its key are known to be for one client only.
+    HitForPass,
+    /// The flight has all the followers that it may have.
+    Followers,
+    /// There are all the flights that there may be.
+    Flights,
+    /// It would have waited, but the policy only counts.
+    Shadow,
+}
+
+/// What became of a request that waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// It was answered.
+    Answered(Served),
+    /// It led.
+    Led,
+    /// It went on by itself: the answer was not for others.
+    Released,
+    /// It went on by itself: the answer varies by its headers.
+    Vary,
+    /// It went on by itself: it had waited long enough.
+    MaxWait,
+    /// Its client left.
+    Gone,
+}
+
+/// Why a leader was succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// Its client left, or its answer broke off.
+    Gone,
+    /// Its answer was a failure.
+    Failed,
+    /// It took too long.
+    Age,
+    /// Its body stood still.
+    Stall,
+    /// Its worker was silent.
+    Lost,
+}
