@@ -79,11 +79,14 @@ fn no_two_requests_of_a_key_are_under_way_if_anybody_waited_for_the_first() {
         crowd(&mut proxy, 100, FIRST_BYTE * 20);
         proxy.run();
         let streams = &proxy.streams;
-        for pair in proxy.outside.asked.windows(2) {
+        for (number, pair) in proxy.outside.asked.windows(2).enumerate() {
             let (began, answered) = (pair[0].began, pair[0].answered.unwrap_or_default());
             let in_time = |at: Timestamp| at > began && at.plus(SOON) <= answered;
             if streams.iter().any(|stream| in_time(stream.arrived)) {
-                assert!(pair[0].complete.is_some_and(|complete| complete <= pair[1].began));
+                let complete = pair[0].complete.expect("upstreams answer");
+                assert!(complete <= pair[1].began);
+                let next = streams.iter().find(|stream| stream.exchange == Some(number + 1));
+                assert!(next.is_some_and(|next| next.arrived >= complete), "who came before got that answer");
                 followed += 1;
             }
         }
@@ -127,6 +130,26 @@ fn a_vm_that_dies_with_the_leader_costs_one_request_more() {
         let others = proxy.streams.iter().any(|stream| stream.state == State::Paused);
         proxy.run();
         assert_eq!(proxy.outside.asked.len(), 1 + usize::from(others), "{workers} workers");
+        let latest = START.plus(Duration::from_millis(1_050));
+        assert!(
+            proxy.outside.asked.last().is_some_and(|last| last.began < latest),
+            "after a second's silence"
+        );
+    }
+}
+
+#[test]
+fn an_upstream_that_takes_seconds_is_asked_once() {
+    let mut rng = Rng::with_seed(seed());
+    for _ in 0..BURSTS / 10 {
+        let workers = rng.usize(2..=5);
+        let minute = Duration::from_secs(60);
+        let settings = Settings { max_leader_age: minute, max_wait: minute, ..Settings::default() };
+        let mut proxy = proxy(Kind::Shareable, workers, &settings, &mut rng);
+        proxy.shape.latency = Duration::from_secs(3);
+        crowd(&mut proxy, 60, Duration::from_secs(1));
+        proxy.run();
+        assert_eq!(proxy.outside.asked.len(), 1);
     }
 }
 
