@@ -67,7 +67,11 @@ impl Worker {
     }
 
     fn act(&self, host: &impl ActingHost) {
-        self.vm.with(host, |flights, around| flights.act(around));
+        let more = self.vm.with(host, |flights, around| {
+            flights.act(around);
+            flights.has_work()
+        });
+        self.vm.turns.set(if more == Some(true) { self.vm.turns.get() + 1 } else { 0 });
         // What follows is said in the root's own name again.
         let _ = host.enter(self.context);
         self.vm.wake(host);
@@ -138,6 +142,7 @@ impl Root {
         let stirred = vm.stirred.replace(false);
         vm.with(host, |flights, around| flights.tick(around));
         vm.end_body_waits(host);
+        vm.turns.set(0);
         worker.act(host);
         if let Ok(mut reports) = vm.surroundings.reports.try_borrow_mut() {
             worker.plan.policies().for_each(|policy| reports.gauge(&vm.surroundings.registry, policy, host));

@@ -45,6 +45,9 @@ impl<
 {
 }
 
+/// Callbacks in a row that wake the next. Envoy takes messages to a worker's own queue before it looks at its connections.
+const TURNS: u32 = 8;
+
 /// One VM of one worker.
 #[derive(Default)]
 pub struct Vm {
@@ -58,6 +61,8 @@ pub struct Vm {
     hears: Cell<Option<u32>>,
     /// That root is gone, and nobody hears the queue.
     deaf: Cell<bool>,
+    /// Callbacks in a row that left work for another one.
+    pub(crate) turns: Cell<u32>,
     /// A message that wakes the root is under way.
     woken: Cell<bool>,
     /// Something has happened since the last tick.
@@ -131,11 +136,12 @@ impl Vm {
     }
 
     /// Sees to it that a callback of the root comes soon, if there is work for one: a message to the own queue is the
-    /// quick way, the tick the sure one.
+    /// quick way, the tick the sure one. Who has had many turns waits for the tick, and others have theirs.
     pub(crate) fn wake(&self, host: &impl ActingHost) {
         let has_work = self.flights.try_borrow().is_ok_and(|flights| flights.has_work());
         if has_work
             && !self.woken.get()
+            && self.turns.get() < TURNS
             && let Some(queue) = self.queue.get()
         {
             self.woken.set(host.enqueue(queue, &[]).is_ok());

@@ -39,6 +39,21 @@ fn more_than_one_callback_may_do_takes_another_one() {
 }
 
 #[test]
+fn who_answers_very_many_lets_others_have_their_turn() {
+    let mut worker = Worker::alone(&within(r#""max_followers": 2000"#));
+    let mut leader = worker.lead(GET);
+    let followers: Vec<_> = (0..1500).map(|_| worker.follow(GET)).collect();
+    worker.respond(&mut leader, OK, b"soup");
+    let mut callbacks = 0;
+    while worker.deliver() {
+        callbacks += 1;
+    }
+    assert!(callbacks <= 8 && worker.done.len() < 1500, "the event loop goes on");
+    pass(slice::from_mut(&mut worker), 20);
+    assert!(followers.iter().all(|follower| worker.body_for(follower).is_some()));
+}
+
+#[test]
 fn where_the_message_cannot_be_sent_the_tick_wakes_it() {
     let mut worker = Worker::alone(&within(""));
     let mut leader = worker.lead(GET);
