@@ -85,7 +85,8 @@ proptest! {
         let shares = protocol.split(&parts, Answer { status: 200, body: answer.as_bytes() }).expect("an answer");
         prop_assert_eq!(shares.len(), bodies.len());
         for (share, body) in shares.iter().zip(&bodies) {
-            prop_assert!(is_right(share, &setting.alone(body)), "{} gets {}", body, String::from_utf8_lossy(&share.body));
+            let said = String::from_utf8_lossy(&share.body);
+            prop_assert!(is_right(share, &setting.alone(body)), "{} gets {}", body, said);
         }
     }
 

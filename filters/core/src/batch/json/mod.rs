@@ -139,7 +139,7 @@ impl<'a> Value<'a> {
         let mut inside = Scanner::within(self, b'[')?;
         if !inside.takes(b']') {
             loop {
-                items.push(inside.value().ok()?);
+                items.push(inside.known_value());
                 if !inside.takes(b',') {
                     break;
                 }
@@ -154,9 +154,9 @@ impl<'a> Value<'a> {
         let mut inside = Scanner::within(self, b'{')?;
         if !inside.takes(b'}') {
             loop {
-                let key = inside.value().ok()?;
+                let key = inside.known_value();
                 inside.takes(b':');
-                fields.push(Field { name: key.string()?, key, value: inside.value().ok()? });
+                fields.push(Field { name: key.string()?, key, value: inside.known_value() });
                 if !inside.takes(b',') {
                     break;
                 }

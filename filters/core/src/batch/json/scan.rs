@@ -1,6 +1,7 @@
 //! Where a JSON value ends.
 //!
-//! Invariant: every byte is looked at once; nesting costs memory, not stack.
+//! Invariants: every byte is looked at once; nesting costs memory, not stack. A text that was read once is well formed,
+//! and is trusted to be.
 //! Source: RFC 8259, sections 2 to 7.
 
 use super::{Fault, Flaw, Value};
@@ -27,7 +28,7 @@ impl<'a> Scanner<'a> {
 
     /// What is in an array or object; `None` if the value does not begin with this bracket.
     pub(super) fn within(value: Value<'a>, open: u8) -> Option<Self> {
-        let mut scanner = Self { text: value.text, at: 0, base: value.at, depth: usize::MAX };
+        let mut scanner = Self { text: value.text, at: 0, base: value.at, depth: 0 };
         scanner.takes(open).then_some(scanner)
     }
 
@@ -39,7 +40,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next value.
-    pub(super) fn value(&mut self) -> Result<Value<'a>, Fault> {
+    fn value(&mut self) -> Result<Value<'a>, Fault> {
         self.space();
         let from = self.at;
         // The brackets that close what is open.
@@ -73,6 +74,40 @@ impl<'a> Scanner<'a> {
                 return Ok(Value { text, at: self.base + from });
             }
         }
+    }
+
+    /// The next value of a text that was read before: only its brackets and quotes matter, which is more than twice
+    /// as fast.
+    pub(super) fn known_value(&mut self) -> Value<'a> {
+        self.space();
+        let (from, mut open) = (self.at, 0_usize);
+        loop {
+            match self.next() {
+                Some(b'[' | b'{') => (open, self.at) = (open + 1, self.at + 1),
+                Some(b']' | b'}') => (open, self.at) = (open.saturating_sub(1), self.at + 1),
+                Some(b'"') => self.known_string(),
+                _ => {
+                    self.skip(|byte| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r'));
+                }
+            }
+            if open == 0 || self.at >= self.text.len() {
+                let text = self.text.get(from..self.at).unwrap_or_default();
+                return Value { text, at: self.base + from };
+            }
+            self.skip(|byte| !matches!(byte, b'"' | b'[' | b']' | b'{' | b'}'));
+        }
+    }
+
+    fn known_string(&mut self) {
+        self.at += 1;
+        loop {
+            self.skip(|byte| !matches!(byte, b'"' | b'\\'));
+            if self.next() != Some(b'\\') {
+                break;
+            }
+            self.at += 2;
+        }
+        self.at += 1;
     }
 
     /// Goes past this byte, and space before it, if it comes next.

@@ -1,7 +1,7 @@
 //! A whole number shared out by weight.
 //!
-//! Invariant: the shares add up to it, and none is further than one from what is due. Trade-off: of equal remainders the
-//! first in line gets the odd one. Source: Hamilton's method of largest remainders.
+//! Invariant: the shares add up to it, and none is further than one from what is due. Trade-off: of equal remainders
+//! the first in line gets the odd one. Source: Hamilton's method of largest remainders.
 
 /// What each of these gets of `total`. Weights are at least 1.
 pub(super) fn apportion(total: u64, weights: &[u64]) -> Vec<u64> {

@@ -1,10 +1,11 @@
 //! Embeddings, as OpenAI's interface has them: `{"model": …, "input": …}`.
 //!
-//! Invariants: a vector goes to the client whose input has its `index`, wherever it stands, and is counted from 0 for that
-//! client; a batch holds texts or tokens, not both; what is used is shared out by weight, and adds up.
-//! Trade-offs: tokens of texts are estimated by their bytes, since only the model's own tokenizer can count them. Figures
-//! of use that are no whole numbers are left out of shares: they could be shared out in no way that adds up. Inputs that
-//! the server would refuse, an empty text or one that is too long, go by themselves: they would fail all others'.
+//! Invariants: a vector goes to the client whose input has its `index`, wherever it stands, and is counted from 0
+//! for that client; a batch holds texts or tokens, not both; what is used is shared out by weight, and adds up.
+//! Trade-offs: tokens of texts are estimated by their bytes, since only the model's own tokenizer can count them.
+//! Figures of use that are no whole numbers are left out of shares: they could be shared out in no way that adds up.
+//! Inputs that the server would refuse, an empty text or one that is too long, go by themselves: they would fail all
+//! others'.
 //! Source: OpenAI's reference, "create embeddings": at most 2048 inputs, 8192 tokens each, 300,000 in all; the order of
 //! `data` is that of `index`, not always that of places (openai-python issue 420).
 

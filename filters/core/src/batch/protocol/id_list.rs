@@ -2,8 +2,8 @@
 //!
 //! Invariants: an object goes to those who asked for its id, letter by letter. An object that nobody asked for, or one
 //! that is there twice, breaks the whole; so does one that is missing while another was asked for whose id differs from
-//! its only in case or leading zeros: to the server they may be one. Ids are sent as they came; one that could end early
-//! in a query (a raw `&`, `+` or `;`, or a comma), or that is not ASCII, is not batched.
+//! its only in case or leading zeros: to the server they may be one. Ids are sent as they came; one that could end
+//! early in a query (a raw `&`, `+` or `;`, or a comma), or that is not ASCII, is not batched.
 //! Trade-offs: who asks for one object gets 404 if it is missing; who asks with a list gets what there is of it, in the
 //! order of the list, and an empty array for nothing. What stands beside the array in an answer is handed to all, so it
 //! must not count objects. A server that gives at most so many at a time needs batches no larger than that, or what it

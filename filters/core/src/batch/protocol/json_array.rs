@@ -1,8 +1,8 @@
 //! Items of a JSON array, answered by an array in the same order.
 //!
 //! Invariants: a batch is what one client could have asked for; its answer has as many items as it, or is broken.
-//! Trade-off: places are all there is to go by. A server that leaves an item out is found out, one that changes the order
-//! is not: do not use this with such a server.
+//! Trade-off: places are all there is to go by. A server that leaves an item out is found out, one that changes the
+//! order is not: do not use this with such a server.
 //! Source: KServe's and TensorFlow Serving's first protocol, `instances` and `predictions`.
 
 use super::{array, misplaced, siblings, texts};

@@ -1,8 +1,8 @@
 //! JSON-RPC 2.0: calls of many clients as one batch array.
 //!
-//! Invariants: every call has a number of its own in the batch, and its client never sees it: the answer with that number
-//! gets the client's id back, letter by letter, be it a string, a number or null. An answer whose number nobody has, that
-//! two have, or that has none (an error with id null) breaks the whole.
+//! Invariants: every call has a number of its own in the batch, and its client never sees it: the answer with that
+//! number gets the client's id back, letter by letter, be it a string, a number or null. An answer whose number
+//! nobody has, that two have, or that has none (an error with id null) breaks the whole.
 //! Trade-offs: a client's own batch is answered in its own order, whatever the server's. A call that is missing from an
 //! answer loses nothing but its own: asking again could do twice what the others asked for. A call with any member
 //! besides the four is not batched, since servers that do not heed the case of names would take `ID` for the id.
@@ -24,8 +24,8 @@ const LEFT_OUT: &str = "the server did not answer this call";
 /// The JSON-RPC 2.0 protocol.
 #[derive(Clone, Debug, Default)]
 pub struct JsonRpc {
-    /// Methods that may be called twice; one that ends in `*` stands for all that begin so. The protocol itself knows of
-    /// none.
+    /// Methods that may be called twice; one that ends in `*` stands for all that begin so. The protocol itself
+    /// knows of none.
     pub repeatable: Vec<Box<str>>,
 }
 

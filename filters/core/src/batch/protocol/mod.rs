@@ -1,8 +1,8 @@
 //! The protocols that have requests for several things at once.
 //!
-//! Invariants: what a part's share says is what the upstream says of that part's items, and nothing of another's; a share
-//! has the form that an answer to the client's request alone would have. An answer from which it cannot be told whose
-//! each piece is, is broken.
+//! Invariants: what a part's share says is what the upstream says of that part's items, and nothing of another's; a
+//! share has the form that an answer to the client's request alone would have. An answer from which it cannot be
+//! told whose each piece is, is broken.
 //! Trade-off: a request that could be read in more than one way goes by itself, even if its upstream would know.
 
 mod apportion;

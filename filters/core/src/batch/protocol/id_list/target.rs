@@ -82,8 +82,8 @@ fn at_commas(list: &str) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-/// An id without percent-encoding. `None` if it is empty, is not written in visible ASCII characters alone, has a comma,
-/// or has any character as it is that means something in a query.
+/// An id without percent-encoding. `None` if it is empty, is not written in visible ASCII characters alone, has a
+/// comma, or has any character as it is that means something in a query.
 pub(super) fn decoded(raw: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@%".contains(&byte);
     if raw.is_empty() || !raw.bytes().all(is_plain) {
