@@ -32,8 +32,9 @@ pub(super) enum Says {
     Flying,
     /// It is not, or not here; followers of it have led so often.
     Gone { elections: u32 },
-    /// It is not, but the oldest who waits is there, and has been told to lead; followers have led so often.
-    Moved { to: Address, elections: u32 },
+    /// Its leader is gone, and yours has waited longest: lead it for these, too, where somebody has waited since then by the
+    /// wall clock.
+    Lead { elections: u32, others: Vec<(Address, Timestamp)> },
     /// Its answer is not for others: let yours go on, so many at a time; `pass`: and later ones at once.
     Release { at_a_time: u32, pass: bool },
     /// Here is its answer.
@@ -43,7 +44,8 @@ pub(super) enum Says {
 impl Message {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
-        writer.byte(VERSION).long(self.to).word(self.from.queue).long(self.from.epoch);
+        writer.byte(VERSION).long(self.to);
+        address(&mut writer, self.from);
         writer.long(self.flight.epoch).long(self.flight.number);
         match &self.says {
             Says::Join { sent, oldest } => {
@@ -58,12 +60,15 @@ impl Message {
             Says::Release { at_a_time, pass } => {
                 writer.byte(3).word(*at_a_time).byte(u8::from(*pass));
             }
-            Says::Moved { to, elections } => {
-                writer.byte(5).word(to.queue).long(to.epoch).word(*elections);
-            }
             Says::Answer(served, answer) => {
                 writer.byte(4).byte(code(*served));
                 answer.encode(&mut writer.0);
+            }
+            Says::Lead { elections, others } => {
+                writer.byte(5).word(*elections).word(u32::try_from(others.len()).unwrap_or(u32::MAX));
+                for (at, oldest) in others {
+                    address(&mut writer, *at).time(*oldest);
+                }
             }
         }
         writer.0
@@ -75,7 +80,7 @@ impl Message {
             return None;
         }
         let to = reader.long()?;
-        let from = address(&mut reader)?;
+        let from = read_address(&mut reader)?;
         let flight = FlightId { epoch: reader.long()?, number: reader.long()? };
         let says = match reader.byte()? {
             0 => Says::Join { sent: reader.time()?, oldest: reader.time()? },
@@ -83,14 +88,22 @@ impl Message {
             2 => Says::Gone { elections: reader.word()? },
             3 => Says::Release { at_a_time: reader.word()?, pass: reader.byte()? != 0 },
             4 => Says::Answer(served(reader.byte()?)?, Answer::decode(reader.0)?.0),
-            5 => Says::Moved { to: address(&mut reader)?, elections: reader.word()? },
+            5 => {
+                let (elections, count) = (reader.word()?, reader.word()?);
+                let others = (0..count).map(|_| Some((read_address(&mut reader)?, reader.time()?)));
+                Says::Lead { elections, others: others.collect::<Option<_>>()? }
+            }
             _ => return None,
         };
         Some(Self { to, from, flight, says })
     }
 }
 
-fn address(reader: &mut Reader<'_>) -> Option<Address> {
+fn address(writer: &mut Writer, address: Address) -> &mut Writer {
+    writer.word(address.queue).long(address.epoch)
+}
+
+fn read_address(reader: &mut Reader<'_>) -> Option<Address> {
     Some(Address { queue: reader.word()?, epoch: reader.long()? })
 }
 

@@ -5,7 +5,7 @@
 
 use super::super::board::{Address, FlightId};
 use super::super::message::{Message, Says};
-use super::group::{Group, Remote};
+use super::group::{Away, Group, Remote, State};
 use super::{Answer, Exit, Flights, Served, World};
 use crate::{RequestView, Timestamp};
 use core::time::Duration;
@@ -48,32 +48,44 @@ impl<H: RequestView> Flights<H> {
         if self.me.is_none_or(|me| me.epoch != message.to) {
             return;
         }
-        self.look_at_clock(world);
+        let now = self.look_at_clock(world);
         let (from, flight) = (message.from, message.flight);
         if let Says::Join { sent, oldest } = message.says {
             let reply = self.asked(from, flight, sent, oldest);
             self.say(world, from, flight, reply);
             return;
         }
-        let Some(key) = self.known.get(&flight).map(Rc::clone) else { return };
-        let follows = |group: &&mut Group<H>| {
-            group.away().is_some_and(|away| away.leader == from && away.flight == flight)
+        let Some((key, away)) = self.follows(flight) else {
+            return self.decline(world, flight, message.says);
         };
-        let Some(group) = self.groups.get_mut(&key).filter(follows) else { return };
-        if let super::State::Away(away) = &mut group.state
-            && message.says == Says::Flying
+        if message.says == Says::Flying {
+            // Its leader may be another one by now.
+            (away.leader, away.heard) = (from, now);
+        } else if away.leader == from
+            && let Some(group) = self.groups.remove(&key)
         {
-            away.heard = self.time;
-            return;
+            self.told(world, &key, group, flight, message.says);
         }
-        let Some(mut group) = self.groups.remove(&key) else { return };
-        if let Says::Moved { to, elections } = message.says {
-            group.elections = group.elections.max(elections);
-            self.follow(world, &key, &mut group, flight, to);
-            self.groups.insert(key, group);
-            return;
+    }
+
+    /// The flight of another worker that somebody here waits for, and its key.
+    fn follows(&mut self, flight: FlightId) -> Option<(Rc<[u8]>, &mut Away)> {
+        let key = self.known.get(&flight)?;
+        match &mut self.groups.get_mut(key)?.state {
+            State::Away(away) if away.flight == flight => Some((Rc::clone(key), away)),
+            State::Away(_) | State::Led(_) => None,
         }
-        self.told(world, &key, group, flight, message.says);
+    }
+
+    /// Nobody here waits for this flight any more, so nobody here leads it: those who wait elsewhere hear of that.
+    pub(super) fn decline(&self, world: &mut impl World, flight: FlightId, says: Says) {
+        if let Says::Lead { elections, others } = says {
+            for (at, _) in others {
+                // They take it from whoever leads.
+                self.say(world, at, flight, Says::Flying);
+                self.say(world, at, flight, Says::Gone { elections });
+            }
+        }
     }
 
     /// Somebody in another worker waits for a flight of this one.
@@ -105,7 +117,12 @@ impl<H: RequestView> Flights<H> {
         match says {
             Says::Gone { elections } if elections <= policy.settings().max_elections => {
                 group.elections = group.elections.max(elections);
-                self.lead_again(world, key, group, flight);
+                self.lead_again(world, key, group, (None, flight));
+            }
+            Says::Lead { elections, others } => {
+                group.elections = group.elections.max(elections);
+                self.lead_again(world, key, group, (Some(flight), flight));
+                self.lead_for(world, key, flight, (elections, others));
             }
             Says::Answer(served, mut answer) => {
                 self.land(world, &mut group);
@@ -120,7 +137,7 @@ impl<H: RequestView> Flights<H> {
                 }
                 self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
             }
-            Says::Gone { .. } | Says::Moved { .. } | Says::Join { .. } | Says::Flying => {
+            Says::Gone { .. } | Says::Join { .. } | Says::Flying => {
                 self.land(world, &mut group);
                 let at_a_time = policy.settings().release_concurrency;
                 self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));

@@ -28,7 +28,7 @@ use super::board::{self, Address, Claimed, FlightId};
 use crate::{RequestView, Timestamp};
 use core::time::Duration;
 use exits::{Fan, Release};
-use group::{Group, Member, State, lead};
+use group::{Group, Member, lead};
 use hashbrown::HashMap;
 use roles::Role;
 use std::collections::VecDeque;
@@ -196,7 +196,7 @@ impl<H: RequestView> Flights<H> {
         member: Member<H>,
         policy: &Rc<Policy>,
     ) -> Arrival {
-        let claimed = self.claim(world, key, policy, None);
+        let claimed = self.claim(world, key, policy, (None, None));
         let mut group = Group {
             policy: Rc::clone(policy),
             state: lead(&member, self.time),
@@ -225,18 +225,19 @@ impl<H: RequestView> Flights<H> {
         arrival
     }
 
-    /// Claims the key for this worker; `None` if its flights stay within it.
+    /// Claims the key for this worker, for `flight` if it is handed over to it, else for a new one; `over` counts no more.
+    /// `None` if flights stay within their workers.
     fn claim(
         &mut self,
         world: &mut impl World,
         key: &[u8],
         policy: &Policy,
-        over: Option<FlightId>,
+        (flight, over): (Option<FlightId>, Option<FlightId>),
     ) -> Option<Claimed> {
         let settings = policy.settings();
         let me = self.me.filter(|_| settings.scope == super::Scope::Proxy && !settings.shadow)?;
         self.number += 1;
-        let flight = FlightId { epoch: me.epoch, number: self.number };
+        let flight = flight.unwrap_or(FlightId { epoch: me.epoch, number: self.number });
         let claimed = board::claim(world, key, (flight, me), over, (self.wall, settings.max_leader_age));
         if claimed == Claimed::Nobodys {
             world.count(policy, Event::Degraded);

@@ -70,25 +70,53 @@ impl<H: RequestView> Flights<H> {
         Some(remote)
     }
 
-    /// Another worker's oldest leads. The others ask that worker: it has been told by then, for what is sent first
-    /// comes first, and says that the flight is over, by when it leads one of its own.
+    /// Another worker's oldest leads the same flight, and hears who else waits for it.
     fn hand_over(&mut self, world: &mut impl World, key: &Rc<[u8]>, mut group: Group<H>, to: Address) {
         let Some(flight) = self.take_off_board(world, &mut group) else {
             return self.promote(world, key, group);
         };
-        let elections = group.elections;
-        let sent = self.say(world, to, flight, Says::Gone { elections });
-        for remote in core::mem::take(&mut group.remotes) {
-            let says = if sent { Says::Moved { to, elections } } else { Says::Gone { elections } };
-            self.say(world, remote.at, flight, says);
+        let mut others: Vec<_> = group.remotes.drain(..).map(|remote| (remote.at, remote.oldest)).collect();
+        if let (Some(me), Some(oldest)) = (self.me, self.oldest(&group)) {
+            others.push((me, oldest));
+        }
+        let says = Says::Lead { elections: group.elections, others };
+        let sent = self.say(world, to, flight, says.clone());
+        if !sent {
+            self.decline(world, flight, says);
         }
         match () {
             () if group.members.is_empty() => return group.policy.land(),
-            () if !sent => return self.lead_again(world, key, group, flight),
+            () if !sent => return self.lead_again(world, key, group, (None, flight)),
             () => {}
         }
-        self.follow(world, key, &mut group, flight, to);
+        group.state = State::Away(Away { flight, leader: to, asked: self.time, heard: self.time });
+        self.known.insert(flight, Rc::clone(key));
         self.groups.insert(Rc::clone(key), group);
+    }
+
+    /// A flight was handed over to this worker, if it leads it now: these wait for it elsewhere.
+    pub(super) fn lead_for(
+        &mut self,
+        world: &mut impl World,
+        key: &Rc<[u8]>,
+        flight: FlightId,
+        (elections, others): (u32, Vec<(Address, Timestamp)>),
+    ) {
+        let group = self.groups.get_mut(key);
+        let leads = |group: &&mut Group<H>| group.claim.as_ref().is_some_and(|claim| claim.flight == flight);
+        let Some(group) = group.filter(leads) else {
+            return self.decline(world, flight, Says::Lead { elections, others });
+        };
+        group.remotes.extend(others.iter().map(|(at, oldest)| Remote { at: *at, oldest: *oldest }));
+        for (at, _) in others {
+            self.say(world, at, flight, Says::Flying);
+        }
+    }
+
+    /// Since when somebody has waited here, by the wall clock.
+    fn oldest(&self, group: &Group<H>) -> Option<Timestamp> {
+        let waited = self.time.since(group.members.front()?.since);
+        Some(Timestamp::from_nanos(self.wall.as_nanos().saturating_sub(nanos(waited))))
     }
 
     /// The oldest here leads.
@@ -108,20 +136,21 @@ impl<H: RequestView> Flights<H> {
         self.groups.insert(Rc::clone(key), group);
     }
 
-    /// A flight of another worker is over without an answer: somebody here leads, or waits for whoever leads now.
+    /// A flight of another worker is over without an answer, or is handed over: somebody here leads, or waits for whoever
+    /// leads now.
     pub(super) fn lead_again(
         &mut self,
         world: &mut impl World,
         key: &Rc<[u8]>,
         mut group: Group<H>,
-        over: FlightId,
+        (flight, over): (Option<FlightId>, FlightId),
     ) {
         self.known.remove(&over);
         if group.members.is_empty() {
             return group.policy.land();
         }
         let policy = Rc::clone(&group.policy);
-        match self.claim(world, key, &policy, Some(over)) {
+        match self.claim(world, key, &policy, (flight, Some(over))) {
             Some(Claimed::Theirs(flight, leader)) => {
                 self.follow(world, key, &mut group, flight, leader);
                 self.groups.insert(Rc::clone(key), group);
@@ -149,14 +178,11 @@ impl<H: RequestView> Flights<H> {
 
     /// Says to the leader's worker that somebody waits here.
     fn ask(&mut self, world: &mut impl World, group: &mut Group<H>) {
-        let (now, wall) = (self.time, self.wall);
-        let Some(oldest) = group.members.front().map(|member| member.since) else { return };
+        let Some(oldest) = self.oldest(group) else { return };
         let State::Away(away) = &mut group.state else { return };
-        away.asked = now;
+        away.asked = self.time;
         let (to, flight) = (away.leader, away.flight);
-        let waited = now.since(oldest);
-        let oldest = Timestamp::from_nanos(wall.as_nanos().saturating_sub(nanos(waited)));
-        let heard = self.say(world, to, flight, Says::Join { sent: wall, oldest });
+        let heard = self.say(world, to, flight, Says::Join { sent: self.wall, oldest });
         if !heard && let State::Away(away) = &mut group.state {
             // Nobody is there: the next tick takes over.
             away.heard = Timestamp::default();
@@ -204,7 +230,7 @@ impl<H: RequestView> Flights<H> {
         if let Some(mut group) = self.groups.remove(key) {
             world.count(&group.policy, Event::Succeeded(Why::Lost));
             group.claim = None;
-            self.lead_again(world, key, group, flight);
+            self.lead_again(world, key, group, (None, flight));
         }
     }
 }
