@@ -168,15 +168,22 @@ fn a_leader_whose_body_stands_still_is_succeeded() {
 #[test]
 fn a_body_that_moves_while_nobody_waits_has_not_stood_still_when_somebody_does() {
     let second = Duration::from_secs(1);
-    let mut proxy = Proxy::with(1, &Settings { stall_timeout: second, hold: second, ..Settings::default() });
-    proxy.burst(0, [1]);
-    assert_eq!(proxy.begins(0, 1, 200, &head()), Begun::Captured);
-    for _ in 0..20 {
-        proxy.passes(100);
-        assert!(proxy.piece(0, 1, "a", false));
+    for at in 0..2 {
+        let mut proxy =
+            Proxy::with(2, &Settings { stall_timeout: second, hold: second, ..Settings::default() });
+        proxy.burst(0, [1]);
+        assert_eq!(proxy.begins(0, 1, 200, &head()), Begun::Captured);
+        for _ in 0..20 {
+            proxy.passes(100);
+            assert!(proxy.piece(0, 1, "a", false));
+        }
+        proxy.follow(at, 2);
+        proxy.talk();
+        assert_eq!(proxy.ticks(0, 990), [], "wherever it waits");
+        proxy.talk();
+        proxy.ticks(0, 10);
+        assert_eq!(proxy.count(Event::Succeeded(Why::Stall)), 1);
     }
-    proxy.follow(0, 2);
-    assert_eq!(proxy.ticks(0, 10), []);
 }
 
 #[test]

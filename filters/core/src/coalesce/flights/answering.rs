@@ -104,9 +104,7 @@ impl<H: RequestView> Flights<H> {
         ended: bool,
     ) -> bool {
         let Some(Role::Leads(key)) = self.roles.get(&stream) else { return false };
-        let key = Rc::clone(key);
-        // No tick may have looked at the clock since the last piece, if nobody waits.
-        let now = self.look_at_clock(world);
+        let (key, now) = (Rc::clone(key), self.time);
         let Some(group) = self.groups.get_mut(&key).filter(|group| group.is_led_by(stream)) else {
             return false;
         };
@@ -126,6 +124,7 @@ impl<H: RequestView> Flights<H> {
         capture.answer.body.extend_from_slice(piece);
         capture.moved = now;
         if ended {
+            self.look_at_clock(world);
             self.complete(world, &key);
         }
         !ended

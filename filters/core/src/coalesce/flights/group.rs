@@ -95,6 +95,16 @@ impl<H> Group<H> {
         }
     }
 
+    /// Somebody is about to wait. While nobody does, no tick looks at the clock, so nobody knows when the last piece came: to
+    /// who comes first, the answer moves.
+    pub(super) fn is_awaited_from(&mut self, now: Timestamp) {
+        if !self.is_waited_for()
+            && let Some(capture) = self.capture()
+        {
+            capture.moved = now;
+        }
+    }
+
     /// Takes `stream` from among those who wait.
     pub(super) fn remove(&mut self, stream: StreamId) -> Option<Member<H>> {
         let position = self.members.iter().position(|member| member.stream == stream)?;

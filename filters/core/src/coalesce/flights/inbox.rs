@@ -90,8 +90,10 @@ impl<H: RequestView> Flights<H> {
 
     /// Somebody in another worker waits for a flight of this one.
     fn asked(&mut self, from: Address, flight: FlightId, sent: Timestamp, oldest: Timestamp) -> Says {
+        let now = self.time;
         let group = self.known.get(&flight).and_then(|key| self.groups.get_mut(key));
         if let Some(group) = group.filter(|group| group.leader().is_some()) {
+            group.is_awaited_from(now);
             match group.remotes.iter_mut().find(|remote| remote.at == from) {
                 Some(remote) => remote.oldest = oldest,
                 None => group.remotes.push(Remote { at: from, oldest }),

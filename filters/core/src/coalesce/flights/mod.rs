@@ -182,6 +182,7 @@ impl<H: RequestView> Flights<H> {
             return Ok(pass(world, policy, Pass::Followers));
         }
         let (stream, remote) = (member.stream, group.leader().is_none());
+        group.is_awaited_from(member.since);
         group.members.push_back(member);
         self.set_role(stream, Role::Waits(Rc::clone(key)));
         world.count(policy, Event::Followed { remote });
