@@ -206,7 +206,7 @@ async fn behind_a_slow_reader(
     let slow = slow.clone().with_small_buffers().get("/hot").header(NUMBER, "0").open();
     let slow = tokio::spawn(slow);
     until_led(envoy, upstream, 1).await?;
-    let fast = (1..=9).map(|number| ask(&clients[number % clients.len()], number)).collect();
+    let fast = clients.iter().cycle().zip(1..=9).map(|(client, number)| ask(client, number)).collect();
     until_waiting(envoy, 9).await?;
     upstream.release();
     let answered = answers(envoy, fast).await?;
