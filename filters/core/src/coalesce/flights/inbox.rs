@@ -1,7 +1,7 @@
 //! What other workers say about flights.
 //!
-//! Invariants: a message for another life of this worker, about a flight that nobody here knows, or from a worker that does not lead
-//! it, changes nothing; who asks for a flight always gets an answer.
+//! Invariants: a message for another life of this worker, or about a flight that nobody here knows, changes nothing here; only
+//! the worker that leads a flight, and has said so last, ends it; who asks for a flight always gets an answer.
 
 use super::super::board::{Address, FlightId};
 use super::super::message::{Message, Says};
