@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     pub(crate) most_released: u32,
 }
 
-const SAYS: [&str; 6] = ["join", "flying", "gone", "release", "answer", "moved"];
+const SAYS: [&str; 6] = ["join", "flying", "gone", "release", "answer", "lead"];
 
 impl Tally {
     pub(crate) fn count(&mut self, event: Event) {
