@@ -218,6 +218,8 @@ async fn an_answer_with_trailers_is_nobody_elses() -> Outcome {
     let all = burst((&envoy, &upstreams[0]), answer, |_| client.get("/")).await?;
     assert_eq!(upstreams[0].count(), all.len() as u64);
     assert!(all.iter().all(|answer| answer.text() == "body" && answer.trailers["x-checksum"] == "7"));
+    let counted = coalesce_stat("coalesce_not_shared", &[("reason", "trailers")]);
+    envoy.wait_for_stat(&counted, |count| count == 1).await?;
     let data = Some("tea".to_owned());
     upstreams[0]
         .behave(Behaviour::GrpcStatus { status: 0, message: String::new(), trailers: true, data })

@@ -201,6 +201,33 @@ async fn clients_of_http1_that_read_slowly_are_all_served() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_many_get_their_copies_others_of_the_worker_are_served() -> Outcome {
+    const FOLLOWERS: u64 = 60;
+    let upstreams = Upstreams::start(1).await?;
+    let section = json!({ "max_body_bytes": "2MiB", "max_bytes_held": "256MiB" });
+    let envoy = start_coalescing(&upstreams, 1, &section).await?;
+    let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
+    let large = Behaviour::held(Behaviour::body(&"b".repeat(2 << 20)));
+    upstream.behave_for("x-large", "1", large)?;
+    let ask = || client.clone().with_small_buffers().get("/").header("x-large", "1");
+    let slow: Vec<_> = (0..=FOLLOWERS).map(|_| tokio::spawn(ask().open())).collect();
+    until_followers(&envoy, FOLLOWERS).await?;
+    upstream.release();
+    let mut seen = std::collections::BTreeSet::new();
+    while !seen.contains(&0) {
+        assert_eq!(client.get("/other").header("cookie", "a=1").send().await?.status, 200);
+        seen.insert(envoy.stat("http.ingress.downstream_rq_active").await?);
+    }
+    // Another request was answered when some had their copies and others had not.
+    let between = seen.range(1..FOLLOWERS).count();
+    assert!(between > 0, "{seen:?}");
+    for reading in slow {
+        assert_eq!(reading.await??.rest().await?.body.len(), 2 << 20);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn in_shadow_mode_nobody_waits_and_what_would_have_been_collapsed_is_counted() -> Outcome {
     let upstreams = Upstreams::start(1).await?;
     let envoy = start_coalescing(&upstreams, 1, &json!({ "mode": "shadow", "hold": "10s" })).await?;
