@@ -1,4 +1,4 @@
-//! What a request costs that nobody follows, in calls of the host.
+//! What a request costs that nobody follows, in calls of the host; and what a bad section costs: nothing.
 
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
@@ -48,5 +48,28 @@ async fn a_request_that_passes_costs_its_head() -> Outcome {
     assert!((crossings.host_calls_per_request - 1.0).abs() < 0.05, "{crossings:?}");
     let head = crossings.by_name.get("env.proxy_get_header_map_pairs").copied().unwrap_or_default();
     assert!((head - 1.0).abs() < 0.05, "{crossings:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_section_is_refused_and_the_old_one_serves() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let envoy = Envoy::start(alone(&upstreams, &json!({})).live_listeners().concurrency(2)).await?;
+    let update = |section: Value| alone(&upstreams, &section).listener_named("ingress");
+    let bad = json!({ "hold": "11s", "share_status": [304], "max_followers": 0, "max_wiat": "1s" });
+    let refused = envoy.update_listener(&update(bad)?).await?.expect_err("it is refused");
+    for place in ["hold: is longer than 10s", "share_status", "max_followers: 0", "max_wiat: unknown field"] {
+        assert!(
+            refused.contains(&format!("configuration refused: routes[0].coalesce.{place}")),
+            "{place}: {refused}"
+        );
+    }
+    let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
+    upstream.behave(Behaviour::held(Behaviour::default())).await?;
+    let waiting = together(10, |_| client.get("/"));
+    until_followers(&envoy, 9).await?;
+    upstream.release();
+    answers(&envoy, waiting).await?;
+    assert_eq!(upstream.count(), 1);
     Ok(())
 }
