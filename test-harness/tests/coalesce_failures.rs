@@ -99,7 +99,9 @@ async fn an_answer_that_breaks_off_is_for_its_own_client_and_the_next_one_leads(
         let (leader, followers) =
             stage.burst("/hot", Behaviour::Truncate { promised: 100_000, sent }).await?;
         stage.upstream()?.release();
-        assert!(leader.await?.is_err(), "it sees that its answer is not whole");
+        // Envoy 1.36 resets the stream without an error: HTTP/2 clients must count.
+        let is_broken = leader.await?.map_or(true, |answer| answer.body.len() < whole.len());
+        assert!(is_broken, "it sees that its answer is not whole");
         assert!(answers(&stage.envoy, followers).await?.iter().all(|answer| answer.text() == whole));
         assert_eq!(stage.upstream()?.count(), 2, "after {sent} bytes");
         stage.nothing_is_left().await?;
