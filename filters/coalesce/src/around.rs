@@ -79,6 +79,12 @@ impl<H: ActingHost> World for Around<'_, H> {
             && (self.answer(stream, answer, served, now) || self.host.resume_request().is_ok())
     }
 
+    fn is_read_unseen(&mut self, stream: StreamId) -> bool {
+        let protocol =
+            self.host.enter(stream).ok().and_then(|()| self.host.property(&["request", "protocol"]).ok()?);
+        protocol.is_some_and(|protocol| protocol.starts_with(b"HTTP/1"))
+    }
+
     fn count(&mut self, policy: &Policy, event: Event) {
         if let Ok(mut reports) = self.surroundings.reports.try_borrow_mut() {
             reports.count(&self.surroundings.registry, policy, event, self.host);

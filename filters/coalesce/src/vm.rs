@@ -11,7 +11,7 @@ use std::rc::Rc;
 use switchyard_core::coalesce::{Flights, StreamId};
 use switchyard_host::metrics::Counter;
 use switchyard_host::{
-    Bodies as BodyPort, Clock, Contexts, HeaderMap, MetricSink, Queues, Replies, RequestHeaders,
+    Bodies as BodyPort, Clock, Contexts, HeaderMap, MetricSink, Properties, Queues, Replies, RequestHeaders,
     ResponseHeaders, SharedData, Ticks,
 };
 
@@ -21,6 +21,7 @@ pub trait ActingHost:
     + MetricSink
     + SharedData
     + Queues
+    + Properties
     + Replies
     + Contexts
     + Ticks
@@ -35,6 +36,7 @@ impl<
         + MetricSink
         + SharedData
         + Queues
+        + Properties
         + Replies
         + Contexts
         + Ticks

@@ -36,8 +36,8 @@ section! {
             /// requests go on by themselves. Default: 4096.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
             max_flights: u64,
-            /// What answers of the route may take in one worker, the copies that HTTP/2 clients have not read yet included (of
-            /// HTTP/1.1 clients nobody knows); max_body_bytes to 1024MiB. Default: 64MiB.
+            /// What answers of the route may take in one worker, the copies that clients have not read yet included (HTTP/1.1: of
+            /// one answer); max_body_bytes to 1024MiB. Default: 64MiB.
             max_bytes_held: ByteSize,
             /// How long a follower waits, 10ms to 1h; then it goes on by itself. Default: 10s.
             max_wait: Duration,

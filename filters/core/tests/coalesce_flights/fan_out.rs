@@ -2,7 +2,7 @@
 
 use crate::proxy::{Done, KEY, Proxy, collapsed, get, head, resumed};
 use core::time::Duration;
-use switchyard_core::coalesce::{Arrival, Begun, Event, Exit, QUICK_TICK, Served, Settings};
+use switchyard_core::coalesce::{Arrival, Begun, Event, Exit, NotShared, QUICK_TICK, Served, Settings};
 use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -110,6 +110,29 @@ fn copies_that_are_not_read_hold_up_the_others_until_they_are() {
     assert_eq!(proxy.acts(0).len(), 1);
     [0, 4].into_iter().for_each(|stream| proxy.ends(0, stream));
     proxy.is_quiet();
+}
+
+#[test]
+fn of_copies_that_nobody_sees_read_only_as_many_are_given_out_as_may_be_held() {
+    const BODY: usize = 100 << 10;
+    for (unseen, body) in [(true, BODY), (false, BODY), (true, BODY / 4)] {
+        let max_bytes_held = 3 * body as u64;
+        let mut proxy = Proxy::with(1, &Settings { max_bytes_held, ..Settings::default() });
+        proxy.outside.unseen = unseen;
+        proxy.burst(0, 0..=4);
+        proxy.is_answered(0, 0, &"a".repeat(body));
+        assert_eq!(proxy.acts(0).len(), 2, "copies, and the answer itself");
+        [1, 2].into_iter().for_each(|stream| proxy.ends(0, stream));
+        let rest: Vec<_> = [proxy.acts(0), proxy.acts(0)].concat();
+        if unseen && body == BODY {
+            assert_eq!(rest, resumed([3, 4]));
+            assert_eq!(proxy.count(Event::NotShared(NotShared::Memory)), 2);
+        } else {
+            assert_eq!(rest, collapsed([3, 4], &"a".repeat(body)), "small ones, or known to be read");
+        }
+        [0, 3, 4].into_iter().for_each(|stream| proxy.ends(0, stream));
+        proxy.is_quiet();
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(crate) struct Outside {
     pub(crate) queues: Vec<VecDeque<Vec<u8>>>,
     /// The queue with this number is gone.
     pub(crate) gone: Option<u32>,
+    /// Streams end when their reply is written, read or not.
+    pub(crate) unseen: bool,
     pub(crate) done: Vec<Done>,
     pub(crate) events: HashMap<Event, u32>,
     pub(crate) exits: Vec<Exit>,
@@ -73,6 +75,10 @@ impl World for Outside {
     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, _: Timestamp) -> bool {
         self.done.push(Done::Replied(stream, String::from_utf8_lossy(&answer.body).into_owned(), served));
         true
+    }
+
+    fn is_read_unseen(&mut self, _: StreamId) -> bool {
+        self.unseen
     }
 
     fn count(&mut self, _: &Policy, event: Event) {
@@ -119,6 +125,7 @@ impl Proxy {
                 outrun: 0,
                 queues: (0..workers).map(|_| VecDeque::new()).collect(),
                 gone: None,
+                unseen: false,
                 done: Vec::new(),
                 events: HashMap::new(),
                 exits: Vec::new(),

@@ -1,8 +1,10 @@
 //! How requests that waited go: answered out of one copy, let go a few at a time, or let go alone.
 //!
 //! Invariants: a stream is touched only in [`Flights::act`], and only if it has a role, that is, has not ended; what is given out in
-//! one act is bounded in bytes and in number, and what clients have not read yet is bounded by the policy's `max_bytes_held`.
+//! one act is bounded in bytes and in number, and what clients have not read yet is bounded by the policy's `max_bytes_held`:
+//! where that shows, the next ones wait for it, and where it does not, they ask for themselves.
 
+use super::super::sharing::NotShared;
 use super::group::{Member, length};
 use super::{Answer, Event, Exit, Flights, Policy, Role, Served, StreamId, World};
 use crate::{RequestView, Timestamp};
@@ -14,15 +16,32 @@ const BYTES_AT_A_TIME: u64 = 1 << 20;
 /// Answers that one act gives out: some milliseconds' worth.
 const REPLIES_AT_A_TIME: u32 = 128;
 
+/// Copies that are shorter are in the kernel's buffers anyway, in bytes.
+const SMALL: u64 = 64 << 10;
+
 /// An answer and those who get it.
 pub(super) struct Fan<H> {
+    key: Rc<[u8]>,
     policy: Rc<Policy>,
     answer: Rc<Answer>,
     served: Served,
     queue: VecDeque<Member<H>>,
+    /// Bytes of copies that nobody will know of whether they have been read.
+    unseen: u64,
 }
 
 impl<H> Fan<H> {
+    /// Whether one more copy of so many bytes may be given out that nobody will know of whether it has been read: the first, and
+    /// as many as may be held beside the answer itself.
+    fn may_give_unseen(&mut self, bytes: u64) -> bool {
+        let unseen = self.unseen.saturating_add(bytes);
+        let may = self.unseen == 0 || unseen.saturating_add(bytes) <= self.policy.settings().max_bytes_held;
+        if may {
+            self.unseen = unseen;
+        }
+        may
+    }
+
     /// Whether the next one may have its copy now.
     pub(super) fn may_go_on(&self) -> bool {
         self.queue.is_empty() || self.policy.may_copy(length(&self.answer.body))
@@ -82,6 +101,13 @@ impl<H: RequestView> Flights<H> {
         if !self.roles.contains_key(&member.stream) {
             return Some(0);
         }
+        if bytes >= SMALL && world.is_read_unseen(member.stream) && !fan.may_give_unseen(bytes) {
+            let key = Rc::clone(&fan.key);
+            world.count(&policy, Event::NotShared(NotShared::Memory));
+            let at_a_time = policy.settings().release_concurrency;
+            self.release(world, &key, &policy, [member].into(), (Exit::Released, at_a_time));
+            return Some(0);
+        }
         self.set_role(member.stream, Role::Answered(Rc::clone(&policy), bytes));
         policy.copy(bytes);
         world.count(&policy, Event::Left(Exit::Answered(served), now.since(member.since)));
@@ -107,7 +133,8 @@ impl<H: RequestView> Flights<H> {
         }
         if !queue.is_empty() {
             policy.hold_copy_of(length(&answer.body));
-            self.fans.push_back(Fan { policy: Rc::clone(policy), answer, served, queue });
+            let (key, policy) = (Rc::clone(key), Rc::clone(policy));
+            self.fans.push_back(Fan { key, policy, answer, served, queue, unseen: 0 });
         }
         self.release(world, key, policy, others, (Exit::Vary, policy.settings().release_concurrency));
     }

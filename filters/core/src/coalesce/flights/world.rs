@@ -29,6 +29,11 @@ pub trait World {
     fn resume(&mut self, stream: StreamId) -> bool;
     /// Answers a request that waited; `false` if it is gone. Only from [`super::Flights::act`].
     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, now: Timestamp) -> bool;
+    /// Whether this stream ends when its reply is written and not when its client has read it, as HTTP/1.1 streams do. Only from
+    /// [`super::Flights::act`].
+    fn is_read_unseen(&mut self, _stream: StreamId) -> bool {
+        false
+    }
     /// Something to count.
     fn count(&mut self, policy: &Policy, event: Event);
 }
