@@ -75,7 +75,7 @@ pub(crate) struct Upstream {
 }
 
 /// So many retries in a row that failed, too, say that trying again does not help.
-const IN_VAIN: u32 = 4;
+const IN_VAIN: u32 = 8;
 
 impl Plan {
     /// The plan of `document`; the tables of its budgets are created.
