@@ -103,10 +103,12 @@ fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
 }
 
 fn encode(entries: &[Entry]) -> Vec<u8> {
-    let mut writer = Writer::default();
     if entries.is_empty() {
-        return writer.0;
+        return Vec::new();
     }
+    // An entry has 40 bytes and its key; every request with a board pays for growing.
+    let size = entries.iter().map(|entry| 40 + entry.key.len()).sum::<usize>() + 2;
+    let mut writer = Writer(Vec::with_capacity(size));
     writer.byte(VERSION).byte(u8::try_from(entries.len()).unwrap_or(u8::MAX));
     for entry in entries {
         writer.long(entry.flight.epoch).long(entry.flight.number);
