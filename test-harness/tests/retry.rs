@@ -64,7 +64,9 @@ async fn connect_failures_and_resets_are_tried_again_elsewhere() -> Outcome {
     for fault in [Behaviour::Refuse, Behaviour::Reset] {
         for engine in ["filter", "router"] {
             let upstreams = Upstreams::start(4).await?;
-            let envoy = start_retrying(&upstreams, &with(engine, &json!({}))).await?;
+            // The reserve alone is enough: eight retries in a row may fail by chance.
+            let budget = json!({ "budget": { "ratio": 1, "min_per_second": 1000 } });
+            let envoy = start_retrying(&upstreams, &with(engine, &budget)).await?;
             // Two of four, so that retries meet them, too.
             upstreams[0].behave(fault.clone()).await?;
             upstreams[1].behave(fault.clone()).await?;
