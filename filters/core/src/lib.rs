@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod balance;
 pub mod batch;
 pub mod coalesce;
@@ -16,6 +17,7 @@ mod directives;
 pub mod endpoint;
 pub mod hash;
 pub mod health;
+mod hop;
 pub mod load;
 pub mod outlier;
 pub mod request;
@@ -24,7 +26,9 @@ pub mod retry;
 pub mod route;
 pub mod split;
 mod time;
+mod wire;
 
+pub use address::Address;
 pub use endpoint::{Endpoint, EndpointIndex, Endpoints};
 pub use request::{HeadView, RequestView};
 pub use time::Timestamp;

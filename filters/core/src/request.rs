@@ -71,6 +71,14 @@ impl PlainRequest {
     }
 }
 
+impl<'a> FromIterator<(&'a [u8], &'a [u8])> for PlainRequest {
+    fn from_iter<T: IntoIterator<Item = (&'a [u8], &'a [u8])>>(pairs: T) -> Self {
+        pairs.into_iter().fold(Self::default(), |request, (name, value)| {
+            request.with(&String::from_utf8_lossy(name), value)
+        })
+    }
+}
+
 impl RequestView for PlainRequest {
     fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_slice())

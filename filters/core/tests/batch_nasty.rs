@@ -54,7 +54,7 @@ fn id_list(form: IdForm, field: Option<&str>) -> Protocol {
 
 fn array(field: Option<&str>, answers: Option<&str>, sends: Sends) -> Protocol {
     let (field, answers) = (field.map(Into::into), answers.map(Into::into));
-    Protocol::JsonArray(JsonArray { field, answers, sends, is_repeatable: true })
+    Protocol::JsonArray(JsonArray { field, answers, sends, is_repeatable: true, weigh: None })
 }
 
 fn protocols() -> Vec<Protocol> {

@@ -2,13 +2,22 @@
 //! the answer is.
 //!
 //! A [`Protocol`] reads a client's request into a [`Part`], joins parts into one request, and splits its answer into
-//! one [`Share`] for each. When a batch leaves, and what becomes of one that fails, is not decided here.
+//! one [`Share`] for each. When a batch leaves, and what becomes of one that fails, is decided in [`gather`].
 
+mod call;
+pub mod gather;
 pub mod json;
+mod key;
+mod pace;
 mod part;
 mod protocol;
+mod settings;
 mod share;
 
+pub use call::{TimeLeft, call_headers, is_readable, relayed};
+pub use key::{Bypass, MAX_KEY, complete};
+pub use pace::{Model, Pace};
 pub use part::{Part, Unbatchable, Why};
 pub use protocol::{Embeddings, IdForm, IdList, JsonArray, JsonRpc, Protocol, Sends};
+pub use settings::{Adaptive, Estimator, KeyPolicy, Leaves, OnFailure, Scope, Settings, Short};
 pub use share::{Answer, Broken, Joined, Outcome, Share};

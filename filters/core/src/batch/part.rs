@@ -87,6 +87,13 @@ pub struct Unbatchable {
     pub at: usize,
 }
 
+impl Unbatchable {
+    /// Whether it is no request of the protocol at all; else it is one that goes by itself.
+    pub fn is_malformed(&self) -> bool {
+        matches!(self.why, Why::Json(_) | Why::Form)
+    }
+}
+
 impl From<Fault> for Unbatchable {
     fn from(fault: Fault) -> Self {
         Self { why: Why::Json(fault.flaw), at: fault.at }

@@ -6,8 +6,9 @@
 //! the leader took, which is bounded.
 //! Source: RFC 9110, sections 7.6.1 and 12.5.5; RFC 9111, sections 3.1, 4.1 and 4.2.3; RFC 9211, section 2.
 
-use super::wire::{Reader, Writer};
 use crate::directives::{members, number};
+use crate::hop::is_of_one_hop;
+use crate::wire::{Reader, Writer};
 use crate::{RequestView, Timestamp};
 use std::borrow::Cow;
 
@@ -15,20 +16,6 @@ use std::borrow::Cow;
 const OVERHEAD: usize = 256;
 /// What each of its headers, and each value it depends on, does.
 const HEADER_OVERHEAD: usize = 48;
-/// Headers about one connection, or one hop's credentials.
-const HOP_BY_HOP: [&[u8]; 11] = [
-    b"connection",
-    b"http2-settings",
-    b"keep-alive",
-    b"proxy-authenticate",
-    b"proxy-authentication-info",
-    b"proxy-authorization",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"transfer-encoding",
-    b"upgrade",
-];
 
 /// A header, in lower case, and all its values in order.
 pub type Varied = (Box<str>, Vec<Box<[u8]>>);
@@ -89,10 +76,7 @@ impl Answer {
         let lines = |wanted: &'static [u8]| {
             headers.iter().filter(move |(name, _)| *name == wanted).map(|(_, value)| *value)
         };
-        let of_one_hop = |name: &[u8]| {
-            HOP_BY_HOP.contains(&name)
-                || lines(b"connection").flat_map(members).any(|option| option.eq_ignore_ascii_case(name))
-        };
+        let of_one_hop = |name: &[u8]| is_of_one_hop(name, lines(b"connection"));
         let kept = headers.iter().filter(|(name, _)| !name.starts_with(b":") && !of_one_hop(name));
         Self {
             status,

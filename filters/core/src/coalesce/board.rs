@@ -8,8 +8,8 @@
 //! Source: leases as in C. Gray and D. Cheriton, "Leases", SOSP 1989; no create-if-absent in proxy-wasm, hence the buckets.
 
 use super::flights::World;
-use super::wire::{Reader, Writer};
-use crate::Timestamp;
+use crate::wire::{Reader, Writer};
+use crate::{Address, Timestamp};
 use core::time::Duration;
 use xxhash_rust::xxh64::xxh64;
 
@@ -22,15 +22,6 @@ const TRIES: usize = 4;
 /// A lease that is shorter may be over before anybody looks again, so its entry is never cleared without looking.
 const SHORT_LEASE: Duration = Duration::from_secs(2);
 const VERSION: u8 = 1;
-
-/// Where a worker can be reached, and which life of it is meant: context ids begin anew when a VM is reloaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Address {
-    /// The id of its queue.
-    pub queue: u32,
-    /// Its VM; no two have the same.
-    pub epoch: u64,
-}
 
 /// One flight of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,7 +85,7 @@ fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
         .map(|_| {
             Some(Entry {
                 flight: FlightId { epoch: reader.long()?, number: reader.long()? },
-                leader: Address { queue: reader.word()?, epoch: reader.long()? },
+                leader: reader.address()?,
                 until: reader.time()?,
                 key: reader.bytes()?.into(),
             })

@@ -4,6 +4,7 @@
 //! coalesced.
 
 use crate::HeadView;
+use crate::request_key::{names_principal, shapes_answers};
 
 /// What a request's head says.
 #[derive(Debug, Default)]
@@ -60,55 +61,8 @@ impl<'a> Head<'a> {
                 self.conditional |= counts();
             }
             b"cache-control" | b"pragma" => self.caching = true,
-            _ if is_always_in_key(name) => self.always.push((name, value)),
+            _ if shapes_answers(name) || names_principal(name) => self.always.push((name, value)),
             _ => {}
         }
     }
-}
-
-/// Whether a header is in the key of every request that has it. All that begin with `accept` are: servers choose by them, and
-/// do not always say so in `vary`.
-fn is_always_in_key(name: &[u8]) -> bool {
-    name.starts_with(b"accept")
-        || matches!(
-            name,
-            // `access-control-allow-origin` often repeats it.
-            b"origin"
-            // Servers build links, redirections and scripts' addresses out of these; that is how an answer gets poisoned.
-            | b"forwarded"
-            | b"x-forwarded-host"
-            | b"x-forwarded-port"
-            | b"x-forwarded-prefix"
-            | b"x-forwarded-proto"
-            | b"x-forwarded-scheme"
-            | b"x-forwarded-server"
-            | b"x-forwarded-ssl"
-            | b"x-host"
-            // Frameworks answer for this path instead of the request's own.
-            | b"x-original-uri"
-            | b"x-original-url"
-            | b"x-rewrite-url"
-            // Frameworks do this instead of the request's own method.
-            | b"x-http-method"
-            | b"x-http-method-override"
-            | b"x-method-override"
-            // It asks for another form of the answer (RFC 7240), as the next do: a fragment instead of a page, a prefetch.
-            | b"prefer"
-            | b"x-requested-with"
-            | b"purpose"
-            | b"sec-purpose"
-            // Who asks, in other words than `authorization`: keys and tokens, and what a proxy in front found out.
-            | b"api-key"
-            | b"cf-access-jwt-assertion"
-            | b"x-access-token"
-            | b"x-amzn-oidc-data"
-            | b"x-api-key"
-            | b"x-auth-token"
-            | b"x-forwarded-client-cert"
-            | b"x-forwarded-email"
-            | b"x-forwarded-user"
-            | b"x-goog-iap-jwt-assertion"
-            | b"x-jwt-assertion"
-            | b"x-remote-user"
-        )
 }

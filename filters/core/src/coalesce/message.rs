@@ -5,9 +5,9 @@
 //! Trade-off: an answer travels whole, a copy for every worker that waits for it.
 
 use super::answer::{Answer, Served};
-use super::board::{Address, FlightId};
-use super::wire::{Reader, Writer};
-use crate::Timestamp;
+use super::board::FlightId;
+use crate::wire::{Reader, Writer};
+use crate::{Address, Timestamp};
 
 const VERSION: u8 = 1;
 
@@ -45,8 +45,7 @@ impl Message {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.byte(VERSION).long(self.to);
-        address(&mut writer, self.from);
-        writer.long(self.flight.epoch).long(self.flight.number);
+        writer.address(self.from).long(self.flight.epoch).long(self.flight.number);
         match &self.says {
             Says::Join { sent, oldest } => {
                 writer.byte(0).time(*sent).time(*oldest);
@@ -67,7 +66,7 @@ impl Message {
             Says::Lead { elections, others } => {
                 writer.byte(5).word(*elections).word(u32::try_from(others.len()).unwrap_or(u32::MAX));
                 for (at, oldest) in others {
-                    address(&mut writer, *at).time(*oldest);
+                    writer.address(*at).time(*oldest);
                 }
             }
         }
@@ -80,7 +79,7 @@ impl Message {
             return None;
         }
         let to = reader.long()?;
-        let from = read_address(&mut reader)?;
+        let from = reader.address()?;
         let flight = FlightId { epoch: reader.long()?, number: reader.long()? };
         let says = match reader.byte()? {
             0 => Says::Join { sent: reader.time()?, oldest: reader.time()? },
@@ -90,21 +89,13 @@ impl Message {
             4 => Says::Answer(served(reader.byte()?)?, Answer::decode(reader.0)?.0),
             5 => {
                 let (elections, count) = (reader.word()?, reader.word()?);
-                let others = (0..count).map(|_| Some((read_address(&mut reader)?, reader.time()?)));
+                let others = (0..count).map(|_| Some((reader.address()?, reader.time()?)));
                 Says::Lead { elections, others: others.collect::<Option<_>>()? }
             }
             _ => return None,
         };
         Some(Self { to, from, flight, says })
     }
-}
-
-fn address(writer: &mut Writer, address: Address) -> &mut Writer {
-    writer.word(address.queue).long(address.epoch)
-}
-
-fn read_address(reader: &mut Reader<'_>) -> Option<Address> {
-    Some(Address { queue: reader.word()?, epoch: reader.long()? })
 }
 
 fn code(served: Served) -> u8 {

@@ -13,10 +13,10 @@ mod message;
 mod passes;
 mod settings;
 mod sharing;
-mod wire;
 
+pub use crate::Address;
 pub use answer::{Answer, Served, Varied};
-pub use board::{Address, BUCKETS, FlightId};
+pub use board::{BUCKETS, FlightId};
 pub use cache::Cache;
 pub use flights::{
     Arrival, Begun, Event, Exit, Flights, Pass, Policy, QUICK_TICK, SLOW_TICK, StreamId, Why, World,

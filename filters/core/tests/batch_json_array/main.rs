@@ -13,7 +13,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn protocol(field: Option<&str>, answers: Option<&str>, sends: Sends) -> Protocol {
     let (field, answers) = (field.map(Into::into), answers.map(Into::into));
-    Protocol::JsonArray(JsonArray { field, answers, sends, is_repeatable: false })
+    Protocol::JsonArray(JsonArray { field, answers, sends, is_repeatable: false, weigh: None })
 }
 
 /// Each body is an item; so is each piece of the answer.

@@ -12,7 +12,7 @@ mod properties;
 use switchyard_core::batch::{Answer, Broken, JsonRpc, Outcome, Part, Protocol, Share, Unbatchable};
 
 fn protocol() -> Protocol {
-    Protocol::JsonRpc(JsonRpc { repeatable: vec!["get_*".into(), "version".into()] })
+    Protocol::JsonRpc(JsonRpc { repeatable: vec!["get_*".into(), "version".into()], weigh: None })
 }
 
 fn read(body: &str) -> Result<Part, Unbatchable> {

@@ -5,6 +5,7 @@
 //! order is not: do not use this with such a server.
 //! Source: KServe's and TensorFlow Serving's first protocol, `instances` and `predictions`.
 
+use super::weight::weight;
 use super::{array, misplaced, siblings, texts};
 use crate::batch::json::{REQUEST_DEPTH, Value};
 use crate::batch::part::Item;
@@ -31,6 +32,9 @@ pub struct JsonArray {
     pub sends: Sends,
     /// Whether an item may be asked for twice.
     pub is_repeatable: bool,
+    /// Where in an item stands what it weighs by, a JSON pointer such as `/text`: the bytes of a text, decoded; the items of
+    /// an array. `None`, or if there is neither: the bytes of the item.
+    pub weigh: Option<Box<str>>,
 }
 
 impl JsonArray {
@@ -43,10 +47,10 @@ impl JsonArray {
         if values.is_empty() {
             return Err(Unbatchable { why: Why::Empty, at: value.at() });
         }
-        let bytes: usize = values.iter().map(|value| value.text().len()).sum();
+        let weigh = |value: &Value<'_>| weight(*value, value.text().len(), self.weigh.as_deref());
         Ok(Part {
             group: group.into_bytes().into(),
-            weight: u64::try_from(bytes).unwrap_or(u64::MAX),
+            weight: values.iter().map(weigh).fold(0, u64::saturating_add),
             is_repeatable: self.is_repeatable,
             items: values.iter().map(|value| Item { text: value.text().into(), id: None }).collect(),
             is_single: self.sends == Sends::Item,

@@ -8,6 +8,7 @@
 //! besides the four is not batched, since servers that do not heed the case of names would take `ID` for the id.
 //! Source: the JSON-RPC 2.0 specification, sections 4 to 6.
 
+use super::weight::weight;
 use super::{array, misplaced};
 use crate::batch::json::{REQUEST_DEPTH, Value, quoted};
 use crate::batch::part::Item;
@@ -18,6 +19,8 @@ use std::borrow::Cow;
 const MEMBERS: [&str; 4] = ["jsonrpc", "method", "params", "id"];
 /// The first of the codes that are left to implementations (section 5.1).
 const SERVER_ERROR: i32 = -32000;
+const PARSE_ERROR: i32 = -32700;
+const INVALID_REQUEST: i32 = -32600;
 /// What a client is told about a call that the server left out.
 const LEFT_OUT: &str = "the server did not answer this call";
 
@@ -27,6 +30,9 @@ pub struct JsonRpc {
     /// Methods that may be called twice; one that ends in `*` stands for all that begin so. The protocol itself
     /// knows of none.
     pub repeatable: Vec<Box<str>>,
+    /// Where in a call stands what it weighs by, a JSON pointer such as `/params/0`: the bytes of a text, decoded; the items
+    /// of an array. `None`, or if there is neither: the bytes of the call without its id.
+    pub weigh: Option<Box<str>>,
 }
 
 impl JsonRpc {
@@ -38,15 +44,14 @@ impl JsonRpc {
         if calls.is_empty() {
             return Err(Unbatchable { why: Why::Empty, at: value.at() });
         }
-        let (mut items, mut is_repeatable) = (Vec::with_capacity(calls.len()), true);
+        let (mut items, mut is_repeatable, mut sum) = (Vec::with_capacity(calls.len()), true, 0_u64);
         for value in calls {
             let (item, method) = call(value)?;
             is_repeatable &= self.repeats(&method);
+            sum = sum.saturating_add(weight(value, item.text.len(), self.weigh.as_deref()));
             items.push(item);
         }
-        let bytes: usize = items.iter().map(|item| item.text.len()).sum();
-        let weight = u64::try_from(bytes).unwrap_or(u64::MAX);
-        Ok(Part { group: Box::default(), weight, is_repeatable, items, is_single })
+        Ok(Part { group: Box::default(), weight: sum, is_repeatable, items, is_single })
     }
 
     fn repeats(&self, method: &str) -> bool {
@@ -158,9 +163,19 @@ pub(super) fn failure(part: &Part, status: u16, message: &str) -> Share {
     enveloped(part, status, &errors.collect::<Vec<_>>())
 }
 
+/// An error with id null, as the specification has it for what cannot be read (section 5.1).
+pub(super) fn refusal(flaw: Unbatchable, message: &str) -> Share {
+    let code = if matches!(flaw.why, Why::Json(_)) { PARSE_ERROR } else { INVALID_REQUEST };
+    Share::json(400, coded_error("null", code, message))
+}
+
 fn error(id: &str, message: &str) -> String {
+    coded_error(id, SERVER_ERROR, message)
+}
+
+fn coded_error(id: &str, code: i32, message: &str) -> String {
     let message = quoted(message);
-    format!(r#"{{"jsonrpc":"2.0","error":{{"code":{SERVER_ERROR},"message":{message}}},"id":{id}}}"#)
+    format!(r#"{{"jsonrpc":"2.0","error":{{"code":{code},"message":{message}}},"id":{id}}}"#)
 }
 
 /// Answers as the client expects them: nothing, one, or an array.

@@ -10,6 +10,7 @@ mod embeddings;
 mod id_list;
 mod json_array;
 mod json_rpc;
+mod weight;
 
 pub use embeddings::Embeddings;
 pub use id_list::{IdForm, IdList};
@@ -89,6 +90,16 @@ impl Protocol {
             Self::JsonArray(protocol) => protocol.split(&parts, answer),
             Self::Embeddings(_) => embeddings::split(&parts, answer),
             Self::IdList(protocol) => protocol.split(&parts, answer),
+        }
+    }
+
+    /// A refusal in the client's own protocol, for a request that is none of it.
+    pub fn refusal(&self, flaw: Unbatchable) -> Share {
+        let message = format!("no request of {}: {} at byte {}", self.name(), flaw.why.name(), flaw.at);
+        match self {
+            Self::JsonRpc(_) => json_rpc::refusal(flaw, &message),
+            Self::Embeddings(_) => embeddings::failure(400, &message),
+            Self::JsonArray(_) | Self::IdList(_) => Share::plain_error(400, &message),
         }
     }
 

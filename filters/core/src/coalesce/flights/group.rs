@@ -1,9 +1,9 @@
 //! One key's flight as a worker sees it: led by a stream here, or by a worker elsewhere; and who waits for it.
 
 use super::super::answer::{Answer, Served};
-use super::super::board::{Address, Claim, FlightId};
+use super::super::board::{Claim, FlightId};
 use super::{Policy, StreamId};
-use crate::Timestamp;
+use crate::{Address, Timestamp};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -3,11 +3,11 @@
 //! Invariants: a message for another life of this worker, or about a flight that nobody here knows, changes nothing here; only
 //! the worker that leads a flight, and has said so last, ends it; who asks for a flight always gets an answer.
 
-use super::super::board::{Address, FlightId};
+use super::super::board::FlightId;
 use super::super::message::{Message, Says};
 use super::group::{Away, Group, Remote, State};
 use super::{Answer, Exit, Flights, Served, World};
-use crate::{RequestView, Timestamp};
+use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -24,8 +24,8 @@ pub use policy::Policy;
 pub use world::{Arrival, Begun, Event, Exit, Pass, StreamId, Why, World};
 
 use super::answer::{Answer, Served};
-use super::board::{self, Address, Claimed, FlightId};
-use crate::{RequestView, Timestamp};
+use super::board::{self, Claimed, FlightId};
+use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use exits::{Fan, Release};
 use group::{Group, Member, lead};

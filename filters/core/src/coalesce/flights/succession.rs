@@ -3,12 +3,12 @@
 //! Invariants: a leader that is succeeded goes on for its own client alone; successions after failures are bounded by
 //! `max_elections`, those after a client has left by the number of followers.
 
-use super::super::board::{self, Address, FlightId};
+use super::super::board::{self, FlightId};
 use super::super::message::{Message, Says};
 use super::super::sharing::NotShared;
 use super::group::{Away, Group, Remote, State, lead};
 use super::{Claimed, Event, Exit, Flights, Role, SLOW_TICK, StreamId, Why, World};
-use crate::{RequestView, Timestamp};
+use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use std::rc::Rc;
 

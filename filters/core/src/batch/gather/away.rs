@@ -1,0 +1,230 @@
+//! Requests that are paused here and gathered by another worker.
+//!
+//! Invariant: each of them ends: by what that worker says, by its time being over, or, when that worker has not answered
+//! [`ASKS`] times, a second, alone if it may be made twice, else with an error, for it may have been made.
+
+use super::claims::{LEASE, slot};
+use super::failures;
+use super::message::{Message, Offer, Says};
+use super::queue::{Member, Origin};
+use super::world::{End, Event, StreamId};
+use super::{Arrival, Candidate, Gatherer, Head, Policy, Reply, World};
+use crate::batch::Part;
+use crate::{Address, Timestamp};
+use core::time::Duration;
+use hashbrown::HashMap;
+use std::rc::Rc;
+
+/// How often a worker that gathers is asked for a request.
+const ASK: Duration = Duration::from_millis(200);
+/// A worker that has said nothing though asked so often is no more. What counts is that this one has asked: it may have stood still
+/// itself, and not heard yet what has come meanwhile.
+const ASKS: u32 = 4;
+
+/// A request that another worker gathers.
+#[derive(Debug)]
+struct Request {
+    gatherer: Address,
+    policy: Rc<Policy>,
+    part: Part,
+    bytes: u64,
+    slot: u32,
+    deadline: Timestamp,
+    /// When it was asked for last, or something was heard.
+    asked: Timestamp,
+    /// How often it was asked for since something was heard.
+    asks: u32,
+    /// It has been let go; the end of its answer is to be told.
+    is_alone: bool,
+}
+
+/// What this worker has with others.
+#[derive(Debug, Default)]
+pub(super) struct Away {
+    pub(super) me: Option<Address>,
+    /// Slots of this worker, and until when.
+    pub(super) claims: HashMap<u32, Timestamp>,
+    /// Slots whose worker has another configuration; until then requests are gathered here.
+    pub(super) declined: HashMap<u32, Timestamp>,
+    requests: HashMap<StreamId, Request>,
+}
+
+impl Away {
+    pub(super) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// Whether this is one of them, and has been let go.
+    pub(super) fn is_alone(&self, stream: StreamId) -> bool {
+        self.requests.get(&stream).is_some_and(|request| request.is_alone)
+    }
+
+    /// Whether this was one of them.
+    pub(super) fn returned<H>(&mut self, world: &mut impl World<H>, stream: StreamId, well: bool) -> bool {
+        let Some(request) = self.requests.remove(&stream) else { return false };
+        self.close(world, stream, &request, well);
+        true
+    }
+
+    /// Whether this was one of them.
+    pub(super) fn gone<H>(&mut self, world: &mut impl World<H>, stream: StreamId) -> bool {
+        self.returned(world, stream, false)
+    }
+
+    /// Tells the other worker that a request is over.
+    fn close<H>(&self, world: &mut impl World<H>, stream: StreamId, request: &Request, well: bool) {
+        let says = if request.is_alone { Says::Returned { well } } else { Says::Gone };
+        self.say(world, request.gatherer, stream, says);
+        request.policy.release(request.bytes);
+    }
+
+    /// Whether there is a queue for it.
+    pub(super) fn say<H>(
+        &self,
+        world: &mut impl World<H>,
+        to: Address,
+        stream: StreamId,
+        says: Says<'_>,
+    ) -> bool {
+        let Some(from) = self.me else { return false };
+        world.send(to.queue, &Message { to: to.epoch, from, stream, says }.encode())
+    }
+}
+
+impl<H: Head> Gatherer<H> {
+    /// Sends a request to the worker that gathers it.
+    pub(super) fn offer(
+        &mut self,
+        world: &mut impl World<H>,
+        gatherer: Address,
+        request: Candidate<H>,
+        policy: &Rc<Policy>,
+        now: Timestamp,
+    ) -> Arrival {
+        let stream = request.stream;
+        let deadline = now.plus(request.allowance);
+        let offer = Offer {
+            route: policy.route().into(),
+            configuration: policy.configuration(),
+            key: request.key.as_slice().into(),
+            deadline: self.clock.wall().plus(request.allowance),
+            head: request.head.pairs().map(|(name, value)| (name.into(), value.into())).collect(),
+            body: request.body.as_slice().into(),
+        };
+        let sent = || self.away.say(world, gatherer, stream, Says::Offer(Box::new(offer)));
+        let bytes = u64::try_from(request.part.bytes()).unwrap_or(u64::MAX);
+        if let Err(why) = policy.admit(bytes) {
+            world.count(policy, Event::Passed(why));
+            return Arrival::Passes;
+        }
+        if !sent() {
+            // That worker is no more; its claim will be over soon.
+            policy.release(bytes);
+            world.count(policy, Event::Degraded);
+            let member = Member::new(Origin::Here(stream), request.part, request.head, now, deadline);
+            return self.gather(world, member, request.key, policy, now);
+        }
+        let slot = slot(&request.key);
+        let (part, policy) = (request.part, Rc::clone(policy));
+        let request =
+            Request { gatherer, policy, part, bytes, slot, deadline, asked: now, asks: 0, is_alone: false };
+        self.away.requests.insert(stream, request);
+        Arrival::Waits
+    }
+
+    /// What the worker that gathers says of a request of ours.
+    pub(super) fn told(
+        &mut self,
+        world: &mut impl World<H>,
+        from: Address,
+        stream: StreamId,
+        says: Says<'_>,
+    ) {
+        let now = self.now(world);
+        let Some(request) = self.away.requests.get_mut(&stream) else { return };
+        if request.gatherer != from || request.is_alone {
+            return;
+        }
+        (request.asked, request.asks) = (now, 0);
+        match says {
+            Says::Alone { told: true } => {
+                request.is_alone = true;
+                let (policy, left) = (Rc::clone(&request.policy), request.deadline.since(now));
+                if !world.resume(&policy, stream, left) {
+                    self.away.gone(world, stream);
+                }
+            }
+            Says::Alone { told: false } => self.go_on(world, stream, now),
+            Says::Declined => {
+                self.away.declined.insert(request.slot, self.clock.wall().plus(LEASE));
+                self.go_on(world, stream, now);
+            }
+            Says::Known(false) => self.lost(world, stream, now),
+            Says::Reply { status, headers, body } => {
+                if let Some(request) = self.away.requests.remove(&stream) {
+                    request.policy.release(request.bytes);
+                    world.reply(stream, &Reply { status, headers, body });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn go_on(&mut self, world: &mut impl World<H>, stream: StreamId, now: Timestamp) {
+        if let Some(request) = self.away.requests.remove(&stream) {
+            request.policy.release(request.bytes);
+            world.resume(&request.policy, stream, request.deadline.since(now));
+        }
+    }
+
+    /// Nobody knows what became of it.
+    fn lost(&mut self, world: &mut impl World<H>, stream: StreamId, now: Timestamp) {
+        let Some(request) = self.away.requests.remove(&stream) else { return };
+        let (policy, part) = (&request.policy, &request.part);
+        policy.release(request.bytes);
+        if policy.repeats(part) && policy.settings().on_failure != crate::batch::OnFailure::Fail {
+            world.count(policy, Event::Ended(End::Alone));
+            world.resume(policy, stream, request.deadline.since(now));
+        } else {
+            world.count(policy, Event::Ended(End::Failed));
+            world.reply(
+                stream,
+                &failures::reply(policy, part, 502, "the worker that made the call is no more"),
+            );
+        }
+    }
+
+    /// Sees to it that none of them waits for ever.
+    pub(super) fn look_after_the_away(&mut self, world: &mut impl World<H>, now: Timestamp) {
+        let mut streams: Vec<_> = self.away.requests.keys().copied().collect();
+        streams.sort_unstable();
+        for stream in streams {
+            self.look_after(world, stream, now);
+        }
+    }
+
+    fn look_after(&mut self, world: &mut impl World<H>, stream: StreamId, now: Timestamp) {
+        let Some(request) = self.away.requests.get_mut(&stream) else { return };
+        let gatherer = request.gatherer;
+        if request.deadline <= now && !request.is_alone {
+            let Some(request) = self.away.requests.remove(&stream) else { return };
+            self.away.close(world, stream, &request, false);
+            world.count(&request.policy, Event::Ended(End::TimedOut));
+            world.reply(stream, &failures::late(&request.policy, &request.part));
+        } else if now.since(request.asked) >= ASK {
+            if request.asks >= ASKS && !request.is_alone {
+                // Others need not find out by themselves.
+                self.away.declined.insert(request.slot, self.clock.wall().plus(LEASE));
+                self.away.say(world, gatherer, stream, Says::Gone);
+                return self.lost(world, stream, now);
+            }
+            // Of one that went alone, too: the worker that gathers would take it for one of a worker that is no more.
+            (request.asked, request.asks) = (now, request.asks.saturating_add(1));
+            self.away.say(world, gatherer, stream, Says::Ask);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! A route's policy in one worker: what was learnt under it, and how much is held.
+//!
+//! Invariant: nobody waits without a place among [`Settings::max_requests`] and within [`Settings::max_bytes_held`]; both are
+//! given back exactly once.
+
+use super::super::{Bypass, Model, Pace, Settings};
+use super::world::Pass;
+use crate::retry::Budget;
+use crate::{HeadView, Timestamp};
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use std::rc::Rc;
+
+/// A route's policy in one worker.
+#[derive(Debug)]
+pub struct Policy {
+    route: Box<str>,
+    configuration: u64,
+    settings: Settings,
+    pace: RefCell<Pace>,
+    budget: RefCell<Budget>,
+    /// Calls and requests under way in place of batches that failed.
+    repeats: Rc<Cell<u32>>,
+    requests: Cell<u32>,
+    held: Cell<u64>,
+}
+
+/// A place among the repeats that are under way; free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place(Rc<Cell<u32>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+impl Policy {
+    /// The policy of the route of this name, with nothing learnt. Configurations with different numbers share no calls.
+    pub fn new(route: &str, configuration: u64, settings: Settings) -> Self {
+        Self {
+            route: route.into(),
+            configuration,
+            pace: RefCell::new(Pace::new(&settings.leaves, settings.max_items)),
+            budget: RefCell::default(),
+            repeats: Rc::default(),
+            requests: Cell::default(),
+            held: Cell::default(),
+            settings,
+        }
+    }
+
+    /// The route's name.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// The number of its configuration.
+    pub fn configuration(&self) -> u64 {
+        self.configuration
+    }
+
+    /// What the operator said.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the requests hold that wait or are in batches, in bytes.
+    pub fn held(&self) -> u64 {
+        self.held.get()
+    }
+
+    /// How many requests wait, are in batches, or went alone and have no answer yet.
+    pub fn requests(&self) -> u32 {
+        self.requests.get()
+    }
+
+    /// What a batch takes, if that is known.
+    pub fn model(&self) -> Option<Model> {
+        self.pace.borrow().model()
+    }
+
+    /// The most items that a batch has now, whose oldest request has waited for so long.
+    pub fn limit(&self, waited: Duration) -> u32 {
+        self.pace.borrow().limit(waited).clamp(1, self.settings.max_items.max(1))
+    }
+
+    /// What tells a request from others that it may not share a call with, besides what its protocol groups it by.
+    ///
+    /// # Errors
+    /// Why it goes by itself.
+    pub fn key(&self, request: &impl HeadView) -> Result<Vec<u8>, Bypass> {
+        self.settings.key(&self.route, self.configuration, request)
+    }
+
+    /// How much time a request has.
+    pub fn allowance(&self, request: &impl HeadView) -> Duration {
+        let deadline = &self.settings.deadline;
+        let own = deadline.header.as_deref().and_then(|name| request.header(name));
+        deadline.allowance(request.header("grpc-timeout"), own)
+    }
+
+    /// A batch of so many items that left at `left` is back.
+    pub(super) fn landed(&self, items: u32, left: Timestamp, now: Timestamp) {
+        if let Ok(mut pace) = self.pace.try_borrow_mut() {
+            pace.landed(items, left, now);
+        }
+    }
+
+    /// How long a batch of so many items is thought to take; as long as one item, where so many have never been tried.
+    pub(super) fn estimate(&self, items: u32) -> Duration {
+        let pace = self.pace.borrow();
+        pace.estimate(items).or_else(|| pace.estimate(1)).unwrap_or_default()
+    }
+
+    /// A place for a request that holds so many bytes.
+    pub(super) fn admit(&self, bytes: u64) -> Result<(), Pass> {
+        let (requests, held) = (self.requests.get().saturating_add(1), self.held.get().saturating_add(bytes));
+        if requests > self.settings.max_requests {
+            return Err(Pass::Requests);
+        }
+        if held > self.settings.max_bytes_held {
+            return Err(Pass::Held);
+        }
+        self.requests.set(requests);
+        self.held.set(held);
+        Ok(())
+    }
+
+    /// Its place is free again.
+    pub(super) fn release(&self, bytes: u64) {
+        self.requests.set(self.requests.get().saturating_sub(1));
+        self.held.set(self.held.get().saturating_sub(bytes));
+    }
+
+    /// A request that counts for the budget.
+    pub(super) fn deposit(&self, now: Timestamp) {
+        if let Ok(mut budget) = self.budget.try_borrow_mut() {
+            budget.deposit(&self.settings.budget, now, 1);
+        }
+    }
+
+    /// Takes a repeat from the budget, and a place for it.
+    pub(super) fn withdraw(&self, now: Timestamp) -> Option<Place> {
+        let repeats = self.repeats.get();
+        let mut budget = self.budget.try_borrow_mut().ok()?;
+        if repeats >= self.settings.budget.max_concurrent || !budget.withdraw(&self.settings.budget, now) {
+            return None;
+        }
+        self.repeats.set(repeats.saturating_add(1));
+        Some(Place(Rc::clone(&self.repeats)))
+    }
+}

@@ -1,0 +1,241 @@
+//! Requests of one key that wait for a batch to leave.
+//!
+//! Invariants: first come, first served: no request is overtaken by one of its own key. What is taken is within all limits, or is
+//! a single request.
+
+use super::Policy;
+use super::world::{StreamId, Trigger};
+use crate::batch::{Leaves, Part};
+use crate::{Address, HeadView, Timestamp};
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// How late a tick may come.
+const GRAIN: Duration = Duration::from_millis(2);
+
+/// Where a request is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// In this worker.
+    Here(StreamId),
+    /// In another one.
+    There(Address, StreamId),
+}
+
+/// A request in a batch, or waiting for one.
+#[derive(Debug)]
+pub(super) struct Member<H> {
+    /// `None`: its client has left.
+    pub(super) origin: Option<Origin>,
+    pub(super) part: Part,
+    pub(super) head: H,
+    pub(super) arrived: Timestamp,
+    pub(super) deadline: Timestamp,
+    /// What it holds.
+    pub(super) bytes: u64,
+}
+
+impl<H: HeadView> Member<H> {
+    pub(super) fn new(origin: Origin, part: Part, head: H, arrived: Timestamp, deadline: Timestamp) -> Self {
+        let head_bytes: usize = head.pairs().map(|(name, value)| name.len() + value.len()).sum();
+        let bytes = u64::try_from(part.bytes() + head_bytes).unwrap_or(u64::MAX);
+        Self { origin: Some(origin), part, head, arrived, deadline, bytes }
+    }
+}
+
+impl<H> Member<H> {
+    pub(super) fn items(&self) -> u64 {
+        u64::try_from(self.part.items()).unwrap_or(u64::MAX)
+    }
+}
+
+fn before(time: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_nanos(time.as_nanos().saturating_sub(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
+}
+
+/// Later than any.
+const LATEST: Timestamp = Timestamp::from_nanos(u64::MAX);
+
+/// How much there is of something with three limits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    items: u64,
+    bytes: u64,
+    weight: u64,
+}
+
+impl Load {
+    fn with<H>(self, member: &Member<H>) -> Self {
+        Self {
+            items: self.items.saturating_add(member.items()),
+            bytes: self.bytes.saturating_add(member.bytes),
+            weight: self.weight.saturating_add(member.part.weight),
+        }
+    }
+}
+
+/// The requests of one key.
+#[derive(Debug)]
+pub(super) struct Queue<H> {
+    pub(super) policy: Rc<Policy>,
+    waiting: VecDeque<Member<H>>,
+    /// All that wait.
+    load: Load,
+    /// When the time of the first of them is over.
+    soonest: Timestamp,
+    /// Batches and lone requests that are under way.
+    pub(super) in_flight: u32,
+    /// When it is to be looked at, as the alarms have it.
+    pub(super) alarm: Option<Timestamp>,
+    /// It is to be looked at in the root's next callback.
+    pub(super) is_due: bool,
+    /// Something has returned since a batch left.
+    pub(super) has_returned: bool,
+}
+
+impl<H> Queue<H> {
+    pub(super) fn new(policy: &Rc<Policy>) -> Self {
+        Self {
+            policy: Rc::clone(policy),
+            waiting: VecDeque::new(),
+            load: Load::default(),
+            soonest: LATEST,
+            in_flight: 0,
+            alarm: None,
+            is_due: false,
+            has_returned: false,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Items that wait.
+    pub(super) fn items(&self) -> u32 {
+        u32::try_from(self.load.items).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn push(&mut self, member: Member<H>) {
+        self.load = self.load.with(&member);
+        self.soonest = self.soonest.min(member.deadline);
+        self.waiting.push_back(member);
+    }
+
+    /// Takes one out.
+    pub(super) fn remove(&mut self, origin: Origin) -> Option<Member<H>> {
+        let place = self.waiting.iter().position(|member| member.origin == Some(origin))?;
+        let member = self.waiting.remove(place);
+        self.measure();
+        member
+    }
+
+    /// Takes out those whose time is over.
+    pub(super) fn expired(&mut self, now: Timestamp) -> Vec<Member<H>> {
+        if self.soonest > now {
+            return Vec::new();
+        }
+        let (late, rest): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|member| member.deadline <= now);
+        self.waiting = rest.into();
+        self.measure();
+        late
+    }
+
+    /// Takes out those that a batch would come too late for, were it to leave now: they would cut it short for the others, since
+    /// a call takes no longer than the least of its requests has left. None, if there are no others.
+    pub(super) fn too_short(&mut self, now: Timestamp) -> Vec<Member<H>> {
+        let limit = self.policy.limit(Duration::ZERO);
+        let back = now.plus(self.policy.estimate(self.items().min(limit)));
+        if self.soonest >= back || self.waiting.iter().all(|member| member.deadline < back) {
+            return Vec::new();
+        }
+        let (short, rest): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|member| member.deadline < back);
+        self.waiting = rest.into();
+        self.measure();
+        short
+    }
+
+    fn measure(&mut self) {
+        self.load = self.waiting.iter().fold(Load::default(), Load::with);
+        self.soonest = self.waiting.iter().map(|member| member.deadline).min().unwrap_or(LATEST);
+    }
+
+    /// Why a batch leaves now, if one does.
+    pub(super) fn leaves(&self, now: Timestamp) -> Option<Trigger> {
+        let oldest = self.waiting.front()?;
+        let settings = self.policy.settings();
+        if self.in_flight >= settings.max_in_flight {
+            return None;
+        }
+        if self.in_flight == 0 && settings.leaves != Leaves::FixedDelay {
+            let limit = self.policy.limit(now.since(oldest.arrived));
+            return Some(match self.load.items > limit.into() {
+                // More than may go wait for the next.
+                true => Trigger::Adaptive,
+                false if self.has_returned => Trigger::Returned,
+                false => Trigger::Idle,
+            });
+        }
+        let waited = now.since(oldest.arrived);
+        self.is_full().or_else(|| {
+            if waited >= settings.max_delay {
+                return Some(Trigger::Delay);
+            }
+            (self.leave_by() <= now).then_some(Trigger::Deadline)
+        })
+    }
+
+    /// The limit that what waits has reached.
+    pub(super) fn is_full(&self) -> Option<Trigger> {
+        let settings = self.policy.settings();
+        let reached = [
+            (self.load.items >= settings.max_items.into(), Trigger::Items),
+            (self.load.bytes >= settings.max_bytes, Trigger::Bytes),
+            (self.load.weight >= settings.max_weight, Trigger::Weight),
+        ];
+        reached.iter().find(|(reached, _)| *reached).map(|(_, trigger)| *trigger)
+    }
+
+    /// When one of those that wait would come too late, were it not to leave.
+    fn leave_by(&self) -> Timestamp {
+        let items = self.items().min(self.policy.limit(Duration::ZERO));
+        let floor = self.policy.settings().deadline.floor;
+        // While nothing is known of calls, one is thought to take the least that makes sense, and a tick that comes a little
+        // late must not be too late.
+        before(self.soonest, self.policy.estimate(items).max(floor).max(GRAIN) + floor)
+    }
+
+    /// When it is to be looked at, if nothing happens before.
+    pub(super) fn looked_at(&self) -> Option<Timestamp> {
+        let oldest = self.waiting.front()?;
+        let settings = self.policy.settings();
+        if self.in_flight >= settings.max_in_flight {
+            return Some(before(self.soonest, settings.deadline.floor));
+        }
+        Some(oldest.arrived.plus(settings.max_delay).min(self.leave_by()))
+    }
+
+    /// Takes the next batch: the oldest requests, as many as it may have.
+    pub(super) fn take(&mut self, now: Timestamp) -> Vec<Member<H>> {
+        let Some(oldest) = self.waiting.front() else { return Vec::new() };
+        let settings = self.policy.settings();
+        let limit = u64::from(self.policy.limit(now.since(oldest.arrived)));
+        let (mut load, mut count) = (Load::default(), 0);
+        for member in &self.waiting {
+            load = load.with(member);
+            let fits =
+                load.items <= limit && load.bytes <= settings.max_bytes && load.weight <= settings.max_weight;
+            if !fits && count > 0 {
+                break;
+            }
+            count += 1;
+        }
+        let taken = self.waiting.drain(..count).collect();
+        self.has_returned = false;
+        self.measure();
+        taken
+    }
+}

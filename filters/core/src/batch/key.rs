@@ -1,0 +1,238 @@
+//! What tells requests apart that may not share a call, and which of them never share one.
+//!
+//! Invariants: requests have one key only if configuration, route, method, scheme, authority, path with query, who asks, and
+//! all other headers of the key are the same, byte by byte, in number and order; nothing is decoded, and no two
+//! sequences of parts are written alike. What the call says of its first request alone is in the key, or taken off
+//! ([`super::call_headers`]), or changes no answer. What can be said of one request but not of a joined one (a condition, a range,
+//! a digest, a key against repetition) sends it by itself.
+//! Trade-offs: letters that mean the same make two keys, and so two calls. Who asks is what the usual headers say, whole: two
+//! tokens of one user are two principals. An address is none: an upstream that goes by `x-forwarded-for` needs it in
+//! [`KeyPolicy::principal`](super::KeyPolicy::principal).
+//! Source: RFC 9110, sections 7.6.1, 8, 13 and 14; RFC 9421; Hystrix issue 842, one caller's identity for a whole batch.
+
+use super::{Part, Settings};
+use crate::directives::members;
+use crate::request_key::{names_principal, part, shapes_answers, values};
+use crate::{HeadView, RequestView};
+
+/// The longest key without a part's group, in bytes.
+pub const MAX_KEY: usize = 8 << 10;
+
+/// The first byte of every key. Another layout gets another number: modules of two versions may share their data.
+const LAYOUT: u8 = 1;
+/// Most keys are shorter, in bytes.
+const MOST_KEYS: usize = 512;
+
+/// Why a request goes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bypass {
+    /// Its method is not the protocol's.
+    Method,
+    /// It has a body where there should be none.
+    Body,
+    /// It asks for another protocol, or a tunnel.
+    Upgrade,
+    /// It is gRPC's, whose outcome is in trailers.
+    Grpc,
+    /// Its answer depends on what the client has.
+    Conditional,
+    /// It asks for a part, or has a part.
+    Range,
+    /// Its body is encoded.
+    ContentEncoding,
+    /// It waits to be told to go on.
+    Expect,
+    /// It is signed, or has a digest: what is signed would not be what is sent.
+    Signed,
+    /// It has a key that its repetitions are known by. Under that the others' would be taken for it, or it for theirs.
+    Idempotency,
+    /// A header of it is not text: a call with its head could not be written, and would fail for all.
+    NotText,
+    /// Its key would be longer than [`MAX_KEY`].
+    KeyTooLong,
+}
+
+impl Bypass {
+    /// Every one.
+    pub const ALL: [Self; 12] = [
+        Self::Method,
+        Self::Body,
+        Self::Upgrade,
+        Self::Grpc,
+        Self::Conditional,
+        Self::Range,
+        Self::ContentEncoding,
+        Self::Expect,
+        Self::Signed,
+        Self::Idempotency,
+        Self::NotText,
+        Self::KeyTooLong,
+    ];
+
+    /// Its name; the label of metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Body => "body",
+            Self::Upgrade => "upgrade",
+            Self::Grpc => "grpc",
+            Self::Conditional => "conditional",
+            Self::Range => "range",
+            Self::ContentEncoding => "content_encoding",
+            Self::Expect => "expect",
+            Self::Signed => "signed",
+            Self::Idempotency => "idempotency",
+            Self::NotText => "not_text",
+            Self::KeyTooLong => "key_too_long",
+        }
+    }
+}
+
+impl Settings {
+    /// What tells `request`, of the route with this name, from others, without what its protocol groups it by; at most
+    /// [`MAX_KEY`] bytes. Two configurations have two fingerprints, `configuration`, and so no key in common.
+    ///
+    /// # Errors
+    /// Why the request must go by itself.
+    pub fn key(&self, route: &str, configuration: u64, request: &impl HeadView) -> Result<Vec<u8>, Bypass> {
+        let by_path = self.protocol.groups_by_path();
+        let head = Head::read(request);
+        head.may_be_joined(if by_path { b"GET" } else { b"POST" })?;
+        let mut key = Vec::with_capacity(MOST_KEYS);
+        key.push(LAYOUT);
+        key.extend(configuration.to_le_bytes());
+        part(&mut key, Some(route.as_bytes()));
+        let [method, scheme, authority, path] = head.target;
+        [method, scheme, authority, path.filter(|_| !by_path)]
+            .iter()
+            .for_each(|value| part(&mut key, *value));
+        pairs(&mut key, &head.always);
+        self.key.headers.iter().for_each(|name| values(&mut key, request, name));
+        self.principal(&mut key, &head, request);
+        if key.len() > MAX_KEY { Err(Bypass::KeyTooLong) } else { Ok(key) }
+    }
+
+    /// Who asks. A header that is there without a value says nothing about it.
+    fn principal(&self, key: &mut Vec<u8>, head: &Head<'_>, request: &impl RequestView) {
+        if self.key.mixes_principals {
+            return;
+        }
+        let says = |name: &str| request.header_values(name).any(|value| !value.trim_ascii().is_empty());
+        let is_named = self.key.principal.iter().any(|name| says(name));
+        self.key.principal.iter().for_each(|name| values(key, request, name));
+        if !is_named {
+            pairs(key, &head.principal);
+        }
+    }
+}
+
+/// Adds what the part's protocol groups it by: the whole key.
+pub fn complete(key: &mut Vec<u8>, of: &Part) {
+    part(key, Some(&of.group));
+}
+
+/// Names and values, and an end that is no name.
+fn pairs(key: &mut Vec<u8>, pairs: &[(&[u8], &[u8])]) {
+    pairs.iter().flat_map(|(name, value)| [name, value]).for_each(|text| part(key, Some(text)));
+    part(key, None);
+}
+
+/// What a request's head says about sharing a call, read in one pass.
+#[derive(Debug, Default)]
+struct Head<'a> {
+    /// Method, scheme, authority, and path with query; the first of each.
+    target: [Option<&'a [u8]>; 4],
+    /// Headers that are in every key, by name; those of one name in the order that they came in.
+    always: Vec<(&'a [u8], &'a [u8])>,
+    /// Headers that usually say who asks, likewise.
+    principal: Vec<(&'a [u8], &'a [u8])>,
+    /// The request says that it has a body.
+    body: bool,
+    /// The first header that sends it by itself says this.
+    alone: Option<Bypass>,
+}
+
+impl<'a> Head<'a> {
+    fn read(request: &'a impl HeadView) -> Self {
+        let mut head = Self::default();
+        for (name, value) in request.pairs() {
+            head.take(name, value);
+        }
+        head.always.sort_by_key(|(name, _)| *name);
+        head.principal.sort_by_key(|(name, _)| *name);
+        head
+    }
+
+    fn take(&mut self, name: &'a [u8], value: &'a [u8]) {
+        if str::from_utf8(name).and(str::from_utf8(value)).is_err() {
+            self.alone = self.alone.or(Some(Bypass::NotText));
+        }
+        let [method, scheme, authority, path] = &mut self.target;
+        match name {
+            b":method" => *method = method.or(Some(value)),
+            b":scheme" => *scheme = scheme.or(Some(value)),
+            b":authority" => *authority = authority.or(Some(value)),
+            b":path" => *path = path.or(Some(value)),
+            b"transfer-encoding" => self.body = true,
+            b"content-length" => self.body |= value.trim_ascii() != b"0",
+            b"accept-encoding" => {}
+            b"authorization" | b"proxy-authorization" | b"cookie" => self.principal.push((name, value)),
+            _ if names_principal(name) => self.principal.push((name, value)),
+            _ => {
+                self.alone = self.alone.or(alone(name, value));
+                if shapes_answers(name) || is_told(name) {
+                    self.always.push((name, value));
+                }
+            }
+        }
+    }
+
+    /// Whether a request like this, with the protocol's method, may be one of several in a call.
+    fn may_be_joined(&self, method: &[u8]) -> Result<(), Bypass> {
+        let [own, ..] = self.target;
+        let has_body = self.body && method == b"GET";
+        let reasons = [
+            (own == Some(b"CONNECT"), Bypass::Upgrade),
+            (own != Some(method), Bypass::Method),
+            (has_body, Bypass::Body),
+        ];
+        let reason = reasons.iter().find(|(applies, _)| *applies).map(|(_, reason)| *reason);
+        reason.or(self.alone).map_or(Ok(()), Err)
+    }
+}
+
+/// Why a request with this header goes by itself, if it does.
+fn alone(name: &[u8], value: &[u8]) -> Option<Bypass> {
+    const GRPC: &[u8] = b"application/grpc";
+    let begins = |value: &[u8]| value.get(..GRPC.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(GRPC));
+    let reason = match name {
+        b"upgrade" | b":protocol" => Bypass::Upgrade,
+        b"if-match" | b"if-none-match" | b"if-modified-since" | b"if-unmodified-since" => Bypass::Conditional,
+        b"range" | b"if-range" | b"content-range" => Bypass::Range,
+        b"expect" => Bypass::Expect,
+        b"signature"
+        | b"signature-input"
+        | b"content-digest"
+        | b"repr-digest"
+        | b"digest"
+        | b"content-md5"
+        | b"x-amz-content-sha256" => Bypass::Signed,
+        b"idempotency-key" | b"x-idempotency-key" => Bypass::Idempotency,
+        b"content-encoding" if !is_identity(value) => Bypass::ContentEncoding,
+        b"content-type" if begins(value.trim_ascii_start()) => Bypass::Grpc,
+        _ => return None,
+    };
+    Some(reason)
+}
+
+/// Whether a list of encodings changes nothing.
+pub(super) fn is_identity(encodings: &[u8]) -> bool {
+    members(encodings).all(|encoding| encoding.eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether the upstream is told this of the first request, and could answer all others by it.
+fn is_told(name: &[u8]) -> bool {
+    // What these name is taken off the call, be it what tells who asks.
+    matches!(name, b"connection" | b"host" | b"cache-control" | b"pragma")
+        || name.starts_with(b"content-") && name != b"content-encoding"
+}

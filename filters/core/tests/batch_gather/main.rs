@@ -1,0 +1,21 @@
+//! Batches of workers, one step at a time.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail by panicking"
+)]
+
+mod answers;
+mod clock;
+mod deadlines;
+mod failures;
+mod guests;
+mod leaving;
+mod limits;
+mod lost;
+mod proxy;
+mod triggers;
+mod world;

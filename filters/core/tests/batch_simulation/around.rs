@@ -1,0 +1,151 @@
+//! What a worker's gatherer sees of the world, and the onlooker who sees what it does to it.
+
+use crate::asked::{PATHS, Thing};
+use crate::outside::{Call, Event as Happens, Outside};
+use crate::service::{Fault, answer, fault, head, things};
+use crate::stream::{State, Stream};
+use core::time::Duration;
+use hashbrown::{HashMap, HashSet};
+use switchyard_core::Timestamp;
+use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
+use switchyard_core::request::PlainRequest;
+
+/// A worker without what it gathers.
+#[derive(Default)]
+pub(crate) struct House {
+    pub(crate) index: usize,
+    /// Streams by their number in this VM.
+    pub(crate) streams: HashMap<StreamId, usize>,
+    /// This is a callback of the root that may act.
+    pub(crate) acting: bool,
+    /// What the host does when the callback is over.
+    pub(crate) resumed: Vec<usize>,
+    pub(crate) replied: Vec<usize>,
+}
+
+pub(crate) struct Around<'a> {
+    pub(crate) outside: &'a mut Outside,
+    pub(crate) house: &'a mut House,
+    pub(crate) streams: &'a mut [Stream],
+}
+
+impl Around<'_> {
+    /// A stream that is there.
+    fn stream(&mut self, stream: StreamId) -> (usize, &mut Stream) {
+        assert!(self.house.acting, "only callbacks of the root touch streams");
+        let id = *self.house.streams.get(&stream).expect("no dead stream is touched");
+        (id, &mut self.streams[id])
+    }
+
+    /// Nobody is in this call who may not be, and all are in order.
+    fn looks_at(&mut self, policy: &Policy, request: &Request<'_>, things: &[Thing], left: Duration) {
+        let header = |name: &str| {
+            request.headers.iter().find(|(other, _)| *other == name).map_or("", |(_, value)| *value)
+        };
+        let settings = policy.settings();
+        assert!(things.len() <= settings.max_items as usize, "{} items", things.len());
+        let members: HashSet<_> = things.iter().map(|thing| thing.serial).collect();
+        assert!(members.len() > 1, "who is alone goes on alone");
+        assert!(left >= Duration::from_millis(1), "no time is no limit");
+        let mut last: HashMap<usize, (usize, usize)> = HashMap::new();
+        for thing in things {
+            let stream = &self.streams[thing.serial];
+            assert_eq!(thing.who.to_string(), header("authorization"), "principals are never mixed");
+            assert_eq!(PATHS[stream.asked.route], header(":path"));
+            let before = last.insert(stream.worker, (thing.serial, thing.place));
+            assert!(
+                before.is_none_or(|before| before < (thing.serial, thing.place)),
+                "who came first is first"
+            );
+            if self.outside.is_smooth() {
+                let ends = self.outside.now.plus(left);
+                assert!(ends <= stream.deadline.plus(Duration::from_millis(1)), "nobody's time is passed");
+            }
+        }
+    }
+
+    /// A service takes a call.
+    fn serves(&mut self, route: usize, body: &str, left: Duration) -> CallId {
+        let things = things(body);
+        for serial in things.iter().map(|(_, thing)| thing.serial).collect::<HashSet<_>>() {
+            self.streams[serial].reaches();
+            self.outside.tally.items += 1;
+        }
+        let outside = &mut *self.outside;
+        let fault = fault(&outside.shape.faults, &things, &mut outside.rng);
+        if let Some(fault) = fault {
+            *outside.tally.faults.entry(format!("{fault:?}")).or_default() += 1;
+        }
+        let mut takes = outside.services[route].takes(things.len(), outside.now);
+        let mut says = answer(&things, route == 0, fault, &mut outside.rng);
+        if takes > left || fault == Some(Fault::Hangs) {
+            // The host's timer may be a little early, and says so in one of two ways.
+            takes = left.saturating_sub(Duration::from_millis(outside.rng.u64(0..5)));
+            says = outside.rng.bool().then(|| (head(504), b"upstream request timeout".to_vec()));
+        }
+        outside.called += 1;
+        outside.sets_out(route);
+        let call = Call { worker: self.house.index, route, answer: says };
+        outside.calls.insert(outside.called, call);
+        // A host may even forget one.
+        if fault != Some(Fault::Hangs) || outside.rng.bool() {
+            outside.plan(takes, Happens::Called(outside.called));
+        }
+        outside.called
+    }
+}
+
+impl World<PlainRequest> for Around<'_> {
+    fn now(&mut self) -> Timestamp {
+        self.outside.wall()
+    }
+
+    fn call(&mut self, policy: &Policy, request: &Request<'_>, left: Duration) -> Option<CallId> {
+        assert!(self.house.acting, "only callbacks of the root make calls");
+        let body = core::str::from_utf8(request.body).expect("text");
+        let things: Vec<_> = things(body).into_iter().map(|(_, thing)| thing).collect();
+        self.looks_at(policy, request, &things, left);
+        if self.outside.chance(self.outside.shape.faults.unreachable) {
+            return None;
+        }
+        self.outside.tally.calls += 1;
+        let route = self.streams[things[0].serial].asked.route;
+        Some(self.serves(route, body, left))
+    }
+
+    fn resume(&mut self, policy: &Policy, stream: StreamId, left: Duration) -> bool {
+        let smooth = self.outside.is_smooth();
+        let now = self.outside.now;
+        let (id, stream) = self.stream(stream);
+        stream.resumes();
+        assert_eq!(policy.route(), stream.policy.route());
+        assert!(!smooth || now.plus(left) == stream.deadline.max(now), "it has the time that is left");
+        self.house.resumed.push(id);
+        true
+    }
+
+    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
+        assert!(self.house.acting, "only callbacks of the root touch streams");
+        let id = *self.house.streams.get(&stream).expect("no dead stream is touched");
+        assert_eq!(self.streams[id].state, State::Paused);
+        self.streams[id].is_given(reply, self.outside);
+        self.house.replied.push(id);
+        true
+    }
+
+    fn send(&mut self, queue: u32, message: &[u8]) -> bool {
+        self.outside.send(queue, message)
+    }
+
+    fn read(&mut self, slot: u32) -> Option<(Vec<u8>, u32)> {
+        self.outside.read(slot)
+    }
+
+    fn swap(&mut self, slot: u32, value: &[u8], cas: u32) -> bool {
+        self.outside.swap(slot, value, cas)
+    }
+
+    fn count(&mut self, _: &Policy, event: Event) {
+        self.outside.tally.count(event);
+    }
+}

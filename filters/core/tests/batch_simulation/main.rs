@@ -1,0 +1,108 @@
+//! Batching in a virtual proxy under a virtual clock: several workers, queues, an upstream that takes its time, and everything
+//! that can go wrong.
+//!
+//! `SWITCHYARD_SEED` chooses another seed; the one that was used is printed.
+
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail by panicking"
+)]
+
+#[path = "../retry_simulation/agenda.rs"]
+mod agenda;
+mod around;
+mod asked;
+mod clients;
+mod outside;
+mod proxy;
+mod service;
+mod shapes;
+mod stream;
+mod tally;
+mod turns;
+mod worker;
+
+use core::time::Duration;
+use fastrand::Rng;
+use proxy::Proxy;
+use shapes::Shape;
+use switchyard_core::batch::Scope;
+use tally::Tally;
+
+const REQUESTS: u64 = 200_000;
+/// Requests that one proxy gets.
+const EACH: usize = 1_500;
+
+/// What everything is drawn from.
+fn seed() -> u64 {
+    let given = std::env::var("SWITCHYARD_SEED").ok();
+    let seed = given.map_or(5, |seed| seed.parse().expect("SWITCHYARD_SEED is a number"));
+    println!("SWITCHYARD_SEED={seed}");
+    seed
+}
+
+fn run(shape: Shape, rng: &mut Rng) -> Proxy {
+    let mut proxy = Proxy::new(shape, rng.fork());
+    proxy.expect(EACH);
+    proxy.run();
+    proxy
+}
+
+#[test]
+fn everybody_is_answered_or_let_go_once_in_time_and_with_an_own_answer_whatever_happens() {
+    let mut rng = Rng::with_seed(seed());
+    let mut tally = Tally::default();
+    while tally.requests < REQUESTS {
+        let shape = Shape::any(&mut rng);
+        println!("after {} requests: {shape:?}", tally.requests);
+        tally.add(&run(shape, &mut rng).outside.tally);
+    }
+    println!("{tally:?}");
+    tally.is_everything();
+}
+
+#[test]
+fn where_nothing_goes_wrong_everybody_gets_the_truth_and_batches_save_most_calls() {
+    let mut rng = Rng::with_seed(seed());
+    for workers in 1..=3 {
+        for scope in [Scope::Worker, Scope::Proxy] {
+            let tally = run(Shape::calm(workers, scope), &mut rng).outside.tally;
+            let (asked, in_batches) = (tally.calls + tally.alone, tally.items);
+            assert!(asked * 3 < tally.requests, "{workers} {scope:?}: {asked} of {}", tally.requests);
+            assert!(in_batches * 10 > tally.requests * 8, "{in_batches} of {}", tally.requests);
+            assert_eq!(tally.errors, 0);
+        }
+    }
+}
+
+#[test]
+fn all_workers_together_make_as_few_calls_as_one_would() {
+    let mut rng = Rng::with_seed(seed());
+    let mut asked = |workers, scope| {
+        let mut shape = Shape::calm(workers, scope);
+        (shape.between, shape.at_a_time) = (Duration::from_millis(1), 8);
+        let tally = run(shape, &mut rng).outside.tally;
+        tally.calls + tally.alone
+    };
+    let (one, three, apart) = (asked(1, Scope::Worker), asked(3, Scope::Proxy), asked(3, Scope::Worker));
+    assert!(three * 10 < one * 13, "{three} where one worker makes {one}");
+    assert!(three * 3 < apart * 2, "{three} where workers by themselves make {apart}");
+}
+
+#[test]
+fn a_seed_tells_everything() {
+    let tally = || {
+        let mut rng = Rng::with_seed(7);
+        let mut tally = Tally::default();
+        for _ in 0..4 {
+            let shape = Shape::any(&mut rng);
+            tally.add(&run(shape, &mut rng).outside.tally);
+        }
+        tally
+    };
+    assert_eq!(format!("{:?}", tally()), format!("{:?}", tally()));
+}
