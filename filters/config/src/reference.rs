@@ -40,13 +40,21 @@ pub fn reference_markdown() -> String {
         ("routes[].retry.retry_on.body[]", "BodyMatch"),
         ("routes[].retry.back_off", "BackOff"),
         ("routes[].retry.back_off.reset_headers[]", "ResetHeader"),
-        ("routes[].retry.budget and upstreams[].retry_budget", "Budget"),
+        ("routes[].retry.budget, routes[].batch.budget and upstreams[].retry_budget", "Budget"),
         ("routes[].retry.hedge", "Hedge"),
         ("routes[].retry.fallback", "Fallback"),
         ("routes[].retry.fallback.stale_if_error", "StaleIfError"),
         ("routes[].retry.fallback.answer", "Answer"),
         ("routes[].coalesce", "Coalesce"),
         ("routes[].coalesce.key", "Key"),
+        ("routes[].batch", "Batch"),
+        ("routes[].batch.protocol", "Batch/properties/protocol"),
+        ("routes[].batch.protocol.json_rpc", "JsonRpc"),
+        ("routes[].batch.protocol.json_array", "JsonArray"),
+        ("routes[].batch.protocol.embeddings", "Embeddings"),
+        ("routes[].batch.protocol.id_list", "IdList"),
+        ("routes[].batch.adaptive", "Adaptive"),
+        ("routes[].batch.key", "BatchKey"),
     ];
     for (title, name) in order {
         if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {
@@ -66,6 +74,12 @@ pub fn reference_markdown() -> String {
         "ResetFormat",
         "Scope",
         "OnError",
+        "Sends",
+        "IdForm",
+        "Leaves",
+        "Estimator",
+        "ShortDeadline",
+        "OnFailure",
     ];
     for name in words_of {
         if let Some(definition) = schema.pointer(&format!("/$defs/{name}")) {
@@ -134,9 +148,6 @@ fn kind(field: &Value) -> String {
     }
     if let Some(some) = list(field, "anyOf").find(|schema| schema.get("type") != Some(&"null".into())) {
         return kind(some);
-    }
-    if field.get("not").is_some() {
-        return "not supported yet".to_owned();
     }
     if list(field, "type").count() > 1 {
         return "any JSON value".to_owned();

@@ -99,7 +99,25 @@ const FULL: &str = r#"{
                     "stale_if_error": {"max_age": "60s", "key_headers": ["accept"], "max_bytes": "1MiB"},
                     "answer": {"status": 503, "headers": {"content-type": "text/plain"}, "body": "later"}
                 }
+            },
+            "batch": {
+                "protocol": {"json_rpc": {"repeatable": ["eth_call", "eth_get*"], "weigh": "/params/0"}},
+                "scope": "proxy",
+                "upstream": "canary",
+                "leaves": "adaptive",
+                "adaptive": {"target": "50ms", "estimator": "aimd"},
+                "max_weight": 1000,
+                "max_delay": "10ms",
+                "key": {"headers": ["x-tenant"], "principal": ["x-user"]},
+                "deadline_header": "x-deadline-ms",
+                "budget": {"ratio": 0.1},
+                "tell": true
             }
+        },
+        {
+            "match": {"path_prefix": "/items"},
+            "upstream": "canary",
+            "batch": {"protocol": {"id_list": {"path": "/items", "parameter": "ids", "single": true, "id": "/id"}}}
         }
     ]
 }"#;
@@ -158,7 +176,12 @@ fn everything_that_is_written_is_what_is_meant() {
         (&[200, 404][..], &OnError::Share(vec![502, 503]))
     );
     assert_eq!(document.routes()[1].name(), "route-1");
-    assert_eq!(document.into_matchers().len(), 2);
+    let batches: Vec<_> = document.routes().iter().filter_map(|route| route.batch()).collect();
+    let to: Vec<_> =
+        batches.iter().map(|batch| (batch.settings().protocol.name(), batch.upstream())).collect();
+    assert_eq!(to, [("json_rpc", 1), ("id_list", 1)]);
+    assert!(batches.iter().all(|batch| batch.settings().shadow));
+    assert_eq!(document.into_matchers().len(), 3);
 }
 
 #[test]
@@ -267,7 +290,7 @@ mod properties {
 
     fn tree() -> impl Strategy<Value = Value> {
         let word = prop_oneof![
-            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|outlier|interval|heartbeat|retry|retry_on|fallback|coalesce|key|headers|share_status|on_error|hold|_x)",
+            "(mode|upstreams|routes|name|endpoints|address|weight|balance|policy|hash_on|match|split|outlier|interval|heartbeat|retry|retry_on|fallback|coalesce|key|headers|share_status|on_error|hold|batch|protocol|json_rpc|json_array|embeddings|id_list|repeatable|adaptive|target|principal|_x)",
             "[a-z]{0,8}"
         ];
         let leaf = prop_oneof![

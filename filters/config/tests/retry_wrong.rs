@@ -267,7 +267,7 @@ const WRONG_FAILURES: &[(&str, &[&str])] = &[
         &[
             "retry_on.body[2].equals: is null; write a value or remove it",
             "retry_on.body[2].pointer: is missing",
-            r#"retry_on.body[0].pointer: "error" is no JSON pointer; begin it with "/", as in "/error""#,
+            r#"retry_on.body[0].pointer: "error" is no JSON pointer; write "/error""#,
             r#"retry_on.body[1].pointer: "/a~2" has a lone ~; write it as "~0""#,
         ],
     ),
@@ -374,7 +374,7 @@ fn errors_of_every_part_come_at_once() {
         ),
         [
             "hedge: belongs to engine: filter; the router's engine has hedge_on_per_try_timeout",
-            r#"retry_on.body[0].pointer: "x" is no JSON pointer; begin it with "/", as in "/error""#,
+            r#"retry_on.body[0].pointer: "x" is no JSON pointer; write "/x""#,
             "retry_on.body: Envoy's router does not read bodies; use engine: filter",
             r#"fallback.upstream: "a" is where the route's requests go already; name another"#,
             "num_retries: 11 is out of range; it takes 0 to 10",

@@ -370,10 +370,7 @@ const WRONG: &[(&str, &[&str])] = &[
         r#"@route {"mtach": {}, "upstream": "a"}"#,
         &[r#"routes[0].mtach: unknown field; did you mean "match"?"#, r#"routes[0].match: is missing"#],
     ),
-    (
-        r#"@route {"match": {}, "upstream": "a", "batch": {}}"#,
-        &[r#"routes[0].batch: is not supported yet; remove it"#],
-    ),
+    (r#"@route {"match": {}, "upstream": "a", "batch": {}}"#, &["routes[0].batch.protocol: is missing"]),
     (
         r#"@route {"match": {}, "upstream": "a", "name": "my route"}"#,
         &[r#"routes[0].name: "my route" cannot stand in a metric; use letters, digits and _ . : / -"#],

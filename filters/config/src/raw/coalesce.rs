@@ -82,7 +82,7 @@ section! {
 }
 
 words! {
-    /// Whose requests share an answer.
+    /// Whose requests share an answer, or a call.
     Scope {
         /// Those of one worker.
         Worker = "worker",

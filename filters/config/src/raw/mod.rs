@@ -3,19 +3,19 @@
 //! This is stage one: every field has its type, nothing is checked against anything else. Stage two is
 //! [`crate::resolve`].
 
+pub(crate) mod batch;
 pub(crate) mod coalesce;
 pub(crate) mod fallback;
 pub(crate) mod outlier;
 pub(crate) mod retry;
 pub(crate) mod retry_on;
 
-use crate::error::{Errors, Path};
-use crate::read::{Read, section, words};
+use crate::read::{section, words};
 use crate::values::{Duration, Percent};
+pub(crate) use batch::Batch;
 pub(crate) use coalesce::Coalesce;
 pub(crate) use outlier::Outlier;
 pub(crate) use retry::Retry;
-use serde_json::Value;
 
 section! {
     /// The configuration that all Switchyard filters share. An empty document does nothing.
@@ -266,8 +266,8 @@ section! {
             retry: Retry,
             /// Identical requests under way share one answer, by coalesce.wasm. Default: none.
             coalesce: Coalesce,
-            /// Batching. Not supported yet.
-            batch: NotYet,
+            /// Distinct requests share one call to the upstream, by batch.wasm. Default: none.
+            batch: Batch,
         }
     }
 }
@@ -323,31 +323,5 @@ section! {
             weight: u64,
         }
         optional {}
-    }
-}
-
-/// The place of a filter that does not exist yet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum NotYet {}
-
-impl Read for NotYet {
-    fn read(_: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
-        errors.add(at, "is not supported yet; remove it");
-        None
-    }
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for NotYet {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "NotYet".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"not": {}})
     }
 }

@@ -116,7 +116,8 @@ words! {
 }
 
 section! {
-    /// How many retries there may be: ratio times the requests of the window, plus min_per_second.
+    /// How many retries, or calls in place of batches that failed, there may be: ratio times the requests of the window,
+    /// plus min_per_second.
     Budget {
         required {}
         optional {
@@ -128,7 +129,7 @@ section! {
             min_per_second: u64,
             /// The time over which requests and retries are compared, 1s to 1h. Default: 10s.
             window: Duration,
-            /// Retries under way at a time, per worker (engine filter), 1 to 1000000. Default: 1024.
+            /// Retries under way at a time, per worker (engine filter, and batch), 1 to 1000000. Default: 1024.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
             max_concurrent: u64,
         }

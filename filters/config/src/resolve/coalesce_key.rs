@@ -2,11 +2,11 @@
 //!
 //! Invariant: a key under which nothing could ever be shared is refused; a document that lets clients share across
 //! credentials says so in so many words.
-//! Trade-off: only headers that differ in every request by their definition are known to spoil a key; one that just
-//! happens to differ is the operator's to know.
-//! Source: RFC 9110, section 7.6.1 (headers of the connection); RFC 9111, section 3.5 (credentials); W3C Trace Context.
+//! Trade-off: which headers a key takes is [`super::key_header`]'s, for all sections alike.
+//! Source: RFC 9111, section 3.5 (credentials).
 
-use super::{check_header_name, refuse_duplicates, size};
+use super::key_header::{self, Sharing};
+use super::size;
 use crate::error::{Errors, Path, cut};
 use crate::raw::Route;
 use crate::raw::coalesce as raw;
@@ -14,11 +14,8 @@ use switchyard_core::coalesce::{KeyPolicy, Settings};
 
 /// The largest body that is read for a key: what Envoy's connection buffers take by default.
 const MOST_KEY_BODY: u64 = 1 << 20;
-/// Headers about the connection or about one hop, which say nothing about what is asked.
-const HOP_BY_HOP: [&str; 7] =
-    ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
-/// Headers that are another one with every request, by their definition.
-const EVER_NEW: [&str; 3] = ["traceparent", "x-b3-spanid", "x-request-id"];
+/// What requests with equal keys do.
+const SHARING: Sharing = Sharing { done: "coalesced", share: "an answer", header: "key header" };
 
 /// Refuses a route whose methods leave nothing to coalesce.
 pub(super) fn check_methods(raw: &raw::Coalesce, route: &Route, at: &Path<'_>, errors: &mut Errors) {
@@ -58,7 +55,7 @@ pub(super) fn key(raw: &raw::Coalesce, at: &Path<'_>, errors: &mut Errors) -> Ke
     let (key_at, default) = (at.field("key"), Settings::default().key);
     let list = raw.key.as_ref().and_then(|key| key.headers.as_deref()).unwrap_or_default();
     let names = || list.iter().enumerate().filter_map(|(index, name)| Some((index, name.as_deref()?)));
-    check_key_headers(names, &key_at.field("headers"), errors);
+    key_header::check_all(names, SHARING, &key_at.field("headers"), errors);
     let share = raw.i_know_that_clients_share_answers_across_credentials == Some(true);
     if share && ["authorization", "cookie"].iter().all(|secret| names().any(|(_, name)| name == *secret)) {
         let problem = "is not needed with authorization and cookie in key.headers; remove it";
@@ -74,38 +71,5 @@ pub(super) fn key(raw: &raw::Coalesce, at: &Path<'_>, errors: &mut Errors) -> Ke
         body: has_body(raw),
         max_body_bytes: size(longest, default.max_body_bytes, (1, MOST_KEY_BODY), &longest_at, errors),
         share_across_principals: share,
-    }
-}
-
-fn check_key_headers<'a, I: Iterator<Item = (usize, &'a str)>>(
-    names: impl Fn() -> I,
-    at: &Path<'_>,
-    errors: &mut Errors,
-) {
-    refuse_duplicates(names(), |index, name, first| {
-        let problem = format!("{:?} is key header {first} already; remove one of them", cut(name));
-        errors.add(&at.index(index), problem);
-    });
-    for (index, name) in names() {
-        check_key_header(name, &at.index(index), errors);
-    }
-}
-
-fn check_key_header(name: &str, at: &Path<'_>, errors: &mut Errors) {
-    let is = |list: &[&str]| list.iter().any(|known| name.eq_ignore_ascii_case(known));
-    if is(&[":authority", ":method", ":path", ":scheme", "host"]) {
-        errors.add(at, format!("{name:?} is in the key already; remove it"));
-    } else if name.starts_with(':') {
-        errors
-            .add(at, format!("{:?} is a pseudo-header that no coalesced request has; remove it", cut(name)));
-    } else if is(&HOP_BY_HOP) {
-        errors.add(at, format!("{name:?} is about the connection, not about what is asked; remove it"));
-    } else if is(&EVER_NEW) {
-        errors.add(
-            at,
-            format!("{name:?} is a new one in every request, so none would share an answer; remove it"),
-        );
-    } else {
-        check_header_name(name, at, errors);
     }
 }

@@ -4,10 +4,13 @@
 //! within the bounds that the core relies on.
 
 mod balance;
+mod batch;
 mod coalesce;
 mod coalesce_key;
+mod deadline;
 mod fallback;
 mod hash_on;
+mod key_header;
 mod matcher;
 mod outlier;
 mod retry;
@@ -19,6 +22,7 @@ use crate::error::{ConfigErrors, Errors, Path, cut};
 use crate::raw;
 use crate::read::Read;
 use crate::values;
+pub use batch::Batching;
 use core::hash::Hash;
 use core::time::Duration;
 use hashbrown::HashMap;
@@ -136,6 +140,16 @@ fn check_header_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
             at,
             format!("{:?}; write it in lower case: {:?}", cut(name), cut(&name.to_ascii_lowercase())),
         );
+    }
+}
+
+/// A JSON pointer is empty, or begins with a slash and has `~` only in `~0` and `~1` (RFC 6901, section 3).
+fn check_pointer(pointer: &str, at: &Path<'_>, errors: &mut Errors) {
+    if !pointer.is_empty() && !pointer.starts_with('/') {
+        let right = format!("/{pointer}");
+        errors.add(at, format!("{:?} is no JSON pointer; write {:?}", cut(pointer), cut(&right)));
+    } else if pointer.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
+        errors.add(at, format!("{:?} has a lone ~; write it as \"~0\"", cut(pointer)));
     }
 }
 

@@ -4,14 +4,15 @@
 //!
 //! Invariant: what only one engine can do is refused on the other one, never left out in silence.
 
-use super::{at_least, bounded, check_header_name, fallback, narrow, refuse_duplicates, retry_on, size};
+use super::{
+    at_least, bounded, check_header_name, deadline, fallback, narrow, refuse_duplicates, retry_on, size,
+};
 use crate::error::{Errors, Path, cut, show};
 use crate::raw::retry as raw;
 use crate::raw::{Mode, Route};
 use core::time::Duration;
 use switchyard_core::retry::{
-    BackOff, BudgetPolicy, Deadline, Engine, Hedge, Jitter, Request, ResetFormat, ResetHeader,
-    STEERING_HEADERS, Settings,
+    BackOff, BudgetPolicy, Engine, Hedge, Jitter, Request, ResetFormat, ResetHeader, Settings,
 };
 
 /// The largest body that is kept; a worker keeps many of them.
@@ -31,7 +32,8 @@ pub(super) fn resolve(
     let engine = if raw.engine == Some(raw::Engine::Filter) { Engine::Filter } else { Engine::Router };
     check_engine(raw, known.then_some(engine), at, errors);
     check_hedges(raw, route, at, errors);
-    let deadline = deadline(raw, at, errors);
+    let header = raw.deadline_header.as_deref();
+    let deadline = deadline::resolve((raw.timeout, header, raw.deadline_floor), &raw.bad, at, errors);
     let on = raw
         .retry_on
         .as_ref()
@@ -116,31 +118,6 @@ fn never_idempotent(route: &Route) -> Option<String> {
     // A method that could not be read may be idempotent.
     let methods = methods.filter(|methods| !methods.iter().any(|method| repeatable(method)))?;
     Some(cut(&methods.join(", ")))
-}
-
-fn deadline(raw: &raw::Retry, at: &Path<'_>, errors: &mut Errors) -> Deadline {
-    if let Some(name) = raw.deadline_header.as_deref() {
-        let at = at.field("deadline_header");
-        if name.eq_ignore_ascii_case("grpc-timeout") {
-            errors.add(&at, "\"grpc-timeout\" is always heard; remove it");
-        } else if STEERING_HEADERS.contains(&name) {
-            errors.add(&at, format!("{name:?} never counts when a client sends it; name another header"));
-        } else if name.starts_with(':') {
-            errors.add(&at, format!("{:?} holds no time; name another header", cut(name)));
-        } else {
-            check_header_name(name, &at, errors);
-        }
-    }
-    let default = Deadline::default();
-    let timeout = raw.timeout.map_or(default.timeout, |timeout| timeout.0);
-    let floor = raw.deadline_floor.map_or(default.floor, |floor| floor.0);
-    let unknown = raw.bad.contains(&"timeout") || raw.bad.contains(&"deadline_floor");
-    // A timeout of zero is none.
-    if !timeout.is_zero() && floor >= timeout && !unknown {
-        let problem = "leaves no time for an attempt within timeout (15s by default); lower it or raise that";
-        errors.add(&at.field("deadline_floor"), problem);
-    }
-    Deadline { timeout, header: raw.deadline_header.as_deref().map(Into::into), floor }
 }
 
 fn per_try_timeout(

@@ -3,8 +3,9 @@
 //! Invariant: the router's engine is told nothing that Envoy has no word for.
 //! Source: Envoy's documentation of `x-envoy-retry-on`, `x-envoy-retry-grpc-on` and `x-envoy-retriable-header-names`.
 
+use super::check_pointer;
 use super::matcher::{compile, header_match};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Path};
 use crate::raw;
 use crate::raw::retry_on::{BodyMatch as RawBodyMatch, RetryOn as RawRetryOn};
 use switchyard_core::retry::{BodyMatch, BodyRule, RetryOn};
@@ -119,15 +120,5 @@ fn body_match(raw: &RawBodyMatch, at: &Path<'_>, errors: &mut Errors) -> Option<
             }
             None
         }
-    }
-}
-
-/// A JSON pointer is empty, or begins with a slash and has `~` only in `~0` and `~1` (RFC 6901, section 3).
-fn check_pointer(pointer: &str, at: &Path<'_>, errors: &mut Errors) {
-    if !pointer.is_empty() && !pointer.starts_with('/') {
-        errors
-            .add(at, format!("{:?} is no JSON pointer; begin it with \"/\", as in \"/error\"", cut(pointer)));
-    } else if pointer.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
-        errors.add(at, format!("{:?} has a lone ~; write it as \"~0\"", cut(pointer)));
     }
 }

@@ -1,7 +1,8 @@
 //! Routes: where requests of one kind go. Which requests those are is [`super::matcher`].
 
+use super::batch::Batching;
 use super::matcher::matcher;
-use super::{check_name, coalesce, hash_on, refuse_duplicates, retry};
+use super::{batch, check_name, coalesce, hash_on, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut, suggestion};
 use crate::raw;
 use hashbrown::HashMap;
@@ -18,6 +19,7 @@ pub struct Route {
     split_on: Vec<HashOn>,
     retry: Option<Settings>,
     coalesce: Option<Coalescing>,
+    batch: Option<Batching>,
 }
 
 /// One upstream of a route and its share.
@@ -70,6 +72,12 @@ impl Route {
     /// [`switchyard_core::coalesce::KeyPolicy::share_across_principals`], of which a filter warns.
     pub fn coalesce(&self) -> Option<&Coalescing> {
         self.coalesce.as_ref()
+    }
+
+    /// How its distinct requests share calls, if they do. Whether principals keep them apart is
+    /// [`switchyard_core::batch::KeyPolicy::mixes_principals`], of which a filter warns.
+    pub fn batch(&self) -> Option<&Batching> {
+        self.batch.as_ref()
     }
 }
 
@@ -159,30 +167,41 @@ fn resolve(
     };
     let retry = retry::resolve(raw, known.shadow, other, &at.field("retry"), errors);
     let coalesce = coalesce::resolve(raw, known.shadow, &at.field("coalesce"), errors);
-    let targets = match (&raw.upstream, &raw.split) {
-        (Some(name), Some(split)) => {
-            errors.add(at, "has both upstream and split; keep one");
-            target(name, 1, known, &at.field("upstream"), errors);
-            split_targets(split, known, &at.field("split"), errors);
-            return None;
-        }
-        (Some(name), None) => vec![target(name, 1, known, &at.field("upstream"), errors)?],
-        (None, Some(split)) => split_targets(split, known, &at.field("split"), errors)?,
-        (None, None) => {
-            if !raw.bad.contains(&"upstream") && !raw.bad.contains(&"split") {
-                errors.add(at, "goes nowhere; add `upstream` or `split`");
-            }
-            return None;
-        }
-    };
+    let named =
+        |name: &str, at: &Path<'_>, errors: &mut Errors| Some(target(name, 1, known, at, errors)?.upstream);
+    let batch = batch::resolve(raw, known.shadow, named, &at.field("batch"), errors);
+    let targets = targets(raw, known, at, errors)?;
     let name = raw.name.as_deref().map_or_else(|| default_name(index).into(), Into::into);
-    Some(Route { name, targets, split_on: split_on.unwrap_or_default(), retry, coalesce })
+    let batch = batch.and_then(|(settings, upstream)| {
+        Some(Batching::new(settings, upstream.or_else(|| Some(targets.first()?.upstream))?))
+    });
+    Some(Route { name, targets, split_on: split_on.unwrap_or_default(), retry, coalesce, batch })
 }
 
 /// Whether requests of a route go to this upstream; a share of 0 gets none.
 fn goes_to(raw: &raw::Route, name: &str) -> bool {
     let mut shares = raw.split.iter().flatten().filter(|share| share.weight != Some(0));
     raw.upstream.as_deref() == Some(name) || shares.any(|share| share.upstream.as_deref() == Some(name))
+}
+
+/// Where requests of a route go; `None` if that is wrong.
+fn targets(raw: &raw::Route, known: &Known<'_>, at: &Path<'_>, errors: &mut Errors) -> Option<Vec<Target>> {
+    match (&raw.upstream, &raw.split) {
+        (Some(name), Some(split)) => {
+            errors.add(at, "has both upstream and split; keep one");
+            target(name, 1, known, &at.field("upstream"), errors);
+            split_targets(split, known, &at.field("split"), errors);
+            None
+        }
+        (Some(name), None) => Some(vec![target(name, 1, known, &at.field("upstream"), errors)?]),
+        (None, Some(split)) => split_targets(split, known, &at.field("split"), errors),
+        (None, None) => {
+            if !raw.bad.contains(&"upstream") && !raw.bad.contains(&"split") {
+                errors.add(at, "goes nowhere; add `upstream` or `split`");
+            }
+            None
+        }
+    }
 }
 
 fn target(name: &str, weight: u32, known: &Known<'_>, at: &Path<'_>, errors: &mut Errors) -> Option<Target> {
