@@ -5,11 +5,12 @@
 
 use crate::around::{Around, Surroundings};
 use crate::body::Bodies;
-use crate::reach;
+use crate::reach::FILTER;
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Flights, StreamId};
 use switchyard_host::metrics::Counter;
+use switchyard_host::reach;
 use switchyard_host::{
     Bodies as BodyPort, Clock, Contexts, HeaderMap, MetricSink, Properties, Queues, Replies, RequestHeaders,
     ResponseHeaders, SharedData, Ticks,
@@ -92,9 +93,9 @@ impl Vm {
     pub(crate) fn register(&self, root: u32, proxy: bool, host: &impl ActingHost) {
         self.hears.set(Some(root));
         self.deaf.set(false);
-        let number = self.number.get().or_else(|| reach::take_number(host));
+        let number = self.number.get().or_else(|| reach::take_number(FILTER, host));
         self.number.set(number);
-        let queue = number.and_then(|number| Some((number, reach::register(number, host).ok()?)));
+        let queue = number.and_then(|number| Some((number, reach::register(FILTER, number, host).ok()?)));
         let Some((number, queue)) = queue else {
             self.degraded(host).increment();
             return;

@@ -97,6 +97,12 @@ impl HeaderMap {
     }
 }
 
+impl<'a> FromIterator<(&'a [u8], &'a [u8])> for HeaderMap {
+    fn from_iter<T: IntoIterator<Item = (&'a [u8], &'a [u8])>>(pairs: T) -> Self {
+        Self::from_pairs(pairs)
+    }
+}
+
 /// Headers are all there is to a request that was kept: nobody knows its client any more.
 impl RequestView for HeaderMap {
     fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {

@@ -17,6 +17,8 @@ mod header_map;
 pub mod metrics;
 mod ports;
 pub mod prober;
+pub mod reach;
+pub mod rotation;
 pub mod shared_ledger;
 mod source_ip;
 

@@ -5,13 +5,11 @@
 use crate::purse::Purse;
 use core::cell::{Cell, RefCell};
 use switchyard_config::{Document, Upstream as Configured};
-use switchyard_core::health::Health;
-use switchyard_core::outlier::{EndpointKey, Ledger};
 use switchyard_core::retry::{Engine, Latencies, Settings, StaleAnswers, Steering};
 use switchyard_core::route::RouteTable;
-use switchyard_core::{EndpointIndex, Endpoints, RequestView, Timestamp};
+use switchyard_core::{Endpoints, RequestView, Timestamp};
 use switchyard_host::SharedData;
-use switchyard_host::shared_ledger::Table;
+use switchyard_host::rotation::Rotation;
 
 /// A configuration in force in one worker.
 #[derive(Default)]
@@ -61,15 +59,10 @@ impl Route {
 pub(crate) struct Upstream {
     pub(crate) name: Box<str>,
     pub(crate) cluster: Box<str>,
-    pub(crate) endpoints: Endpoints,
+    pub(crate) rotation: Rotation,
     pub(crate) budget: Option<Purse>,
     /// When answers begin, of Envoy's attempts and ours.
     pub(crate) latency: RefCell<Latencies>,
-    by_hand: Vec<Health>,
-    /// outlier's table, if its word is followed.
-    ledger: Option<Table>,
-    in_rotation: RefCell<Vec<bool>>,
-    turn: Cell<usize>,
     /// Retries in a row that failed, too.
     in_vain: Cell<u32>,
 }
@@ -146,7 +139,7 @@ impl Plan {
         let first = candidates(request).next();
         let serves = |target: &&usize| {
             let Some(upstream) = self.upstreams.get(**target) else { return false };
-            let has = |address| upstream.endpoints.position(address).is_some();
+            let has = |address| upstream.endpoints().position(address).is_some();
             named.is_none_or(|named| named == upstream.cluster.as_bytes()) && first.is_none_or(has)
         };
         route.targets.iter().find(serves).or(route.targets.first()).copied()
@@ -164,33 +157,20 @@ impl Upstream {
         let endpoints = configured.endpoints().clone();
         let budget = configured.retry_budget();
         let followed = configured.outlier().is_some_and(|outlier| !outlier.shadow);
-        let upstream = Self {
+        let by_hand = (0..endpoints.len()).map(|index| configured.health(index)).collect();
+        Self {
             name: configured.name().into(),
             cluster: configured.cluster().into(),
             budget: budget.map(|policy| Purse::new(*policy, "upstream", configured.name(), host, now)),
             latency: RefCell::default(),
-            by_hand: (0..endpoints.len()).map(|index| configured.health(index)).collect(),
-            ledger: followed.then(|| Table::ledger(configured.name())),
-            in_rotation: RefCell::default(),
-            turn: Cell::new(0),
+            rotation: Rotation::new(configured.name(), endpoints, by_hand, followed, host),
             in_vain: Cell::new(0),
-            endpoints,
-        };
-        upstream.look_at_health(host);
-        upstream
+        }
     }
 
-    /// Takes in what outlier says about every endpoint.
-    pub(crate) fn look_at_health(&self, host: &impl SharedData) {
-        let mut rotation: Vec<bool> = self.by_hand.iter().map(|health| *health == Health::Healthy).collect();
-        if let Some(table) = &self.ledger {
-            let ledger = Ledger::decode(&table.read(host));
-            for (endpoint, in_rotation) in self.endpoints.iter().zip(&mut rotation) {
-                let record = ledger.get(EndpointKey::of(&endpoint.address));
-                *in_rotation &= record.is_none_or(|record| !record.is_out() || record.shadow);
-            }
-        }
-        self.in_rotation.replace(rotation);
+    /// All endpoints.
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        self.rotation.endpoints()
     }
 
     /// A retry has been answered; `well`: it helped.
@@ -202,24 +182,5 @@ impl Upstream {
     /// an endpoint that dies fails all its requests at once, and the others can take them.
     pub(crate) fn retries_are_in_vain(&self) -> bool {
         self.in_vain.get() >= IN_VAIN
-    }
-
-    /// Whether outlier may have something to say.
-    pub(crate) fn follows(&self) -> bool {
-        self.ledger.is_some()
-    }
-
-    /// Whether the endpoint at `index` is in rotation, as of the last look.
-    pub(crate) fn is_in_rotation(&self, index: EndpointIndex) -> bool {
-        self.in_rotation.borrow().get(index).copied().unwrap_or(false)
-    }
-
-    /// The endpoint of the next request that nobody else has chosen an endpoint for: each in turn, of those in rotation.
-    pub(crate) fn next_endpoint(&self) -> Option<EndpointIndex> {
-        let turn = self.turn.get();
-        self.turn.set(turn.wrapping_add(1));
-        let count = self.endpoints.len();
-        let order: Vec<_> = (0..count).map(|step| turn.wrapping_add(step) % count.max(1)).collect();
-        switchyard_core::retry::pick(&order, count, |index| self.is_in_rotation(index), &[])
     }
 }

@@ -111,14 +111,14 @@ impl Root {
     /// Takes in what outlier says about the endpoints, if anybody might ask.
     fn look_at_health(&mut self, host: &impl SharedData) {
         let plan = &self.worker.plan;
-        let follows = plan.upstreams().iter().any(crate::plan::Upstream::follows);
+        let follows = plan.upstreams().iter().any(|upstream| upstream.rotation.follows());
         if !follows || !plan.has_filter_engine() {
             return;
         }
         let news = announced(host);
         if news != self.heard {
             self.heard = news;
-            plan.upstreams().iter().for_each(|upstream| upstream.look_at_health(host));
+            plan.upstreams().iter().for_each(|upstream| upstream.rotation.look_at_health(host));
         }
     }
 

@@ -210,7 +210,7 @@ impl<H: SharedData> World for Around<'_, H> {
 
     fn pick(&mut self, tried: &[EndpointIndex]) -> Option<EndpointIndex> {
         let upstream = self.upstream;
-        pick(self.candidates, upstream.endpoints.len(), |index| upstream.is_in_rotation(index), tried)
+        pick(self.candidates, upstream.endpoints().len(), |index| upstream.rotation.has(index), tried)
     }
 
     fn least_time(&self) -> Duration {

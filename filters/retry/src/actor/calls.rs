@@ -22,7 +22,7 @@ pub(super) struct Answer {
 impl<H: ActorHost> Actor<'_, H> {
     pub(super) fn address(&self, exchange: &Exchange, endpoint: usize) -> String {
         let upstream = self.worker.plan.upstreams().get(exchange.upstream);
-        let endpoint = upstream.and_then(|upstream| upstream.endpoints.get(endpoint));
+        let endpoint = upstream.and_then(|upstream| upstream.endpoints().get(endpoint));
         endpoint.map(|endpoint| endpoint.address.to_string()).unwrap_or_default()
     }
 

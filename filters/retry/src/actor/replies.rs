@@ -29,7 +29,7 @@ impl<H: ActorHost> Actor<'_, H> {
             Substitute::Upstream(number, timeout) => {
                 let other = fallback.upstream.and_then(|index| self.worker.plan.upstreams().get(index));
                 let Some(other) = other else { return false };
-                let endpoint = other.next_endpoint().and_then(|index| other.endpoints.get(index));
+                let endpoint = other.rotation.next_endpoint().and_then(|index| other.endpoints().get(index));
                 let address = endpoint.map_or("", |endpoint| &endpoint.address);
                 let replay = Replay::new(number, address, timeout);
                 let sent = self.call(exchange, route, &other.cluster, &replay, timeout);

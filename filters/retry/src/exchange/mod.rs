@@ -170,7 +170,7 @@ impl Exchange {
         if failed {
             let address = host.property(&["upstream", "address"]).ok().flatten().unwrap_or_default();
             let address = core::str::from_utf8(&address).unwrap_or_default();
-            if let Some(endpoint) = upstream.endpoints.position(address) {
+            if let Some(endpoint) = upstream.endpoints().position(address) {
                 attempts.went_to(endpoint);
             }
         }
@@ -180,7 +180,7 @@ impl Exchange {
         let deadline = self.deadline(settings, started);
         let subject = Subject::new(request(&self.head), self.body.is_whole(), deadline);
         let first = self.worker.plan.upstreams().get(self.upstream).and_then(|upstream| {
-            candidates(&self.head).next().and_then(|address| upstream.endpoints.position(address))
+            candidates(&self.head).next().and_then(|address| upstream.endpoints().position(address))
         });
         Attempts::new(subject, first, hedge_at)
     }
@@ -193,7 +193,7 @@ impl Exchange {
 
     /// The endpoints that the router has named, best first.
     pub(crate) fn candidates(&self, upstream: &Upstream) -> Vec<EndpointIndex> {
-        candidates(&self.head).filter_map(|address| upstream.endpoints.position(address)).collect()
+        candidates(&self.head).filter_map(|address| upstream.endpoints().position(address)).collect()
     }
 
     /// Counts what was decided.

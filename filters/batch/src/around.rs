@@ -1,0 +1,95 @@
+//! The world around a worker's batches, over the host's ports.
+
+use crate::CANDIDATES_HEADER;
+use crate::reach::slot;
+use crate::worker::{ActingHost, Worker};
+use core::time::Duration;
+use switchyard_core::Timestamp;
+use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
+use switchyard_host::{Call, HeaderMap};
+
+/// The header by which Envoy's router is told how long a request may take.
+const ROUTE_TIMEOUT: &str = "x-envoy-upstream-rq-timeout-ms";
+
+/// The world during one callback.
+pub(crate) struct Around<'a, H> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) host: &'a H,
+}
+
+impl<H: ActingHost> World<HeaderMap> for Around<'_, H> {
+    fn now(&mut self) -> Timestamp {
+        self.worker.now(self.host)
+    }
+
+    fn call(&mut self, policy: &Policy, request: &Request<'_>, left: Duration) -> Option<CallId> {
+        let upstream = self.worker.plan.upstream_of(policy)?;
+        self.worker.look_at_health(self.host);
+        let mut headers = request.headers.to_vec();
+        headers.extend(upstream.next_address().map(|address| (CANDIDATES_HEADER, address)));
+        let body = Some(request.body).filter(|body| !body.is_empty());
+        // A context that was entered for a stream must not own the call.
+        if !self.worker.come_back(self.host) {
+            return None;
+        }
+        let call = Call { cluster: &upstream.cluster, headers: &headers, body, timeout: left };
+        self.host
+            .call(&call)
+            .inspect_err(|error| {
+                log::debug!("switchyard.batch: a call to {} failed: {error}", upstream.cluster)
+            })
+            .ok()
+    }
+
+    fn resume(&mut self, policy: &Policy, stream: StreamId, left: Duration) -> bool {
+        if !self.worker.enter(stream, self.host) {
+            return false;
+        }
+        let deadline = &policy.settings().deadline;
+        if !deadline.timeout.is_zero() {
+            let left = left.as_millis().max(1).to_string();
+            // Envoy counts a route's timeout from here; a request that is not told has more time than it was given.
+            let headers = [Some(ROUTE_TIMEOUT), deadline.header.as_deref()];
+            for name in headers.into_iter().flatten() {
+                let _ = self.host.set_request_header(name, left.as_bytes());
+            }
+        }
+        self.host.resume_request().is_ok()
+    }
+
+    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
+        // Whom nothing can be said Envoy's timeouts end: it must not go on, for what it asks for may be done already.
+        self.worker.enter(stream, self.host)
+            && (self.answer(reply) || self.host.send_response(502, &[], &[]).is_ok())
+    }
+
+    fn send(&mut self, queue: u32, message: &[u8]) -> bool {
+        self.host.enqueue(queue, message).is_ok()
+    }
+
+    fn read(&mut self, number: u32) -> Option<(Vec<u8>, u32)> {
+        self.host.shared_data(&slot(number)).ok()?.map(|shared| (shared.value, shared.cas))
+    }
+
+    fn swap(&mut self, number: u32, value: &[u8], cas: u32) -> bool {
+        self.host.swap_shared_data(&slot(number), value, cas).unwrap_or(false)
+    }
+
+    fn count(&mut self, policy: &Policy, event: Event) {
+        self.worker.vm.count(policy, event, self.host);
+    }
+}
+
+impl<H: ActingHost> Around<'_, H> {
+    /// Lets a request go on as it came; `false` if it is gone.
+    pub(crate) fn let_go(&self, stream: StreamId) -> bool {
+        self.worker.enter(stream, self.host) && self.host.resume_request().is_ok()
+    }
+
+    /// Answers the stream in whose name calls are made.
+    pub(crate) fn answer(&self, reply: &Reply<'_>) -> bool {
+        let headers: Vec<(&[u8], &[u8])> =
+            reply.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        self.host.send_response(reply.status, &headers, &reply.body).is_ok()
+    }
+}

@@ -1,0 +1,30 @@
+//! batch.wasm: distinct requests that an upstream can serve together go as one call.
+//!
+//! It is a downstream HTTP filter behind coalesce.wasm and in front of router.wasm. A request that finds nothing of its key under way
+//! goes on as its client wrote it; those that come meanwhile are paused, leave as one call of the root's, and get their shares of its
+//! answer. All that is decided is decided in `switchyard_core::batch`; here are its streams, its calls, its queue and its clock.
+//!
+//! Invariants: other streams are answered and let go, and calls are made, only from callbacks of the root; each root gathers
+//! for its own streams, so requests end under the configuration that they began with. It is a module of its own: a call creates
+//! its upstream stream at once, and an upstream filter in the same VM would be entered twice.
+//!
+//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
+//! feature `abi`, so that another module can carry this filter beside others.
+
+mod around;
+mod bodies;
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+mod entry;
+mod plan;
+mod reach;
+mod report;
+mod root;
+mod stream;
+mod worker;
+
+pub use root::{Root, RootHost};
+pub use stream::{Passage, Stream};
+pub use worker::{ActingHost, Vm};
+
+/// The header that names the endpoint of a call.
+const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";

@@ -1,0 +1,122 @@
+//! A configuration made ready to decide: which route a request is of, the policy of each, and where its calls go.
+
+use core::cell::Cell;
+use std::rc::Rc;
+use switchyard_config::{Document, Upstream as Configured};
+use switchyard_core::RequestView;
+use switchyard_core::batch::Scope;
+use switchyard_core::batch::gather::Policy;
+use switchyard_core::route::RouteTable;
+use switchyard_host::SharedData;
+use switchyard_host::rotation::Rotation;
+
+/// A configuration in force in one worker.
+#[derive(Default)]
+pub(crate) struct Plan {
+    table: RouteTable,
+    /// Of each route, if it batches.
+    batched: Vec<Option<Batched>>,
+}
+
+/// A route that batches.
+pub(crate) struct Batched {
+    pub(crate) policy: Rc<Policy>,
+    upstream: Option<Upstream>,
+    /// What the gauges say that is held under this policy: requests, and bytes.
+    pub(crate) told: Cell<(u64, u64)>,
+}
+
+/// Where calls go.
+pub(crate) struct Upstream {
+    pub(crate) cluster: Box<str>,
+    pub(crate) rotation: Rotation,
+}
+
+impl Upstream {
+    fn new(configured: &Configured, host: &impl SharedData) -> Self {
+        let endpoints = configured.endpoints().clone();
+        let by_hand = (0..endpoints.len()).map(|index| configured.health(index)).collect();
+        let followed = configured.outlier().is_some_and(|outlier| !outlier.shadow);
+        let rotation = Rotation::new(configured.name(), endpoints, by_hand, followed, host);
+        Self { cluster: configured.cluster().into(), rotation }
+    }
+
+    /// The address that the next call goes to; `None`: whichever the cluster chooses.
+    pub(crate) fn next_address(&self) -> Option<&str> {
+        let endpoint = self.rotation.next_endpoint()?;
+        self.rotation.endpoints().get(endpoint).map(|endpoint| &*endpoint.address)
+    }
+}
+
+impl Plan {
+    /// The plan of `document`, the configuration with this number.
+    pub(crate) fn new(document: Document, configuration: u64, host: &impl SharedData) -> Self {
+        let mut plan = Self::default();
+        for route in document.routes() {
+            let Some(batching) = route.batch() else {
+                plan.batched.push(None);
+                continue;
+            };
+            if batching.settings().key.mixes_principals {
+                log::warn!(
+                    "switchyard.batch: route {} batches requests of different principals: calls are made with the \
+                     credentials of the first",
+                    route.name()
+                );
+            }
+            let key = &batching.settings().key;
+            if !key.principal.is_empty() && !key.principal.iter().any(|name| &**name == "authorization") {
+                log::warn!(
+                    "switchyard.batch: route {} tells principals apart by {}, and not by their credentials where a request has \
+                     that: calls are made with the credentials of the first",
+                    route.name(),
+                    key.principal.join(", ")
+                );
+            }
+            let policy = Policy::new(route.name(), configuration, batching.settings().clone());
+            let upstream = document.upstreams().get(batching.upstream());
+            let upstream = upstream.map(|upstream| Upstream::new(upstream, host));
+            plan.batched.push(Some(Batched { policy: Rc::new(policy), upstream, told: Cell::default() }));
+        }
+        plan.table = RouteTable::new(document.into_matchers());
+        plan
+    }
+
+    /// The routes that batch.
+    pub(crate) fn batched(&self) -> impl Iterator<Item = &Batched> {
+        self.batched.iter().flatten()
+    }
+
+    /// The policies there are.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Rc<Policy>> {
+        self.batched().map(|batched| &batched.policy)
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batched().next().is_none()
+    }
+
+    /// Whether any reaches beyond its worker.
+    pub(crate) fn has_proxy_scope(&self) -> bool {
+        self.policies().any(|policy| policy.settings().scope == Scope::Proxy && !policy.settings().shadow)
+    }
+
+    /// The policy of a request, if its route has one.
+    pub(crate) fn find(&self, request: &impl RequestView) -> Option<&Rc<Policy>> {
+        let batched = self.batched.get(self.table.find(request)?)?.as_ref()?;
+        Some(&batched.policy)
+    }
+
+    /// Where the calls of a route go.
+    pub(crate) fn upstream_of(&self, policy: &Policy) -> Option<&Upstream> {
+        self.batched().find(|batched| batched.policy.route() == policy.route())?.upstream.as_ref()
+    }
+
+    /// The upstreams whose health somebody else looks after.
+    pub(crate) fn followers(&self) -> impl Iterator<Item = &Upstream> {
+        self.batched()
+            .filter_map(|batched| batched.upstream.as_ref())
+            .filter(|upstream| upstream.rotation.follows())
+    }
+}

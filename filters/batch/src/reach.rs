@@ -1,0 +1,26 @@
+//! The slots in shared data by which workers know who gathers which keys.
+//!
+//! Invariant: slots are bounded in number, whatever happens.
+
+use switchyard_core::batch::gather::SLOTS;
+use switchyard_host::{HostError, SharedData, reach};
+
+/// What this filter's workers and queues are called after.
+pub(crate) const FILTER: &str = "batch";
+
+/// The key of a slot.
+pub(crate) fn slot(number: u32) -> String {
+    format!("switchyard.batch.gatherer.{number:02x}")
+}
+
+/// Makes the count of workers and, where they are wanted, the `slots`; what is there stays. The main thread configures before any
+/// worker does. Of the slots comes last what is looked for first.
+pub(crate) fn prepare(slots: bool, host: &impl SharedData) -> Result<(), HostError> {
+    reach::prepare(FILTER, host)?;
+    if slots && host.shared_data(&slot(0))?.is_none() {
+        for number in (0..SLOTS).rev() {
+            host.set_shared_data(&slot(number), &[])?;
+        }
+    }
+    Ok(())
+}

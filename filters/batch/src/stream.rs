@@ -1,0 +1,251 @@
+//! One request: its body, its place in a batch, and its answer on the way back if it went alone.
+//!
+//! Invariant: a request that goes by itself passes untouched.
+
+use crate::worker::{ActingHost, Worker};
+use std::rc::Rc;
+use switchyard_core::RequestView;
+use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
+use switchyard_core::batch::{Unbatchable, complete};
+use switchyard_host::HeaderMap;
+
+/// Whether a message goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// It does.
+    On,
+    /// It is held back.
+    Held,
+}
+
+/// A request whose body is not whole yet.
+struct Awaiting {
+    headers: HeaderMap,
+    policy: Rc<Policy>,
+    key: Vec<u8>,
+    /// What has passed of it, where nothing is held back.
+    copy: Option<Vec<u8>>,
+    /// A piece of it has come, before the tick let the request go without it.
+    has_begun: bool,
+}
+
+/// One request under a configuration.
+pub struct Stream {
+    context: u32,
+    worker: Rc<Worker>,
+    awaiting: Option<Awaiting>,
+    /// The policy under which it was gathered, and its items.
+    gathered: Option<(Rc<Policy>, usize)>,
+    /// The status of its answer is below 500.
+    well: bool,
+}
+
+impl Stream {
+    /// The stream of this context.
+    pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
+        Self { context, worker, awaiting: None, gathered: None, well: false }
+    }
+
+    /// The request begins.
+    pub fn on_request_headers(&mut self, host: &impl ActingHost, ended: bool) -> Passage {
+        let worker = Rc::clone(&self.worker);
+        if worker.plan.is_empty() {
+            return Passage::On;
+        }
+        worker.begin(host);
+        // A request that cannot be read goes on.
+        let Ok(headers) = host.request_headers() else { return Passage::On };
+        let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
+        let passage = match policy.key(&headers) {
+            Err(why) => self.pass(&policy, Pass::Bypass(why), host),
+            Ok(key) => {
+                self.begin(Awaiting { headers, policy, key, copy: None, has_begun: false }, ended, host)
+            }
+        };
+        worker.settle(host);
+        passage
+    }
+
+    /// A request that may be batched, as far as its head says.
+    fn begin(&mut self, mut request: Awaiting, ended: bool, host: &impl ActingHost) -> Passage {
+        if ended {
+            return self.read(request, Vec::new(), host);
+        }
+        let settings = request.policy.settings();
+        let length = request
+            .headers
+            .header("content-length")
+            .and_then(|length| core::str::from_utf8(length).ok()?.trim().parse::<u64>().ok());
+        if length.is_some_and(|length| length > settings.max_body) {
+            return self.pass(&request.policy, Pass::Body, host);
+        }
+        // Whoever only counts holds nothing back.
+        request.copy = settings.shadow.then(Vec::new);
+        if !settings.shadow && !self.worker.await_body(self.context, &request.policy) {
+            return self.pass(&request.policy, Pass::NoBody, host);
+        }
+        let passage = if settings.shadow { Passage::On } else { Passage::Held };
+        self.awaiting = Some(request);
+        passage
+    }
+
+    /// A piece of the request's body is there; while it is held, all that there is of it.
+    pub fn on_request_body(&mut self, host: &impl ActingHost, size: usize, ended: bool) -> Passage {
+        let Some(request) = &mut self.awaiting else { return Passage::On };
+        let worker = Rc::clone(&self.worker);
+        request.has_begun |= worker.body_came(self.context) || request.copy.is_some();
+        if !request.has_begun {
+            // The head is gone already.
+            self.awaiting = None;
+            return Passage::On;
+        }
+        let before = request.copy.as_ref().map_or(0, Vec::len);
+        let too_long = u64::try_from(before + size).unwrap_or(u64::MAX) > request.policy.settings().max_body;
+        if let Some(copy) = &mut request.copy
+            && !too_long
+        {
+            copy.extend(host.request_body(size).unwrap_or_default());
+        }
+        if !ended && !too_long {
+            return if request.copy.is_some() { Passage::On } else { Passage::Held };
+        }
+        let Some(mut request) = self.awaiting.take() else { return Passage::On };
+        let body = match request.copy.take() {
+            Some(copy) => Ok(copy),
+            None if too_long => Ok(Vec::new()),
+            None => host.request_body(size),
+        };
+        let passage = match body {
+            Ok(body) if !too_long && body.len() == before + size => self.read(request, body, host),
+            _ => self.pass(&request.policy, Pass::Body, host),
+        };
+        worker.settle(host);
+        passage
+    }
+
+    /// The request ends with trailers, with which Envoy lets all of it go on.
+    pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
+        if let Some(request) = self.awaiting.take() {
+            // Without a piece of its body before, it is still among those that the tick lets go; again would be once
+            // too often.
+            if self.worker.forget_body(self.context) || request.has_begun {
+                self.pass(&request.policy, Pass::Body, host);
+                self.worker.settle(host);
+            }
+        }
+    }
+
+    fn pass(&self, policy: &Policy, why: Pass, host: &impl ActingHost) -> Passage {
+        self.worker.stir();
+        self.worker.vm.count(policy, Event::Passed(why), host);
+        Passage::On
+    }
+
+    /// The request is whole.
+    fn read(&mut self, request: Awaiting, body: Vec<u8>, host: &impl ActingHost) -> Passage {
+        let Awaiting { headers, policy, mut key, .. } = request;
+        let settings = policy.settings();
+        let part = match settings.protocol.read(headers.method(), headers.path_and_query(), &body) {
+            Ok(part) => part,
+            Err(flaw) => return self.unreadable(&policy, flaw, host),
+        };
+        complete(&mut key, &part);
+        let allowance = policy.allowance(&headers);
+        let (stream, items) = (self.context, part.items());
+        let candidate = Candidate { stream, head: headers, body, part, key, allowance };
+        let arrival = self.worker.with(host, |gatherer, around| gatherer.arrive(around, candidate, &policy));
+        match arrival {
+            Some(Arrival::Waits) => {
+                self.gathered = Some((policy, items));
+                Passage::Held
+            }
+            Some(Arrival::Alone) => {
+                self.gathered = Some((policy, items));
+                Passage::On
+            }
+            Some(Arrival::Refused(reply)) => {
+                let sent = self.worker.with(host, |_, around| around.answer(&reply)) == Some(true);
+                if sent { Passage::Held } else { Passage::On }
+            }
+            Some(Arrival::Passes) | None => Passage::On,
+        }
+    }
+
+    fn unreadable(&self, policy: &Policy, flaw: Unbatchable, host: &impl ActingHost) -> Passage {
+        let passage = self.pass(policy, Pass::Unbatchable(flaw.why), host);
+        let settings = policy.settings();
+        // What is too much for a batch, or asks for something else, is no error of its client's.
+        if !settings.strict || settings.shadow || !flaw.is_malformed() {
+            return passage;
+        }
+        let refusal = of_share(settings.protocol.refusal(flaw));
+        let refused = self.worker.with(host, |_, around| around.answer(&refusal)) == Some(true);
+        if refused { Passage::Held } else { Passage::On }
+    }
+
+    /// The answer begins: the endpoint's, or this stream's share.
+    pub fn on_response_headers(&mut self, host: &impl ActingHost, ended: bool) {
+        let Some((policy, items)) = &self.gathered else { return };
+        let context = self.context;
+        let known = self
+            .worker
+            .with(host, |gatherer, _| gatherer.is_alone(context).then(|| gatherer.len()))
+            .flatten();
+        let Some(known) = known else {
+            // This is its share; or somebody else has answered while it waited, and it needs none.
+            return self.leave(host);
+        };
+        self.well = self.worker.learns(known == 1) && is_well(host);
+        let settings = policy.settings();
+        if settings.tells && !settings.shadow {
+            // An answer that does not tell is no worse.
+            let _ = host.set_response_header(BATCH_HEADER, format!("size={items};index=0").as_bytes());
+        }
+        if ended {
+            self.returned(host);
+        }
+    }
+
+    /// A piece of the answer's body passes.
+    pub fn on_response_body(&mut self, host: &impl ActingHost, ended: bool) {
+        if ended {
+            self.returned(host);
+        }
+    }
+
+    /// The answer ends with trailers.
+    pub fn on_response_trailers(&mut self, host: &impl ActingHost) {
+        self.returned(host);
+    }
+
+    /// The answer of a request that went alone is there, whole.
+    fn returned(&mut self, host: &impl ActingHost) {
+        if self.gathered.take().is_some() {
+            let (context, well) = (self.context, self.well);
+            self.worker.with(host, |gatherer, around| gatherer.returned(around, context, well));
+            self.worker.settle(host);
+        }
+    }
+
+    /// The stream has ended, in whichever way.
+    pub fn on_done(&mut self, host: &impl ActingHost) {
+        if self.awaiting.take().is_some() {
+            self.worker.forget_body(self.context);
+        }
+        self.leave(host);
+    }
+
+    /// It waits for nothing any more.
+    fn leave(&mut self, host: &impl ActingHost) {
+        if self.gathered.take().is_some() {
+            self.worker.gone(self.context, host);
+            self.worker.settle(host);
+        }
+    }
+}
+
+/// Whether the answer that begins is none of a failure: a quick one says nothing about how long answers take.
+fn is_well(host: &impl ActingHost) -> bool {
+    let headers = host.response_headers().unwrap_or_default();
+    headers.header(":status").is_some_and(|status| status.first().is_some_and(|digit| *digit < b'5'))
+}

@@ -1,0 +1,262 @@
+//! POST: held until the body is there, and not a moment longer than it must be.
+
+use crate::worker::{OK, Request, Worker, calls, pass, post, rpc, with};
+use std::slice;
+use switchyard_batch::Passage;
+use switchyard_host::Status;
+
+/// A worker with a request under way, and that request.
+fn busy(more: &str) -> (Worker, Request) {
+    let mut worker = Worker::alone(&calls(more));
+    let first = worker.post(&post(), &rpc("get", 1));
+    assert_eq!(first.passage, Passage::On);
+    (worker, first)
+}
+
+fn passed(worker: &mut Worker, reason: &str) -> u64 {
+    worker.count("batch_passed", ("reason", reason))
+}
+
+#[test]
+fn a_head_is_held_until_its_body_is_whole() {
+    let (mut worker, first) = busy("");
+    let body = rpc("getB", 7);
+    let mut request = worker.begin(&post(), false);
+    assert_eq!(request.passage, Passage::Held);
+    // What is there of it grows.
+    assert_eq!(worker.upload(&mut request, &body.as_bytes()[..5], false), Passage::Held);
+    assert_eq!(worker.upload(&mut request, &body.as_bytes()[..9], false), Passage::Held);
+    assert_eq!(worker.upload(&mut request, body.as_bytes(), true), Passage::Held);
+    assert!(worker.waits(&request));
+    worker.returns(first);
+    worker.deliver();
+    assert!(worker.went_on(&request), "alone, since nobody else waits");
+    worker.returns(request);
+}
+
+#[test]
+fn a_request_that_finds_nothing_under_way_goes_on_with_its_body() {
+    let (mut worker, first) = busy("");
+    worker.returns(first);
+    let mut request = worker.begin(&post(), false);
+    assert_eq!(worker.upload(&mut request, rpc("get", 2).as_bytes(), true), Passage::On);
+    assert!(worker.done.is_empty());
+    worker.returns(request);
+}
+
+#[test]
+fn an_empty_body_is_no_request() {
+    let (mut worker, first) = busy("");
+    assert_eq!(worker.send(&post()).passage, Passage::On);
+    assert_eq!(worker.post(&post(), "").passage, Passage::On);
+    assert_eq!(passed(&mut worker, "syntax"), 2);
+    worker.end(first);
+}
+
+#[test]
+fn a_body_that_says_that_it_is_too_long_is_not_waited_for() {
+    let (mut worker, first) = busy(r#""max_body": "64B""#);
+    for length in ["65", " 66 ", "18446744073709551615"] {
+        let request = worker.begin(&with(&post(), &[("content-length", length)]), false);
+        assert_eq!(request.passage, Passage::On, "{length}");
+    }
+    assert_eq!(passed(&mut worker, "body"), 3);
+    for length in ["64", "0", "many", ""] {
+        let request = worker.begin(&with(&post(), &[("content-length", length)]), false);
+        assert_eq!(request.passage, Passage::Held, "{length:?}");
+    }
+    worker.end(first);
+}
+
+#[test]
+fn a_body_that_turns_out_too_long_goes_on_with_its_request() {
+    let (mut worker, first) = busy(r#""max_body": "64B""#);
+    let mut request = worker.begin(&post(), false);
+    assert_eq!(worker.upload(&mut request, &[b' '; 64], false), Passage::Held);
+    assert_eq!(worker.upload(&mut request, &[b' '; 65], false), Passage::On);
+    assert_eq!(worker.upload(&mut request, b"more", false), Passage::On);
+    assert_eq!(worker.upload(&mut request, b"", true), Passage::On);
+    worker.respond(&mut request, OK, b"{}");
+    worker.end(request);
+    assert_eq!(passed(&mut worker, "body"), 1);
+    pass(slice::from_mut(&mut worker), 2_000);
+    assert!(worker.done.is_empty());
+    worker.end(first);
+}
+
+#[test]
+fn a_request_that_ends_with_trailers_goes_on_once_and_by_itself() {
+    // Nothing holds trailers up: with them Envoy lets the whole request go on.
+    for pieces in [0, 1] {
+        let (mut worker, first) = busy("");
+        let mut request = worker.begin(&post(), false);
+        for _ in 0..pieces {
+            assert_eq!(worker.upload(&mut request, rpc("get", 2).as_bytes(), false), Passage::Held);
+        }
+        worker.request_trailers(&mut request);
+        pass(slice::from_mut(&mut worker), 2_000);
+        assert!(worker.done.is_empty(), "it is not let go once more: {:?}", worker.done);
+        assert_eq!(passed(&mut worker, "body"), 1);
+        worker.returns(request);
+        worker.end(first);
+    }
+}
+
+#[test]
+fn a_request_whose_body_never_comes_goes_on_after_a_second() {
+    let (mut worker, first) = busy("");
+    let mut request = worker.begin(&post(), false);
+    pass(slice::from_mut(&mut worker), 999);
+    assert!(worker.waits(&request));
+    pass(slice::from_mut(&mut worker), 350);
+    assert!(worker.went_on(&request));
+    assert_eq!(passed(&mut worker, "no_body"), 1);
+    assert_eq!(worker.upload(&mut request, b"{", false), Passage::On, "its head is gone");
+    assert_eq!(worker.upload(&mut request, b"}", true), Passage::On);
+    worker.returns(request);
+    worker.returns(first);
+    assert_eq!(worker.count("batch_requests", ("result", "alone")), 1, "the first alone was gathered");
+    pass(slice::from_mut(&mut worker), 1_000);
+    assert_eq!((worker.done.len(), worker.period()), (1, 0));
+}
+
+#[test]
+fn trailers_of_a_request_that_went_on_without_its_body_change_nothing() {
+    let (mut worker, first) = busy("");
+    let mut request = worker.begin(&post(), false);
+    pass(slice::from_mut(&mut worker), 1_400);
+    assert!(worker.went_on(&request));
+    worker.request_trailers(&mut request);
+    assert_eq!((passed(&mut worker, "no_body"), passed(&mut worker, "body")), (1, 0));
+    worker.end(request);
+    worker.end(first);
+}
+
+#[test]
+fn a_slow_body_is_waited_for_once_it_has_begun() {
+    let (mut worker, first) = busy("");
+    let body = rpc("get", 2);
+    let mut request = worker.begin(&post(), false);
+    assert_eq!(worker.upload(&mut request, b"{", false), Passage::Held);
+    pass(slice::from_mut(&mut worker), 5_000);
+    assert!(worker.waits(&request), "the client's own timeouts end it");
+    worker.returns(first);
+    assert_eq!(worker.upload(&mut request, body.as_bytes(), true), Passage::On);
+    worker.end(request);
+}
+
+#[test]
+fn a_client_that_leaves_while_its_body_is_awaited_is_forgotten() {
+    let (mut worker, first) = busy("");
+    let (never, mut begun) = (worker.begin(&post(), false), worker.begin(&post(), false));
+    worker.upload(&mut begun, b"{", false);
+    worker.end(never);
+    worker.end(begun);
+    worker.returns(first);
+    pass(slice::from_mut(&mut worker), 3_000);
+    assert_eq!((worker.done.len(), worker.period()), (0, 0));
+    assert_eq!(worker.count("batch_requests", ("result", "gone")), 0, "it was not gathered yet");
+}
+
+#[test]
+fn a_body_that_cannot_be_read_goes_on() {
+    let (mut worker, first) = busy("");
+    let mut request = worker.begin(&post(), false);
+    worker.host.fail("proxy_get_buffer_bytes", Status::InternalFailure);
+    assert_eq!(worker.upload(&mut request, rpc("get", 2).as_bytes(), true), Passage::On);
+    worker.host.recover("proxy_get_buffer_bytes");
+    assert_eq!(passed(&mut worker, "body"), 1);
+    worker.end(request);
+    worker.end(first);
+}
+
+#[test]
+fn a_body_of_which_less_is_there_than_was_said_goes_on() {
+    let (mut worker, first) = busy("");
+    let mut request = worker.begin(&post(), false);
+    let body = rpc("get", 2);
+    worker.host.receive_body(body.as_bytes());
+    let said = body.len() + 1;
+    let passage = worker.of_stream(&mut request, |stream, host| stream.on_request_body(host, said, true));
+    assert_eq!(passage, Passage::On);
+    worker.end(request);
+    worker.end(first);
+}
+
+#[test]
+fn where_the_tick_cannot_read_the_clock_no_body_is_waited_for() {
+    let (mut worker, first) = busy("");
+    let request = worker.begin(&post(), false);
+    worker.host.fail("proxy_get_current_time_nanoseconds", Status::InternalFailure);
+    pass(slice::from_mut(&mut worker), 60);
+    assert!(worker.went_on(&request));
+    worker.end(request);
+    worker.end(first);
+}
+
+#[test]
+fn a_clock_that_steps_back_ends_the_waiting() {
+    let (mut worker, first) = busy("");
+    let request = worker.begin(&post(), false);
+    pass(slice::from_mut(&mut worker), 100);
+    assert!(worker.waits(&request));
+    worker.set_time(worker.now - 60_000);
+    worker.tick();
+    assert!(worker.went_on(&request));
+    worker.end(request);
+    worker.end(first);
+}
+
+/// Lets requests for whose bodies the filter waits in vain go on, so many times.
+fn in_vain(worker: &mut Worker, times: usize) {
+    for _ in 0..times {
+        let request = worker.begin(&post(), false);
+        assert_eq!(request.passage, Passage::Held);
+        pass(slice::from_mut(worker), 1_300);
+        assert!(worker.went_on(&request));
+        worker.end(request);
+    }
+}
+
+#[test]
+fn where_no_body_ever_comes_nearly_no_request_is_held_any_more() {
+    let (mut worker, first) = busy("");
+    in_vain(&mut worker, 8);
+    let held = (0..128).filter(|_| worker.begin(&post(), false).passage == Passage::Held).count();
+    assert_eq!(held, 2, "to see whether that is so still");
+    assert_eq!(passed(&mut worker, "no_body"), 8 + 126);
+    worker.end(first);
+}
+
+#[test]
+fn when_one_comes_again_all_are_held_for_theirs() {
+    let (mut worker, first) = busy("");
+    in_vain(&mut worker, 8);
+    let mut probe = (0..64).map(|_| worker.begin(&post(), false)).last().expect("64");
+    assert_eq!(worker.upload(&mut probe, b"{", false), Passage::Held);
+    let next = worker.begin(&post(), false);
+    assert_eq!(next.passage, Passage::Held);
+    [probe, next, first].into_iter().for_each(|request| worker.end(request));
+}
+
+#[test]
+fn a_few_slow_clients_change_nothing() {
+    let (mut worker, first) = busy("");
+    in_vain(&mut worker, 7);
+    let quick = worker.post(&post(), &rpc("get", 2));
+    in_vain(&mut worker, 7);
+    let next = worker.begin(&post(), false);
+    assert_eq!(next.passage, Passage::Held);
+    [quick, next, first].into_iter().for_each(|request| worker.end(request));
+}
+
+#[test]
+fn clients_that_leave_before_their_body_are_not_slow() {
+    let (mut worker, first) = busy("");
+    for _ in 0..20 {
+        let request = worker.begin(&post(), false);
+        assert_eq!(request.passage, Passage::Held);
+        worker.end(request);
+    }
+    worker.end(first);
+}
