@@ -148,16 +148,35 @@ pub async fn client_of_each_worker(
     upstreams: &Upstreams,
     workers: u32,
 ) -> anyhow::Result<Vec<Client>> {
-    let address = envoy.listener_address("ingress").await?;
-    let mut clients = Vec::new();
-    for worker in 0..workers {
-        clients.push(client_of(envoy, address, worker).await?);
-    }
+    let clients =
+        clients_by_worker(envoy, workers, |worker, attempt| format!("/hello/{worker}/{attempt}")).await?;
     upstreams.forget();
     Ok(clients)
 }
 
-async fn client_of(envoy: &Envoy, address: SocketAddr, worker: u32) -> anyhow::Result<Client> {
+/// An HTTP/2 client of each worker, found out by asking for these paths, made from the worker's number and that of the attempt.
+///
+/// # Errors
+/// If there is no answer, or a worker takes no connection.
+pub async fn clients_by_worker(
+    envoy: &Envoy,
+    workers: u32,
+    path: impl Fn(u32, u32) -> String,
+) -> anyhow::Result<Vec<Client>> {
+    let address = envoy.listener_address("ingress").await?;
+    let mut clients = Vec::new();
+    for worker in 0..workers {
+        clients.push(client_of(envoy, address, worker, &path).await?);
+    }
+    Ok(clients)
+}
+
+async fn client_of(
+    envoy: &Envoy,
+    address: SocketAddr,
+    worker: u32,
+    path: impl Fn(u32, u32) -> String,
+) -> anyhow::Result<Client> {
     let name = format!(".worker_{worker}.downstream_cx_total");
     let taken = async || {
         let stats = envoy.stats().await?;
@@ -166,7 +185,7 @@ async fn client_of(envoy: &Envoy, address: SocketAddr, worker: u32) -> anyhow::R
     };
     for attempt in 0..CONNECTIONS {
         let (client, before) = (Client::http2(address), taken().await?);
-        let answer = client.get(&format!("/hello/{worker}/{attempt}")).send().await?;
+        let answer = client.get(&path(worker, attempt)).send().await?;
         anyhow::ensure!(answer.status == 200, "{answer:?}");
         if taken().await? > before {
             return Ok(client);

@@ -26,9 +26,15 @@ pub fn retried(upstreams: &Upstreams, document: &Value) -> Bootstrap {
     coalesced(upstreams, document).without_filter("switchyard.coalesce")
 }
 
-/// The shipped bootstrap with `document`; its cluster `checkout` has all of `upstreams`.
+/// The shipped bootstrap without the batch filter, with `document`; its cluster `checkout` has all of `upstreams`.
 #[must_use]
 pub fn coalesced(upstreams: &Upstreams, document: &Value) -> Bootstrap {
+    batched(upstreams, document).without_filter("switchyard.batch")
+}
+
+/// The shipped bootstrap with `document`; its cluster `checkout` has all of `upstreams`.
+#[must_use]
+pub fn batched(upstreams: &Upstreams, document: &Value) -> Bootstrap {
     Bootstrap::shipped().endpoints("checkout", &upstreams.addresses()).document(document)
 }
 

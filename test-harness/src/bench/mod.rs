@@ -3,6 +3,8 @@
 //! Invariant: figures go to standard output, and with `--json` nothing but one object does; progress goes to
 //! standard error. Figures are medians of interleaved rounds, since a shared machine drifts.
 
+pub mod batch;
+mod beside;
 pub mod coalesce;
 pub mod core;
 pub mod cpu;

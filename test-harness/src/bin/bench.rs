@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use switchyard_test_harness::bench::{coalesce, core, outlier, retry, router, table};
+use switchyard_test_harness::bench::{batch, coalesce, core, outlier, retry, router, table};
 
 /// Measures the filters in Envoy, or the consistent hashes alone.
 #[derive(Parser)]
@@ -14,7 +14,7 @@ struct Arguments {
     /// Print one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Rounds: 5 of `router`, 2 of `outlier` and `retry`, 20 of `coalesce`, unless given.
+    /// Rounds: 5 of `router`, 2 of `outlier` and `retry`, 20 of `coalesce`, 3 of `batch`, unless given.
     #[arg(long)]
     rounds: Option<usize>,
     /// Requests per variant and round of `router`.
@@ -35,6 +35,8 @@ enum Name {
     Retry,
     /// Bursts on one key: coalesce.wasm, nginx's proxy_cache_lock and Varnish.
     Coalesce,
+    /// A service with a cost per call: batch.wasm with each of its policies, and no batching.
+    Batch,
     /// Ring and Maglev: build, look-up, and the keys that move when a host leaves.
     Core,
 }
@@ -50,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
             retry::measure(retry::Size { rounds: rounds.unwrap_or(2) }, arguments.plot.as_deref()).await?
         }
         Name::Coalesce => coalesce::measure(coalesce::Size { rounds: rounds.unwrap_or(20) }).await?,
+        Name::Batch => batch::measure(batch::Size { rounds: rounds.unwrap_or(3) }).await?,
         Name::Core => core::measure()?,
     };
     if arguments.json {

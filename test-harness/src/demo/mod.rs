@@ -1,8 +1,9 @@
-//! The demonstration: the shipped bootstrap and document in front of three upstreams, in seven acts.
+//! The demonstration: the shipped bootstrap and document in front of three upstreams, in eight acts.
 //!
 //! Every number that it prints was counted from answers that came through Envoy, and what it claims it checks:
 //! if a claim does not hold, it fails.
 
+mod batching;
 mod coalescing;
 mod ejection;
 mod retries;
@@ -35,6 +36,7 @@ pub async fn run() -> Result<()> {
     stage.an_endpoint_goes_bad().await?;
     stage.retries_know_why().await?;
     stage.many_ask_for_the_same().await?;
+    Stage::many_call_at_a_time().await?;
     println!(
         "\nenvoy-config/envoy.yaml is the Envoy that you saw; switchyard.yaml beside it is what it was told."
     );
@@ -62,7 +64,7 @@ impl Stage {
         let envoy = Envoy::start(bootstrap).await?;
         bar.finish_and_clear();
         println!(
-            "Envoy listens on {}, with coalesce.wasm, router.wasm and retry.wasm, and outlier.wasm at its clusters; behind it:",
+            "Envoy listens on {}, with coalesce.wasm, batch.wasm, router.wasm and retry.wasm, and outlier.wasm at its clusters; behind it:",
             envoy.listener_address("ingress").await?
         );
         for upstream in upstreams.iter() {

@@ -20,7 +20,7 @@ use super::{ADDRESS_HEADER, NAME_HEADER};
 use crate::load::grpc_frame;
 
 /// A request body larger than this is not read on; the request is then recorded without a body.
-const MAX_BODY: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 64 * 1024 * 1024;
 
 pub(super) async fn answer(
     request: Request<Incoming>,
@@ -107,7 +107,8 @@ async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) 
         }
         Behaviour::Drip { bytes, every_ms, total } => respond(state, 200, Body::drip(total, bytes, every_ms)),
         Behaviour::Truncate { promised, sent } => {
-            let mut response = respond(state, 200, Body::truncated(sent.min(promised.saturating_sub(1))));
+            let part = vec![b'x'; sent.min(promised.saturating_sub(1))].into();
+            let mut response = respond(state, 200, Body::truncated(part));
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(promised));
             response
         }
@@ -129,7 +130,7 @@ async fn behave(state: &State, behaviour: Behaviour, path: &str, reset: &Reset) 
     }
 }
 
-async fn think(time: Duration) {
+pub(crate) async fn think(time: Duration) {
     if time.is_zero() {
         return;
     }
@@ -219,7 +220,7 @@ fn control(state: &State, method: &Method, path: &str, body: &[u8]) -> Response<
     }
 }
 
-fn lines(headers: &HeaderMap) -> String {
+pub(crate) fn lines(headers: &HeaderMap) -> String {
     let mut text = String::with_capacity(512);
     for (name, value) in headers {
         // Writing to a String cannot fail.

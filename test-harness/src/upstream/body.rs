@@ -11,7 +11,7 @@ use hyper::header::HeaderMap;
 use tokio::time::{Interval, MissedTickBehavior};
 
 /// The body of an upstream's answer.
-pub(super) enum Body {
+pub(crate) enum Body {
     Whole(Option<Bytes>),
     Drip {
         left: usize,
@@ -35,7 +35,7 @@ pub(super) enum Body {
 }
 
 impl Body {
-    pub(super) fn text(text: impl Into<Bytes>) -> Self {
+    pub(crate) fn text(text: impl Into<Bytes>) -> Self {
         Self::Whole(Some(text.into()))
     }
 
@@ -47,8 +47,9 @@ impl Body {
         Self::Events { next: 0, left: total, ticks: ticks(every_ms) }
     }
 
-    pub(super) fn truncated(sent: usize) -> Self {
-        Self::Truncated { part: Some(Bytes::from(vec![b'x'; sent])), flushed: false }
+    /// The part that is sent of an answer that is longer.
+    pub(crate) fn truncated(part: Bytes) -> Self {
+        Self::Truncated { part: Some(part), flushed: false }
     }
 }
 

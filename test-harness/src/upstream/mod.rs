@@ -9,12 +9,12 @@
 //! Invariant: a change of behaviour is in force when the call that made it returns. Control requests are
 //! answered under every behaviour but `Refuse`, and are not recorded.
 
-mod answer;
+pub(crate) mod answer;
 mod behaviour;
-mod body;
-mod record;
-mod server;
-mod under_way;
+pub(crate) mod body;
+pub(crate) mod record;
+pub(crate) mod server;
+pub(crate) mod under_way;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

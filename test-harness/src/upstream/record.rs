@@ -44,21 +44,21 @@ impl Recorded {
 }
 
 /// The order and the clock of requests.
-pub(super) struct Sequence {
+pub(crate) struct Sequence {
     started: Instant,
     next: AtomicU64,
 }
 
 impl Sequence {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { started: Instant::now(), next: AtomicU64::new(0) }
     }
 
-    pub(super) fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn now_ms(&self) -> u64 {
+    pub(crate) fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }

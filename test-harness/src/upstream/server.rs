@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use anyhow::Context as _;
+use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 use super::behaviour::Behaviour;
-use super::under_way::UnderWay;
+use super::under_way::{Attended, UnderWay};
 use super::{answer, record};
 use crate::wait;
 
@@ -158,12 +160,26 @@ async fn accept(
 }
 
 async fn serve(stream: TcpStream, number: u64, state: Arc<State>, mut gate: watch::Receiver<Gate>) {
-    // A broken nodelay only makes answers late.
-    let _ = stream.set_nodelay(true);
     let reset = Arc::new(Reset::default());
-    let socket = Socket { stream, reset: Arc::clone(&reset) };
     let service =
         service_fn(|request| answer::answer(request, number, Arc::clone(&state), Arc::clone(&reset)));
+    let served = converse(stream, &reset, service);
+    tokio::select! {
+        biased;
+        _ = gate.wait_for(|gate| *gate == Gate::Shut) => reset.hard.store(true, Ordering::Relaxed),
+        () = served => {}
+    }
+}
+
+/// Serves one connection, in HTTP/1.1 or HTTP/2, until its caller goes away or a reset is asked for.
+pub(crate) async fn converse<S>(stream: TcpStream, reset: &Arc<Reset>, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<Attended>, Error = h2::Error>,
+    S::Future: Send + 'static,
+{
+    // A broken nodelay only makes answers late.
+    let _ = stream.set_nodelay(true);
+    let socket = Socket { stream, reset: Arc::clone(reset) };
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().max_buf_size(MAX_HEADER_BYTES as usize).max_headers(256);
     builder.http2().max_header_list_size(MAX_HEADER_BYTES);
@@ -171,7 +187,6 @@ async fn serve(stream: TcpStream, number: u64, state: Arc<State>, mut gate: watc
     tokio::select! {
         biased;
         () = reset.asked.notified() => reset.hard.store(true, Ordering::Relaxed),
-        _ = gate.wait_for(|gate| *gate == Gate::Shut) => reset.hard.store(true, Ordering::Relaxed),
         // A caller that went away, or a body that was broken off as told.
         _ = served => {}
     }
@@ -179,8 +194,8 @@ async fn serve(stream: TcpStream, number: u64, state: Arc<State>, mut gate: watc
 
 /// How a request's handler asks for its connection to be reset.
 #[derive(Default)]
-pub(super) struct Reset {
-    pub(super) asked: Notify,
+pub(crate) struct Reset {
+    pub(crate) asked: Notify,
     hard: AtomicBool,
 }
 

@@ -15,25 +15,25 @@ use super::body::Body;
 
 /// Requests now, and the most at a time.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay(Mutex<(u64, u64)>);
+pub(crate) struct UnderWay(Mutex<(u64, u64)>);
 
 impl UnderWay {
     /// One more, until the turn is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Turn {
+    pub(crate) fn begin(self: &Arc<Self>) -> Turn {
         self.change(|(now, most)| (now + 1, most.max(now + 1)));
         Turn(Arc::clone(self))
     }
 
-    pub(super) fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    pub(super) fn most(&self) -> u64 {
+    pub(crate) fn most(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
     /// Begins again: the most so far is what there is now.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.change(|(now, _)| (now, now));
     }
 
@@ -44,7 +44,7 @@ impl UnderWay {
 }
 
 /// One request's time under way.
-pub(super) struct Turn(Arc<UnderWay>);
+pub(crate) struct Turn(Arc<UnderWay>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
@@ -53,9 +53,9 @@ impl Drop for Turn {
 }
 
 /// A body, and the turn that ends with it. The control path's answers have none.
-pub(super) struct Attended {
-    pub(super) body: Body,
-    pub(super) _turn: Option<Turn>,
+pub(crate) struct Attended {
+    pub(crate) body: Body,
+    pub(crate) _turn: Option<Turn>,
 }
 
 impl HttpBody for Attended {
