@@ -55,8 +55,9 @@ enum Task {
     /// Measures, and prints a table or one JSON object.
     Bench {
         /// What: router (requests through Envoy), outlier (faults, against Envoy's own detection), retry (faults, against
-        /// Envoy's own retries), coalesce (bursts, against nginx and Varnish) or core (hash tables, native and in wasm).
-        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "core"])]
+        /// Envoy's own retries), coalesce (bursts, against nginx and Varnish), batch (a service with a cost
+        /// per call, against no batching) or core (hash tables, native and in wasm).
+        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "batch", "core"])]
         name: String,
         /// Print one JSON object, alone on standard output.
         #[arg(long)]

@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates and the crates of ours that they may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("filters/batch", &["switchyard-core", "switchyard-config", "switchyard-host"]),
     ("filters/coalesce", &["switchyard-core", "switchyard-config", "switchyard-host"]),
     ("filters/core", &[]),
     ("filters/config", &["switchyard-core"]),
