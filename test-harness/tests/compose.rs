@@ -21,6 +21,8 @@ const KEYS: u64 = 300;
 const CLIENTS: usize = 8;
 /// Containers take their time to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What the scenario has in all, once the containers stand.
+const ALL_TIME: Duration = Duration::from_secs(180);
 const VICTIM: &str = "upstream-2";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -33,6 +35,11 @@ async fn keys_move_when_their_container_stops_and_return_with_it() -> Result<()>
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the harness lies in the checkout")?;
     let project = block_in_place(|| Project::up(root, &wasm_dir(root)))?;
+    // Dropped by the time that is out, too: then it shows Envoy's log and takes the containers down.
+    tokio::time::timeout(ALL_TIME, scenario(project)).await.context("the scenario did not come to its end")?
+}
+
+async fn scenario(project: Project) -> Result<()> {
     let envoy = block_in_place(|| project.address("envoy", 10_000))?;
     let metrics = Client::to(block_in_place(|| project.address("envoy", 9_902))?);
     wait::until("Envoy's /ready", PATIENCE, || async {

@@ -1,10 +1,12 @@
 //! docker-compose.yml brought up under a project name of its own, and taken down whatever happens.
 //!
 //! Invariant: every command names the project, so no other container of the machine is ever touched; dropping a
-//! [`Project`] takes it down, and shows Envoy's log first unless the scenario came to its end.
+//! [`Project`] takes it down, and shows Envoy's log first unless the scenario came to its end. No command waits for ever
+//! for an engine that does not answer.
 //! Trade-off: the name is made from the checkout's path, so that a run finds and removes what a killed one left,
 //! and two runs in one checkout at the same time are not possible.
 
+mod command;
 mod subnet;
 
 use std::ffi::OsStr;
@@ -12,12 +14,15 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 pub use subnet::{Block, Subnet};
 
+/// More than the engine needs on a busy machine for what one command asks of it.
+const COMMAND_TIME: Duration = Duration::from_secs(100);
 /// Lines of Envoy's log that a failed scenario shows.
 const LOG_LINES: &str = "60";
 
@@ -118,21 +123,14 @@ impl Project {
     }
 
     fn run(&self, arguments: &[&str]) -> Result<String> {
-        let done = self
-            .tool
-            .command()
-            .args(["-p", &self.name])
-            .args(arguments)
-            .current_dir(&self.root)
-            .envs(self.settings.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("{:?} did not start", self.tool))?;
+        let mut compose = self.tool.command();
+        compose.args(["-p", &self.name]).args(arguments).current_dir(&self.root);
+        compose.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        let done = command::run(&mut compose, COMMAND_TIME)?;
         if !done.status.success() {
-            let complaint = String::from_utf8_lossy(&done.stderr);
-            bail!("compose -p {} {}: {}", self.name, arguments.join(" "), complaint.trim());
+            bail!("compose -p {} {}: {}", self.name, arguments.join(" "), done.stderr.trim());
         }
-        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+        Ok(done.stdout)
     }
 }
 
@@ -163,7 +161,7 @@ impl Tool {
         [Self::Plugin, Self::Standalone]
             .into_iter()
             .find(|tool| {
-                let asked = tool.command().arg("version").stdin(Stdio::null()).output();
+                let asked = command::run(tool.command().arg("version"), COMMAND_TIME);
                 asked.is_ok_and(|answer| answer.status.success())
             })
             .context("neither `docker compose` nor `docker-compose` answers: install one of them")
@@ -194,8 +192,8 @@ fn taken() -> Vec<Block> {
 }
 
 fn docker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> String {
-    let asked = Command::new("docker").args(arguments).stdin(Stdio::null()).output();
-    asked.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default()
+    let asked = command::run(Command::new("docker").args(arguments), COMMAND_TIME);
+    asked.map(|answer| answer.stdout).unwrap_or_default()
 }
 
 fn name_of(root: &Path) -> String {
