@@ -48,11 +48,10 @@ impl Reports {
             Event::Waited(waited) => {
                 let define = || registry.histogram(host, &series_name("batch_wait_ms", &labels));
                 route.waits.get_or_insert_with(define).record(host, millis(waited));
-                return;
             }
             _ => {}
         }
-        let (metric, label, value) = named(event);
+        let Some((metric, label, value)) = named(event) else { return };
         let counter = route.counters.entry((metric, value)).or_insert_with(|| {
             let labels: Vec<_> =
                 labels.into_iter().chain((!label.is_empty()).then_some((label, value))).collect();
@@ -109,17 +108,17 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// An event's metric, and its label and value.
-fn named(event: Event) -> (&'static str, &'static str, &'static str) {
-    match event {
+/// An event's counter, and its label and value; `None` if it is not counted by itself.
+fn named(event: Event) -> Option<(&'static str, &'static str, &'static str)> {
+    Some(match event {
         Event::Passed(why) => ("batch_passed", "reason", pass(why)),
         Event::Left(why, _) => ("batch_departures", "reason", trigger(why)),
-        Event::Waited(_) => ("batch_waits", "", ""),
+        Event::Waited(_) => return None,
         Event::Ended(how) => ("batch_requests", "result", end(how)),
         Event::Failed(why) => ("batch_failures", "reason", failure(why)),
         Event::Repeated(how) => ("batch_repeats", "result", repeat(how)),
         Event::Degraded => ("batch_degraded", "", ""),
-    }
+    })
 }
 
 fn pass(why: Pass) -> &'static str {

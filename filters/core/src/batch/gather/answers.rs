@@ -30,22 +30,18 @@ impl<H: Head> Gatherer<H> {
     fn take_answer(&mut self, world: &mut impl World<H>, call: CallId, answer: Option<(&H, &[u8])>) {
         let Some(flight) = self.calls.remove(&call).and_then(|id| self.land(id)) else { return };
         let now = self.now(world);
-        let Some((head, body)) = answer else {
-            let is_late = flight.until <= now.plus(GRAIN);
-            let failure = if is_late { Failure::Timeout } else { Failure::Reset };
-            if failure == Failure::Timeout {
-                flight.policy.landed(flight.items(), flight.started, now);
-            }
-            return self.failed(world, flight, failure, now);
+        let answer = answer.map(|(head, body)| (head, Answer { status: status(head), body }));
+        let is_late = flight.until <= now.plus(GRAIN);
+        // With nothing, or with a 504 of its own, the host says that the time of its call was over.
+        if is_late && answer.as_ref().is_none_or(|(_, answer)| answer.status == 504) {
+            flight.policy.landed(flight.items(), flight.started, now);
+            return self.failed(world, flight, Failure::Timeout, now);
+        }
+        let Some((head, answer)) = answer else {
+            return self.failed(world, flight, Failure::Reset, now);
         };
         if !is_readable(head) {
             return self.failed(world, flight, Failure::Encoded, now);
-        }
-        let answer = Answer { status: status(head), body };
-        // That is how the host says that the time of its call was over.
-        if answer.status == 504 && flight.until <= now.plus(GRAIN) {
-            flight.policy.landed(flight.items(), flight.started, now);
-            return self.failed(world, flight, Failure::Timeout, now);
         }
         match flight.policy.settings().protocol.split(&parts(&flight), answer) {
             Ok(shares) => {
