@@ -1,101 +1,73 @@
-//! The ABI entry: the SDK's callbacks handed on to [`Root`] and [`Stream`], and nothing decided here.
+//! The ABI entry: what Envoy calls, handed on with the real host.
 
-use crate::{Passage, Root, Stream};
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel};
-use switchyard_host::Hostcalls;
+use crate::{Root, Stream};
+use switchyard_host::{Hostcalls, Passage, entry};
 
-#[allow(missing_docs, reason = "the macro makes the entry point; it has no place for a docstring")]
-mod start {
-    use super::{BatchRoot, LogLevel};
+#[cfg(feature = "abi")]
+switchyard_host::start!(Root);
 
-    proxy_wasm::main! {{
-        proxy_wasm::set_log_level(LogLevel::Info);
-        proxy_wasm::set_root_context(|context_id| Box::new(BatchRoot(crate::Root::new(context_id))));
-    }}
-}
+impl entry::Root for Root {
+    type Stream = Stream;
 
-struct BatchRoot(Root);
-
-/// As that of a stream.
-impl Drop for BatchRoot {
-    fn drop(&mut self) {
-        self.0.on_done(&Hostcalls);
-    }
-}
-
-impl Context for BatchRoot {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _trailers: usize) {
-        self.0.on_call_response(&Hostcalls, token, headers, body_size);
-    }
-}
-
-impl RootContext for BatchRoot {
-    fn on_configure(&mut self, _plugin_configuration_size: usize) -> bool {
-        self.0.configure(&Hostcalls)
+    fn new(context: u32) -> Self {
+        Self::new(context)
     }
 
-    fn on_tick(&mut self) {
-        self.0.tick(&Hostcalls);
+    fn configure(&mut self) -> bool {
+        self.configure(&Hostcalls)
+    }
+
+    fn tick(&mut self) {
+        self.tick(&Hostcalls);
+    }
+
+    fn stream(&self, context: u32) -> Stream {
+        self.stream(context)
     }
 
     fn on_queue_ready(&mut self, queue: u32) {
-        self.0.on_queue_ready(&Hostcalls, queue);
+        self.on_queue_ready(&Hostcalls, queue);
     }
 
-    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(BatchStream(self.0.stream(context_id))))
+    fn on_call_response(&mut self, call: u32, headers: usize, body_size: usize) {
+        self.on_call_response(&Hostcalls, call, headers, body_size);
     }
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-struct BatchStream(Stream);
-
-/// The end of a stream is its `on_delete`, in which the SDK drops it; see router.wasm.
-impl Drop for BatchStream {
-    fn drop(&mut self) {
-        self.0.on_done(&Hostcalls);
+    fn on_done(&mut self) {
+        self.on_done(&Hostcalls);
     }
 }
 
-impl Context for BatchStream {}
-
-impl HttpContext for BatchStream {
-    fn on_http_request_headers(&mut self, _headers: usize, end_of_stream: bool) -> Action {
-        action(self.0.on_request_headers(&Hostcalls, end_of_stream))
+impl entry::Stream for Stream {
+    fn on_request_headers(&mut self, ended: bool) -> Passage {
+        self.on_request_headers(&Hostcalls, ended)
     }
 
-    fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
-        action(self.0.on_request_body(&Hostcalls, body_size, end_of_stream))
+    fn on_request_body(&mut self, size: usize, ended: bool) -> Passage {
+        self.on_request_body(&Hostcalls, size, ended)
     }
 
-    fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
-        self.0.on_request_trailers(&Hostcalls);
-        Action::Continue
+    fn on_request_trailers(&mut self) -> Passage {
+        self.on_request_trailers(&Hostcalls);
+        Passage::On
     }
 
-    fn on_http_response_headers(&mut self, _headers: usize, end_of_stream: bool) -> Action {
-        self.0.on_response_headers(&Hostcalls, end_of_stream);
-        Action::Continue
+    fn on_response_headers(&mut self, ended: bool) -> Passage {
+        self.on_response_headers(&Hostcalls, ended);
+        Passage::On
     }
 
-    fn on_http_response_body(&mut self, _body_size: usize, end_of_stream: bool) -> Action {
-        self.0.on_response_body(&Hostcalls, end_of_stream);
-        Action::Continue
+    fn on_response_body(&mut self, _size: usize, ended: bool) -> Passage {
+        self.on_response_body(&Hostcalls, ended);
+        Passage::On
     }
 
-    fn on_http_response_trailers(&mut self, _trailers: usize) -> Action {
-        self.0.on_response_trailers(&Hostcalls);
-        Action::Continue
+    fn on_response_trailers(&mut self) -> Passage {
+        self.on_response_trailers(&Hostcalls);
+        Passage::On
     }
-}
 
-fn action(passage: Passage) -> Action {
-    match passage {
-        Passage::On => Action::Continue,
-        Passage::Held => Action::Pause,
+    fn on_done(&mut self) {
+        self.on_done(&Hostcalls);
     }
 }

@@ -8,12 +8,12 @@
 //! for its own streams, so requests end under the configuration that they began with. It is a module of its own: a call creates
 //! its upstream stream at once, and an upstream filter in the same VM would be entered twice.
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
-//! feature `abi`, so that another module can carry this filter beside others.
+//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
+//! makes the module of them, so that another module can carry this filter beside others.
 
 mod around;
 mod bodies;
-#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+#[cfg(any(target_arch = "wasm32", clippy))]
 mod entry;
 mod plan;
 mod reach;
@@ -23,7 +23,8 @@ mod stream;
 mod worker;
 
 pub use root::{Root, RootHost};
-pub use stream::{Passage, Stream};
+pub use stream::Stream;
+pub use switchyard_host::Passage;
 pub use worker::{ActingHost, Vm};
 
 /// The header that names the endpoint of a call.

@@ -7,16 +7,7 @@ use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
 use switchyard_core::batch::{Unbatchable, complete};
-use switchyard_host::HeaderMap;
-
-/// Whether a message goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
-    /// It does.
-    On,
-    /// It is held back.
-    Held,
-}
+use switchyard_host::{HeaderMap, Passage};
 
 /// A request whose body is not whole yet.
 struct Awaiting {

@@ -7,12 +7,12 @@
 //! Invariants: other streams are answered and let go only from callbacks of the root; a request that nobody follows costs two host
 //! calls on its way (five with `scope: proxy`, of which one on the way back).
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
-//! feature `abi`, so that another module can carry this filter beside others.
+//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
+//! makes the module of them, so that another module can carry this filter beside others.
 
 mod around;
 mod body;
-#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+#[cfg(any(target_arch = "wasm32", clippy))]
 mod entry;
 mod plan;
 mod reach;
@@ -22,5 +22,6 @@ mod stream;
 mod vm;
 
 pub use root::{Root, RootHost};
-pub use stream::{Passage, Stream};
+pub use stream::Stream;
+pub use switchyard_host::Passage;
 pub use vm::{ActingHost, Vm};

@@ -9,16 +9,7 @@ use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
 use switchyard_core::{RequestView, coalesce};
-use switchyard_host::HeaderMap;
-
-/// Whether a message goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
-    /// It does.
-    On,
-    /// It is held back.
-    Held,
-}
+use switchyard_host::{HeaderMap, Passage};
 
 /// One request under a configuration.
 pub struct Stream {

@@ -6,15 +6,18 @@
 //! Invariant: no status that a host may return traps the VM. The SDK's own helpers panic on a status they did
 //! not expect (`proxy_get_header_map_pairs` in the wrong phase, say), and a trap fails every stream of the
 //! worker; so the host functions are declared here once more and every status becomes a [`HostError`]. From
-//! the SDK come only the dispatcher (contexts and callbacks) and the logger.
+//! the SDK come only the dispatcher (contexts and callbacks, see `entry`) and the logger.
 
 #[cfg(any(target_arch = "wasm32", clippy))]
 mod abi;
+#[cfg(any(target_arch = "wasm32", clippy))]
+pub mod entry;
 mod error;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod header_map;
 pub mod metrics;
+mod passage;
 mod ports;
 pub mod prober;
 pub mod reach;
@@ -26,8 +29,11 @@ mod source_ip;
 pub use abi::Hostcalls;
 pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
+pub use passage::Passage;
 pub use ports::{
     Bodies, Call, CallAnswers, Clock, Contexts, HttpCalls, MetricId, MetricSink, PluginConfiguration,
     Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Ticks,
 };
+#[doc(hidden)]
+pub use proxy_wasm;
 pub use source_ip::without_port;

@@ -12,7 +12,7 @@
 //! `abi`. It must be a module of its own: the router's heartbeats create attempts inside the router's own callback, and
 //! a VM must not be entered twice.
 
-#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+#[cfg(any(target_arch = "wasm32", clippy))]
 mod entry;
 mod plan;
 mod report;

@@ -8,11 +8,11 @@
 //! Invariants: a request is never paused, only answers are, and every answer that is held back ends by the deadline;
 //! a client's own retry headers never count; without a failure a request costs two host calls (filter) or three (router).
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
-//! feature `abi`, so that another module can carry this filter beside others.
+//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
+//! makes the module of them, so that another module can carry this filter beside others.
 
 mod actor;
-#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+#[cfg(any(target_arch = "wasm32", clippy))]
 mod entry;
 mod exchange;
 mod judging;
@@ -27,9 +27,10 @@ mod verdict;
 mod worker;
 
 pub use actor::{ActorHost, FALLBACK_HEADER};
-pub use exchange::{Passage, StreamHost};
+pub use exchange::StreamHost;
 pub use root::{Root, RootHost};
 pub use stream::Stream;
+pub use switchyard_host::Passage;
 pub use worker::{MOST_KEPT, NEWS_TICK, TICK};
 
 /// The header in which router.wasm names endpoints, best first.

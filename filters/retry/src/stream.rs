@@ -2,7 +2,7 @@
 //!
 //! Invariant: what a client sent in the headers that steer Envoy's retries never counts, in either engine.
 
-use crate::exchange::{Exchange, Passage, StreamHost, report, request};
+use crate::exchange::{Exchange, StreamHost, report, request};
 use crate::plan::{Route, Upstream};
 use crate::worker::{Waiting, Worker};
 use core::cell::RefCell;
@@ -11,6 +11,7 @@ use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::retry::STEERING_HEADERS;
 use switchyard_host::HeaderMap;
+use switchyard_host::Passage;
 
 /// One request under a configuration.
 pub struct Stream {

@@ -1,62 +1,43 @@
-//! The ABI entry: the SDK's callbacks handed on to [`Root`] and [`Stream`], and nothing decided here.
+//! The ABI entry: what Envoy calls, handed on with the real host.
 
 use crate::{Root, Stream};
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel};
-use switchyard_host::Hostcalls;
+use switchyard_host::{Hostcalls, Passage, entry};
 
-#[allow(missing_docs, reason = "the macro makes the entry point; it has no place for a docstring")]
-mod start {
-    use super::{LogLevel, RouterRoot};
+#[cfg(feature = "abi")]
+switchyard_host::start!(Root);
 
-    proxy_wasm::main! {{
-        proxy_wasm::set_log_level(LogLevel::Info);
-        proxy_wasm::set_root_context(|context_id| Box::new(RouterRoot(crate::Root::new(context_id))));
-    }}
-}
+impl entry::Root for Root {
+    type Stream = Stream;
 
-struct RouterRoot(Root);
-
-impl Context for RouterRoot {}
-
-impl RootContext for RouterRoot {
-    fn on_configure(&mut self, _plugin_configuration_size: usize) -> bool {
-        self.0.configure(&Hostcalls)
+    fn new(context: u32) -> Self {
+        Self::new(context)
     }
 
-    fn on_tick(&mut self) {
-        self.0.tick(&Hostcalls);
+    fn configure(&mut self) -> bool {
+        self.configure(&Hostcalls)
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(RouterStream(self.0.stream())))
+    fn tick(&mut self) {
+        self.tick(&Hostcalls);
     }
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+    fn stream(&self, _context: u32) -> Stream {
+        self.stream()
     }
 }
 
-struct RouterStream(Stream);
-
-/// The end of a stream is its `on_delete`, in which the SDK drops it: that comes for every stream, right behind
-/// `on_done` and with the same attributes to read, so `on_done` would be a crossing for nothing.
-impl Drop for RouterStream {
-    fn drop(&mut self) {
-        self.0.on_done(&Hostcalls);
-    }
-}
-
-impl Context for RouterStream {}
-
-impl HttpContext for RouterStream {
-    fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
-        self.0.on_request_headers(&Hostcalls);
-        Action::Continue
+impl entry::Stream for Stream {
+    fn on_request_headers(&mut self, _ended: bool) -> Passage {
+        self.on_request_headers(&Hostcalls);
+        Passage::On
     }
 
-    fn on_http_response_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
-        self.0.on_response_headers(&Hostcalls);
-        Action::Continue
+    fn on_response_headers(&mut self, _ended: bool) -> Passage {
+        self.on_response_headers(&Hostcalls);
+        Passage::On
+    }
+
+    fn on_done(&mut self) {
+        self.on_done(&Hostcalls);
     }
 }

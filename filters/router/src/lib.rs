@@ -8,11 +8,11 @@
 //! Invariants: a client's own steering headers never survive; a request is never paused; in the steady state a
 //! request hashed by a header costs at most three host calls.
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the
-//! feature `abi`, so that another module can carry this filter beside others.
+//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
+//! makes the module of them, so that another module can carry this filter beside others.
 
 mod ejection;
-#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+#[cfg(any(target_arch = "wasm32", clippy))]
 mod entry;
 mod explain;
 mod heartbeats;

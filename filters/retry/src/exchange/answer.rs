@@ -3,7 +3,7 @@
 //! Steps that are more than "hold" or "go on" are left to the next tick: another answer may be sent only from the root's
 //! callbacks.
 
-use super::{Exchange, Passage, Phase, StreamHost, report};
+use super::{Exchange, Phase, StreamHost, report};
 use crate::judging::{Judging, Piece};
 use crate::kept::Capture;
 use crate::plan::{Route, Upstream};
@@ -13,6 +13,7 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::retry::{Attempts, Decision, Denied, Settings, Step, Verdict};
 use switchyard_host::Bodies;
+use switchyard_host::Passage;
 
 impl Exchange {
     /// The first attempt's answer begins, or one of ours passes.

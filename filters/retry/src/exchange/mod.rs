@@ -32,15 +32,6 @@ impl<T: RequestHeaders + ResponseHeaders + Bodies + Properties + SharedData + Cl
 {
 }
 
-/// Whether what passes goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
-    /// It goes on.
-    On,
-    /// It is held back.
-    Held,
-}
-
 /// Where the first attempt's answer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {

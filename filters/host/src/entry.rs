@@ -1,0 +1,156 @@
+//! The ABI entry that all filters share: the SDK's callbacks handed on to a filter's root and streams.
+//!
+//! Invariant: nothing is decided here, and every stream and root is told of its end exactly once. Trade-off: a module has all
+//! callbacks in it, also those that its filter leaves at their defaults; `cargo xtask build` removes the exports
+//! that a filter does not list, so that Envoy never makes the crossing.
+
+use crate::Passage;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, ContextType, LogLevel};
+
+/// A filter under one configuration, as Envoy calls it: a root context.
+pub trait Root: Sized + 'static {
+    /// What one request is to it.
+    type Stream: Stream;
+
+    /// The root of this context, without a configuration yet.
+    fn new(context: u32) -> Self;
+    /// Takes the plugin's configuration; `false` refuses it.
+    fn configure(&mut self) -> bool;
+    /// The period that it asked for has passed.
+    fn tick(&mut self);
+    /// The stream of this context.
+    fn stream(&self, context: u32) -> Self::Stream;
+    /// A message waits in a queue.
+    fn on_queue_ready(&mut self, _queue: u32) {}
+    /// A call of its own has been answered, or has failed: then with no headers.
+    fn on_call_response(&mut self, _call: u32, _headers: usize, _body_size: usize) {}
+    /// It has ended, after its last stream.
+    fn on_done(&mut self) {}
+}
+
+/// One request in a filter, as Envoy calls it: a stream context.
+pub trait Stream: 'static {
+    /// The request's headers; `ended` if nothing follows.
+    fn on_request_headers(&mut self, ended: bool) -> Passage;
+    /// More of the request's body: `size` bytes of it are at hand.
+    fn on_request_body(&mut self, _size: usize, _ended: bool) -> Passage {
+        Passage::On
+    }
+    /// The request's trailers.
+    fn on_request_trailers(&mut self) -> Passage {
+        Passage::On
+    }
+    /// The answer's headers; `ended` if nothing follows.
+    fn on_response_headers(&mut self, ended: bool) -> Passage;
+    /// More of the answer's body: `size` bytes of it are at hand.
+    fn on_response_body(&mut self, _size: usize, _ended: bool) -> Passage {
+        Passage::On
+    }
+    /// The answer's trailers.
+    fn on_response_trailers(&mut self) -> Passage {
+        Passage::On
+    }
+    /// It has ended, however.
+    fn on_done(&mut self);
+}
+
+/// Makes a crate the module whose root contexts are `$root`, which is a [`Root`].
+#[macro_export]
+macro_rules! start {
+    ($root:ty) => {
+        const _: () = {
+            $crate::proxy_wasm::main! {{
+                $crate::entry::begin::<$root>();
+            }}
+        };
+    };
+}
+
+/// What a module does when it is loaded; [`start!`](crate::start) calls it.
+pub fn begin<R: Root>() {
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|context| Box::new(RootEntry(R::new(context))));
+}
+
+struct RootEntry<R: Root>(R);
+
+/// As that of a stream.
+impl<R: Root> Drop for RootEntry<R> {
+    fn drop(&mut self) {
+        self.0.on_done();
+    }
+}
+
+impl<R: Root> Context for RootEntry<R> {
+    fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _trailers: usize) {
+        self.0.on_call_response(call, headers, body_size);
+    }
+}
+
+impl<R: Root> RootContext for RootEntry<R> {
+    fn on_configure(&mut self, _plugin_configuration_size: usize) -> bool {
+        self.0.configure()
+    }
+
+    fn on_tick(&mut self) {
+        self.0.tick();
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        self.0.on_queue_ready(queue);
+    }
+
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(StreamEntry(self.0.stream(context))))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+struct StreamEntry<S: Stream>(S);
+
+/// The end of a stream is its `on_delete`, in which the SDK drops it: that comes for every stream, right behind `on_done`
+/// and with the same attributes to read, so `on_done` would be a crossing for nothing.
+impl<S: Stream> Drop for StreamEntry<S> {
+    fn drop(&mut self) {
+        self.0.on_done();
+    }
+}
+
+impl<S: Stream> Context for StreamEntry<S> {}
+
+impl<S: Stream> HttpContext for StreamEntry<S> {
+    fn on_http_request_headers(&mut self, _headers: usize, ended: bool) -> Action {
+        action(self.0.on_request_headers(ended))
+    }
+
+    fn on_http_request_body(&mut self, size: usize, ended: bool) -> Action {
+        action(self.0.on_request_body(size, ended))
+    }
+
+    fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
+        action(self.0.on_request_trailers())
+    }
+
+    fn on_http_response_headers(&mut self, _headers: usize, ended: bool) -> Action {
+        action(self.0.on_response_headers(ended))
+    }
+
+    fn on_http_response_body(&mut self, size: usize, ended: bool) -> Action {
+        action(self.0.on_response_body(size, ended))
+    }
+
+    fn on_http_response_trailers(&mut self, _trailers: usize) -> Action {
+        action(self.0.on_response_trailers())
+    }
+}
+
+fn action(passage: Passage) -> Action {
+    match passage {
+        Passage::On => Action::Continue,
+        Passage::Held => Action::Pause,
+    }
+}
