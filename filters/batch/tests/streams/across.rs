@@ -1,7 +1,8 @@
 //! Requests of all workers of a key gather on one worker.
 
 use crate::worker::{
-    OK, Request, Worker, calls, get, items, object, pass, path, post, result, rpc, settle, truth, with,
+    Batching, OK, Request, Worker, calls, get, items, object, pass, path, post, result, rpc, settle, truth,
+    with,
 };
 use serde_json::json;
 use switchyard_batch::Passage;

@@ -1,6 +1,8 @@
 //! Answers that nobody can have a part of.
 
-use crate::worker::{Head, OK, Request, Worker, calls, items, object, path, post, result, rpc, truth};
+use crate::worker::{
+    Batching, Head, OK, Request, Worker, calls, items, object, path, post, result, rpc, truth,
+};
 use serde_json::json;
 use switchyard_host::Status;
 use switchyard_host::fake::Called;

@@ -1,7 +1,8 @@
 //! Requests that come while one like them is under way: one call, and each client gets its own of the answer.
 
 use crate::worker::{
-    Head, OK, Request, Worker, calls, get, header, items, object, pass, path, post, result, rpc, text, with,
+    Batching, Head, OK, Request, Worker, calls, get, header, items, object, pass, path, post, result, rpc,
+    text, with,
 };
 use serde_json::json;
 use std::slice;

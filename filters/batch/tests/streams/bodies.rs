@@ -1,6 +1,6 @@
 //! POST: held until the body is there, and not a moment longer than it must be.
 
-use crate::worker::{OK, Request, Worker, calls, pass, post, rpc, with};
+use crate::worker::{Batching, OK, Request, Worker, calls, pass, post, rpc, with};
 use std::slice;
 use switchyard_batch::Passage;
 use switchyard_host::Status;

@@ -1,7 +1,8 @@
 //! Where calls go, what they say, and those that cannot be made.
 
 use crate::worker::{
-    Head, OK, Request, Worker, calls, document_with, get, header, items, pass, post, rpc, text, truth, with,
+    Batching, Head, OK, Request, Worker, calls, document_with, get, header, items, pass, post, rpc, text,
+    truth, with,
 };
 use std::slice;
 use switchyard_core::health::Health;

@@ -1,6 +1,6 @@
 //! Requests that have little time.
 
-use crate::worker::{Worker, get, items, pass, with};
+use crate::worker::{Batching, Worker, get, items, pass, with};
 use std::slice;
 use switchyard_batch::Passage;
 

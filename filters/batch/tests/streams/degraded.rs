@@ -1,6 +1,6 @@
 //! A host that fails: whatever it is that it fails at, nobody is lost, and requests are served all the same.
 
-use crate::worker::{OK, Request, SET_TICK, Worker, calls, items, pass, post, rpc, settle};
+use crate::worker::{Batching, OK, Request, SET_TICK, Worker, calls, items, pass, post, rpc, settle};
 use std::slice;
 use switchyard_batch::Passage;
 use switchyard_host::Status;

@@ -1,6 +1,6 @@
 //! Workers that end while others wait for them.
 
-use crate::worker::{Request, Worker, calls, get, items, pass, post, rpc, settle};
+use crate::worker::{Batching, Request, Worker, calls, get, items, pass, post, rpc, settle};
 use serde_json::json;
 use switchyard_batch::Passage;
 use switchyard_host::fake::SharedStore;

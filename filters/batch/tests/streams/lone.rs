@@ -1,6 +1,6 @@
 //! Requests that find nothing of their key under way: they go on as their clients wrote them, and their end is seen.
 
-use crate::worker::{FAILED, Head, OK, Request, Worker, calls, get, items, pass, post, rpc, with};
+use crate::worker::{Batching, FAILED, Head, OK, Request, Worker, calls, get, items, pass, post, rpc, with};
 use std::slice;
 use switchyard_batch::Passage;
 use switchyard_host::Status;
@@ -19,7 +19,7 @@ fn frees(end: impl FnOnce(&mut Worker, Request)) -> bool {
 
 #[test]
 fn the_end_of_its_answer_frees_its_key() {
-    assert!(frees(|worker, mut first| worker.answer(&mut first, SOON, true)), "an answer without a body");
+    assert!(frees(|worker, mut first| worker.respond(&mut first, SOON, b"")), "an answer without a body");
     assert!(frees(|worker, mut first| {
         worker.answer(&mut first, OK, false);
         worker.body(&mut first, b"[", false);
@@ -30,7 +30,7 @@ fn the_end_of_its_answer_frees_its_key() {
         worker.body(&mut first, b"[]", false);
         worker.trailers(&mut first);
     }));
-    assert!(frees(|worker, mut first| worker.answer(&mut first, FAILED, true)), "whatever its status");
+    assert!(frees(|worker, mut first| worker.respond(&mut first, FAILED, b"")), "whatever its status");
     assert!(frees(|worker, first| worker.end(first)), "its client has left");
     assert!(frees(|worker, mut first| {
         worker.answer(&mut first, OK, false);

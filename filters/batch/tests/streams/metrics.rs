@@ -1,6 +1,6 @@
 //! What is counted, and under which names and labels: graphs and alerts depend on them.
 
-use crate::worker::{FAILED, Request, Worker, calls, get, items, pass, post, rpc, with};
+use crate::worker::{Batching, FAILED, Request, Worker, calls, get, items, pass, post, rpc, with};
 use std::slice;
 
 /// The value of a metric of the route under its whole name.

@@ -1,6 +1,6 @@
 //! Requests that are nothing to the filter, as far as their head says.
 
-use crate::worker::{Head, Worker, calls, get, head, items, post, with};
+use crate::worker::{Batching, Head, Worker, calls, get, head, items, post, with};
 use switchyard_batch::Passage;
 
 /// A head passes, is counted for this reason, and costs what reading it costs, once the counter has its name.

@@ -1,7 +1,7 @@
 //! What a request costs, in host calls, once its worker has had others like it: the first one takes a queue, begins the ticks,
 //! and names its metrics.
 
-use crate::worker::{OK, Request, Worker, calls, get, items, post, rpc, with};
+use crate::worker::{Batching, OK, Request, Worker, calls, get, items, post, rpc, with};
 use switchyard_batch::Passage;
 
 /// The host calls of what happens next.

@@ -1,6 +1,6 @@
 //! A new configuration comes while requests are under way: old and new root live in one VM, each with its own requests.
 
-use crate::worker::{ROOT, Request, Worker, calls, items, pass, path, settle};
+use crate::worker::{Batching, ROOT, Request, Worker, calls, items, pass, path, settle};
 use std::slice;
 use switchyard_batch::{Passage, Root};
 

@@ -1,6 +1,6 @@
 //! In shadow the filter counts what would have waited, and changes nothing.
 
-use crate::worker::{Worker, calls, get, items, pass, post, rpc};
+use crate::worker::{Batching, Worker, calls, get, items, pass, post, rpc};
 use std::slice;
 use switchyard_batch::Passage;
 

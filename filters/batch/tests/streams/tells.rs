@@ -1,6 +1,6 @@
 //! What answers tell of their batches.
 
-use crate::worker::{Head, OK, Worker, get, items, truth, with};
+use crate::worker::{Batching, Head, OK, Worker, get, items, truth, with};
 
 const TELL: &str = r#""tell": true"#;
 const BATCH: &str = "x-switchyard-batch";

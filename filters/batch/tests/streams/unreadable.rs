@@ -1,6 +1,6 @@
 //! Bodies that are no request of the protocol.
 
-use crate::worker::{Request, Worker, calls, head, post, rpc};
+use crate::worker::{Batching, Request, Worker, calls, head, post, rpc};
 use switchyard_batch::Passage;
 use switchyard_host::Status;
 
@@ -34,8 +34,8 @@ fn where_the_route_is_strict_it_is_refused_with_the_place_of_its_fault() {
     assert_eq!(request.passage, Passage::Held);
     let fate = worker.fate(&request).expect("an answer");
     assert_eq!((fate.status(), fate.header("content-type")), (Some(400), vec!["application/json"]));
-    let message = fate.json()["error"]["message"].as_str().map(str::to_owned);
-    assert_eq!(message.as_deref(), Some("no request of json_rpc: form at byte 26"));
+    let (_, answer) = worker.answer_to(&request).expect("a document");
+    assert_eq!(answer["error"]["message"].as_str(), Some("no request of json_rpc: form at byte 26"));
     worker.respond(&mut request, &[(":status", "400")], b"{}");
     worker.end(request);
     assert_eq!(passed(&mut worker, "form"), 1);

@@ -1,6 +1,6 @@
 //! How the root is woken: by a message to its own queue, and by the tick where that fails; and when it rests.
 
-use crate::worker::{Head, Request, SET_TICK, Worker, calls, get, items, pass, path, post, with};
+use crate::worker::{Batching, Head, Request, SET_TICK, Worker, calls, get, items, pass, path, post, with};
 use std::slice;
 use switchyard_host::Status;
 

@@ -1,7 +1,7 @@
 //! Followers of a leader in another worker: how they join, what they get, and what becomes of them when that worker
 //! is gone.
 
-use crate::worker::{FAILED, GET, HEAD, OK, PRIVATE, Request, Worker, pass, settle, with};
+use crate::worker::{Coalescing, FAILED, GET, HEAD, OK, PRIVATE, Request, Worker, pass, settle, with};
 use switchyard_host::Status;
 
 /// Two workers; in the first one somebody leads, in the second one so many wait.

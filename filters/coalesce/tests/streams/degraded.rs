@@ -1,7 +1,7 @@
 //! A host that lacks what workers need to reach each other: flights stay within their workers, and nothing else
 //! changes.
 
-use crate::worker::{GET, OK, Worker, pass, settle};
+use crate::worker::{Coalescing, GET, OK, Worker, pass, settle};
 use std::slice;
 use switchyard_host::Status;
 use switchyard_host::fake::SharedStore;

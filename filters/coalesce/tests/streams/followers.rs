@@ -1,9 +1,9 @@
 //! Those who wait get the leader's answer: from a callback of the root, once, and all of it.
 
-use crate::worker::seen::Fate;
-use crate::worker::{FAILED, GET, HEAD, OK, PRIVATE, Request, Worker, page, pass, with, within};
+use crate::worker::{Coalescing, FAILED, GET, HEAD, OK, PRIVATE, Request, Worker, page, pass, with, within};
 use std::slice;
 use switchyard_coalesce::Passage;
+use switchyard_host::fake::Fate;
 
 /// A leader and so many who wait for it.
 fn burst(worker: &mut Worker, followers: usize) -> (Request, Vec<Request>) {

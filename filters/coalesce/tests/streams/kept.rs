@@ -1,10 +1,10 @@
 //! Answers that serve for a moment more: `hold` and `stale_if_error`.
 
-use crate::worker::seen::Fate;
-use crate::worker::{FAILED, GET, HEAD, OK, Request, Worker, page, pass, with, within};
+use crate::worker::{Coalescing, FAILED, GET, HEAD, OK, Request, Worker, page, pass, with, within};
 use std::slice;
 use switchyard_coalesce::Passage;
 use switchyard_host::Status;
+use switchyard_host::fake::Fate;
 
 const HOLD: &str = r#""hold": "1s""#;
 const STALE: &str = r#""hold": "1s", "stale_if_error": "1m""#;

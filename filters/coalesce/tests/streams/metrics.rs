@@ -1,6 +1,6 @@
 //! What is counted, and under which names and labels: graphs and alerts depend on them.
 
-use crate::worker::{FAILED, GET, Head, OK, PRIVATE, Worker, pass, settle, with, within};
+use crate::worker::{Coalescing, FAILED, GET, Head, OK, PRIVATE, Worker, pass, settle, with, within};
 use std::slice;
 
 /// The value of a metric under its whole name.

@@ -1,6 +1,6 @@
 //! What a request costs that nobody follows, in host calls.
 
-use crate::worker::{GET, Head, OK, Worker, page, within};
+use crate::worker::{Coalescing, GET, Head, OK, Worker, page, within};
 use switchyard_coalesce::Passage;
 
 /// The host calls of one request: on its way in, and from its answer to its end.

@@ -1,6 +1,6 @@
 //! A new configuration comes while requests are under way: old and new root live in one VM.
 
-use crate::worker::{GET, OK, Worker, page, pass, settle, within};
+use crate::worker::{Coalescing, GET, OK, Worker, page, pass, settle, within};
 use std::slice;
 use switchyard_coalesce::{Passage, Root};
 

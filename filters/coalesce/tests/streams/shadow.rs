@@ -1,6 +1,6 @@
 //! `mode: shadow` counts what would have been collapsed, and holds nothing back.
 
-use crate::worker::{GET, OK, Worker, pass};
+use crate::worker::{Coalescing, GET, OK, Worker, pass};
 use std::slice;
 use switchyard_coalesce::Passage;
 

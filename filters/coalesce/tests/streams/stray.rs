@@ -1,6 +1,6 @@
 //! What nobody should have written: messages for an earlier life, garbage in queues, garbage on the board.
 
-use crate::worker::{GET, OK, Request, Worker, pass, settle};
+use crate::worker::{Coalescing, GET, OK, Request, Worker, pass, settle};
 use switchyard_host::fake::{FakeHost, SharedStore};
 use switchyard_host::{Queues as _, SharedData as _};
 

@@ -1,6 +1,6 @@
 //! How the root is woken: by a message to the worker's own queue, and by the tick where that fails; and when it rests.
 
-use crate::worker::{GET, OK, Worker, pass, within};
+use crate::worker::{Coalescing, GET, OK, Worker, pass, within};
 use std::slice;
 use switchyard_coalesce::Passage;
 use switchyard_host::Status;

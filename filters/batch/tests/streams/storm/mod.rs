@@ -2,7 +2,6 @@
 //! answer that is for it and for nobody else, and not later than it may wait; and what must not be made twice is not.
 
 mod ride;
-mod side;
 mod sky;
 mod upstream;
 
@@ -11,6 +10,7 @@ use proptest::prelude::*;
 use ride::{Asks, Place, Ride};
 use sky::Sky;
 use switchyard_host::Status;
+use switchyard_host::fake::Roots;
 
 /// What a host may fail at. That it refuses a stream's name, its going on or an answer means that the stream has ended.
 const CALLS: [&str; 14] = [
@@ -196,7 +196,7 @@ proptest! {
             sky.end(at);
         }
         sky.pass(2_000);
-        prop_assert!(sky.sides.iter().all(side::Side::rests), "nothing is left to tick for");
+        prop_assert!(sky.sides.iter().all(Roots::rests), "nothing is left to tick for");
     }
 
     #[test]

@@ -1,12 +1,10 @@
 //! Several workers of one process under one clock, with all requests on their way.
 
 use super::ride::{Asks, Place, Ride};
-use super::side::Side;
 use super::upstream;
-use crate::worker::seen::context_of;
-use crate::worker::{Head, head};
+use crate::worker::{Batch, Head, head};
 use switchyard_batch::{Passage, Stream};
-use switchyard_host::fake::{Called, FakeHost, Reply, SharedStore};
+use switchyard_host::fake::{Done, FakeHost, Reply, Roots, SharedStore};
 
 /// Milliseconds of a step of time.
 const STEP: u64 = 5;
@@ -14,7 +12,7 @@ const STEP: u64 = 5;
 pub(super) struct Sky {
     store: SharedStore,
     pub(super) section: String,
-    pub(super) sides: Vec<Side>,
+    pub(super) sides: Vec<Roots<Batch>>,
     pub(super) rides: Vec<Ride>,
     /// Ids that the upstream has left out of an answer.
     missing: Vec<usize>,
@@ -27,7 +25,7 @@ pub(super) struct Sky {
 impl Sky {
     pub(super) fn new(sides: usize, section: &str) -> Self {
         let store = SharedStore::default();
-        let sides = (0..sides).map(|_| Side::new(&store, section)).collect();
+        let sides = (0..sides).map(|_| Roots::new(&store, section)).collect();
         let (rides, missing, section) = (Vec::new(), Vec::new(), section.to_owned());
         let wall = 1_700_000_000_000;
         let mut sky = Self { store, section, sides, rides, missing, wall, timer: 0, set_back: 0 };
@@ -87,9 +85,9 @@ impl Sky {
         self.take(side, done);
     }
 
-    fn take(&mut self, side: usize, (replies, called): (Vec<Reply>, Vec<Called>)) {
+    fn take(&mut self, side: usize, (replies, called): Done) {
         for reply in replies {
-            let context = context_of(&reply);
+            let context = reply.context();
             let ride = self.rides.iter_mut().find(|ride| ride.side == side && ride.context == context);
             ride.expect("a stream that is there").receives(&reply, &self.missing);
         }
@@ -103,10 +101,7 @@ impl Sky {
     fn call<R>(&mut self, at: usize, act: impl FnOnce(&mut Stream, &FakeHost) -> R) -> (R, Vec<Reply>) {
         let ride = &mut self.rides[at];
         let stream = ride.stream.as_mut().expect("it is there");
-        let (result, replies) =
-            self.sides[ride.side].of_stream(ride.root, ride.context, |host| act(stream, host));
-        assert!(replies.iter().all(|reply| context_of(reply) == ride.context), "{replies:?}");
-        (result, replies)
+        self.sides[ride.side].of_stream(ride.root, ride.context, |host| act(stream, host))
     }
 
     /// A request begins; `more` are further headers.
@@ -215,7 +210,7 @@ impl Sky {
         for ride in self.rides.iter_mut().filter(|ride| ride.side == side) {
             (ride.place, ride.stream, ride.context) = (Place::Ended, None, 0);
         }
-        self.sides[side] = Side::new(&self.store, &self.section);
+        self.sides[side] = Roots::new(&self.store, &self.section);
         self.sides[side].set_time(self.wall);
     }
 }

@@ -1,6 +1,6 @@
 //! Documents and requests of the tests.
 
-pub(crate) type Head<'a> = &'a [(&'a str, &'a str)];
+use switchyard_host::fake::Head;
 
 pub(crate) const OK: Head<'static> = &[(":status", "200"), ("content-type", "application/json")];
 pub(crate) const FAILED: Head<'static> = &[(":status", "503")];

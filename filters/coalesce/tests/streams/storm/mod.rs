@@ -2,7 +2,6 @@
 //! answer that is for it, and not later than it may wait.
 
 mod ride;
-mod side;
 mod sky;
 
 use crate::worker::{FAILED, GET, HEAD, Head, OK, POST, PRIVATE, with};
@@ -10,6 +9,7 @@ use proptest::prelude::*;
 use ride::{Place, Ride};
 use sky::Sky;
 use switchyard_host::Status;
+use switchyard_host::fake::Roots;
 
 /// What a host may fail at. That it refuses a stream's name or its going on means that the stream has ended.
 const CALLS: [&str; 14] = [
@@ -179,7 +179,7 @@ proptest! {
             sky.end(at);
         }
         sky.pass(2_000);
-        prop_assert!(sky.sides.iter().all(side::Side::rests), "nothing is left to tick for");
+        prop_assert!(sky.sides.iter().all(Roots::rests), "nothing is left to tick for");
     }
 
     #[test]

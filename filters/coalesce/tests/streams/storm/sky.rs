@@ -1,16 +1,14 @@
 //! Several workers of one process under one clock, with all requests on their way.
 
 use super::ride::{Complete, Place, Ride};
-use super::side::Side;
-use crate::worker::Head;
-use crate::worker::seen::context_of;
+use crate::worker::{Coalesce, Head};
 use switchyard_coalesce::{Passage, Stream};
-use switchyard_host::fake::{FakeHost, Reply, SharedStore};
+use switchyard_host::fake::{Done, FakeHost, Reply, Roots, SharedStore};
 
 pub(super) struct Sky {
     store: SharedStore,
     pub(super) section: &'static str,
-    pub(super) sides: Vec<Side>,
+    pub(super) sides: Vec<Roots<Coalesce>>,
     pub(super) rides: Vec<Ride>,
     complete: Complete,
     wall: u64,
@@ -20,7 +18,7 @@ pub(super) struct Sky {
 impl Sky {
     pub(super) fn new(sides: usize, section: &'static str) -> Self {
         let store = SharedStore::default();
-        let sides = (0..sides).map(|_| Side::new(&store, section)).collect();
+        let sides = (0..sides).map(|_| Roots::new(&store, section)).collect();
         let (rides, complete) = (Vec::new(), Complete::new());
         let mut sky = Self { store, section, sides, rides, complete, wall: 1_700_000_000_000, timer: 0 };
         sky.step_clock(0);
@@ -38,8 +36,9 @@ impl Sky {
             self.timer += 10;
             self.step_clock(10);
             for side in 0..self.sides.len() {
-                let replies = self.sides[side].tick(self.timer);
-                self.take(side, replies);
+                for done in self.sides[side].tick(self.timer) {
+                    self.take(side, done);
+                }
                 // A root may answer a message with another one to itself.
                 for _ in 0..50 {
                     self.deliver(side);
@@ -49,14 +48,14 @@ impl Sky {
     }
 
     pub(super) fn deliver(&mut self, side: usize) {
-        if let Some(replies) = self.sides[side].deliver() {
-            self.take(side, replies);
+        if let Some(done) = self.sides[side].deliver() {
+            self.take(side, done);
         }
     }
 
-    fn take(&mut self, side: usize, replies: Vec<Reply>) {
+    fn take(&mut self, side: usize, (replies, _): Done) {
         for reply in replies {
-            let context = context_of(&reply);
+            let context = reply.context();
             let ride = self.rides.iter_mut().find(|ride| ride.side == side && ride.context == context);
             ride.expect("a stream that is there").receives(&reply, &self.complete);
         }
@@ -66,10 +65,7 @@ impl Sky {
     fn call<R>(&mut self, at: usize, act: impl FnOnce(&mut Stream, &FakeHost) -> R) -> (R, Vec<Reply>) {
         let ride = &mut self.rides[at];
         let stream = ride.stream.as_mut().expect("it is there");
-        let (result, replies) =
-            self.sides[ride.side].of_stream(ride.root, ride.context, |host| act(stream, host));
-        assert!(replies.iter().all(|reply| context_of(reply) == ride.context), "{replies:?}");
-        (result, replies)
+        self.sides[ride.side].of_stream(ride.root, ride.context, |host| act(stream, host))
     }
 
     /// A request begins; `body`: it has one, which comes later.
@@ -195,7 +191,7 @@ impl Sky {
         for ride in self.rides.iter_mut().filter(|ride| ride.side == side) {
             (ride.place, ride.stream, ride.context) = (Place::Ended, None, 0);
         }
-        self.sides[side] = Side::new(&self.store, self.section);
+        self.sides[side] = Roots::new(&self.store, self.section);
         self.step_clock(0);
     }
 }

@@ -1,6 +1,6 @@
 //! Documents, requests and answers of the tests.
 
-pub(crate) type Head<'a> = &'a [(&'a str, &'a str)];
+use switchyard_host::fake::Head;
 
 pub(crate) const GET: Head<'static> =
     &[(":method", "GET"), (":scheme", "http"), (":authority", "shop"), (":path", "/menu")];
