@@ -62,7 +62,7 @@ impl Shape {
         let is_calm = rng.u8(0..6) == 0;
         let often =
             |rng: &mut Rng| (!is_calm && rng.u8(0..3) == 0).then(|| millis(&[200, 1_000, 4_000], rng));
-        Self {
+        let mut shape = Self {
             workers: rng.usize(1..=3),
             is_calm: false,
             has_slots: rng.u8(0..8) > 0,
@@ -77,7 +77,9 @@ impl Shape {
             between: millis(&[2, 4, 10], rng),
             at_a_time: one(&[1, 4, 16, 64], rng),
             cost: one(&[(5_000, 100), (10_000, 200), (30_000, 100), (1_000, 500)], rng),
-        }
+        };
+        shape.mishaps.hurries = one(&[0.0, 0.05, 0.3], rng);
+        shape
     }
 
     /// One in which nothing goes wrong.
@@ -119,7 +121,7 @@ fn mishaps(calm: bool, rng: &mut Rng) -> Mishaps {
         unread: often(0.05, rng),
         outrun: often(0.5, rng),
         leaves: if calm { 0.0 } else { one(&[0.0, 0.05, 0.3], rng) },
-        hurries: one(&[0.0, 0.05, 0.3], rng),
+        hurries: 0.0,
     }
 }
 

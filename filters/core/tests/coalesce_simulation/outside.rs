@@ -51,6 +51,8 @@ pub(crate) struct Queue {
     pub(crate) worker: Option<usize>,
     pub(crate) messages: VecDeque<Vec<u8>>,
     pub(crate) gone: bool,
+    /// When the last message comes: none overtakes another.
+    last: Timestamp,
 }
 
 /// The world outside the workers.
@@ -172,11 +174,13 @@ impl Outside {
         if let Some(says) = message.get(SAYS) {
             self.tally.said[usize::from(*says)] += 1;
         }
-        self.queues[index].messages.push_back(message.to_vec());
         let late = self.chance(self.mishaps.late_message);
         let way = if late { LONGEST_WAY } else { Duration::from_micros(400) };
-        let way = way.mul_f64(self.rng.f64());
-        self.plan(way, Event::Queue(queue));
+        let at = self.now.plus(way.mul_f64(self.rng.f64()));
+        let queue_of = &mut self.queues[index];
+        queue_of.messages.push_back(message.to_vec());
+        queue_of.last = queue_of.last.max(at);
+        self.agenda.plan(queue_of.last, Event::Queue(queue));
         true
     }
 }
