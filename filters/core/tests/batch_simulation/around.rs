@@ -1,42 +1,27 @@
 //! What a worker's gatherer sees of the world, and the onlooker who sees what it does to it.
 
 use crate::asked::{PATHS, Thing};
-use crate::outside::{Call, Event as Happens, Outside};
+use crate::calls::{Call, Calls, Event as Happens, Outside};
 use crate::service::{Fault, answer, fault, head, things};
-use crate::stream::{State, Stream};
+use crate::shapes::Shape;
+use crate::simulation::House;
+use crate::stream::Stream;
 use core::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
 use switchyard_core::request::PlainRequest;
 
-/// A worker without what it gathers.
-#[derive(Default)]
-pub(crate) struct House {
-    pub(crate) index: usize,
-    /// Streams by their number in this VM.
-    pub(crate) streams: HashMap<StreamId, usize>,
-    /// This is a callback of the root that may act.
-    pub(crate) acting: bool,
-    /// What the host does when the callback is over.
-    pub(crate) resumed: Vec<usize>,
-    pub(crate) replied: Vec<usize>,
-}
-
 pub(crate) struct Around<'a> {
+    pub(crate) worker: usize,
+    pub(crate) shape: &'a Shape,
     pub(crate) outside: &'a mut Outside,
+    pub(crate) calls: &'a mut Calls,
     pub(crate) house: &'a mut House,
     pub(crate) streams: &'a mut [Stream],
 }
 
 impl Around<'_> {
-    /// A stream that is there.
-    fn stream(&mut self, stream: StreamId) -> (usize, &mut Stream) {
-        assert!(self.house.acting, "only callbacks of the root touch streams");
-        let id = *self.house.streams.get(&stream).expect("no dead stream is touched");
-        (id, &mut self.streams[id])
-    }
-
     /// Nobody is in this call who may not be, and all are in order.
     fn looks_at(&mut self, policy: &Policy, request: &Request<'_>, things: &[Thing], left: Duration) {
         let header = |name: &str| {
@@ -69,29 +54,27 @@ impl Around<'_> {
         let things = things(body);
         for serial in things.iter().map(|(_, thing)| thing.serial).collect::<HashSet<_>>() {
             self.streams[serial].reaches();
-            self.outside.tally.items += 1;
+            self.outside.tally.count("items");
         }
-        let outside = &mut *self.outside;
-        let fault = fault(&outside.shape.faults, &things, &mut outside.rng);
+        let (outside, calls) = (&mut *self.outside, &mut *self.calls);
+        let fault = fault(&self.shape.faults, &things, &mut outside.rng);
         if let Some(fault) = fault {
-            *outside.tally.faults.entry(format!("{fault:?}")).or_default() += 1;
+            outside.tally.count(format!("{fault:?}"));
         }
-        let mut takes = outside.services[route].takes(things.len(), outside.now);
+        let mut takes = calls.services[route].takes(things.len(), outside.now);
         let mut says = answer(&things, route == 0, fault, &mut outside.rng);
         if takes > left || fault == Some(Fault::Hangs) {
             // The host's timer may be a little early, and says so in one of two ways.
             takes = left.saturating_sub(Duration::from_millis(outside.rng.u64(0..5)));
             says = outside.rng.bool().then(|| (head(504), b"upstream request timeout".to_vec()));
         }
-        outside.called += 1;
-        outside.sets_out(route);
-        let call = Call { worker: self.house.index, route, answer: says };
-        outside.calls.insert(outside.called, call);
+        calls.sets_out(route, self.shape);
+        let call = calls.begins(Call { worker: self.worker, route, answer: says });
         // A host may even forget one.
         if fault != Some(Fault::Hangs) || outside.rng.bool() {
-            outside.plan(takes, Happens::Called(outside.called));
+            outside.plan(takes, Happens::Called(call));
         }
-        outside.called
+        call
     }
 }
 
@@ -105,10 +88,10 @@ impl World<PlainRequest> for Around<'_> {
         let body = core::str::from_utf8(request.body).expect("text");
         let things: Vec<_> = things(body).into_iter().map(|(_, thing)| thing).collect();
         self.looks_at(policy, request, &things, left);
-        if self.outside.chance(self.outside.shape.faults.unreachable) {
+        if self.outside.chance(self.shape.faults.unreachable) {
             return None;
         }
-        self.outside.tally.calls += 1;
+        self.outside.tally.count("calls");
         let route = self.streams[things[0].serial].asked.route;
         Some(self.serves(route, body, left))
     }
@@ -116,8 +99,9 @@ impl World<PlainRequest> for Around<'_> {
     fn resume(&mut self, policy: &Policy, stream: StreamId, left: Duration) -> bool {
         let smooth = self.outside.is_smooth();
         let now = self.outside.now;
-        let (id, stream) = self.stream(stream);
-        stream.resumes();
+        let id = self.house.stream(stream);
+        let stream = &mut self.streams[id];
+        stream.state.resumes();
         assert_eq!(policy.route(), stream.policy.route());
         assert!(!smooth || now.plus(left) == stream.deadline.max(now), "it has the time that is left");
         self.house.resumed.push(id);
@@ -125,10 +109,8 @@ impl World<PlainRequest> for Around<'_> {
     }
 
     fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
-        assert!(self.house.acting, "only callbacks of the root touch streams");
-        let id = *self.house.streams.get(&stream).expect("no dead stream is touched");
-        assert_eq!(self.streams[id].state, State::Paused);
-        self.streams[id].is_given(reply, self.outside);
+        let id = self.house.stream(stream);
+        self.streams[id].is_given(reply, self.shape.is_calm, &mut self.outside.tally);
         self.house.replied.push(id);
         true
     }
@@ -146,6 +128,6 @@ impl World<PlainRequest> for Around<'_> {
     }
 
     fn count(&mut self, _: &Policy, event: Event) {
-        self.outside.tally.count(event);
+        self.outside.tally.event(event);
     }
 }

@@ -1,9 +1,10 @@
 //! Clients: they come alone or in crowds, some are in a hurry, and some leave.
 
 use crate::asked::{Asked, PATHS};
-use crate::outside::Event;
+use crate::calls::Event;
 use crate::proxy::Proxy;
-use crate::stream::{State, Stream};
+use crate::simulation::State;
+use crate::stream::Stream;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
@@ -14,14 +15,13 @@ use switchyard_core::request::PlainRequest;
 impl Proxy {
     /// Some come.
     pub(crate) fn crowd_arrives(&mut self) {
-        let crowd = self.outside.rng.usize(1..=self.outside.shape.crowd).min(self.to_come);
+        let crowd = self.outside.rng.usize(1..=self.shape.crowd).min(self.outside.to_come);
         for _ in 0..crowd {
             let worker = self.outside.rng.usize(0..self.workers.len());
             self.arrives(worker);
         }
-        self.to_come -= crowd;
-        let between = self.outside.shape.between;
-        self.plan_sometime(Some(between), || Event::Arrives);
+        self.outside.to_come -= crowd;
+        self.outside.plan_sometime(Some(self.shape.between), Event::Arrives);
     }
 
     /// A request comes.
@@ -30,11 +30,11 @@ impl Proxy {
         let route = rng.usize(0..2);
         let policy = Rc::clone(&self.workers[worker].routes[route]);
         let settings = policy.settings();
-        let asked = Asked::any(self.streams.len(), route, &settings.protocol, self.outside.shape.whos, rng);
+        let asked = Asked::any(self.streams.len(), route, &settings.protocol, self.shape.whos, rng);
         let mut head = PlainRequest::default().with(":method", "POST").with(":scheme", "https");
         head = head.with(":authority", "a.test").with(":path", PATHS[route]);
         head = head.with("authorization", asked.who.to_string());
-        if self.outside.chance(self.outside.mishaps.hurries) {
+        if self.outside.chance(self.shape.hurries) {
             head = head.with("grpc-timeout", format!("{}m", self.outside.rng.u64(5..400)));
         }
         let body = asked.body();
@@ -61,7 +61,7 @@ impl Proxy {
             }
             Arrival::Refused(reply) => {
                 self.streams[id].state = State::Paused;
-                self.streams[id].is_given(&reply, &mut self.outside);
+                self.streams[id].is_given(&reply, self.shape.is_calm, &mut self.outside.tally);
                 self.outside.plan(Duration::from_millis(1), Event::Leaves(id));
             }
         }
@@ -78,12 +78,9 @@ impl Proxy {
         is_repeatable: bool,
     ) -> usize {
         let id = self.streams.len();
-        let home = &mut self.workers[worker];
-        home.number += 2;
-        home.house.streams.insert(home.number, id);
         self.streams.push(Stream {
             worker,
-            context: home.number,
+            context: self.workers[worker].house.begins(id),
             asked,
             policy: Rc::clone(policy),
             deadline: self.outside.now.plus(allowance),
@@ -93,10 +90,10 @@ impl Proxy {
             is_repeatable,
             reached: 0,
         });
-        self.outside.tally.requests += 1;
+        self.outside.tally.count("requests");
         self.open += 1;
         if self.outside.chance(self.outside.mishaps.leaves) {
-            let (call, item) = self.outside.shape.cost;
+            let (call, item) = self.shape.cost;
             let after = Duration::from_micros(call + item * 10).mul_f64(self.outside.rng.f64() * 4.0);
             self.outside.plan(after, Event::Leaves(id));
         }

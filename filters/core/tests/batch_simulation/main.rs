@@ -12,15 +12,15 @@
     reason = "a test may fail by panicking"
 )]
 
-#[path = "../retry_simulation/agenda.rs"]
-mod agenda;
 mod around;
 mod asked;
+mod calls;
 mod clients;
-mod outside;
 mod proxy;
 mod service;
 mod shapes;
+#[path = "../simulation/mod.rs"]
+mod simulation;
 mod stream;
 mod tally;
 mod turns;
@@ -30,20 +30,15 @@ use core::time::Duration;
 use fastrand::Rng;
 use proxy::Proxy;
 use shapes::Shape;
+use simulation::Tally;
+use simulation::draws::seed;
 use switchyard_core::batch::Scope;
-use tally::Tally;
 
+/// If no other is given.
+const SEED: u64 = 5;
 const REQUESTS: u64 = 200_000;
 /// Requests that one proxy gets.
 const EACH: usize = 1_500;
-
-/// What everything is drawn from.
-fn seed() -> u64 {
-    let given = std::env::var("SWITCHYARD_SEED").ok();
-    let seed = given.map_or(5, |seed| seed.parse().expect("SWITCHYARD_SEED is a number"));
-    println!("SWITCHYARD_SEED={seed}");
-    seed
-}
 
 fn run(shape: Shape, rng: &mut Rng) -> Proxy {
     let mut proxy = Proxy::new(shape, rng.fork());
@@ -54,11 +49,11 @@ fn run(shape: Shape, rng: &mut Rng) -> Proxy {
 
 #[test]
 fn everybody_is_answered_or_let_go_once_in_time_and_with_an_own_answer_whatever_happens() {
-    let mut rng = Rng::with_seed(seed());
+    let mut rng = Rng::with_seed(seed(SEED));
     let mut tally = Tally::default();
-    while tally.requests < REQUESTS {
+    while tally.of("requests") < REQUESTS {
         let shape = Shape::any(&mut rng);
-        println!("after {} requests: {shape:?}", tally.requests);
+        println!("after {} requests: {shape:?}", tally.of("requests"));
         tally.add(&run(shape, &mut rng).outside.tally);
     }
     println!("{tally:?}");
@@ -67,26 +62,27 @@ fn everybody_is_answered_or_let_go_once_in_time_and_with_an_own_answer_whatever_
 
 #[test]
 fn where_nothing_goes_wrong_everybody_gets_the_truth_and_batches_save_most_calls() {
-    let mut rng = Rng::with_seed(seed());
+    let mut rng = Rng::with_seed(seed(SEED));
     for workers in 1..=3 {
         for scope in [Scope::Worker, Scope::Proxy] {
             let tally = run(Shape::calm(workers, scope), &mut rng).outside.tally;
-            let (asked, in_batches) = (tally.calls + tally.alone, tally.items);
-            assert!(asked * 3 < tally.requests, "{workers} {scope:?}: {asked} of {}", tally.requests);
-            assert!(in_batches * 10 > tally.requests * 8, "{in_batches} of {}", tally.requests);
-            assert_eq!(tally.errors, 0);
+            let (asked, in_batches) = (tally.of("calls") + tally.of("alone"), tally.of("items"));
+            let requests = tally.of("requests");
+            assert!(asked * 3 < requests, "{workers} {scope:?}: {asked} of {requests}");
+            assert!(in_batches * 10 > requests * 8, "{in_batches} of {requests}");
+            assert_eq!(tally.of("errors"), 0);
         }
     }
 }
 
 #[test]
 fn all_workers_together_make_as_few_calls_as_one_would() {
-    let mut rng = Rng::with_seed(seed());
+    let mut rng = Rng::with_seed(seed(SEED));
     let mut asked = |workers, scope| {
         let mut shape = Shape::calm(workers, scope);
         (shape.between, shape.at_a_time) = (Duration::from_millis(1), 8);
         let tally = run(shape, &mut rng).outside.tally;
-        tally.calls + tally.alone
+        tally.of("calls") + tally.of("alone")
     };
     let (one, three, apart) = (asked(1, Scope::Worker), asked(3, Scope::Proxy), asked(3, Scope::Worker));
     assert!(three * 10 < one * 13, "{three} where one worker makes {one}");

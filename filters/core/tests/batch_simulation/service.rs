@@ -1,7 +1,8 @@
 //! Upstreams: what they make of a call, how long that takes, and in what ways it fails.
 
 use crate::asked::Thing;
-use crate::shapes::{Faults, one};
+use crate::shapes::Faults;
+use crate::simulation::draws::one;
 use core::time::Duration;
 use fastrand::Rng;
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! Proxies of every kind: how many workers, what their operators said, and what goes wrong in them.
 
+use crate::simulation::Mishaps;
+use crate::simulation::draws::{millis, one};
 use core::time::Duration;
 use fastrand::Rng;
 use std::rc::Rc;
@@ -18,34 +20,18 @@ pub(crate) struct Faults {
     pub(crate) unreachable: f64,
 }
 
-/// How often what goes wrong goes wrong, 0 to 1.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Mishaps {
-    pub(crate) late_tick: f64,
-    pub(crate) late_message: f64,
-    pub(crate) not_sent: f64,
-    /// A slot cannot be read, or was written in between.
-    pub(crate) unread: f64,
-    pub(crate) outrun: f64,
-    /// A client leaves.
-    pub(crate) leaves: f64,
-    /// A client has little time.
-    pub(crate) hurries: f64,
-}
-
 /// What a proxy is like.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     pub(crate) workers: usize,
     pub(crate) is_calm: bool,
-    pub(crate) has_slots: bool,
+    /// How many slots workers share: more than there are keys, or none.
+    pub(crate) slots: u32,
     pub(crate) whos: usize,
     pub(crate) faults: Faults,
     pub(crate) mishaps: Mishaps,
-    /// VMs die, clocks jump, configurations change: on average every so often.
-    pub(crate) dies: Option<Duration>,
-    pub(crate) jumps: Option<Duration>,
-    pub(crate) configures: Option<Duration>,
+    /// How often a client has little time, 0 to 1.
+    pub(crate) hurries: f64,
     /// The policies of the routes: calls, and items of an array.
     pub(crate) routes: Rc<[Settings]>,
     /// How many requests come at a time at most, and the time between.
@@ -60,26 +46,20 @@ impl Shape {
     /// Any.
     pub(crate) fn any(rng: &mut Rng) -> Self {
         let is_calm = rng.u8(0..6) == 0;
-        let often =
-            |rng: &mut Rng| (!is_calm && rng.u8(0..3) == 0).then(|| millis(&[200, 1_000, 4_000], rng));
-        let mut shape = Self {
+        Self {
             workers: rng.usize(1..=3),
             is_calm: false,
-            has_slots: rng.u8(0..8) > 0,
+            slots: if rng.u8(0..8) > 0 { u32::MAX } else { 0 },
             whos: one(&[1, 1, 2, 4], rng),
             faults: if is_calm { Faults::default() } else { faults(rng) },
-            mishaps: mishaps(is_calm, rng),
-            dies: often(rng),
-            jumps: often(rng),
-            configures: often(rng),
+            mishaps: if is_calm { Mishaps::default() } else { Mishaps::any(3, rng) },
             routes: routes(rng),
             crowd: one(&[2, 8, 30], rng),
             between: millis(&[2, 4, 10], rng),
             at_a_time: one(&[1, 4, 16, 64], rng),
             cost: one(&[(5_000, 100), (10_000, 200), (30_000, 100), (1_000, 500)], rng),
-        };
-        shape.mishaps.hurries = one(&[0.0, 0.05, 0.3], rng);
-        shape
+            hurries: one(&[0.0, 0.05, 0.3], rng),
+        }
     }
 
     /// One in which nothing goes wrong.
@@ -88,13 +68,11 @@ impl Shape {
         Self {
             workers,
             is_calm: true,
-            has_slots: true,
+            slots: u32::MAX,
             whos: 1,
             faults: Faults::default(),
             mishaps: Mishaps::default(),
-            dies: None,
-            jumps: None,
-            configures: None,
+            hurries: 0.0,
             routes: [settings(rpc()), settings(Protocol::JsonArray(JsonArray::default()))].into(),
             crowd: 4,
             between: Duration::from_millis(2),
@@ -110,28 +88,6 @@ fn faults(rng: &mut Rng) -> Faults {
         poison: one(&[0, 0, 500, 50], rng),
         unreachable: one(&[0.0, 0.0, 0.02, 0.2], rng),
     }
-}
-
-fn mishaps(calm: bool, rng: &mut Rng) -> Mishaps {
-    let often = |of: f64, rng: &mut Rng| if calm { 0.0 } else { of * one(&[0.0, 0.3, 1.0], rng) };
-    Mishaps {
-        late_tick: often(0.05, rng),
-        late_message: often(0.05, rng),
-        not_sent: often(0.05, rng),
-        unread: often(0.05, rng),
-        outrun: often(0.5, rng),
-        leaves: if calm { 0.0 } else { one(&[0.0, 0.05, 0.3], rng) },
-        hurries: 0.0,
-    }
-}
-
-/// One of these.
-pub(crate) fn one<T: Clone>(of: &[T], rng: &mut Rng) -> T {
-    of[rng.usize(0..of.len())].clone()
-}
-
-fn millis(of: &[u64], rng: &mut Rng) -> Duration {
-    Duration::from_millis(one(of, rng))
 }
 
 fn rpc() -> Protocol {

@@ -1,7 +1,8 @@
 //! One request as an onlooker sees it: what may be done to it, and which answers it may get.
 
 use crate::asked::Asked;
-use crate::outside::Outside;
+use crate::calls::Outside;
+use crate::simulation::{State, Tally};
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
@@ -11,17 +12,6 @@ use switchyard_core::batch::gather::{BATCH_HEADER, Policy, Reply, StreamId};
 const LATE: Duration = Duration::from_millis(500 + 100 + 250);
 /// What a clock that is set back costs: what has passed since it was looked at last.
 const STEP: Duration = Duration::from_millis(350);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It is held.
-    Paused,
-    /// It has gone on.
-    Upstream,
-    /// The filter has answered it.
-    Answered,
-    Ended,
-}
 
 /// One request.
 pub(crate) struct Stream {
@@ -42,12 +32,6 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// It goes on after it was held.
-    pub(crate) fn resumes(&mut self) {
-        assert_eq!(self.state, State::Paused, "only who waits is let go");
-        self.state = State::Upstream;
-    }
-
     /// A service is asked for it.
     pub(crate) fn reaches(&mut self) {
         self.reached += 1;
@@ -57,24 +41,23 @@ impl Stream {
     }
 
     /// The filter answers it.
-    pub(crate) fn is_given(&mut self, reply: &Reply<'_>, outside: &mut Outside) {
-        assert_eq!(self.state, State::Paused, "only who waits is answered");
-        self.state = State::Answered;
+    pub(crate) fn is_given(&mut self, reply: &Reply<'_>, is_calm: bool, tally: &mut Tally) {
+        self.state.is_answered();
         let body = core::str::from_utf8(&reply.body).expect("text");
         let asked = &self.asked;
         let header = |name: &str| reply.headers.iter().any(|(other, _)| **other == *name.as_bytes());
         if asked.is_truth(reply.status, body) {
-            outside.tally.truths += 1;
+            tally.count("truths");
             // One that has nothing to be told may get that in place of an error, too.
             let told = reply.status == 204 || header(BATCH_HEADER) == self.policy.settings().tells;
             assert!(told && (reply.status == 204 || header("x-of")), "{reply:?}");
             return;
         }
-        assert!(!outside.is_calm, "where nothing goes wrong all get the truth: {asked:?} {reply:?}");
-        outside.tally.errors += 1;
+        assert!(!is_calm, "where nothing goes wrong all get the truth: {asked:?} {reply:?}");
+        tally.count("errors");
         let is_error = asked.is_error(reply.status, body);
         assert!(is_error || asked.is_truth_with_gaps(reply.status, body), "{asked:?} {reply:?}");
-        *outside.tally.statuses.entry(reply.status).or_default() += 1;
+        tally.count(format!("status {}", reply.status));
     }
 
     /// Whether it waits for longer than it may.

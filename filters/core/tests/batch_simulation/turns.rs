@@ -1,16 +1,14 @@
 //! What happens to streams and workers, one callback at a time, as the filter makes of it.
 
 use crate::around::Around;
-use crate::outside::{Event, LATE};
+use crate::calls::Event;
 use crate::proxy::Proxy;
-use crate::stream::State;
+use crate::simulation::State;
 use crate::worker::Worker;
 use core::time::Duration;
 use switchyard_core::batch::gather::{CallId, Gatherer};
 use switchyard_core::request::PlainRequest;
 
-/// Messages that one callback takes.
-const MESSAGES_AT_A_TIME: usize = 16;
 /// When all streams have ended, ticks end in so long.
 const QUIET: Duration = Duration::from_secs(30);
 /// The longest that Envoy lets a request be under way.
@@ -24,9 +22,14 @@ impl Proxy {
         act: impl FnOnce(&mut Gatherer<PlainRequest>, &mut Around<'_>) -> R,
     ) -> R {
         let home = &mut self.workers[worker];
-        home.house.index = worker;
-        let mut around =
-            Around { outside: &mut self.outside, house: &mut home.house, streams: &mut self.streams };
+        let mut around = Around {
+            worker,
+            shape: &self.shape,
+            outside: &mut self.outside,
+            calls: &mut self.calls,
+            house: &mut home.house,
+            streams: &mut self.streams,
+        };
         act(&mut home.gatherer, &mut around)
     }
 
@@ -34,10 +37,7 @@ impl Proxy {
     fn acts(&mut self, worker: usize, act: impl FnOnce(&mut Gatherer<PlainRequest>, &mut Around<'_>)) {
         self.workers[worker].house.acting = true;
         self.with(worker, act);
-        let house = &mut self.workers[worker].house;
-        house.acting = false;
-        let resumed = core::mem::take(&mut house.resumed);
-        let replied = core::mem::take(&mut house.replied);
+        let (resumed, replied) = self.workers[worker].house.is_over();
         resumed.into_iter().for_each(|id| self.goes_on(id));
         for id in replied {
             // The filter sees its own answer pass.
@@ -50,12 +50,12 @@ impl Proxy {
     pub(crate) fn goes_on(&mut self, id: usize) {
         let stream = &mut self.streams[id];
         stream.reaches();
-        self.outside.tally.alone += 1;
-        self.outside.sets_out(stream.asked.route);
+        self.outside.tally.count("alone");
+        self.calls.sets_out(stream.asked.route, &self.shape);
         let now = self.outside.now;
         let items = stream.asked.truth().1.len().max(1);
-        let takes = self.outside.services[stream.asked.route].takes(items, now);
-        let hangs = self.outside.chance(self.outside.shape.faults.of_calls / 10.0);
+        let takes = self.calls.services[stream.asked.route].takes(items, now);
+        let hangs = self.outside.chance(self.shape.faults.of_calls / 10.0);
         let (takes, well) = if hangs { (ROUTE_TIMEOUT, false) } else { (takes.min(ROUTE_TIMEOUT), true) };
         self.outside.plan(takes, Event::Returns(id, well));
     }
@@ -63,7 +63,7 @@ impl Proxy {
     /// Its answer is there.
     pub(crate) fn returns(&mut self, id: usize, well: bool) {
         let stream = &mut self.streams[id];
-        self.outside.under_way[stream.asked.route] -= 1;
+        self.calls.under_way[stream.asked.route] -= 1;
         if stream.state != State::Upstream {
             return;
         }
@@ -102,8 +102,8 @@ impl Proxy {
 
     /// A call is answered.
     pub(crate) fn is_called(&mut self, id: CallId) {
-        let Some(call) = self.outside.calls.remove(&id) else { return };
-        self.outside.under_way[call.route] -= 1;
+        let Some(call) = self.calls.open.remove(&id) else { return };
+        self.calls.under_way[call.route] -= 1;
         let answer = call.answer.as_ref().map(|(head, body)| (head, body.as_slice()));
         self.acts(call.worker, |gatherer, around| gatherer.answered(around, id, answer));
         self.settle(call.worker);
@@ -111,14 +111,11 @@ impl Proxy {
 
     /// Messages have come.
     pub(crate) fn queue_is_ready(&mut self, number: u32) {
-        let queue = &mut self.outside.queues[usize::try_from(number).unwrap_or(usize::MAX)];
-        let Some(index) = queue.worker else { return queue.messages.clear() };
-        let count = queue.messages.len().min(MESSAGES_AT_A_TIME);
-        let messages: Vec<_> = queue.messages.drain(..count).collect();
-        self.workers[index].woken = false;
-        for message in messages.iter().filter(|message| !message.is_empty()) {
+        let Some((index, messages)) = self.outside.mail.take(number) else { return };
+        self.workers[index].house.woken = false;
+        for message in messages {
             let routes = self.workers[index].routes.clone();
-            self.acts(index, |gatherer, around| gatherer.message(around, message, routes.iter()));
+            self.acts(index, |gatherer, around| gatherer.message(around, &message, routes.iter()));
         }
         self.acts(index, |gatherer, around| gatherer.act(around));
         assert!(!self.workers[index].gatherer.has_work(), "whoever acts does everything");
@@ -151,22 +148,16 @@ impl Proxy {
         let wall = self.outside.wall();
         let worker = &mut self.workers[index];
         let has_work = worker.gatherer.has_work();
-        if has_work && !worker.woken {
-            worker.woken = self.outside.send(worker.queue, &[]);
+        if has_work {
+            worker.house.wake(&mut self.outside);
         }
-        let work = (has_work && !worker.woken).then_some(Worker::SHORTEST_TICK);
+        let work = (has_work && !worker.house.woken).then_some(Worker::SHORTEST_TICK);
         let wanted = [worker.gatherer.next_tick(wall), work].into_iter().flatten().min();
         let Some(wanted) = wanted else { return };
         let wanted = wanted.max(Worker::SHORTEST_TICK);
         let at = self.outside.now.plus(wanted);
         if worker.tick.is_none_or(|(set, _)| at < set) {
-            // No two ticks have one number, not even those of two VMs.
-            worker.tick = Some((at, self.outside.ticks));
-            let late =
-                if self.outside.chance(self.outside.mishaps.late_tick) { LATE } else { Duration::ZERO };
-            let late = late.mul_f64(self.outside.rng.f64());
-            self.outside.plan(wanted + late, Event::Tick(index, self.outside.ticks));
-            self.outside.ticks += 1;
+            worker.tick = Some((at, self.outside.plan_tick(wanted, |tick| Event::Tick(index, tick))));
         }
     }
 }

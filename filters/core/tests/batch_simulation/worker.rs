@@ -1,10 +1,10 @@
 //! One worker: what it gathers, as long as its VM lives, and how it is woken.
 
-use crate::around::House;
+use crate::simulation::House;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::batch::Settings;
-use switchyard_core::batch::gather::{Gatherer, Policy, StreamId};
+use switchyard_core::batch::gather::{Gatherer, Policy};
 use switchyard_core::request::PlainRequest;
 use switchyard_core::{Address, Timestamp};
 
@@ -14,15 +14,10 @@ const ROUTES: [&str; 2] = ["calls", "items"];
 pub(crate) struct Worker {
     pub(crate) gatherer: Gatherer<PlainRequest>,
     pub(crate) house: House,
-    pub(crate) queue: u32,
     /// The policies of new requests.
     pub(crate) routes: Vec<Rc<Policy>>,
     /// Every policy there was in this VM.
     pub(crate) policies: Vec<Rc<Policy>>,
-    /// The number of the last stream.
-    pub(crate) number: StreamId,
-    /// A message that wakes the root is under way.
-    pub(crate) woken: bool,
     /// When the tick is to come, and which; those with other numbers were put off.
     pub(crate) tick: Option<(Timestamp, u64)>,
 }
@@ -34,12 +29,9 @@ impl Worker {
         gatherer.reachable_at(at);
         let mut worker = Self {
             gatherer,
-            house: House::default(),
-            queue: at.queue,
+            house: House::new(at.queue),
             routes: Vec::new(),
             policies: Vec::new(),
-            number: 1,
-            woken: false,
             tick: None,
         };
         worker.take(routes, configuration);

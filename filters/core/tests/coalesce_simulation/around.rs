@@ -1,71 +1,62 @@
 //! What a worker's flights see of the world, and the onlooker who sees what they do to it.
 
-use crate::outside::Outside;
-use crate::stream::{State, Stream};
+use crate::asked::{Asked, Outside};
+use crate::simulation::House;
+use crate::stream::Stream;
+use crate::worker::ROUTES;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::coalesce::{Answer, Event, Exit, Policy, Served, StreamId, World};
 
-/// A worker without its flights.
+/// Who goes on in a worker, and why.
 #[derive(Default)]
-pub(crate) struct House {
-    /// Streams by their number in this VM.
-    pub(crate) streams: HashMap<StreamId, usize>,
-    /// This is a callback of the root that may act.
-    pub(crate) acting: bool,
+pub(crate) struct Exits {
     /// Why those go on whom the next act lets go, in order.
-    pub(crate) exits: VecDeque<Exit>,
+    next: VecDeque<Exit>,
     /// One of them has ended before: nobody can tell which.
     pub(crate) blurred: bool,
     /// Clients that have left while they waited.
     pub(crate) gone: u64,
-    /// What the host does when the callback is over.
-    pub(crate) resumed: Vec<usize>,
-    pub(crate) replied: Vec<usize>,
     /// Streams that were let go and have not ended, by key.
     pub(crate) released: HashMap<Rc<[u8]>, u32>,
 }
 
-impl House {
+impl Exits {
     /// The callback that may act is over; nobody is left who may go.
-    pub(crate) fn is_over(&mut self) {
-        self.acting = false;
-        self.exits.clear();
+    pub(crate) fn are_over(&mut self) {
+        self.next.clear();
         self.blurred = false;
     }
 }
 
 pub(crate) struct Around<'a> {
     pub(crate) outside: &'a mut Outside,
+    pub(crate) asked: &'a [Asked],
+    /// How many of a key may be let go and under way in one worker, by route.
+    pub(crate) may_release: [u32; 2],
     pub(crate) house: &'a mut House,
+    pub(crate) exits: &'a mut Exits,
     pub(crate) streams: &'a mut [Stream],
 }
 
 impl Around<'_> {
-    fn stream(&mut self, stream: StreamId) -> (usize, &mut Stream) {
-        assert!(self.house.acting, "only callbacks of the root touch streams");
-        let id = *self.house.streams.get(&stream).expect("no dead stream is touched");
-        (id, &mut self.streams[id])
-    }
-
     /// Why this one goes on.
     fn lets_go(&mut self, id: usize) {
-        if self.house.blurred {
-            self.outside.tally.blurred += 1;
+        if self.exits.blurred {
+            self.outside.tally.count("blurred");
             return;
         }
-        let exit = self.house.exits.pop_front().expect("every exit is counted");
+        let exit = self.exits.next.pop_front().expect("every exit is counted");
         let stream = &mut self.streams[id];
         stream.exit = Some(exit);
         if let (Exit::Released | Exit::Vary, Some(key)) = (exit, &stream.key) {
-            let released = self.house.released.entry(Rc::clone(key)).or_default();
+            let released = self.exits.released.entry(Rc::clone(key)).or_default();
             *released += 1;
-            let most = self.outside.may_release.iter().find(|(name, _)| *name == stream.policy.route());
-            assert!(most.is_some_and(|(_, most)| *released <= *most), "no herd: {released} of {most:?}");
-            let most = &mut self.outside.tally.most_released;
-            *most = (*most).max(*released);
+            let most = ROUTES.iter().zip(self.may_release).find(|(name, _)| **name == stream.policy.route());
+            assert!(most.is_some_and(|(_, most)| *released <= most), "no herd: {released} of {most:?}");
+            self.outside.tally.count(format!("{released} at a time"));
         }
     }
 }
@@ -84,7 +75,7 @@ impl World for Around<'_> {
     }
 
     fn put(&mut self, bucket: u32, value: &[u8]) {
-        self.outside.put(bucket, value);
+        self.outside.slots.put(bucket, value);
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {
@@ -92,27 +83,26 @@ impl World for Around<'_> {
     }
 
     fn resume(&mut self, stream: StreamId) -> bool {
-        let (id, stream) = self.stream(stream);
-        stream.resumes();
+        let id = self.house.stream(stream);
+        self.streams[id].state.resumes();
         self.lets_go(id);
         self.house.resumed.push(id);
         true
     }
 
     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, _: Timestamp) -> bool {
-        let (id, stream) = self.stream(stream);
-        assert_eq!(stream.state, State::Paused, "only who waits is answered");
-        stream.state = State::Answered;
-        self.streams[id].is_given(answer, served, self.outside);
+        let id = self.house.stream(stream);
+        self.streams[id].state.is_answered();
+        self.streams[id].is_given(answer, served, self.outside, self.asked);
         self.house.replied.push(id);
         true
     }
 
     fn count(&mut self, _: &Policy, event: Event) {
         if let Event::Left(exit @ (Exit::Led | Exit::Released | Exit::Vary | Exit::MaxWait), _) = event {
-            self.house.exits.push_back(exit);
+            self.exits.next.push_back(exit);
         }
-        self.house.gone += u64::from(matches!(event, Event::Left(Exit::Gone, _)));
-        self.outside.tally.count(event);
+        self.exits.gone += u64::from(matches!(event, Event::Left(Exit::Gone, _)));
+        self.outside.tally.event(event);
     }
 }

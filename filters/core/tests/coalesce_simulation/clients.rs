@@ -1,9 +1,10 @@
 //! Clients: they come in crowds, ask for the same and for much the same, and some leave.
 
-use crate::outside::Event;
+use crate::asked::Event;
 use crate::proxy::Proxy;
-use crate::shapes::one;
-use crate::stream::{State, Stream};
+use crate::simulation::State;
+use crate::simulation::draws::one;
+use crate::stream::Stream;
 use crate::upstream::Kind;
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Event as Counted, Pass, Policy, StreamId};
@@ -18,13 +19,13 @@ impl Proxy {
         if rng.u8(0..10) == 0 {
             self.moods[key] = Kind::any(rng);
         }
-        let crowd = rng.usize(1..=self.shape.crowd).min(self.to_come);
+        let crowd = rng.usize(1..=self.shape.crowd).min(self.outside.to_come);
         for _ in 0..crowd {
             let after = latency.mul_f64(self.outside.rng.f64() * 1.5);
             self.outside.plan(after, Event::Requests(key));
         }
-        self.to_come -= crowd;
-        self.plan_sometime(Some(self.shape.between), || Event::Arrives);
+        self.outside.to_come -= crowd;
+        self.outside.plan_sometime(Some(self.shape.between), Event::Arrives);
     }
 
     /// A request for this path; what tells it from others may be credentials, a method, or nothing but a language.
@@ -54,7 +55,7 @@ impl Proxy {
                 self.with(worker, |flights, around| flights.arrive(around, context, key, request, &policy))
             }
             Err(why) => {
-                self.outside.tally.count(Counted::Passed(Pass::Bypass(why)));
+                self.outside.tally.event(Counted::Passed(Pass::Bypass(why)));
                 Arrival::Passes
             }
         };
@@ -63,7 +64,7 @@ impl Proxy {
             Arrival::Waits => self.streams[id].state = State::Paused,
             Arrival::Served(answer, served) => {
                 self.streams[id].state = State::Answered;
-                self.streams[id].is_given(&answer, served, &self.outside);
+                self.streams[id].is_given(&answer, served, &self.outside, &self.asked);
                 self.is_replied_to(id);
             }
         }
@@ -79,12 +80,9 @@ impl Proxy {
         key: Option<Rc<[u8]>>,
     ) -> (usize, StreamId) {
         let id = self.streams.len();
-        let home = &mut self.workers[worker];
-        home.number += 2;
-        home.house.streams.insert(home.number, id);
         self.streams.push(Stream {
             worker,
-            context: home.number,
+            context: self.workers[worker].house.begins(id),
             request: request.clone(),
             policy: Rc::clone(policy),
             key,
@@ -94,9 +92,9 @@ impl Proxy {
             exchange: None,
             exit: None,
         });
-        self.outside.tally.requests += 1;
+        self.outside.tally.count("requests");
         self.open += 1;
-        if self.outside.chance(self.shape.mishaps.leaves) {
+        if self.outside.chance(self.outside.mishaps.leaves) {
             let after = self.shape.latency.mul_f64(self.outside.rng.f64() * 2.0);
             self.outside.plan(after, Event::Leaves(id));
         }

@@ -12,14 +12,14 @@
     reason = "a test may fail by panicking"
 )]
 
-#[path = "../retry_simulation/agenda.rs"]
-mod agenda;
 mod around;
+mod asked;
 mod bursts;
 mod clients;
-mod outside;
 mod proxy;
 mod shapes;
+#[path = "../simulation/mod.rs"]
+mod simulation;
 mod stream;
 mod tally;
 mod turns;
@@ -29,27 +29,22 @@ mod worker;
 use fastrand::Rng;
 use proxy::Proxy;
 use shapes::Shape;
-use tally::Tally;
+use simulation::Tally;
+use simulation::draws::seed;
 
+/// If no other is given.
+const SEED: u64 = 5;
 const REQUESTS: u64 = 200_000;
 /// Requests that one proxy gets.
 const EACH: usize = 2_000;
 
-/// What everything is drawn from.
-pub(crate) fn seed() -> u64 {
-    let given = std::env::var("SWITCHYARD_SEED").ok();
-    let seed = given.map_or(5, |seed| seed.parse().expect("SWITCHYARD_SEED is a number"));
-    println!("SWITCHYARD_SEED={seed}");
-    seed
-}
-
 #[test]
 fn everybody_is_answered_or_let_go_once_in_time_and_with_an_own_answer_whatever_happens() {
-    let mut rng = Rng::with_seed(seed());
+    let mut rng = Rng::with_seed(seed(SEED));
     let mut tally = Tally::default();
-    while tally.requests < REQUESTS {
+    while tally.of("requests") < REQUESTS {
         let shape = Shape::any(&mut rng);
-        println!("after {} requests: {shape:?}", tally.requests);
+        println!("after {} requests: {shape:?}", tally.of("requests"));
         let mut proxy = Proxy::new(shape, rng.fork());
         proxy.expect(EACH);
         proxy.run();

@@ -1,40 +1,24 @@
 //! Proxies of every kind: how many workers, what their operators said, and what goes wrong in them.
 
+use crate::simulation::Mishaps;
+use crate::simulation::draws::{millis, one};
 use core::time::Duration;
 use fastrand::Rng;
 use std::rc::Rc;
 use switchyard_core::coalesce::{BUCKETS, KeyPolicy, OnError, Scope, Settings};
 
-/// How often what goes wrong goes wrong, 0 to 1.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Mishaps {
-    pub(crate) late_tick: f64,
-    pub(crate) late_message: f64,
-    pub(crate) not_sent: f64,
-    /// A bucket of the board cannot be read, or was written in between.
-    pub(crate) unread: f64,
-    pub(crate) outrun: f64,
-    /// A client leaves.
-    pub(crate) leaves: f64,
-    /// A client reads slowly.
-    pub(crate) reads_slowly: f64,
-}
-
 /// What a proxy is like.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     pub(crate) workers: usize,
-    /// Further apart or closer together.
+    /// Of the board: keys are further apart or closer together in it. With none there is no board.
     pub(crate) buckets: u32,
     pub(crate) keys: usize,
-    pub(crate) has_board: bool,
     /// Upstreams answer this and that.
     pub(crate) is_moody: bool,
     pub(crate) mishaps: Mishaps,
-    /// VMs die, clocks jump, configurations change: on average every so often.
-    pub(crate) dies: Option<Duration>,
-    pub(crate) jumps: Option<Duration>,
-    pub(crate) configures: Option<Duration>,
+    /// How often a client reads slowly, 0 to 1.
+    pub(crate) reads_slowly: f64,
     /// The policies of the routes.
     pub(crate) routes: Rc<[Settings]>,
     /// How many requests come in a burst at most, and the time between two bursts.
@@ -48,24 +32,18 @@ impl Shape {
     /// Any.
     pub(crate) fn any(rng: &mut Rng) -> Self {
         let calm = rng.u8(0..4) == 0;
-        let often = |rng: &mut Rng| (!calm && rng.u8(0..2) == 0).then(|| millis(&[200, 1_000, 4_000], rng));
-        let mut shape = Self {
+        Self {
             workers: rng.usize(2..=5),
-            buckets: one(&[1, 3, BUCKETS, BUCKETS, BUCKETS], rng),
+            buckets: if rng.u8(0..8) > 0 { one(&[1, 3, BUCKETS, BUCKETS, BUCKETS], rng) } else { 0 },
             keys: one(&[1, 4, 12], rng),
-            has_board: rng.u8(0..8) > 0,
             is_moody: true,
-            mishaps: mishaps(calm, rng),
-            dies: often(rng),
-            jumps: often(rng),
-            configures: often(rng),
+            mishaps: if calm { Mishaps::default() } else { Mishaps::any(2, rng) },
             routes: routes(rng),
             crowd: one(&[3, 12, 60], rng),
             between: millis(&[2, 10, 40], rng),
             latency: millis(&[2, 20, 80], rng),
-        };
-        shape.mishaps.reads_slowly = one(&[0.0, 0.1, 0.9], rng);
-        shape
+            reads_slowly: one(&[0.0, 0.1, 0.9], rng),
+        }
     }
 
     /// One in which nothing goes wrong, with this policy for all routes.
@@ -74,40 +52,15 @@ impl Shape {
             workers,
             buckets: BUCKETS,
             keys: 1,
-            has_board: true,
             is_moody: false,
             mishaps: Mishaps::default(),
-            dies: None,
-            jumps: None,
-            configures: None,
+            reads_slowly: 0.0,
             routes: [settings.clone(), settings].into(),
             crowd: 1,
             between: Duration::from_millis(1),
             latency: Duration::from_millis(20),
         }
     }
-}
-
-fn mishaps(calm: bool, rng: &mut Rng) -> Mishaps {
-    let often = |of: f64, rng: &mut Rng| if calm { 0.0 } else { of * one(&[0.0, 0.3, 1.0], rng) };
-    Mishaps {
-        late_tick: often(0.05, rng),
-        late_message: often(0.05, rng),
-        not_sent: often(0.05, rng),
-        unread: often(0.05, rng),
-        outrun: often(0.5, rng),
-        leaves: if calm { 0.0 } else { one(&[0.0, 0.05, 0.3], rng) },
-        reads_slowly: 0.0,
-    }
-}
-
-/// One of these.
-pub(crate) fn one<T: Clone>(of: &[T], rng: &mut Rng) -> T {
-    of[rng.usize(0..of.len())].clone()
-}
-
-fn millis(of: &[u64], rng: &mut Rng) -> Duration {
-    Duration::from_millis(one(of, rng))
 }
 
 /// What operators may say about two routes: one with credentials in the key, one without.

@@ -1,7 +1,9 @@
 //! One request as an onlooker sees it: what may be done to it, and which answers it may get.
 
-use crate::outside::{LATE, LONGEST_WAY, Outside};
-use crate::upstream::{Exchange, Kind, whose};
+use crate::asked::{Asked, Outside};
+use crate::simulation::State;
+use crate::simulation::mishaps::{LATE, LONGEST_WAY};
+use crate::upstream::{Kind, whose};
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
@@ -10,17 +12,6 @@ use switchyard_core::request::PlainRequest;
 
 /// An answer is kept so long for those who had asked already.
 const LINGER: Duration = Duration::from_millis(100);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It is held.
-    Paused,
-    /// It has gone on, by itself or as a leader.
-    Upstream,
-    /// The filter has answered it.
-    Answered,
-    Ended,
-}
 
 /// One request.
 pub(crate) struct Stream {
@@ -41,31 +32,16 @@ pub(crate) struct Stream {
     pub(crate) exit: Option<Exit>,
 }
 
-/// What upstreams were asked, and what came of it.
-pub(crate) struct Asked {
-    pub(crate) exchange: Exchange,
-    pub(crate) began: Timestamp,
-    /// When its head came, and its end.
-    pub(crate) answered: Option<Timestamp>,
-    pub(crate) complete: Option<Timestamp>,
-}
-
 impl Stream {
-    /// It goes on after it was held.
-    pub(crate) fn resumes(&mut self) {
-        assert_eq!(self.state, State::Paused, "only who waits is let go");
-        self.state = State::Upstream;
-    }
-
     /// The filter answers it.
-    pub(crate) fn is_given(&mut self, answer: &Answer, served: Served, outside: &Outside) {
+    pub(crate) fn is_given(&mut self, answer: &Answer, served: Served, outside: &Outside, asked: &[Asked]) {
         let header = |name: &str| {
             let found =
                 answer.headers.iter().find(|(other, _)| **other == *name).expect("it was sent with it");
             String::from_utf8_lossy(&found.1).into_owned()
         };
         let serial: usize = header("x-serial").parse().expect("a number was sent");
-        let asked = &outside.asked[serial];
+        let asked = &asked[serial];
         assert_eq!(
             header("x-whose"),
             whose(&self.request, asked.exchange.kind == Kind::Varies),

@@ -1,61 +1,15 @@
-//! What happened, so that a simulation in which nothing happens is no proof.
+//! What happens in a proxy that coalesces, by name, and all of it that is to happen.
 
-use std::collections::BTreeMap;
+use crate::asked::TONGUE;
+use crate::simulation::Tally;
 use switchyard_core::coalesce::{Event, Exit, NotShared, Pass, Served, Why};
 
-/// How often each thing happened.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) requests: u64,
-    /// Requests to upstreams.
-    pub(crate) asked: u64,
-    pub(crate) events: BTreeMap<String, u64>,
-    /// By kind of message, as [`SAYS`] names them.
-    pub(crate) said: [u64; 6],
-    pub(crate) refused: u64,
-    pub(crate) died_with: u64,
-    pub(crate) jumps: u64,
-    pub(crate) reloads: u64,
-    /// Requests let go of which nobody can tell why.
-    pub(crate) blurred: u64,
-    /// The most of one key that were let go and under way in one worker.
-    pub(crate) most_released: u32,
-}
-
-const SAYS: [&str; 6] = ["join", "flying", "gone", "release", "answer", "lead"];
-
 impl Tally {
-    pub(crate) fn count(&mut self, event: Event) {
-        let name = match event {
+    pub(crate) fn event(&mut self, event: Event) {
+        self.count(match event {
             Event::Left(exit, _) => format!("Left({exit:?})"),
             event => format!("{event:?}"),
-        };
-        *self.events.entry(name).or_default() += 1;
-    }
-
-    /// How often that happened.
-    pub(crate) fn of(&self, event: &str) -> u64 {
-        self.events.get(event).copied().unwrap_or_default()
-    }
-
-    /// Adds what happened elsewhere.
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (sum, more) in [
-            (&mut self.requests, other.requests),
-            (&mut self.asked, other.asked),
-            (&mut self.refused, other.refused),
-            (&mut self.died_with, other.died_with),
-            (&mut self.jumps, other.jumps),
-            (&mut self.reloads, other.reloads),
-            (&mut self.blurred, other.blurred),
-        ] {
-            *sum += more;
-        }
-        self.said.iter_mut().zip(other.said).for_each(|(sum, more)| *sum += more);
-        for (name, more) in &other.events {
-            *self.events.entry(name.clone()).or_default() += more;
-        }
-        self.most_released = self.most_released.max(other.most_released);
+        });
     }
 
     /// Everything that can happen did, often.
@@ -76,15 +30,13 @@ impl Tally {
             .chain(whys.map(|why| format!("{:?}", Event::Succeeded(why))))
             .chain(passes.map(|pass| format!("{:?}", Event::Passed(pass))))
             .chain(NotShared::ALL.map(|why| format!("{:?}", Event::NotShared(why))))
-            .chain(others.map(|event| format!("{event:?}")));
-        for name in names {
-            assert!(self.of(&name) > 5, "{name}: {}", self.of(&name));
-        }
-        for (says, count) in SAYS.iter().zip(self.said) {
-            assert!(count > 5, "{says}: {count}");
-        }
-        let rest = [self.refused, self.died_with, self.jumps, self.reloads];
-        assert!(rest.iter().all(|count| *count > 5), "{rest:?}");
-        assert!(self.blurred * 20 < self.requests, "most requests that are let go are looked after");
+            .chain(others.map(|event| format!("{event:?}")))
+            .chain(TONGUE.all())
+            .chain(["blurred", "refused", "died with", "jumps", "reloads"].map(str::to_owned));
+        self.has_often(names);
+        assert!(
+            self.of("blurred") * 20 < self.of("requests"),
+            "most requests that are let go are looked after"
+        );
     }
 }

@@ -1,16 +1,15 @@
 //! What happens to streams and workers, one callback at a time, as the filter makes of it.
 
 use crate::around::Around;
-use crate::outside::{Event, LATE};
+use crate::asked::{Asked, Event};
 use crate::proxy::Proxy;
-use crate::stream::{Asked, State};
+use crate::simulation::State;
 use crate::upstream::{Exchange, Kind, Stage};
+use crate::worker::Worker;
 use core::time::Duration;
 use switchyard_core::coalesce::{Answer, Begun, Exit, Flights, QUICK_TICK, SLOW_TICK, Served};
 use switchyard_core::request::PlainRequest;
 
-/// Messages that one callback takes.
-const MESSAGES_AT_A_TIME: usize = 16;
 /// When all streams have ended, ticks end in so long.
 const QUIET: Duration = Duration::from_secs(20);
 
@@ -22,14 +21,20 @@ impl Proxy {
         act: impl FnOnce(&mut Flights<PlainRequest>, &mut Around<'_>) -> R,
     ) -> R {
         let worker = &mut self.workers[worker];
-        let (outside, house) = (&mut self.outside, &mut worker.house);
-        let mut around = Around { outside, house, streams: &mut self.streams };
+        let mut around = Around {
+            outside: &mut self.outside,
+            asked: &self.asked,
+            may_release: self.may_release,
+            house: &mut worker.house,
+            exits: &mut worker.exits,
+            streams: &mut self.streams,
+        };
         act(&mut worker.flights, &mut around)
     }
 
     /// It goes to its upstream.
     pub(crate) fn goes_on(&mut self, id: usize) {
-        let (serial, now, stream) = (self.outside.asked.len(), self.outside.now, &mut self.streams[id]);
+        let (serial, now, stream) = (self.asked.len(), self.outside.now, &mut self.streams[id]);
         let path = stream.request.headers.iter().find(|(name, _)| name == ":path");
         let key = path.and_then(|(_, path)| String::from_utf8_lossy(path.get(1..)?).parse().ok());
         let mood = key.and_then(|key: usize| self.moods.get(key)).copied().unwrap_or(Kind::Shareable);
@@ -38,8 +43,8 @@ impl Proxy {
         stream.exchange = Some(serial);
         let exchange = Exchange::new(kind, &stream.request, serial, rng);
         let wait = exchange.wait(self.shape.latency, rng);
-        self.outside.asked.push(Asked { exchange, began: now, answered: None, complete: None });
-        self.outside.tally.asked += 1;
+        self.asked.push(Asked { exchange, began: now, answered: None, complete: None });
+        self.outside.tally.count("asked");
         self.outside.plan(wait, Event::Says(id));
     }
 
@@ -49,7 +54,7 @@ impl Proxy {
         let Some(serial) = stream.exchange.filter(|_| stream.state == State::Upstream) else { return };
         let (worker, context, known) = (stream.worker, stream.context, stream.key.is_some());
         let now = self.outside.now;
-        let Asked { exchange, answered, complete, .. } = &mut self.outside.asked[serial];
+        let Asked { exchange, answered, complete, .. } = &mut self.asked[serial];
         let captured = core::mem::take(&mut exchange.captured);
         match exchange.stage {
             Stage::Head => {
@@ -61,7 +66,7 @@ impl Proxy {
                     true => flights.answer_begins(around, context, ended, || Some(head)),
                     false => Begun::Passes,
                 });
-                self.outside.asked[serial].exchange.captured = begun == Begun::Captured;
+                self.asked[serial].exchange.captured = begun == Begun::Captured;
                 if let Begun::Replaced(answer, served) = begun {
                     self.is_replaced(id, &answer, served);
                     return self.settle(worker);
@@ -73,7 +78,7 @@ impl Proxy {
                 let captured = captured
                     && self
                         .with(worker, |flights, around| flights.answer_body(around, context, &piece, ended));
-                self.outside.asked[serial].exchange.captured = captured;
+                self.asked[serial].exchange.captured = captured;
             }
             Stage::Trailers => {
                 exchange.stage = Stage::Over;
@@ -89,7 +94,7 @@ impl Proxy {
     }
 
     fn goes_on_saying(&mut self, id: usize, serial: usize) {
-        let exchange = &self.outside.asked[serial].exchange;
+        let exchange = &self.asked[serial].exchange;
         if exchange.stage == Stage::Over {
             return self.reads(id);
         }
@@ -99,7 +104,7 @@ impl Proxy {
 
     /// The client reads its answer to the end.
     fn reads(&mut self, id: usize) {
-        let slowly = self.outside.chance(self.shape.mishaps.reads_slowly);
+        let slowly = self.outside.chance(self.shape.reads_slowly);
         let longest = if slowly { Duration::from_secs(2) } else { Duration::from_millis(1) };
         let after = longest.mul_f64(self.outside.rng.f64());
         self.outside.plan(after, Event::Read(id));
@@ -121,7 +126,7 @@ impl Proxy {
         assert_eq!(served, Served::Stale, "a leader gets its own answer");
         let stream = &mut self.streams[id];
         stream.state = State::Answered;
-        stream.is_given(answer, served, &self.outside);
+        stream.is_given(answer, served, &self.outside, &self.asked);
         self.reads(id);
     }
 
@@ -135,32 +140,29 @@ impl Proxy {
         let (worker, context, known) = (stream.worker, stream.context, stream.key.is_some());
         self.open -= 1;
         self.quiet_since = self.outside.now;
-        let house = &mut self.workers[worker].house;
+        let Worker { house, exits, .. } = &mut self.workers[worker];
         house.streams.remove(&context);
         if let (Some(Exit::Released | Exit::Vary), Some(key)) = (stream.exit, &stream.key)
-            && let Some(released) = house.released.get_mut(key)
+            && let Some(released) = exits.released.get_mut(key)
         {
             *released -= 1;
         }
         if known {
-            let gone = house.gone;
+            let gone = exits.gone;
             self.with(worker, |flights, around| flights.ended(around, context));
-            let house = &mut self.workers[worker].house;
+            let exits = &mut self.workers[worker].exits;
             // It was about to be let go.
-            house.blurred |= before == State::Paused && house.gone == gone;
+            exits.blurred |= before == State::Paused && exits.gone == gone;
             self.settle(worker);
         }
     }
 
     /// Messages have come.
     pub(crate) fn queue_is_ready(&mut self, number: u32) {
-        let queue = &mut self.outside.queues[usize::try_from(number).unwrap_or(usize::MAX)];
-        let Some(index) = queue.worker else { return queue.messages.clear() };
-        let count = queue.messages.len().min(MESSAGES_AT_A_TIME);
-        let messages: Vec<_> = queue.messages.drain(..count).collect();
-        self.workers[index].woken = false;
-        for message in messages.iter().filter(|message| !message.is_empty()) {
-            self.with(index, |flights, around| flights.message(around, message));
+        let Some((index, messages)) = self.outside.mail.take(number) else { return };
+        self.workers[index].house.woken = false;
+        for message in messages {
+            self.with(index, |flights, around| flights.message(around, &message));
         }
         self.acts(index);
         self.settle(index);
@@ -171,9 +173,8 @@ impl Proxy {
         self.workers[index].house.acting = true;
         self.with(index, |flights, around| flights.act(around));
         let worker = &mut self.workers[index];
-        worker.house.is_over();
-        let resumed = core::mem::take(&mut worker.house.resumed);
-        let replied = core::mem::take(&mut worker.house.replied);
+        worker.exits.are_over();
+        let (resumed, replied) = worker.house.is_over();
         let is_paused = |id: &&usize| self.streams[**id].state == State::Paused;
         let paused = worker.house.streams.values().filter(is_paused).count();
         assert_eq!(worker.flights.waiting(), paused, "who is held waits for something");
@@ -196,7 +197,6 @@ impl Proxy {
             assert!(!overdue, "nobody waits for longer than {longest:?}: {:?}", stream.arrived);
         }
         assert!(self.open > 0 || outside.now.since(self.quiet_since) < QUIET, "ticks end");
-        assert!(outside.largest_bucket() < 8 * 512, "buckets are bounded");
         self.workers[index].period = Duration::ZERO;
         self.settle(index);
     }
@@ -204,19 +204,14 @@ impl Proxy {
     /// After every callback: wakes the root if there is work for it, and keeps the tick as quick as it must be.
     pub(crate) fn settle(&mut self, index: usize) {
         let worker = &mut self.workers[index];
-        if worker.flights.has_work() && !worker.woken {
-            worker.woken = self.outside.send(worker.queue, &[]);
+        if worker.flights.has_work() {
+            worker.house.wake(&mut self.outside);
         }
         let wanted = worker.flights.tick_period();
         let slower = worker.period.is_zero() || worker.period == SLOW_TICK && wanted == QUICK_TICK;
         if !wanted.is_zero() && slower {
             worker.period = wanted;
-            // No two ticks have one number, not even those of two VMs.
-            worker.tick = self.outside.ticks;
-            self.outside.ticks += 1;
-            let late = if self.outside.chance(self.shape.mishaps.late_tick) { LATE } else { Duration::ZERO };
-            let late = late.mul_f64(self.outside.rng.f64());
-            self.outside.plan(wanted + late, Event::Tick(index, self.workers[index].tick));
+            worker.tick = self.outside.plan_tick(wanted, |tick| Event::Tick(index, tick));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Upstreams: what they answer, piece by piece. Every answer says whose it is, so that one that goes astray is known.
 
-use crate::shapes::one;
+use crate::simulation::draws::one;
 use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::RequestView;

@@ -1,24 +1,23 @@
 //! One worker: its flights, as long as its VM lives, and how it is woken.
 
-use crate::around::House;
-use crate::outside::ROUTES;
+use crate::around::Exits;
+use crate::simulation::House;
 use core::time::Duration;
 use std::rc::Rc;
-use switchyard_core::coalesce::{Address, Flights, Policy, Settings, StreamId};
+use switchyard_core::coalesce::{Address, Flights, Policy, Settings};
 use switchyard_core::request::PlainRequest;
+
+/// The names of the routes.
+pub(crate) const ROUTES: [&str; 2] = ["a", "b"];
 
 pub(crate) struct Worker {
     pub(crate) flights: Flights<PlainRequest>,
     pub(crate) house: House,
-    pub(crate) queue: u32,
+    pub(crate) exits: Exits,
     /// The policies of new requests.
     pub(crate) routes: Vec<Rc<Policy>>,
     /// Every policy there was in this VM.
     pub(crate) policies: Vec<Rc<Policy>>,
-    /// The number of the last stream.
-    pub(crate) number: StreamId,
-    /// A message that wakes the root is under way.
-    pub(crate) woken: bool,
     pub(crate) period: Duration,
     /// The tick that is to come; those with other numbers were put off.
     pub(crate) tick: u64,
@@ -31,12 +30,10 @@ impl Worker {
         flights.reachable_at(at);
         let mut worker = Self {
             flights,
-            house: House::default(),
-            queue: at.queue,
+            house: House::new(at.queue),
+            exits: Exits::default(),
             routes: Vec::new(),
             policies: Vec::new(),
-            number: 1,
-            woken: false,
             period: Duration::ZERO,
             tick: 0,
         };

@@ -10,8 +10,11 @@
     reason = "a test may fail by panicking"
 )]
 
+#[path = "../simulation/agenda.rs"]
 mod agenda;
 mod budgets;
+#[path = "../simulation/draws.rs"]
+mod draws;
 mod envoy;
 mod outages;
 mod referee;
@@ -34,14 +37,6 @@ use weather::{Mood, Weather};
 const REQUESTS: u64 = if cfg!(target_arch = "wasm32") { 20_000 } else { 200_000 };
 /// Requests that one Envoy gets.
 const EACH: usize = 4_000;
-
-/// What everything is drawn from.
-pub(crate) fn seed() -> u64 {
-    let given = std::env::var("SWITCHYARD_SEED").ok();
-    let seed = given.map_or(4, |seed| seed.parse().expect("SWITCHYARD_SEED is a number"));
-    println!("SWITCHYARD_SEED={seed}");
-    seed
-}
 
 const MISHAPS: Mishaps = Mishaps {
     late_tick: 0.02,
@@ -71,7 +66,7 @@ fn any(rng: &mut Rng) -> Envoy {
 
 #[test]
 fn every_request_ends_once_and_in_time_and_no_budget_is_overdrawn_whatever_happens() {
-    let mut rng = Rng::with_seed(seed());
+    let mut rng = Rng::with_seed(draws::seed(4));
     let mut tally = Tally::default();
     while tally.requests < REQUESTS {
         let mut envoy = any(&mut rng);

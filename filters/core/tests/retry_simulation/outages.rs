@@ -43,7 +43,7 @@ fn outage(mood: Mood) -> Envoy {
     let weather = Weather::fair(4, vec![(second(FROM)..second(TO), mood)]);
     let mishaps = Mishaps { late_tick: 0.02, ..Mishaps::default() };
     let load = (RATE * END as usize, Duration::from_secs(1) / RATE as u32);
-    let mut envoy = Envoy::new(config, weather, mishaps, load, Rng::with_seed(crate::seed()));
+    let mut envoy = Envoy::new(config, weather, mishaps, load, Rng::with_seed(crate::draws::seed(4)));
     envoy.run();
     envoy
 }

@@ -1,5 +1,6 @@
 //! Policies of a few shapes, drawn by chance.
 
+use crate::draws::{millis, one};
 use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::retry::{
@@ -15,14 +16,6 @@ pub(crate) struct Config {
     pub(crate) upstream: Option<BudgetPolicy>,
     /// Answers are read before they are judged.
     pub(crate) reads_bodies: bool,
-}
-
-fn one<T: Copy>(of: &[T], rng: &mut Rng) -> T {
-    of[rng.usize(0..of.len())]
-}
-
-fn millis(of: &[u64], rng: &mut Rng) -> Duration {
-    Duration::from_millis(one(of, rng))
 }
 
 impl Config {
