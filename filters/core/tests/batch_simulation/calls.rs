@@ -13,21 +13,13 @@ pub(crate) const TONGUE: Tongue =
 
 pub(crate) type Outside = crate::simulation::Outside<Event>;
 
-/// What is to happen: to a worker, or to a stream.
+/// What is to happen beside what happens in every proxy.
 pub(crate) enum Event {
-    Arrives,
-    /// Something is in this queue.
-    Queue(u32),
-    /// Unless another tick was planned since.
-    Tick(usize, u64),
     /// A call is answered.
     Called(CallId),
     /// The answer to a request that went by itself is there; whether it is one.
     Returns(usize, bool),
     Leaves(usize),
-    Dies,
-    Jumps,
-    Configures,
 }
 
 /// A call that is under way.

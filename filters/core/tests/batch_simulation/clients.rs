@@ -20,8 +20,7 @@ impl Proxy {
             let worker = self.outside.rng.usize(0..self.workers.len());
             self.arrives(worker);
         }
-        self.outside.to_come -= crowd;
-        self.outside.plan_sometime(Some(self.shape.between), Event::Arrives);
+        self.outside.have_come(crowd, self.shape.between);
     }
 
     /// A request comes.
@@ -91,7 +90,6 @@ impl Proxy {
             reached: 0,
         });
         self.outside.tally.count("requests");
-        self.open += 1;
         if self.outside.chance(self.outside.mishaps.leaves) {
             let (call, item) = self.shape.cost;
             let after = Duration::from_micros(call + item * 10).mul_f64(self.outside.rng.f64() * 4.0);

@@ -40,11 +40,11 @@ const REQUESTS: u64 = 200_000;
 /// Requests that one proxy gets.
 const EACH: usize = 1_500;
 
-fn run(shape: Shape, rng: &mut Rng) -> Proxy {
+fn run(shape: Shape, rng: &mut Rng) -> Tally {
     let mut proxy = Proxy::new(shape, rng.fork());
-    proxy.expect(EACH);
+    proxy.outside.expect(EACH);
     proxy.run();
-    proxy
+    proxy.outside.tally
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn everybody_is_answered_or_let_go_once_in_time_and_with_an_own_answer_whatever_
     while tally.of("requests") < REQUESTS {
         let shape = Shape::any(&mut rng);
         println!("after {} requests: {shape:?}", tally.of("requests"));
-        tally.add(&run(shape, &mut rng).outside.tally);
+        tally.add(&run(shape, &mut rng));
     }
     println!("{tally:?}");
     tally.is_everything();
@@ -65,7 +65,7 @@ fn where_nothing_goes_wrong_everybody_gets_the_truth_and_batches_save_most_calls
     let mut rng = Rng::with_seed(seed(SEED));
     for workers in 1..=3 {
         for scope in [Scope::Worker, Scope::Proxy] {
-            let tally = run(Shape::calm(workers, scope), &mut rng).outside.tally;
+            let tally = run(Shape::calm(workers, scope), &mut rng);
             let (asked, in_batches) = (tally.of("calls") + tally.of("alone"), tally.of("items"));
             let requests = tally.of("requests");
             assert!(asked * 3 < requests, "{workers} {scope:?}: {asked} of {requests}");
@@ -81,7 +81,7 @@ fn all_workers_together_make_as_few_calls_as_one_would() {
     let mut asked = |workers, scope| {
         let mut shape = Shape::calm(workers, scope);
         (shape.between, shape.at_a_time) = (Duration::from_millis(1), 8);
-        let tally = run(shape, &mut rng).outside.tally;
+        let tally = run(shape, &mut rng);
         tally.of("calls") + tally.of("alone")
     };
     let (one, three, apart) = (asked(1, Scope::Worker), asked(3, Scope::Proxy), asked(3, Scope::Worker));
@@ -96,7 +96,7 @@ fn a_seed_tells_everything() {
         let mut tally = Tally::default();
         for _ in 0..4 {
             let shape = Shape::any(&mut rng);
-            tally.add(&run(shape, &mut rng).outside.tally);
+            tally.add(&run(shape, &mut rng));
         }
         tally
     };

@@ -2,10 +2,9 @@
 
 use crate::calls::{Calls, Event, Outside, TONGUE};
 use crate::shapes::{Shape, routes};
-use crate::simulation::{Mishaps, START, State};
+use crate::simulation::{Happens, START, State};
 use crate::stream::Stream;
 use crate::worker::Worker;
-use core::time::Duration;
 use fastrand::Rng;
 use std::rc::Rc;
 use switchyard_core::batch::Settings;
@@ -17,8 +16,6 @@ pub(crate) struct Proxy {
     pub(crate) calls: Calls,
     pub(crate) workers: Vec<Worker>,
     pub(crate) streams: Vec<Stream>,
-    /// Streams that have not ended.
-    pub(crate) open: usize,
     /// When the last one ended.
     pub(crate) quiet_since: Timestamp,
     configuration: (Rc<[Settings]>, u64),
@@ -27,11 +24,10 @@ pub(crate) struct Proxy {
 impl Proxy {
     pub(crate) fn new(shape: Shape, rng: Rng) -> Self {
         let mut proxy = Self {
-            outside: Outside::new(rng, shape.mishaps, shape.slots, TONGUE, Event::Queue),
+            outside: Outside::new(rng, shape.mishaps, shape.slots, TONGUE),
             calls: Calls::new(&shape),
             workers: Vec::new(),
             streams: Vec::new(),
-            open: 0,
             quiet_since: START,
             configuration: (Rc::clone(&shape.routes), 0),
             shape,
@@ -41,16 +37,6 @@ impl Proxy {
             proxy.workers.push(proxy.vm(at));
         }
         proxy
-    }
-
-    /// So many requests are to come, and all that happens beside them.
-    pub(crate) fn expect(&mut self, requests: usize) {
-        self.outside.to_come = requests;
-        self.outside.plan(Duration::ZERO, Event::Arrives);
-        let Mishaps { dies, jumps, configures, .. } = self.outside.mishaps;
-        self.outside.plan_sometime(dies, Event::Dies);
-        self.outside.plan_sometime(jumps, Event::Jumps);
-        self.outside.plan_sometime(configures, Event::Configures);
     }
 
     /// Everything happens, until nothing is left to; then nothing is left of it.
@@ -69,24 +55,20 @@ impl Proxy {
         }
     }
 
-    fn happens(&mut self, event: Event) {
-        match event {
-            Event::Arrives => self.crowd_arrives(),
-            Event::Queue(queue) => self.queue_is_ready(queue),
-            Event::Tick(worker, number) => self.tick(worker, number),
-            Event::Called(call) => self.is_called(call),
-            Event::Returns(id, well) => self.returns(id, well),
-            Event::Leaves(id) => self.ends(id),
-            Event::Dies => {
-                self.outside.plan_sometime(self.outside.mishaps.dies, Event::Dies);
+    fn happens(&mut self, what: Happens<Event>) {
+        match what {
+            Happens::Arrives => self.crowd_arrives(),
+            Happens::Queue(queue) => self.queue_is_ready(queue),
+            Happens::Tick(worker, number) => self.tick(worker, number),
+            Happens::Own(Event::Called(call)) => self.is_called(call),
+            Happens::Own(Event::Returns(id, well)) => self.returns(id, well),
+            Happens::Own(Event::Leaves(id)) => self.ends(id),
+            Happens::Dies => {
                 let worker = self.outside.rng.usize(0..self.workers.len());
                 self.dies(worker);
             }
-            Event::Jumps => {
-                self.outside.jump();
-                self.outside.plan_sometime(self.outside.mishaps.jumps, Event::Jumps);
-            }
-            Event::Configures => self.configures(),
+            Happens::Jumps => self.outside.jump(),
+            Happens::Configures => self.configures(),
         }
     }
 
@@ -103,7 +85,6 @@ impl Proxy {
         let old = core::mem::replace(&mut self.workers[index], new);
         for id in old.house.streams.into_values() {
             self.streams[id].state = State::Ended;
-            self.open -= 1;
             self.outside.tally.count("died with");
         }
         self.calls.open.retain(|_, call| call.worker != index);
@@ -111,7 +92,6 @@ impl Proxy {
 
     /// A configuration is made, and taken by some workers at once and by the others with the next one.
     fn configures(&mut self) {
-        self.outside.plan_sometime(self.outside.mishaps.configures, Event::Configures);
         self.configuration = (routes(&mut self.outside.rng), self.configuration.1 + 1);
         self.outside.tally.count("reloads");
         for worker in &mut self.workers {

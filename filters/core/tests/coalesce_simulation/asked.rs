@@ -13,24 +13,16 @@ pub(crate) const TONGUE: Tongue =
 
 pub(crate) type Outside = crate::simulation::Outside<Event>;
 
-/// What is to happen: to a worker, or to a stream.
+/// What is to happen beside what happens in every proxy.
 pub(crate) enum Event {
-    Arrives,
     Requests(usize),
     /// This request, to this worker, of the first route.
     Comes(usize, PlainRequest),
-    /// Something is in this queue.
-    Queue(u32),
-    /// Unless another tick was planned since.
-    Tick(usize, u64),
     /// The upstream says something.
     Says(usize),
     /// The client has read its answer.
     Read(usize),
     Leaves(usize),
-    Dies,
-    Jumps,
-    Configures,
     Takes(usize, Rc<[Settings]>),
 }
 

@@ -24,8 +24,7 @@ impl Proxy {
             let after = latency.mul_f64(self.outside.rng.f64() * 1.5);
             self.outside.plan(after, Event::Requests(key));
         }
-        self.outside.to_come -= crowd;
-        self.outside.plan_sometime(Some(self.shape.between), Event::Arrives);
+        self.outside.have_come(crowd, self.shape.between);
     }
 
     /// A request for this path; what tells it from others may be credentials, a method, or nothing but a language.
@@ -93,7 +92,6 @@ impl Proxy {
             exit: None,
         });
         self.outside.tally.count("requests");
-        self.open += 1;
         if self.outside.chance(self.outside.mishaps.leaves) {
             let after = self.shape.latency.mul_f64(self.outside.rng.f64() * 2.0);
             self.outside.plan(after, Event::Leaves(id));

@@ -38,6 +38,13 @@ const REQUESTS: u64 = 200_000;
 /// Requests that one proxy gets.
 const EACH: usize = 2_000;
 
+fn run(shape: Shape, rng: &mut Rng) -> Tally {
+    let mut proxy = Proxy::new(shape, rng.fork());
+    proxy.outside.expect(EACH);
+    proxy.run();
+    proxy.outside.tally
+}
+
 #[test]
 fn everybody_is_answered_or_let_go_once_in_time_and_with_an_own_answer_whatever_happens() {
     let mut rng = Rng::with_seed(seed(SEED));
@@ -45,10 +52,7 @@ fn everybody_is_answered_or_let_go_once_in_time_and_with_an_own_answer_whatever_
     while tally.of("requests") < REQUESTS {
         let shape = Shape::any(&mut rng);
         println!("after {} requests: {shape:?}", tally.of("requests"));
-        let mut proxy = Proxy::new(shape, rng.fork());
-        proxy.expect(EACH);
-        proxy.run();
-        tally.add(&proxy.outside.tally);
+        tally.add(&run(shape, &mut rng));
     }
     println!("{tally:?}");
     tally.is_everything();
@@ -56,16 +60,14 @@ fn everybody_is_answered_or_let_go_once_in_time_and_with_an_own_answer_whatever_
 
 #[test]
 fn a_seed_tells_everything() {
-    let run = || {
+    let tally = || {
         let mut rng = Rng::with_seed(7);
         let mut tally = Tally::default();
         for _ in 0..4 {
-            let mut proxy = Proxy::new(Shape::any(&mut rng), rng.fork());
-            proxy.expect(EACH);
-            proxy.run();
-            tally.add(&proxy.outside.tally);
+            let shape = Shape::any(&mut rng);
+            tally.add(&run(shape, &mut rng));
         }
         tally
     };
-    assert_eq!(format!("{:?}", run()), format!("{:?}", run()));
+    assert_eq!(format!("{:?}", tally()), format!("{:?}", tally()));
 }

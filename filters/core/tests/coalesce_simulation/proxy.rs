@@ -2,7 +2,7 @@
 
 use crate::asked::{Asked, Event, Outside, TONGUE};
 use crate::shapes::{Shape, routes};
-use crate::simulation::{Mishaps, START, State};
+use crate::simulation::{Happens, Mishaps, START, State};
 use crate::stream::Stream;
 use crate::upstream::Kind;
 use crate::worker::Worker;
@@ -22,8 +22,6 @@ pub(crate) struct Proxy {
     pub(crate) may_release: [u32; 2],
     pub(crate) workers: Vec<Worker>,
     pub(crate) streams: Vec<Stream>,
-    /// Streams that have not ended.
-    pub(crate) open: usize,
     /// When the last one did.
     pub(crate) quiet_since: Timestamp,
     /// What the upstream mostly answers, by key.
@@ -35,12 +33,11 @@ impl Proxy {
     pub(crate) fn new(shape: Shape, mut rng: Rng) -> Self {
         let moods = (0..shape.keys).map(|_| Kind::any(&mut rng)).collect();
         let mut proxy = Self {
-            outside: Outside::new(rng, shape.mishaps, shape.buckets, TONGUE, Event::Queue),
+            outside: Outside::new(rng, shape.mishaps, shape.buckets, TONGUE),
             asked: Vec::new(),
             may_release: [0; 2],
             workers: Vec::new(),
             streams: Vec::new(),
-            open: 0,
             quiet_since: START,
             moods,
             configuration: Rc::clone(&shape.routes),
@@ -52,16 +49,6 @@ impl Proxy {
             proxy.workers.push(Worker::new(&proxy.configuration, at));
         }
         proxy
-    }
-
-    /// So many requests are to come, and all that happens beside them.
-    pub(crate) fn expect(&mut self, requests: usize) {
-        self.outside.to_come = requests;
-        self.outside.plan(Duration::ZERO, Event::Arrives);
-        let Mishaps { dies, jumps, configures, .. } = self.outside.mishaps;
-        self.outside.plan_sometime(dies, Event::Dies);
-        self.outside.plan_sometime(jumps, Event::Jumps);
-        self.outside.plan_sometime(configures, Event::Configures);
     }
 
     /// A configuration comes into force somewhere.
@@ -116,30 +103,26 @@ impl Proxy {
         }
     }
 
-    fn happens(&mut self, event: Event) {
-        match event {
-            Event::Arrives => self.crowd_arrives(),
-            Event::Requests(key) => {
+    fn happens(&mut self, what: Happens<Event>) {
+        match what {
+            Happens::Arrives => self.crowd_arrives(),
+            Happens::Own(Event::Requests(key)) => {
                 let worker = self.outside.rng.usize(0..self.workers.len());
                 let request = self.any_request(key);
                 self.arrives(worker, key % 2, request);
             }
-            Event::Comes(worker, request) => self.arrives(worker, 0, request),
-            Event::Queue(queue) => self.queue_is_ready(queue),
-            Event::Tick(worker, number) => self.tick(worker, number),
-            Event::Says(id) => self.upstream_says(id),
-            Event::Read(id) | Event::Leaves(id) => self.ends(id),
-            Event::Dies => {
-                self.outside.plan_sometime(self.outside.mishaps.dies, Event::Dies);
+            Happens::Own(Event::Comes(worker, request)) => self.arrives(worker, 0, request),
+            Happens::Queue(queue) => self.queue_is_ready(queue),
+            Happens::Tick(worker, number) => self.tick(worker, number),
+            Happens::Own(Event::Says(id)) => self.upstream_says(id),
+            Happens::Own(Event::Read(id) | Event::Leaves(id)) => self.ends(id),
+            Happens::Dies => {
                 let worker = self.outside.rng.usize(0..self.workers.len());
                 self.dies(worker);
             }
-            Event::Jumps => {
-                self.outside.jump();
-                self.outside.plan_sometime(self.outside.mishaps.jumps, Event::Jumps);
-            }
-            Event::Configures => self.configures(),
-            Event::Takes(worker, routes) => self.workers[worker].take(&routes),
+            Happens::Jumps => self.outside.jump(),
+            Happens::Configures => self.configures(),
+            Happens::Own(Event::Takes(worker, routes)) => self.workers[worker].take(&routes),
         }
     }
 
@@ -151,14 +134,12 @@ impl Proxy {
         let old = core::mem::replace(&mut self.workers[index], new);
         for id in old.house.streams.into_values() {
             self.streams[id].state = State::Ended;
-            self.open -= 1;
             self.outside.tally.count("died with");
         }
     }
 
     /// A configuration is made, and taken by one worker after the other.
     fn configures(&mut self) {
-        self.outside.plan_sometime(self.outside.mishaps.configures, Event::Configures);
         self.configuration = routes(&mut self.outside.rng);
         self.may_now_release();
         self.outside.tally.count("reloads");

@@ -23,11 +23,11 @@ pub(crate) struct Mishaps {
     /// A client leaves.
     pub(crate) leaves: f64,
     /// A VM dies, with all that is in it.
-    pub(crate) dies: Option<Duration>,
+    pub(super) dies: Option<Duration>,
     /// The wall clock jumps.
-    pub(crate) jumps: Option<Duration>,
+    pub(super) jumps: Option<Duration>,
     /// The configuration changes.
-    pub(crate) configures: Option<Duration>,
+    pub(super) configures: Option<Duration>,
 }
 
 impl Mishaps {

@@ -19,6 +19,6 @@ mod tally;
 pub(crate) use house::House;
 pub(crate) use mail::Tongue;
 pub(crate) use mishaps::Mishaps;
-pub(crate) use outside::{Outside, START};
+pub(crate) use outside::{Happens, Outside, START};
 pub(crate) use state::State;
 pub(crate) use tally::Tally;

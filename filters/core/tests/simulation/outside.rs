@@ -14,9 +14,24 @@ use switchyard_core::Timestamp;
 
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// The world outside the workers, in which an `E` may happen.
+/// What happens: to the proxy, to a worker, or what this simulation knows of.
+pub(crate) enum Happens<E> {
+    /// Requests come.
+    Arrives,
+    /// Something is in this queue.
+    Queue(u32),
+    /// A tick of this worker, unless another was planned since.
+    Tick(usize, u64),
+    /// A VM dies.
+    Dies,
+    Jumps,
+    Configures,
+    Own(E),
+}
+
+/// The world outside the workers, in which an `E` may happen, too.
 pub(crate) struct Outside<E> {
-    agenda: Agenda<E>,
+    agenda: Agenda<Happens<E>>,
     pub(crate) now: Timestamp,
     /// By how much the wall clock is ahead of the time that passes, in nanoseconds; it may be less than none.
     skew: i64,
@@ -28,8 +43,6 @@ pub(crate) struct Outside<E> {
     pub(crate) slots: Slots,
     pub(crate) mail: Mail,
     tongue: Tongue,
-    /// What happens when something is in this queue.
-    ready: fn(u32) -> E,
     /// Ticks that were planned.
     ticks: u64,
     /// Requests that are to come.
@@ -38,7 +51,7 @@ pub(crate) struct Outside<E> {
 }
 
 impl<E> Outside<E> {
-    pub(crate) fn new(rng: Rng, mishaps: Mishaps, slots: u32, tongue: Tongue, ready: fn(u32) -> E) -> Self {
+    pub(crate) fn new(rng: Rng, mishaps: Mishaps, slots: u32, tongue: Tongue) -> Self {
         Self {
             agenda: Agenda::default(),
             now: START,
@@ -50,39 +63,59 @@ impl<E> Outside<E> {
             slots: Slots::new(slots),
             mail: Mail::default(),
             tongue,
-            ready,
             ticks: 0,
             to_come: 0,
             tally: Tally::default(),
         }
     }
 
+    /// So many requests are to come, and all that goes wrong beside them.
+    pub(crate) fn expect(&mut self, requests: usize) {
+        self.to_come = requests;
+        self.agenda.plan(self.now, Happens::Arrives);
+        self.plan_sometime(self.mishaps.dies, Happens::Dies);
+        self.plan_sometime(self.mishaps.jumps, Happens::Jumps);
+        self.plan_sometime(self.mishaps.configures, Happens::Configures);
+    }
+
+    /// Some of them have come, and more will.
+    pub(crate) fn have_come(&mut self, requests: usize, between: Duration) {
+        self.to_come -= requests;
+        self.plan_sometime(Some(between), Happens::Arrives);
+    }
+
     /// What happens next, if anything does: then it is that late.
-    pub(crate) fn next(&mut self) -> Option<E> {
-        let (at, event) = self.agenda.next()?;
+    pub(crate) fn next(&mut self) -> Option<Happens<E>> {
+        let (at, happens) = self.agenda.next()?;
         self.now = at;
-        Some(event)
+        match happens {
+            Happens::Dies => self.plan_sometime(self.mishaps.dies, Happens::Dies),
+            Happens::Jumps => self.plan_sometime(self.mishaps.jumps, Happens::Jumps),
+            Happens::Configures => self.plan_sometime(self.mishaps.configures, Happens::Configures),
+            _ => {}
+        }
+        Some(happens)
     }
 
     /// Plans that for some time after now.
     pub(crate) fn plan(&mut self, after: Duration, event: E) {
-        self.agenda.plan(self.now.plus(after), event);
+        self.agenda.plan(self.now.plus(after), Happens::Own(event));
     }
 
     /// Plans what happens every so often, as long as requests come.
-    pub(crate) fn plan_sometime(&mut self, every: Option<Duration>, event: E) {
+    fn plan_sometime(&mut self, every: Option<Duration>, what: Happens<E>) {
         if let Some(every) = every.filter(|_| self.to_come > 0) {
             let after = every.mul_f64(self.rng.f64() * 2.0);
-            self.plan(after, event);
+            self.agenda.plan(self.now.plus(after), what);
         }
     }
 
     /// Plans a tick, which may be late. Its number is its own: not even those of two VMs have one.
-    pub(crate) fn plan_tick(&mut self, after: Duration, tick: impl FnOnce(u64) -> E) -> u64 {
+    pub(crate) fn plan_tick(&mut self, worker: usize, after: Duration) -> u64 {
         self.ticks += 1;
         let late = if self.chance(self.mishaps.late_tick) { LATE } else { Duration::ZERO };
         let late = late.mul_f64(self.rng.f64());
-        self.plan(after + late, tick(self.ticks));
+        self.agenda.plan(self.now.plus(after + late), Happens::Tick(worker, self.ticks));
         self.ticks
     }
 
@@ -132,7 +165,7 @@ impl<E> Outside<E> {
         let way = if late { LONGEST_WAY } else { Duration::from_micros(400) };
         let at = self.now.plus(way.mul_f64(self.rng.f64()));
         let comes = self.mail.put(queue, message, at);
-        self.agenda.plan(comes, (self.ready)(queue));
+        self.agenda.plan(comes, Happens::Queue(queue));
         true
     }
 }
