@@ -1,11 +1,12 @@
 //! A virtual Envoy: requests that arrive, attempts that are answered, ticks that come late, clients that leave.
 
-use crate::agenda::Agenda;
 use crate::budgets::Shared;
 use crate::referee::{LATE, TICK};
 use crate::request::Request;
 use crate::shapes::Config;
-use crate::tally::Tally;
+use crate::simulation::agenda::Agenda;
+use crate::simulation::tally::Tally;
+use crate::tally::Times;
 use crate::weather::{Outcome, Weather};
 use crate::worker::Worker;
 use core::time::Duration;
@@ -75,6 +76,7 @@ pub(crate) struct Envoy {
     between: Duration,
     pub(crate) open: usize,
     pub(crate) tally: Tally,
+    pub(crate) times: Times,
 }
 
 impl Envoy {
@@ -101,6 +103,7 @@ impl Envoy {
             between,
             open: 0,
             tally: Tally::default(),
+            times: Times::default(),
             weather,
             rng,
         };

@@ -2,8 +2,10 @@
 //!
 //! `SWITCHYARD_SEED` counts here, too.
 
+use crate::SEED;
 use crate::envoy::{Envoy, Mishaps, START};
 use crate::shapes::Config;
+use crate::simulation::draws::seed;
 use crate::weather::{Mood, Weather};
 use core::ops::Range;
 use core::time::Duration;
@@ -43,7 +45,7 @@ fn outage(mood: Mood) -> Envoy {
     let weather = Weather::fair(4, vec![(second(FROM)..second(TO), mood)]);
     let mishaps = Mishaps { late_tick: 0.02, ..Mishaps::default() };
     let load = (RATE * END as usize, Duration::from_secs(1) / RATE as u32);
-    let mut envoy = Envoy::new(config, weather, mishaps, load, Rng::with_seed(crate::draws::seed(4)));
+    let mut envoy = Envoy::new(config, weather, mishaps, load, Rng::with_seed(seed(SEED)));
     envoy.run();
     envoy
 }
@@ -61,11 +63,11 @@ fn allowed(requests: usize, seconds: u64) -> usize {
 
 impl Envoy {
     fn attempts(&self, seconds: Range<u64>) -> usize {
-        within(&self.tally.attempts, seconds)
+        within(&self.times.attempts, seconds)
     }
 
     fn retries(&self, seconds: Range<u64>) -> usize {
-        within(&self.tally.retried, seconds)
+        within(&self.times.retried, seconds)
     }
 
     fn requests(&self, seconds: Range<u64>) -> usize {
@@ -81,7 +83,7 @@ fn an_outage_is_retried_within_the_budget() {
         // What the window before has left, too.
         let most = allowed(envoy.requests(FROM - WINDOW..TO), TO - FROM + WINDOW);
         assert!(retries <= most, "{mood:?}: {retries} retries, {most} allowed");
-        assert_eq!(within(&envoy.tally.successes, FROM + 2..TO), 0, "nothing helps");
+        assert_eq!(within(&envoy.times.successes, FROM + 2..TO), 0, "nothing helps");
     }
 }
 
@@ -104,7 +106,7 @@ fn what_is_in_vain_is_soon_tried_again_at_the_pace_of_the_reserve_and_never_give
 fn when_the_endpoints_are_back_every_request_is_served_and_there_is_no_storm() {
     for mood in MOODS {
         let envoy = outage(*mood);
-        let served = within(&envoy.tally.successes, TO..END * 2);
+        let served = within(&envoy.times.successes, TO..END * 2);
         let requests = envoy.requests(TO..END * 2);
         assert!(served >= requests, "{mood:?}: {served} of {requests} served");
         // What is sent from now on is answered well: each request that is still open needs one attempt more, and no other.

@@ -1,6 +1,6 @@
 //! Policies of a few shapes, drawn by chance.
 
-use crate::draws::{millis, one};
+use crate::simulation::draws::{millis, one};
 use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::retry::{

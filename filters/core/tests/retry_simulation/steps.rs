@@ -64,8 +64,8 @@ impl Envoy {
         }
         let decision = self.asks(id, Cause::First(verdict));
         match decision.step {
-            Step::PassOn => self.tally.good(outcome == Outcome::Good && verdict == Verdict::Final, self.now),
-            Step::Wait => {}
+            Step::PassOn if outcome == Outcome::Good && verdict == Verdict::Final => self.ends_well(),
+            Step::PassOn | Step::Wait => {}
             step => self.requests[id].due = Some(step),
         }
         if self.requests[id].attempts.is_held() {
@@ -92,8 +92,12 @@ impl Envoy {
         let was_held = request.attempts.is_held();
         let decision = self.asks(id, Cause::Ours(number, verdict));
         if decision.step.ends() && verdict == Verdict::Final {
-            self.tally.hedges_won += u64::from(!was_held);
-            self.tally.good(outcome == Outcome::Good, self.now);
+            if !was_held {
+                self.tally.count("hedges won");
+            }
+            if outcome == Outcome::Good {
+                self.ends_well();
+            }
         }
         self.acts(id, decision.step);
     }
@@ -104,7 +108,7 @@ impl Envoy {
         if !request.is_over() {
             request.gone = true;
             request.referee.leaves(now);
-            self.tally.left += 1;
+            self.tally.count("left");
             self.closes(id);
         }
     }
@@ -159,7 +163,8 @@ impl Envoy {
         let facts = Facts { now, cause, rotation, kept, least, taken: request.taken };
         request.referee.saw(&decision, facts);
         if !ended {
-            self.tally.count(&decision, now);
+            self.tally.decision(&decision);
+            self.times.decision(&decision, now);
         }
         decision
     }
@@ -231,9 +236,15 @@ impl Envoy {
         if had {
             self.requests[id].attempts.substituted();
             self.requests[id].referee.ends(self.now);
-            self.tally.substituted += 1;
+            self.tally.count("substituted");
         }
         had
+    }
+
+    /// A request ends with a good answer of an endpoint.
+    fn ends_well(&mut self) {
+        self.tally.count("good");
+        self.times.successes.push(self.now);
     }
 
     /// Nothing is left to do for what has ended.

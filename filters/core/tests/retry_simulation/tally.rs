@@ -1,39 +1,15 @@
-//! What happened, so that a simulation in which nothing happens is no proof.
+//! What happens to requests, by name and by time, and all of it that is to happen.
 
+use crate::simulation::tally::Tally;
 use switchyard_core::Timestamp;
 use switchyard_core::retry::{Decision, Denied, Step, Substitute};
 
-/// How often each thing happened.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) requests: u64,
-    pub(crate) good: u64,
-    pub(crate) passed_on: u64,
-    pub(crate) delivered: u64,
-    pub(crate) hedges_won: u64,
-    pub(crate) timed_out: u64,
-    pub(crate) bitten: u64,
-    pub(crate) unjudged: u64,
-    pub(crate) retries: u64,
-    pub(crate) hedges: u64,
-    pub(crate) left: u64,
-    /// By kind: another upstream, an old answer, the configured one.
-    pub(crate) fell_back: [u64; 3],
-    pub(crate) substituted: u64,
-    pub(crate) denied: [u64; 10],
-    /// When every attempt began, Envoy's and ours, and when requests ended well.
-    pub(crate) attempts: Vec<Timestamp>,
-    pub(crate) retried: Vec<Timestamp>,
-    pub(crate) successes: Vec<Timestamp>,
-}
-
-/// All reasons, in the order of [`Tally::denied`].
-const DENIED: [Denied; 10] = [
+/// All reasons but memory, which is the filter's own affair.
+const DENIED: [Denied; 9] = [
     Denied::Budget,
     Denied::Concurrency,
     Denied::Deadline,
     Denied::BodySize,
-    Denied::Memory,
     Denied::NotIdempotent,
     Denied::RetryAfter,
     Denied::Exhausted,
@@ -41,87 +17,66 @@ const DENIED: [Denied; 10] = [
     Denied::Answer,
 ];
 
+/// All that is counted beside them. What is overdue is not judged any more; the watchdog bites only where a call was lost.
+const OTHERS: [&str; 14] = [
+    "good",
+    "passed on",
+    "passed on, overdue",
+    "delivered",
+    "hedges won",
+    "timed out",
+    "timed out, overdue",
+    "retries",
+    "hedges",
+    "left",
+    "another upstream",
+    "old answer",
+    "configured answer",
+    "substituted",
+];
+
 impl Tally {
-    pub(crate) fn count(&mut self, decision: &Decision, now: Timestamp) {
-        for (denied, count) in DENIED.iter().zip(&mut self.denied) {
-            *count += u64::from(decision.denied == Some(*denied));
+    pub(crate) fn decision(&mut self, decision: &Decision) {
+        if let Some(denied) = decision.denied {
+            self.count(format!("{denied:?}"));
         }
-        match decision.step {
-            Step::Wait => {}
-            Step::PassOn => {
-                self.passed_on += 1;
-                self.unjudged += u64::from(decision.overdue);
-            }
-            Step::Deliver(_) => self.delivered += 1,
-            Step::TimeOut => {
-                self.timed_out += 1;
-                self.bitten += u64::from(decision.overdue);
-            }
-            Step::FallBack(Substitute::Upstream(..)) => self.fell_back[0] += 1,
-            Step::FallBack(Substitute::Stale) => self.fell_back[1] += 1,
-            Step::FallBack(Substitute::Answer) => self.fell_back[2] += 1,
-            Step::Send(attempt) => {
-                self.attempts.push(now);
-                self.retried.push(now);
-                let which = if attempt.hedge { &mut self.hedges } else { &mut self.retries };
-                *which += 1;
-            }
+        let name = match decision.step {
+            Step::Wait => return,
+            Step::PassOn => "passed on",
+            Step::Deliver(_) => "delivered",
+            Step::TimeOut => "timed out",
+            Step::FallBack(Substitute::Upstream(..)) => "another upstream",
+            Step::FallBack(Substitute::Stale) => "old answer",
+            Step::FallBack(Substitute::Answer) => "configured answer",
+            Step::Send(attempt) if attempt.hedge => "hedges",
+            Step::Send(_) => "retries",
+        };
+        self.count(name);
+        if decision.overdue {
+            self.count(format!("{name}, overdue"));
         }
     }
 
-    /// A request ended with an answer of an endpoint.
-    pub(crate) fn good(&mut self, good: bool, now: Timestamp) {
-        if good {
-            self.good += 1;
-            self.successes.push(now);
-        }
-    }
-
-    /// Adds what happened elsewhere.
-    pub(crate) fn add(&mut self, other: &Self) {
-        let sums = [
-            (&mut self.requests, other.requests),
-            (&mut self.good, other.good),
-            (&mut self.passed_on, other.passed_on),
-            (&mut self.delivered, other.delivered),
-            (&mut self.hedges_won, other.hedges_won),
-            (&mut self.timed_out, other.timed_out),
-            (&mut self.bitten, other.bitten),
-            (&mut self.unjudged, other.unjudged),
-            (&mut self.retries, other.retries),
-            (&mut self.hedges, other.hedges),
-            (&mut self.left, other.left),
-            (&mut self.substituted, other.substituted),
-        ];
-        for (sum, more) in sums {
-            *sum += more;
-        }
-        for (sum, more) in
-            self.fell_back.iter_mut().chain(&mut self.denied).zip(other.fell_back.iter().chain(&other.denied))
-        {
-            *sum += more;
-        }
-    }
-
-    /// Everything that can happen did, often; the watchdog bit only where a call was lost.
+    /// Everything that can happen did, often.
     pub(crate) fn is_everything(&self) {
-        let counts = [
-            self.good,
-            self.passed_on,
-            self.delivered,
-            self.hedges_won,
-            self.timed_out,
-            self.bitten,
-            self.unjudged,
-            self.retries,
-            self.hedges,
-            self.left,
-            self.substituted,
-        ];
-        assert!(counts.iter().chain(&self.fell_back).all(|count| *count > 5), "{self:?}");
-        for (denied, count) in DENIED.iter().zip(self.denied) {
-            // Memory is the filter's own affair.
-            assert!(count > 5 || *denied == Denied::Memory, "{denied:?}: {count}");
+        self.has_often(OTHERS.map(str::to_owned));
+        self.has_often(DENIED.map(|denied| format!("{denied:?}")));
+    }
+}
+
+/// When every attempt began, Envoy's and ours, and when requests ended well.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) attempts: Vec<Timestamp>,
+    pub(crate) retried: Vec<Timestamp>,
+    pub(crate) successes: Vec<Timestamp>,
+}
+
+impl Times {
+    pub(crate) fn decision(&mut self, decision: &Decision, now: Timestamp) {
+        if let Step::Send(_) = decision.step {
+            self.attempts.push(now);
+            self.retried.push(now);
         }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! Everything is drawn from one generator and happens by one agenda, so that a seed tells everything. What a simulation
 //! knows of its own filter (streams, upstreams, what is to happen) stays with it, even where two look alike: here is
-//! nothing that asks who uses it. The simulation of retries has neither slots nor queues, and takes only the agenda and
-//! the draws.
+//! nothing that asks who uses it. The simulation of retries has neither slots nor queues, and takes only the agenda, the
+//! draws and the tally.
 
 mod agenda;
 pub(crate) mod draws;

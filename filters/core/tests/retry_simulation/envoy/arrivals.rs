@@ -72,8 +72,8 @@ impl Envoy {
 
     /// Envoy's own attempt. Its own timeout may be longer than ours where a tick watches over the request.
     fn sends_first(&mut self, id: usize, hedged: bool) {
-        self.tally.requests += 1;
-        self.tally.attempts.push(self.now);
+        self.tally.count("requests");
+        self.times.attempts.push(self.now);
         let elsewhere = self.chance(self.mishaps.went_elsewhere);
         let unbounded = hedged && self.rng.u8(0..5) == 0;
         let (now, request) = (self.now, &mut self.requests[id]);
