@@ -14,7 +14,7 @@ use switchyard_core::Timestamp;
 
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// What happens: to the proxy, to a worker, or what this simulation knows of.
+/// What happens in every proxy, and what only this simulation knows of.
 pub(crate) enum Happens<E> {
     /// Requests come.
     Arrives,
@@ -24,8 +24,11 @@ pub(crate) enum Happens<E> {
     Tick(usize, u64),
     /// A VM dies.
     Dies,
+    /// The wall clock jumps.
     Jumps,
+    /// The configuration changes.
     Configures,
+    /// Something else.
     Own(E),
 }
 
@@ -84,7 +87,7 @@ impl<E> Outside<E> {
         self.plan_sometime(Some(between), Happens::Arrives);
     }
 
-    /// What happens next, if anything does: then it is that late.
+    /// What happens next, if anything does: then it is that late. What goes wrong every so often will again.
     pub(crate) fn next(&mut self) -> Option<Happens<E>> {
         let (at, happens) = self.agenda.next()?;
         self.now = at;
@@ -110,7 +113,7 @@ impl<E> Outside<E> {
         }
     }
 
-    /// Plans a tick, which may be late. Its number is its own: not even those of two VMs have one.
+    /// Plans a tick, which may be late; returns its number. No two ticks have one number, not even those of two VMs.
     pub(crate) fn plan_tick(&mut self, worker: usize, after: Duration) -> u64 {
         self.ticks += 1;
         let late = if self.chance(self.mishaps.late_tick) { LATE } else { Duration::ZERO };
