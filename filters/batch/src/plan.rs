@@ -1,6 +1,7 @@
 //! A configuration made ready to decide: which route a request is of, the policy of each, and where its calls go.
 
 use core::cell::Cell;
+use hashbrown::HashMap;
 use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
 use switchyard_core::RequestView;
@@ -16,6 +17,10 @@ pub(crate) struct Plan {
     table: RouteTable,
     /// Of each route, if it batches.
     batched: Vec<Option<Batched>>,
+    /// Their places, by the routes' names: there may be thousands, and a call looks for one.
+    places: HashMap<Box<str>, usize>,
+    /// Whether somebody else looks after the health of any upstream.
+    has_followers: bool,
 }
 
 /// A route that batches.
@@ -76,6 +81,8 @@ impl Plan {
             let policy = Policy::new(route.name(), configuration, batching.settings().clone());
             let upstream = document.upstreams().get(batching.upstream());
             let upstream = upstream.map(|upstream| Upstream::new(upstream, host));
+            plan.places.insert(route.name().into(), plan.batched.len());
+            plan.has_followers |= upstream.as_ref().is_some_and(|upstream| upstream.rotation.follows());
             plan.batched.push(Some(Batched { policy: Rc::new(policy), upstream, told: Cell::default() }));
         }
         plan.table = RouteTable::new(document.into_matchers());
@@ -110,7 +117,13 @@ impl Plan {
 
     /// Where the calls of a route go.
     pub(crate) fn upstream_of(&self, policy: &Policy) -> Option<&Upstream> {
-        self.batched().find(|batched| batched.policy.route() == policy.route())?.upstream.as_ref()
+        let place = self.places.get(policy.route())?;
+        self.batched.get(*place)?.as_ref()?.upstream.as_ref()
+    }
+
+    /// Whether somebody else looks after the health of any upstream.
+    pub(crate) fn has_followers(&self) -> bool {
+        self.has_followers
     }
 
     /// The upstreams whose health somebody else looks after.

@@ -13,14 +13,8 @@ pub(crate) fn slot(number: u32) -> String {
     format!("switchyard.batch.gatherer.{number:02x}")
 }
 
-/// Makes the count of workers and, where they are wanted, the `slots`; what is there stays. The main thread configures before any
-/// worker does. Of the slots comes last what is looked for first.
+/// Makes the count of workers and, where they are wanted, the `slots`; what is there stays.
 pub(crate) fn prepare(slots: bool, host: &impl SharedData) -> Result<(), HostError> {
     reach::prepare(FILTER, host)?;
-    if slots && host.shared_data(&slot(0))?.is_none() {
-        for number in (0..SLOTS).rev() {
-            host.set_shared_data(&slot(number), &[])?;
-        }
-    }
-    Ok(())
+    if slots { reach::make_places(SLOTS, slot, host) } else { Ok(()) }
 }

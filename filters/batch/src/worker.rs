@@ -217,7 +217,7 @@ impl Worker {
 
     /// Takes in what outlier says about endpoints, if it has said something.
     pub(crate) fn look_at_health(&self, host: &impl SharedData) {
-        if self.plan.followers().next().is_none() {
+        if !self.plan.has_followers() {
             return;
         }
         let news = announced(host);

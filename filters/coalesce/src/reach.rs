@@ -19,14 +19,8 @@ pub(crate) fn bucket(number: u32) -> String {
     key
 }
 
-/// Makes the count of workers and, where it is wanted, the `board`; what is there stays. The main thread configures before any
-/// worker does. Of the board comes last what is looked for first.
+/// Makes the count of workers and, where it is wanted, the `board`; what is there stays.
 pub(crate) fn prepare(board: bool, host: &impl SharedData) -> Result<(), HostError> {
     reach::prepare(FILTER, host)?;
-    if board && host.shared_data(&bucket(0))?.is_none() {
-        for number in (0..BUCKETS).rev() {
-            host.set_shared_data(&bucket(number), &[])?;
-        }
-    }
-    Ok(())
+    if board { reach::make_places(BUCKETS, bucket, host) } else { Ok(()) }
 }

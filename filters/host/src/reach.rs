@@ -31,6 +31,20 @@ pub fn prepare(filter: &str, host: &impl SharedData) -> Result<(), HostError> {
     Ok(())
 }
 
+/// Makes `count` places of shared data, empty, called by `key`; what is there stays. The main thread configures before any worker
+/// does, and what is looked for first comes last, so that whoever finds it finds all.
+///
+/// # Errors
+/// If shared data cannot be had.
+pub fn make_places(count: u32, key: impl Fn(u32) -> String, host: &impl SharedData) -> Result<(), HostError> {
+    if host.shared_data(&key(0))?.is_none() {
+        for number in (0..count).rev() {
+            host.set_shared_data(&key(number), &[])?;
+        }
+    }
+    Ok(())
+}
+
 /// A number that no other worker of this filter has; `None` if it cannot be had.
 pub fn take_number(filter: &str, host: &impl SharedData) -> Option<u32> {
     let workers = workers(filter);
