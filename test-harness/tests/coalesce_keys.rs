@@ -153,16 +153,16 @@ async fn an_answer_goes_only_to_requests_with_the_headers_that_it_varies_by() ->
     let address = envoy.listener_address("ingress").await?;
     let in_language = |language: &str| Behaviour::Answer {
         status: 200,
-        headers: [("vary".to_owned(), "X-Language".to_owned())].into(),
+        headers: [("vary".to_owned(), "User-Agent".to_owned())].into(),
         body: Some(language.to_owned()),
         delay_ms: 0,
     };
     for (round, client) in [(1, Client::to(address)), (2, Client::http2(address))] {
         upstream.forget();
-        upstream.behave_for("x-language", "fr", in_language("fr"))?;
-        upstream.behave_for("x-language", "de", Behaviour::held(in_language("de")))?;
+        upstream.behave_for("user-agent", "fr", in_language("fr"))?;
+        upstream.behave_for("user-agent", "de", Behaviour::held(in_language("de")))?;
         let path = format!("/{round}");
-        let ask = |language| client.get(&path).header("x-language", language);
+        let ask = |language| client.get(&path).header("user-agent", language);
         let leader = together(1, |_| ask("de"));
         until_under_way(&envoy, upstream, 1).await?;
         let language = |number| if number % 2 == 0 { "de" } else { "fr" };

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
 use switchyard_core::batch::{Unbatchable, complete};
+use switchyard_core::request_key::Known;
 use switchyard_host::{HeaderMap, Passage};
 
 /// A request whose body is not whole yet.
@@ -47,7 +48,7 @@ impl Stream {
         // A request that cannot be read goes on.
         let Ok(headers) = host.request_headers() else { return Passage::On };
         let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
-        let passage = match policy.key(&headers) {
+        let passage = match policy.key(&headers, Known::nothing) {
             Err(why) => self.pass(&policy, Pass::Bypass(why), host),
             Ok(key) => {
                 self.begin(Awaiting { headers, policy, key, copy: None, has_begun: false }, ended, host)

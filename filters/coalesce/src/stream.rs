@@ -8,6 +8,7 @@ use crate::vm::ActingHost;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
+use switchyard_core::request_key::Known;
 use switchyard_core::{RequestView, coalesce};
 use switchyard_host::{HeaderMap, Passage};
 
@@ -53,7 +54,7 @@ impl Stream {
             true => self.arrive(headers, &policy, None, host),
             false => {
                 // Its body is in no key; a method or an upgrade that would keep it from one says more.
-                let why = policy.settings().key(policy.route(), &headers, None).err();
+                let why = policy.settings().key(policy.route(), &headers, None, Known::nothing).err();
                 self.pass(&policy, why.unwrap_or(Bypass::Body), host)
             }
         };
@@ -112,7 +113,7 @@ impl Stream {
         body: Option<[u8; 32]>,
         host: &impl ActingHost,
     ) -> Passage {
-        let key = match policy.settings().key(policy.route(), &headers, body.as_ref()) {
+        let key = match policy.settings().key(policy.route(), &headers, body.as_ref(), Known::nothing) {
             Ok(key) => key,
             Err(why) => return self.pass(policy, why, host),
         };

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use switchyard_config::Document;
 use switchyard_core::coalesce::{KeyPolicy, OnError, Scope, Settings};
+use switchyard_core::request_key::{KeyRules, Languages, Pattern};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -69,7 +70,11 @@ fn every_field_arrives() {
     let settings = read(
         r#"{
             "mode": "shadow", "scope": "worker",
-            "key": {"headers": ["x-user", "authorization"], "body": true, "max_body_bytes": "1MiB"},
+            "key": {
+                "headers": ["x-user", "authorization"], "body": true, "max_body_bytes": "1MiB",
+                "ignore_headers": ["x-lab-*", "x-user-agent"], "ignore_cookies": ["_ga*"], "ignore_query": ["utm_*", "*"],
+                "query_in_any_order": true, "accept_language": "first", "ignore_attributes": ["metadata.*"]
+            },
             "share_status": [200, "404", 599], "max_body_bytes": "2MiB", "max_followers": 3, "max_flights": 4,
             "max_bytes_held": "1GiB", "max_wait": "6s", "max_leader_age": "7s", "stall_timeout": "800ms",
             "on_error": "share", "share_errors": ["503", 400], "max_elections": 9, "release_concurrency": 10,
@@ -78,7 +83,15 @@ fn every_field_arrives() {
         }"#,
     );
     let key = KeyPolicy {
-        headers: vec!["x-user".into(), "authorization".into()],
+        rules: KeyRules {
+            headers: vec!["x-user".into(), "authorization".into()],
+            ignore_headers: vec![Pattern::new("x-lab-*"), Pattern::new("x-user-agent")],
+            ignore_cookies: vec![Pattern::new("_ga*")],
+            ignore_query: vec![Pattern::new("utm_*"), Pattern::new("*")],
+            query_in_any_order: true,
+            languages: Languages::First,
+            ignore_attributes: vec![Pattern::new("metadata.*")],
+        },
         body: true,
         max_body_bytes: 1 << 20,
         share_across_principals: true,

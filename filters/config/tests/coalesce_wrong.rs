@@ -158,7 +158,7 @@ const WRONG_STATUS: &[(&str, &[&str])] = &[
             "share_status[5]: 200 is status 0 already; remove one of them",
             "share_status[1]: 199 is out of range; it takes 200 to 599",
             "share_status[2]: 206 is a part of an answer, for the client that asked for that part; remove it",
-            "share_status[3]: 304 is for the client whose condition it answers; remove it",
+            "share_status[3]: 304 is shared where 200 is, among requests with one condition; remove it",
         ],
     ),
     (

@@ -96,7 +96,7 @@ const FULL: &str = r#"{
                 "hedge": {"quantile": 90},
                 "fallback": {
                     "upstream": "canary",
-                    "stale_if_error": {"max_age": "60s", "key_headers": ["accept"], "max_bytes": "1MiB"},
+                    "stale_if_error": {"max_age": "60s", "key": {"headers": ["accept"]}, "max_bytes": "1MiB"},
                     "answer": {"status": 503, "headers": {"content-type": "text/plain"}, "body": "later"}
                 }
             },

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use serde_json::json;
 use switchyard_config::Document;
+use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
     BackOff, BodyRule, BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, ResetFormat, ResetHeader,
     Settings, StaleIfError, StaticAnswer,
@@ -172,7 +173,7 @@ fn every_fallback_arrives() {
     let fallback = read(
         r#"{"fallback": {
             "upstream": "old",
-            "stale_if_error": {"max_age": "60s", "key_headers": ["accept-language", "cookie"], "max_bytes": "64MiB"},
+            "stale_if_error": {"max_age": "60s", "key": {"headers": ["accept-language", "cookie"]}, "max_bytes": "64MiB"},
             "answer": {"status": 203, "headers": {"content-type": "text/plain", "x-empty": "", "_note": 1}, "body": "one\n\ttwo"}
         }}"#,
     ).unwrap()
@@ -181,7 +182,7 @@ fn every_fallback_arrives() {
         upstream: Some(1),
         stale: Some(StaleIfError {
             max_age: Duration::from_secs(60),
-            key_headers: vec!["accept-language".into(), "cookie".into()],
+            key: KeyRules { headers: vec!["accept-language".into(), "cookie".into()], ..KeyRules::default() },
             max_bytes: 64 << 20,
         }),
         answer: Some(StaticAnswer {
@@ -198,7 +199,8 @@ fn the_fields_of_a_fallback_have_defaults() {
     let fallback = read(r#"{"fallback": {"stale_if_error": {"max_age": "1s"}, "answer": {"status": 204}}}"#)
         .unwrap()
         .fallback;
-    let stale = StaleIfError { max_age: Duration::from_secs(1), key_headers: Vec::new(), max_bytes: 1 << 20 };
+    let stale =
+        StaleIfError { max_age: Duration::from_secs(1), key: KeyRules::default(), max_bytes: 1 << 20 };
     let answer = StaticAnswer { status: 204, headers: Vec::new(), body: "".into() };
     assert_eq!(fallback, Fallback { upstream: None, stale: Some(stale), answer: Some(answer) });
 }

@@ -21,7 +21,7 @@ mod hop;
 pub mod load;
 pub mod outlier;
 pub mod request;
-mod request_key;
+pub mod request_key;
 pub mod retry;
 pub mod route;
 pub mod split;

@@ -100,15 +100,14 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    /// The answer with these headers to the request with this head, if the route keeps any and this one may be kept.
+    /// The answer with these headers to the request with this key, if there is one and this answer may be kept.
     pub(crate) fn of(
         route: &Route,
-        request: &HeaderMap,
+        key: Option<&[u8]>,
         answer: &HeaderMap,
         now: impl FnOnce() -> Timestamp,
     ) -> Option<Self> {
-        let policy = route.settings.fallback.stale.as_ref().filter(|_| !route.settings.shadow)?;
-        let key = policy.key(request)?;
+        let (policy, key) = (route.keeps_answers()?, key?);
         let status = number(answer.values(":status").next())?;
         if !policy.may_store(status, answer) {
             return None;
@@ -117,7 +116,7 @@ impl Capture {
             .filter_map(|(name, value)| Some((core::str::from_utf8(name).ok()?.into(), value.into())));
         let answer = StoredAnswer { status, headers: headers.collect(), body: Box::default(), at: now() };
         let most = usize::try_from(policy.max_bytes).unwrap_or(usize::MAX).min(MOST_OF_AN_ANSWER);
-        Some(Self { key, answer, body: Vec::new(), most })
+        Some(Self { key: key.to_vec(), answer, body: Vec::new(), most })
     }
 
     /// A piece of the answer's body; `false` if it has become too long.

@@ -5,7 +5,7 @@
 use crate::purse::Purse;
 use core::cell::{Cell, RefCell};
 use switchyard_config::{Document, Upstream as Configured};
-use switchyard_core::retry::{Engine, Latencies, Settings, StaleAnswers, Steering};
+use switchyard_core::retry::{Engine, Latencies, Settings, StaleAnswers, StaleIfError, Steering};
 use switchyard_core::route::RouteTable;
 use switchyard_core::{Endpoints, RequestView, Timestamp};
 use switchyard_host::SharedData;
@@ -34,6 +34,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// How good answers are kept for worse times, if they are.
+    pub(crate) fn keeps_answers(&self) -> Option<&StaleIfError> {
+        self.settings.fallback.stale.as_ref().filter(|_| !self.settings.shadow)
+    }
+
     /// The policy of what this filter does itself.
     pub(crate) fn local(&self) -> &Settings {
         self.after_envoy.as_ref().unwrap_or(&self.settings)

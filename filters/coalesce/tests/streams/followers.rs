@@ -135,10 +135,10 @@ fn a_stream_that_the_host_does_not_know_any_more_stops_nobody() {
 #[test]
 fn a_follower_whose_vary_differs_goes_on_by_itself() {
     let mut worker = Worker::alone(&within(""));
-    let mut leader = worker.lead(&with(GET, &[("x-country", "de")]));
-    let same = worker.follow(&with(GET, &[("x-country", "de")]));
-    let other = worker.follow(&with(GET, &[("x-country", "fr")]));
-    worker.respond(&mut leader, &with(OK, &[("vary", "x-country")]), b"Suppe");
+    let mut leader = worker.lead(&with(GET, &[("user-agent", "de")]));
+    let same = worker.follow(&with(GET, &[("user-agent", "de")]));
+    let other = worker.follow(&with(GET, &[("user-agent", "fr")]));
+    worker.respond(&mut leader, &with(OK, &[("vary", "user-agent")]), b"Suppe");
     worker.deliver();
     assert_eq!(worker.body_for(&same).as_deref(), Some(&b"Suppe"[..]));
     assert!(worker.went_on(&other));

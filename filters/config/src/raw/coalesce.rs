@@ -1,6 +1,7 @@
 //! The section `coalesce`: which requests share an answer, which answers are shared, and what followers bear.
 
 use super::Mode;
+pub(crate) use super::key::Key;
 use crate::error::{Errors, Path};
 use crate::read::{Read, expected, section, whole, words};
 use crate::values::{ByteSize, Duration};
@@ -17,11 +18,10 @@ section! {
             /// Whose requests share an answer. Default: proxy, which is worker where shared data or queues cannot be
             /// used.
             scope: Scope,
-            /// What tells requests apart, besides the route, method, scheme, authority, and path with query as they
-            /// were sent, and the headers that are known to change answers (accept, origin, x-forwarded-host, x-api-key
-            /// and their kinds).
+            /// What tells requests apart, besides the route, method, scheme, authority, path with query, and what Envoy knows of who
+            /// asks.
             key: Key,
-            /// Statuses whose answers are shared, 200 to 599 but for 206 and 304; answers with private, no-store,
+            /// Statuses whose answers are shared, 200 to 599 but for 206, and 304, which is shared where 200 is; answers with private, no-store,
             /// set-cookie or vary: * never are. Default: [200, 203, 204, 300, 301, 404, 405, 410, 414, 501].
             #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
             share_status: Vec<Option<Status>>,
@@ -88,26 +88,6 @@ words! {
         Worker = "worker",
         /// Those of all workers.
         Proxy = "proxy",
-    }
-}
-
-section! {
-    /// What tells requests apart.
-    Key {
-        required {}
-        optional {
-            /// Request headers, in lower case. Requests with authorization, proxy-authorization or cookie, with range,
-            /// or with conditions such as if-none-match are coalesced only if those headers are among them. Default:
-            /// none.
-            headers: Vec<Option<String>>,
-            /// A POST is coalesced, too, with its body as a part of the key; for POSTs that only ask, as searches do.
-            /// The plugin must be configured with allow_on_headers_stop_iteration: true. Default: false, only GET and
-            /// HEAD are.
-            body: bool,
-            /// The longest body that is made part of a key, 1 to 1MiB; a POST with a longer one goes on by itself (body
-            /// true). Default: 64KiB.
-            max_body_bytes: ByteSize,
-        }
     }
 }
 

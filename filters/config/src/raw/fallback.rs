@@ -1,5 +1,6 @@
 //! The section `fallback`: what a client gets when all attempts have failed.
 
+pub(crate) use super::key::StaleKey;
 use crate::error::{Errors, Path};
 use crate::read::{Read, expected, section};
 use crate::values::{ByteSize, Duration};
@@ -28,9 +29,8 @@ section! {
             max_age: Duration,
         }
         optional {
-            /// Request headers that tell answers apart besides host, path and query. `authorization` or `cookie` among them
-            /// lets answers to requests with credentials be kept. Default: none.
-            key_headers: Vec<Option<String>>,
+            /// What tells requests apart, besides host, path with query, and what Envoy knows of who asks.
+            key: StaleKey,
             /// What all kept answers of the route take in a worker, 1 to 64MiB. Default: 1MiB.
             max_bytes: ByteSize,
         }

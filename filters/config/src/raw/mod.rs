@@ -6,6 +6,7 @@
 pub(crate) mod batch;
 pub(crate) mod coalesce;
 pub(crate) mod fallback;
+pub(crate) mod key;
 pub(crate) mod outlier;
 pub(crate) mod retry;
 pub(crate) mod retry_on;

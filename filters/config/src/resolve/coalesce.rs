@@ -57,7 +57,9 @@ fn shared(raw: &raw::Coalesce, settings: &mut Settings, at: &Path<'_>, errors: &
             206 => Some(
                 "206 is a part of an answer, for the client that asked for that part; remove it".to_owned(),
             ),
-            304 => Some("304 is for the client whose condition it answers; remove it".to_owned()),
+            304 => {
+                Some("304 is shared where 200 is, among requests with one condition; remove it".to_owned())
+            }
             200.. => None,
             _ => Some(format!("{status} is out of range; it takes 200 to 599")),
         });

@@ -2,14 +2,15 @@
 //!
 //! Invariant: a key under which nothing could ever be shared is refused; a document that lets clients share across
 //! credentials says so in so many words.
-//! Trade-off: which headers a key takes is [`super::key_header`]'s, for all sections alike.
+//! Trade-off: which headers a key takes is [`super::key_rules`]'s, for all sections alike.
 //! Source: RFC 9111, section 3.5 (credentials).
 
-use super::key_header::{self, Sharing};
-use super::size;
+use super::key_header::Sharing;
+use super::{key_rules, size};
 use crate::error::{Errors, Path, cut};
 use crate::raw::Route;
 use crate::raw::coalesce as raw;
+use crate::raw::key::Key;
 use switchyard_core::coalesce::{KeyPolicy, Settings};
 
 /// The largest body that is read for a key: what Envoy's connection buffers take by default.
@@ -53,9 +54,9 @@ fn bad_body(raw: &raw::Coalesce) -> bool {
 /// What tells requests apart, and whether credentials do.
 pub(super) fn key(raw: &raw::Coalesce, at: &Path<'_>, errors: &mut Errors) -> KeyPolicy {
     let (key_at, default) = (at.field("key"), Settings::default().key);
-    let list = raw.key.as_ref().and_then(|key| key.headers.as_deref()).unwrap_or_default();
-    let names = || list.iter().enumerate().filter_map(|(index, name)| Some((index, name.as_deref()?)));
-    key_header::check_all(names, SHARING, &key_at.field("headers"), errors);
+    let said = raw.key.as_ref().map(Key::head).unwrap_or_default();
+    let rules = key_rules::resolve(said, SHARING, &key_at, errors);
+    let names = || key_rules::placed(said.headers);
     let share = raw.i_know_that_clients_share_answers_across_credentials == Some(true);
     if share && ["authorization", "cookie"].iter().all(|secret| names().any(|(_, name)| name == *secret)) {
         let problem = "is not needed with authorization and cookie in key.headers; remove it";
@@ -67,7 +68,7 @@ pub(super) fn key(raw: &raw::Coalesce, at: &Path<'_>, errors: &mut Errors) -> Ke
         errors.add(&longest_at, "belongs to body: true; add that or remove it");
     }
     KeyPolicy {
-        headers: names().map(|(_, name)| name.into()).collect(),
+        rules,
         body: has_body(raw),
         max_body_bytes: size(longest, default.max_body_bytes, (1, MOST_KEY_BODY), &longest_at, errors),
         share_across_principals: share,

@@ -1,9 +1,14 @@
 //! What a client gets when all attempts have failed.
 
-use super::{at_least, bounded, check_header_name, narrow, refuse_duplicates, size};
-use crate::error::{Errors, Path, cut};
+use super::key_header::Sharing;
+use super::{at_least, bounded, check_header_name, key_rules, narrow, size};
+use crate::error::{Errors, Path};
 use crate::raw::fallback as raw;
+use crate::raw::key::StaleKey;
 use switchyard_core::retry::{Fallback, StaleIfError, StaticAnswer};
+
+/// What requests with equal keys do.
+const SHARING: Sharing = Sharing { done: "repeated", share: "an old answer", header: "key header" };
 
 /// The bounds of what the old answers of a route take in a worker.
 const STALE_BYTES: (u64, u64) = (1, 64 << 20);
@@ -37,24 +42,12 @@ pub(super) fn resolve(
 }
 
 fn stale(raw: &raw::StaleIfError, at: &Path<'_>, errors: &mut Errors) -> StaleIfError {
-    let names_at = at.field("key_headers");
-    let list = raw.key_headers.as_deref().unwrap_or_default();
-    let names = || list.iter().enumerate().filter_map(|(index, name)| Some((index, name.as_deref()?)));
-    refuse_duplicates(names(), |index, name, first| {
-        let problem = format!("{:?} is key header {first} already; remove one of them", cut(name));
-        errors.add(&names_at.index(index), problem);
-    });
-    for (index, name) in names() {
-        if [":authority", ":method", ":path"].contains(&name) || name.eq_ignore_ascii_case("host") {
-            errors.add(&names_at.index(index), format!("{name:?} is in the key already; remove it"));
-        } else {
-            check_header_name(name, &names_at.index(index), errors);
-        }
-    }
+    let said = raw.key.as_ref().map(StaleKey::head).unwrap_or_default();
+    let key = key_rules::resolve(said, SHARING, &at.field("key"), errors);
     let max_age = raw.max_age.map(|_| at_least(raw.max_age, 0, 0, &at.field("max_age"), errors));
     StaleIfError {
         max_age: max_age.unwrap_or_default(),
-        key_headers: names().map(|(_, name)| name.into()).collect(),
+        key,
         max_bytes: size(raw.max_bytes, 1 << 20, STALE_BYTES, &at.field("max_bytes"), errors),
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Errors, Path, cut, show};
 use crate::raw::retry as raw;
 use crate::raw::{Mode, Route};
 use core::time::Duration;
+use switchyard_core::request_key::Pattern;
 use switchyard_core::retry::{
     BackOff, BudgetPolicy, Engine, Hedge, Jitter, Request, ResetFormat, ResetHeader, Settings,
 };
@@ -40,7 +41,12 @@ pub(super) fn resolve(
         .map(|raw| retry_on::resolve(raw, known && engine == Engine::Router, &at.field("retry_on"), errors));
     let back_off = raw.back_off.as_ref().map(|raw| back_off(raw, &at.field("back_off"), errors));
     let fallback = raw.fallback.as_ref();
-    let fallback = fallback.map(|raw| fallback::resolve(raw, upstream, &at.field("fallback"), errors));
+    let mut fallback = fallback.map(|raw| fallback::resolve(raw, upstream, &at.field("fallback"), errors));
+    let stale = fallback.as_mut().and_then(|fallback| fallback.stale.as_mut());
+    if let (Some(stale), Some(header)) = (stale, &deadline.header) {
+        // How much time is left is another in every request, and says nothing about the answer.
+        stale.key.ignore_headers.push(Pattern::new(header));
+    }
     Some(Settings {
         shadow: raw.mode.map_or(shadow, |mode| mode == Mode::Shadow),
         engine,

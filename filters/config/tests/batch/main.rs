@@ -10,6 +10,7 @@ use switchyard_core::batch::{
     Adaptive, Embeddings, Estimator, IdForm, IdList, JsonArray, JsonRpc, KeyPolicy, Leaves, OnFailure,
     Protocol, Scope, Sends, Settings, Short,
 };
+use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{BudgetPolicy, Deadline};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -139,7 +140,7 @@ fn every_field_arrives() {
         scope: Scope::Proxy,
         protocol,
         key: KeyPolicy {
-            headers: vec!["x-tenant".into()],
+            rules: KeyRules { headers: vec!["x-tenant".into()], ..KeyRules::default() },
             principal: vec!["x-user".into(), "cookie".into()],
             mixes_principals: false,
         },
@@ -234,7 +235,7 @@ fn the_other_words_arrive() {
 fn principals_are_mixed_only_by_the_word_that_says_so() {
     let word = r#", "key": {"headers": ["authorization"]}, "i_know_that_batches_mix_principals": true"#;
     let key = read_with(r#""json_rpc": {}"#, word).unwrap().key;
-    assert_eq!((key.mixes_principals, key.headers), (true, vec!["authorization".into()]));
+    assert_eq!((key.mixes_principals, key.rules.headers), (true, vec!["authorization".into()]));
     assert!(!read_with(r#""json_rpc": {}"#, "").unwrap().key.mixes_principals);
 }
 

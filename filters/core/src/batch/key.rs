@@ -1,27 +1,28 @@
 //! What tells requests apart that may not share a call, and which of them never share one.
 //!
 //! Invariants: requests have one key only if configuration, route, method, scheme, authority, path with query, who asks, and
-//! all other headers of the key are the same, byte by byte, in number and order; nothing is decoded, and no two
-//! sequences of parts are written alike. What the call says of its first request alone is in the key, or taken off
+//! all headers but those that [change no answer](crate::request_key) are the same, in number and order; nothing is decoded, and no
+//! two sequences of parts are written alike. What the call says of its first request alone is in the key, or taken off
 //! ([`super::call_headers`]), or changes no answer. What can be said of one request but not of a joined one (a condition, a range,
 //! a digest, a key against repetition) sends it by itself.
-//! Trade-offs: letters that mean the same make two keys, and so two calls. Who asks is what the usual headers say, whole: two
+//! Trade-offs: letters that mean the same make two keys, and so two calls. Who asks is what credentials say, whole: two
 //! tokens of one user are two principals. An address is none: an upstream that goes by `x-forwarded-for` needs it in
 //! [`KeyPolicy::principal`](super::KeyPolicy::principal).
 //! Source: RFC 9110, sections 7.6.1, 8, 13 and 14; RFC 9421; Hystrix issue 842, one caller's identity for a whole batch.
 
-use super::{Part, Settings};
+use super::{KeyPolicy, Part, Settings};
+use crate::HeadView;
 use crate::directives::members;
-use crate::request_key::{names_principal, part, shapes_answers, values};
-use crate::{HeadView, RequestView};
+use crate::request_key::{Known, Place, names_principal, pairs, part, proves_principal};
+use std::borrow::Cow;
 
 /// The longest key without a part's group, in bytes.
 pub const MAX_KEY: usize = 8 << 10;
 
 /// The first byte of every key. Another layout gets another number: modules of two versions may share their data.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 /// Most keys are shorter, in bytes.
-const MOST_KEYS: usize = 512;
+const MOST_KEYS: usize = 1024;
 
 /// Why a request goes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,13 +49,15 @@ pub enum Bypass {
     Idempotency,
     /// A header of it is not text: a call with its head could not be written, and would fail for all.
     NotText,
+    /// What the proxy knows of who asks could not be read.
+    Identity,
     /// Its key would be longer than [`MAX_KEY`].
     KeyTooLong,
 }
 
 impl Bypass {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Method,
         Self::Body,
         Self::Upgrade,
@@ -66,6 +69,7 @@ impl Bypass {
         Self::Signed,
         Self::Idempotency,
         Self::NotText,
+        Self::Identity,
         Self::KeyTooLong,
     ];
 
@@ -83,6 +87,7 @@ impl Bypass {
             Self::Signed => "signed",
             Self::Idempotency => "idempotency",
             Self::NotText => "not_text",
+            Self::Identity => "identity",
             Self::KeyTooLong => "key_too_long",
         }
     }
@@ -90,13 +95,20 @@ impl Bypass {
 
 impl Settings {
     /// What tells `request`, of the route with this name, from others, without what its protocol groups it by; at most
-    /// [`MAX_KEY`] bytes. Two configurations have two fingerprints, `configuration`, and so no key in common.
+    /// [`MAX_KEY`] bytes. Two configurations have two fingerprints, `configuration`, and so no key in common. `known`, what the
+    /// proxy knows of who asks, is read only if all else lets the request share a call, and it matters; `None` if it cannot be read.
     ///
     /// # Errors
     /// Why the request must go by itself.
-    pub fn key(&self, route: &str, configuration: u64, request: &impl HeadView) -> Result<Vec<u8>, Bypass> {
+    pub fn key(
+        &self,
+        route: &str,
+        configuration: u64,
+        request: &impl HeadView,
+        known: impl FnOnce() -> Option<Known>,
+    ) -> Result<Vec<u8>, Bypass> {
         let by_path = self.protocol.groups_by_path();
-        let head = Head::read(request);
+        let head = Head::read(request, self);
         head.may_be_joined(if by_path { b"GET" } else { b"POST" })?;
         let mut key = Vec::with_capacity(MOST_KEYS);
         key.push(LAYOUT);
@@ -106,23 +118,29 @@ impl Settings {
         [method, scheme, authority, path.filter(|_| !by_path)]
             .iter()
             .for_each(|value| part(&mut key, *value));
-        pairs(&mut key, &head.always);
-        self.key.headers.iter().for_each(|name| values(&mut key, request, name));
-        self.principal(&mut key, &head, request);
+        pairs(&mut key, borrowed(&head.keyed));
+        if !self.key.mixes_principals {
+            self.principal(&mut key, &head, known)?;
+        }
         if key.len() > MAX_KEY { Err(Bypass::KeyTooLong) } else { Ok(key) }
     }
 
     /// Who asks. A header that is there without a value says nothing about it.
-    fn principal(&self, key: &mut Vec<u8>, head: &Head<'_>, request: &impl RequestView) {
-        if self.key.mixes_principals {
-            return;
+    fn principal(
+        &self,
+        key: &mut Vec<u8>,
+        head: &Head<'_>,
+        known: impl FnOnce() -> Option<Known>,
+    ) -> Result<(), Bypass> {
+        pairs(key, borrowed(&head.principal));
+        if head.principal.iter().any(|(_, value)| !value.trim_ascii().is_empty()) {
+            return Ok(());
         }
-        let says = |name: &str| request.header_values(name).any(|value| !value.trim_ascii().is_empty());
-        let is_named = self.key.principal.iter().any(|name| says(name));
-        self.key.principal.iter().for_each(|name| values(key, request, name));
-        if !is_named {
-            pairs(key, &head.principal);
+        pairs(key, borrowed(&head.credentials));
+        if key.len() <= MAX_KEY {
+            self.key.rules.known(key, &known().ok_or(Bypass::Identity)?);
         }
+        Ok(())
     }
 }
 
@@ -131,10 +149,11 @@ pub fn complete(key: &mut Vec<u8>, of: &Part) {
     part(key, Some(&of.group));
 }
 
-/// Names and values, and an end that is no name.
-fn pairs(key: &mut Vec<u8>, pairs: &[(&[u8], &[u8])]) {
-    pairs.iter().flat_map(|(name, value)| [name, value]).for_each(|text| part(key, Some(text)));
-    part(key, None);
+/// Headers as they are in the key, by name; those of one name in the order that they came in.
+type Headers<'a> = Vec<(&'a [u8], Cow<'a, [u8]>)>;
+
+fn borrowed<'a>(headers: &'a Headers<'_>) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    headers.iter().map(|(name, value)| (*name, &**value))
 }
 
 /// What a request's head says about sharing a call, read in one pass.
@@ -142,10 +161,12 @@ fn pairs(key: &mut Vec<u8>, pairs: &[(&[u8], &[u8])]) {
 struct Head<'a> {
     /// Method, scheme, authority, and path with query; the first of each.
     target: [Option<&'a [u8]>; 4],
-    /// Headers that are in every key, by name; those of one name in the order that they came in.
-    always: Vec<(&'a [u8], &'a [u8])>,
-    /// Headers that usually say who asks, likewise.
-    principal: Vec<(&'a [u8], &'a [u8])>,
+    /// What is in every key.
+    keyed: Headers<'a>,
+    /// Headers that say who asks by the operator's word.
+    principal: Headers<'a>,
+    /// Headers that usually prove who asks.
+    credentials: Headers<'a>,
     /// The request says that it has a body.
     body: bool,
     /// The first header that sends it by itself says this.
@@ -153,17 +174,18 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn read(request: &'a impl HeadView) -> Self {
-        let mut head = Self::default();
+    fn read(request: &'a impl HeadView, settings: &Settings) -> Self {
+        let mut head = Self { keyed: Vec::with_capacity(16), ..Self::default() };
         for (name, value) in request.pairs() {
-            head.take(name, value);
+            head.take(name, value, settings);
         }
-        head.always.sort_by_key(|(name, _)| *name);
-        head.principal.sort_by_key(|(name, _)| *name);
+        for headers in [&mut head.keyed, &mut head.principal, &mut head.credentials] {
+            headers.sort_by_key(|(name, _)| *name);
+        }
         head
     }
 
-    fn take(&mut self, name: &'a [u8], value: &'a [u8]) {
+    fn take(&mut self, name: &'a [u8], value: &'a [u8], settings: &Settings) {
         if str::from_utf8(name).and(str::from_utf8(value)).is_err() {
             self.alone = self.alone.or(Some(Bypass::NotText));
         }
@@ -175,15 +197,30 @@ impl<'a> Head<'a> {
             b":path" => *path = path.or(Some(value)),
             b"transfer-encoding" => self.body = true,
             b"content-length" => self.body |= value.trim_ascii() != b"0",
-            b"accept-encoding" => {}
-            b"authorization" | b"proxy-authorization" | b"cookie" => self.principal.push((name, value)),
-            _ if names_principal(name) => self.principal.push((name, value)),
             _ => {
                 self.alone = self.alone.or(alone(name, value));
-                if shapes_answers(name) || is_told(name) {
-                    self.always.push((name, value));
-                }
+                self.sort(name, value, &settings.key, settings.deadline.header.as_deref());
             }
+        }
+    }
+
+    /// Puts a header where it belongs.
+    fn sort(&mut self, name: &'a [u8], value: &'a [u8], key: &KeyPolicy, deadline: Option<&str>) {
+        let KeyPolicy { rules, principal, mixes_principals } = key;
+        let is = |list: &[Box<str>]| list.iter().any(|header| header.as_bytes() == name);
+        // What the call says of these is made for it. What a `connection` names is taken off the call, so it counts.
+        let made_anew = matches!(name, b"accept-encoding" | b"content-encoding" | b"grpc-timeout")
+            || deadline.is_some_and(|header| header.as_bytes() == name);
+        match rules.place(name, value) {
+            _ if is(principal) => self.principal.push((name, Cow::Borrowed(value))),
+            Place::Keyed(value) if rules.names(name) => self.keyed.push((name, value)),
+            _ if made_anew => {}
+            _ if name == b"connection" => self.keyed.push((name, Cow::Borrowed(value))),
+            Place::Neutral => {}
+            Place::Keyed(_) | Place::Credentials(_) if *mixes_principals && names_principal(name) => {}
+            Place::Keyed(value) if proves_principal(name) => self.credentials.push((name, value)),
+            Place::Credentials(value) => self.credentials.push((name, value)),
+            Place::Keyed(value) => self.keyed.push((name, value)),
         }
     }
 
@@ -228,11 +265,4 @@ fn alone(name: &[u8], value: &[u8]) -> Option<Bypass> {
 /// Whether a list of encodings changes nothing.
 pub(super) fn is_identity(encodings: &[u8]) -> bool {
     members(encodings).all(|encoding| encoding.eq_ignore_ascii_case(b"identity"))
-}
-
-/// Whether the upstream is told this of the first request, and could answer all others by it.
-fn is_told(name: &[u8]) -> bool {
-    // What these name is taken off the call, be it what tells who asks.
-    matches!(name, b"connection" | b"host" | b"cache-control" | b"pragma")
-        || name.starts_with(b"content-") && name != b"content-encoding"
 }

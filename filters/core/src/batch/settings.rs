@@ -1,6 +1,7 @@
 //! What an operator may set about batching; plain values, validated by the configuration.
 
 use super::Protocol;
+use crate::request_key::KeyRules;
 use crate::retry::{BudgetPolicy, Deadline};
 use core::time::Duration;
 
@@ -59,13 +60,13 @@ pub enum Scope {
     Proxy,
 }
 
-/// What tells requests apart that may not share a call, besides route, method, scheme, authority, path and query.
+/// What tells requests apart that may not share a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyPolicy {
-    /// Headers, in lower case.
-    pub headers: Vec<Box<str>>,
-    /// Headers that say who asks, in lower case; empty: `authorization`, `proxy-authorization`, `cookie` and the usual keys
-    /// of interfaces. Those stand in, too, where a request has none of the headers that are named here.
+    /// Of their heads.
+    pub rules: KeyRules,
+    /// Headers that say who asks, in lower case: a request that has one of them is told apart by these in place of its credentials and of
+    /// what the proxy knows of who asks.
     pub principal: Vec<Box<str>>,
     /// Requests of different principals share calls, which are made with the credentials of the first.
     pub mixes_principals: bool,

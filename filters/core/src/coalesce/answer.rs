@@ -8,6 +8,7 @@
 
 use crate::directives::{members, number};
 use crate::hop::is_of_one_hop;
+use crate::request_key::KeyRules;
 use crate::wire::{Reader, Writer};
 use crate::{RequestView, Timestamp};
 use std::borrow::Cow;
@@ -88,6 +89,11 @@ impl Answer {
             at,
             age: lines(b"age").next().and_then(|age| number(age.trim_ascii())).unwrap_or(0),
         }
+    }
+
+    /// From now on requests of one key, made by these rules, are not compared in what the key tells apart.
+    pub fn is_for_one_key(&mut self, rules: &KeyRules) {
+        self.vary.retain(|(name, _)| !rules.tells_apart_by(name.as_bytes()));
     }
 
     /// Whether `request` has, of all headers that the answer depends on, what the leader had: the same values in the

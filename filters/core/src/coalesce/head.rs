@@ -4,15 +4,16 @@
 //! coalesced.
 
 use crate::HeadView;
-use crate::request_key::{names_principal, shapes_answers};
+use crate::request_key::{KeyRules, Place};
+use std::borrow::Cow;
 
 /// What a request's head says.
 #[derive(Debug, Default)]
 pub(super) struct Head<'a> {
     /// What it is for: method, scheme, authority, and path with query; the first of each.
     pub(super) target: [Option<&'a [u8]>; 4],
-    /// Headers that are in the key of every request that has them, by name; those of one name in the order that they came in.
-    pub(super) always: Vec<(&'a [u8], &'a [u8])>,
+    /// What of its headers is in the key, by name; those of one name in the order that they came in.
+    pub(super) keyed: Vec<(&'a [u8], Cow<'a, [u8]>)>,
     /// It asks for another protocol.
     pub(super) upgrade: bool,
     /// It says that it has a body.
@@ -21,20 +22,20 @@ pub(super) struct Head<'a> {
     pub(super) credentials: bool,
     /// It asks for a part.
     pub(super) range: bool,
-    /// It says what the client has already: an answer to that, 304, is of no use to another.
+    /// It asks for what may be answered only if something has not changed.
     pub(super) conditional: bool,
     /// It says something about caches.
     pub(super) caching: bool,
 }
 
 impl<'a> Head<'a> {
-    /// The head of `request`; the headers of this configuration's keys are `keyed`.
-    pub(super) fn read(request: &'a impl HeadView, keyed: &[Box<str>]) -> Self {
-        let mut head = Self::default();
+    /// The head of `request`, whose key these rules make.
+    pub(super) fn read(request: &'a impl HeadView, rules: &KeyRules) -> Self {
+        let mut head = Self { keyed: Vec::with_capacity(16), ..Self::default() };
         for (name, value) in request.pairs() {
-            head.take(name, value, keyed);
+            head.take(name, value, rules);
         }
-        head.always.sort_by_key(|(name, _)| *name);
+        head.keyed.sort_by_key(|(name, _)| *name);
         head
     }
 
@@ -44,25 +45,31 @@ impl<'a> Head<'a> {
         method.unwrap_or_default()
     }
 
-    fn take(&mut self, name: &'a [u8], value: &'a [u8], keyed: &[Box<str>]) {
-        let counts = || !keyed.iter().any(|header| header.as_bytes() == name);
+    fn take(&mut self, name: &'a [u8], value: &'a [u8], rules: &KeyRules) {
         let [method, scheme, authority, path] = &mut self.target;
         match name {
-            b":method" => *method = method.or(Some(value)),
-            b":scheme" => *scheme = scheme.or(Some(value)),
-            b":authority" => *authority = authority.or(Some(value)),
-            b":path" => *path = path.or(Some(value)),
+            b":method" => return *method = method.or(Some(value)),
+            b":scheme" => return *scheme = scheme.or(Some(value)),
+            b":authority" => return *authority = authority.or(Some(value)),
+            b":path" => return *path = path.or(Some(value)),
             b"upgrade" => self.upgrade = true,
             b"transfer-encoding" => self.body = true,
             b"content-length" => self.body |= value.trim_ascii() != b"0",
-            b"authorization" | b"proxy-authorization" | b"cookie" => self.credentials |= counts(),
-            b"range" | b"if-range" => self.range |= counts(),
-            b"if-match" | b"if-none-match" | b"if-modified-since" | b"if-unmodified-since" => {
-                self.conditional |= counts();
+            b"range" | b"if-range" => self.range |= !rules.names(name),
+            b"if-match" | b"if-unmodified-since" => self.conditional |= !rules.names(name),
+            // What they say is looked at by itself, and makes no other answer.
+            b"cache-control" | b"pragma" => {
+                self.caching = true;
+                if !rules.names(name) {
+                    return;
+                }
             }
-            b"cache-control" | b"pragma" => self.caching = true,
-            _ if shapes_answers(name) || names_principal(name) => self.always.push((name, value)),
             _ => {}
+        }
+        match rules.place(name, value) {
+            Place::Neutral => {}
+            Place::Keyed(value) => self.keyed.push((name, value)),
+            Place::Credentials(_) => self.credentials = true,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What tells requests apart, and which of them are coalesced at all.
 //!
-//! Invariants: requests have one key only if route, method, scheme, authority, path with query, and all headers of the
-//! key are the same, byte by byte, in number and order; nothing is decoded, and no two sequences of parts are written
-//! alike. What an answer may depend on besides (credentials, conditions, a range, a body) is in the key, or the request
-//! goes by itself.
+//! Invariants: requests have one key only if route, method, scheme, authority, path with query, who asks as far as the proxy
+//! knows, and all headers but those that [change no answer](crate::request_key) are the same, in number and order; nothing is
+//! decoded, and no two sequences of parts are written alike. What cannot be in the key (credentials that nobody has put there, a
+//! range, a body) sends its request by itself.
 //! Trade-off: letters that mean the same (`/a` and `/%61`) make two keys; that costs a request upstream, while the
 //! contrary would give one client another's answer.
 //! Source: RFC 9111, sections 2, 3.5, 4 and 5.2.1. What went wrong without it: answers poisoned through headers outside
@@ -12,16 +12,17 @@
 use super::Settings;
 use super::head::Head;
 use crate::directives::{CACHE_CONTROL, says, seconds};
-use crate::request_key::{part, values};
+use crate::request_key::{Known, pairs, part};
 use crate::{HeadView, RequestView};
 
 /// The longest key, in bytes: it is compared, copied into shared data and sent to other workers.
 pub const MAX_KEY: usize = 8 << 10;
 
 /// The first byte of every key. Another layout gets another number: modules of two versions may share their data.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 /// Most keys are shorter, in bytes.
-const MOST_KEYS: usize = 512;
+const MOST_KEYS: usize = 1024;
+
 /// Why a request goes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bypass {
@@ -33,7 +34,7 @@ pub enum Bypass {
     Credentials,
     /// It asks for a part.
     Range,
-    /// Its answer depends on what the client has.
+    /// It is to be answered only if something has not changed.
     Conditional,
     /// It asks for another protocol, or a tunnel.
     Upgrade,
@@ -43,13 +44,15 @@ pub enum Bypass {
     NoCache,
     /// It must not be forwarded by a cache (RFC 9111, section 5.2.1.7).
     OnlyIfCached,
+    /// What the proxy knows of who asks could not be read.
+    Identity,
     /// Its key would be longer than [`MAX_KEY`].
     KeyTooLong,
 }
 
 impl Bypass {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Method,
         Self::Body,
         Self::Credentials,
@@ -59,6 +62,7 @@ impl Bypass {
         Self::NoStore,
         Self::NoCache,
         Self::OnlyIfCached,
+        Self::Identity,
         Self::KeyTooLong,
     ];
 
@@ -74,6 +78,7 @@ impl Bypass {
             Self::NoStore => "no_store",
             Self::NoCache => "no_cache",
             Self::OnlyIfCached => "only_if_cached",
+            Self::Identity => "identity",
             Self::KeyTooLong => "key_too_long",
         }
     }
@@ -81,7 +86,8 @@ impl Bypass {
 
 impl Settings {
     /// What tells `request`, of the route with this name, from others; at most [`MAX_KEY`] bytes. `body` is a hash of
-    /// its body that nobody can forge (32 bytes), `None` if it has none.
+    /// its body that nobody can forge (32 bytes), `None` if it has none. `known`, what the proxy knows of who asks, is read only
+    /// if all else lets the request share an answer, and it matters who asks; `None` if it cannot be read.
     ///
     /// # Errors
     /// Why the request must go by itself.
@@ -90,31 +96,30 @@ impl Settings {
         route: &str,
         request: &impl HeadView,
         body: Option<&[u8; 32]>,
+        known: impl FnOnce() -> Option<Known>,
     ) -> Result<Vec<u8>, Bypass> {
-        let head = Head::read(request, &self.key.headers);
+        let rules = &self.key.rules;
+        let head = Head::read(request, rules);
         self.is_repeatable(&head, body.is_some())?;
         self.may_be_answered_together(&head, request)?;
-        // Two configurations may be in force at a time. They share no key if one of them tells requests apart that the
-        // other does not: so the names of the headers are in the key, present or not, and whether credentials matter.
         let mut key = Vec::with_capacity(MOST_KEYS);
         key.extend([LAYOUT, u8::from(self.key.share_across_principals)]);
+        rules.write(&mut key);
         part(&mut key, Some(route.as_bytes()));
-        head.target.iter().for_each(|value| part(&mut key, *value));
-        head.always
-            .iter()
-            .flat_map(|(name, value)| [name, value])
-            .for_each(|text| part(&mut key, Some(text)));
-        // No name is empty: here begin those of the configuration.
-        part(&mut key, None);
-        self.key.headers.iter().for_each(|name| header(&mut key, request, name));
-        part(&mut key, None);
+        let [method, scheme, authority, path] = head.target;
+        [method, scheme, authority].iter().for_each(|value| part(&mut key, *value));
+        part(&mut key, path.map(|path| rules.target(path)).as_deref());
+        pairs(&mut key, head.keyed.iter().map(|(name, value)| (*name, &**value)));
         part(&mut key, body.map(<[u8; 32]>::as_slice));
+        if key.len() <= MAX_KEY && !self.key.share_across_principals {
+            rules.known(&mut key, &known().ok_or(Bypass::Identity)?);
+        }
         if key.len() > MAX_KEY { Err(Bypass::KeyTooLong) } else { Ok(key) }
     }
 
     /// Whether this header (in lower case) is in the key because the configuration says so.
     pub(super) fn has_in_key(&self, name: &str) -> bool {
-        self.key.headers.iter().any(|header| **header == *name)
+        self.key.rules.names(name.as_bytes())
     }
 
     /// Whether asking once does what asking many times does, and the key holds all that is asked.
@@ -158,10 +163,4 @@ fn wants_its_own(request: &impl RequestView) -> bool {
         return says(request, "pragma", "no-cache");
     }
     says(request, CACHE_CONTROL, "no-cache") || seconds(request, CACHE_CONTROL, "max-age") == Some(0)
-}
-
-/// A header's name and all its values.
-fn header(key: &mut Vec<u8>, request: &impl RequestView, name: &str) {
-    part(key, Some(name.as_bytes()));
-    values(key, request, name);
 }

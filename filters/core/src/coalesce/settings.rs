@@ -1,5 +1,6 @@
 //! What an operator may set about coalescing; plain values, validated by the configuration.
 
+use crate::request_key::KeyRules;
 use core::time::Duration;
 
 /// Everything about coalescing of one route.
@@ -55,11 +56,11 @@ pub enum Scope {
     Proxy,
 }
 
-/// What tells requests apart, besides method, scheme, authority, and path with query.
+/// What tells requests apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyPolicy {
-    /// Headers, in lower case. A request with `authorization` or `cookie` is coalesced only if they are among them.
-    pub headers: Vec<Box<str>>,
+    /// Of their heads. A request with `authorization`, `proxy-authorization` or `cookie` is coalesced only if they are named here.
+    pub rules: KeyRules,
     /// Whether a POST is coalesced, with its body as a part of the key.
     pub body: bool,
     /// The longest body that is made part of a key, in bytes.

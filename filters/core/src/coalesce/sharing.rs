@@ -12,6 +12,9 @@ use crate::RequestView;
 use crate::directives::{CACHE_CONTROL, members, number, says, seconds};
 use core::time::Duration;
 
+/// The answer to a condition, in place of one with a body.
+const NOT_MODIFIED: u16 = 304;
+
 /// Why an answer goes to its own client alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NotShared {
@@ -76,6 +79,10 @@ impl Settings {
     /// Why not.
     pub fn may_share(&self, status: u16, answer: &impl RequestView) -> Result<(), NotShared> {
         self.may_share_without_body(status, answer)?;
+        if status == NOT_MODIFIED {
+            // Its length is that of the body that its client has already.
+            return Ok(());
+        }
         let fits =
             |length: &[u8]| number(length.trim_ascii()).is_some_and(|length| length <= self.max_body_bytes);
         if answer.header_values("content-length").all(fits) { Ok(()) } else { Err(NotShared::TooLong) }
@@ -88,7 +95,7 @@ impl Settings {
     pub fn may_share_without_body(&self, status: u16, answer: &impl RequestView) -> Result<(), NotShared> {
         let has = |name| answer.header(name).is_some();
         let reasons = [
-            (!self.share_status.contains(&status), NotShared::Status),
+            (!self.shares(status), NotShared::Status),
             (says(answer, CACHE_CONTROL, "private"), NotShared::Private),
             (says(answer, CACHE_CONTROL, "no-store"), NotShared::NoStore),
             (has("set-cookie"), NotShared::SetCookie),
@@ -97,6 +104,12 @@ impl Settings {
             (has("trailer") || is_grpc(answer), NotShared::Trailers),
         ];
         reasons.iter().find(|(applies, _)| *applies).map_or(Ok(()), |(_, reason)| Err(*reason))
+    }
+
+    /// Whether answers of this status are shared. The conditions of a request are in its key, so what answers one of them answers all.
+    fn shares(&self, status: u16) -> bool {
+        let status = if status == NOT_MODIFIED { 200 } else { status };
+        self.share_status.contains(&status)
     }
 
     /// For how long an answer that [may be shared](Self::may_share) may serve requests that come after it: as long as

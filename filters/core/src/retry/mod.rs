@@ -27,5 +27,5 @@ pub use settings::{
     BackOff, Budget as BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, ResetFormat, ResetHeader,
     RetryOn, Settings, StaleIfError, StaticAnswer,
 };
-pub use stale::{StaleAnswers, StoredAnswer};
+pub use stale::{MAX_KEY as MAX_STALE_KEY, StaleAnswers, StoredAnswer};
 pub use steer::{STEERING_HEADERS, Steering};

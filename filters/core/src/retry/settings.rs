@@ -1,6 +1,7 @@
 //! What an operator may set about retries; plain values, validated by the configuration.
 
 use super::predicate::BodyMatch;
+use crate::request_key::KeyRules;
 use crate::route::HeaderMatch;
 use core::ops::RangeInclusive;
 use core::time::Duration;
@@ -161,9 +162,9 @@ pub struct Fallback {
 pub struct StaleIfError {
     /// How old an answer may be.
     pub max_age: Duration,
-    /// Request headers that tell answers apart besides method, host and path; lower case. `authorization` and `cookie` among
-    /// them let answers to requests with credentials be kept.
-    pub key_headers: Vec<Box<str>>,
+    /// What tells requests apart. `authorization`, `proxy-authorization` and `cookie` among the headers that are named let answers to
+    /// requests with credentials be kept.
+    pub key: KeyRules,
     /// What all kept answers of a worker may take, in bytes.
     pub max_bytes: u64,
 }

@@ -7,11 +7,14 @@
 
 use super::settings::StaleIfError;
 use crate::directives::{CACHE_CONTROL, members, says};
-use crate::request_key::{announces_body, part, values};
-use crate::{RequestView, Timestamp};
+use crate::request_key::{Known, Place, announces_body, pairs, part};
+use crate::{HeadView, RequestView, Timestamp};
 use core::time::Duration;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
+
+/// The longest key, in bytes; it is held while its request is under way, and twice with an answer.
+pub const MAX_KEY: usize = 8 << 10;
 
 /// What an answer takes besides its own bytes.
 const OVERHEAD: usize = 256;
@@ -104,22 +107,34 @@ fn size(key: &[u8], answer: &StoredAnswer) -> u64 {
 }
 
 impl StaleIfError {
-    /// What tells the answers to `request` from others; `None` if none may be kept: only those to a GET without a range or
-    /// a body, and to requests with credentials only if the credentials are part of the key.
-    pub fn key(&self, request: &impl RequestView) -> Option<Vec<u8>> {
-        let keyed = |name: &str| self.key_headers.iter().any(|key| **key == *name);
-        let secret = |name| request.header(name).is_some() && !keyed(name);
-        if request.method() != b"GET" || request.header("range").is_some() || announces_body(request) {
+    /// What tells the answers to `request` from others, at most [`MAX_KEY`] bytes; `None` if none may be kept: only those to a GET
+    /// without a range or a body, and to requests with credentials only if the credentials are part of the key. `known`, what the proxy
+    /// knows of who asks, is read only if all else lets an answer be kept.
+    pub fn key(&self, request: &impl HeadView, known: impl FnOnce() -> Option<Known>) -> Option<Vec<u8>> {
+        let is_part = request.header("range").is_some();
+        if request.method() != b"GET" || is_part || announces_body(request) {
             return None;
         }
-        if secret("authorization") || secret("cookie") || says(request, CACHE_CONTROL, "no-store") {
+        if says(request, CACHE_CONTROL, "no-store") {
             return None;
         }
+        let mut keyed = Vec::with_capacity(16);
+        for (name, value) in request.pairs().filter(|(name, _)| !is_apart(name)) {
+            match self.key.place(name, value) {
+                Place::Neutral => {}
+                Place::Keyed(value) => keyed.push((name, value)),
+                Place::Credentials(_) => return None,
+            }
+        }
+        keyed.sort_by_key(|(name, _)| *name);
         let mut key = Vec::new();
         part(&mut key, request.header(":authority"));
-        part(&mut key, Some(request.path_and_query()));
-        self.key_headers.iter().for_each(|name| values(&mut key, request, name));
-        Some(key)
+        part(&mut key, Some(&self.key.target(request.path_and_query())));
+        pairs(&mut key, keyed.iter().map(|(name, value)| (*name, &**value)));
+        if key.len() <= MAX_KEY {
+            self.key.known(&mut key, &known()?);
+        }
+        (key.len() <= MAX_KEY).then_some(key)
     }
 
     /// Whether an answer with this status and these headers may be kept.
@@ -139,9 +154,21 @@ impl StaleIfError {
     /// Whether all that an answer varies by is in the key.
     fn covers(&self, vary: &[u8]) -> bool {
         // A header may be called `*`, but in `vary` that means more than the request.
-        let keyed = |name: &[u8]| {
-            name != b"*" && self.key_headers.iter().any(|key| key.as_bytes().eq_ignore_ascii_case(name))
-        };
-        members(vary).all(keyed)
+        let covers = |name: &[u8]| name != b"*" && self.key.tells_apart_by(&name.to_ascii_lowercase());
+        members(vary).all(covers)
     }
+}
+
+/// Whether a header is in the key by itself, says how old an answer may be and not which, or is the router's, which names other
+/// endpoints for the next request.
+fn is_apart(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b":authority"
+            | b":path"
+            | b":method"
+            | b"cache-control"
+            | b"pragma"
+            | b"x-gateway-destination-endpoint"
+    )
 }

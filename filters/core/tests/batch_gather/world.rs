@@ -9,6 +9,7 @@ use switchyard_core::batch::gather::{
 };
 use switchyard_core::batch::{JsonArray, Protocol, Settings, complete};
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::Known;
 use switchyard_core::{Address, RequestView, Timestamp};
 
 /// What a host was asked to do to a stream.
@@ -190,7 +191,7 @@ impl Proxy {
 
     pub(crate) fn arrives(&mut self, at: usize, stream: StreamId, head: PlainRequest, body: &str) -> Arrival {
         let policy = Rc::clone(&self.policies[at]);
-        let mut key = policy.key(&head).expect("a request that may be batched");
+        let mut key = policy.key(&head, Known::nothing).expect("a request that may be batched");
         let protocol = &policy.settings().protocol;
         let part = protocol.read(head.method(), head.path_and_query(), body.as_bytes()).expect("a part");
         complete(&mut key, &part);

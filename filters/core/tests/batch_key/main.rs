@@ -5,12 +5,14 @@
 
 mod alone;
 mod apart;
+mod known;
 mod principals;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 
 use switchyard_core::batch::{Bypass, IdForm, IdList, JsonRpc, KeyPolicy, Protocol, Settings};
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::{KeyRules, Known};
 
 type Key = Result<Vec<u8>, Bypass>;
 
@@ -33,12 +35,18 @@ fn ids() -> Settings {
 
 /// A key with these headers in it.
 fn key(headers: &[&str], request: &PlainRequest) -> Key {
-    settings(KeyPolicy { headers: names(headers), ..KeyPolicy::default() }).key("route", 7, request)
+    let rules = KeyRules { headers: names(headers), ..KeyRules::default() };
+    settings(KeyPolicy { rules, ..KeyPolicy::default() }).key("route", 7, request, Known::nothing)
 }
 
 /// A key of a route where these headers say who asks.
 fn key_of(principal: &[&str], request: &PlainRequest) -> Key {
-    settings(KeyPolicy { principal: names(principal), ..KeyPolicy::default() }).key("route", 7, request)
+    settings(KeyPolicy { principal: names(principal), ..KeyPolicy::default() }).key(
+        "route",
+        7,
+        request,
+        Known::nothing,
+    )
 }
 
 fn names(headers: &[&str]) -> Vec<Box<str>> {

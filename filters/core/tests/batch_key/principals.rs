@@ -3,6 +3,7 @@
 use super::{asks, different, ids, key, key_of, names, post, settings};
 use switchyard_core::batch::KeyPolicy;
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::{KeyRules, Known};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -23,7 +24,12 @@ const USUAL: [&str; 13] = [
 ];
 
 fn mixing(request: &PlainRequest) -> super::Key {
-    settings(KeyPolicy { mixes_principals: true, ..KeyPolicy::default() }).key("route", 7, request)
+    settings(KeyPolicy { mixes_principals: true, ..KeyPolicy::default() }).key(
+        "route",
+        7,
+        request,
+        Known::nothing,
+    )
 }
 
 #[test]
@@ -33,7 +39,8 @@ fn who_asks_is_in_every_key_unasked() {
         let requests =
             [post(), with(""), with("anna"), with("Anna"), with("bert"), with("anna").with(name, "bert")];
         assert_eq!(different(requests.iter().map(|request| key(&[], request))), 6, "{name}");
-        let list = |value: &str| ids().key("route", 7, &asks("GET", "/items/1").with(name, value));
+        let list =
+            |value: &str| ids().key("route", 7, &asks("GET", "/items/1").with(name, value), Known::nothing);
         assert_eq!(different([list("anna"), list("bert")]), 2, "{name}");
     }
     let keys = USUAL.map(|name| key(&[], &post().with(name, "anna")));
@@ -103,12 +110,12 @@ fn nobody_can_pretend_to_be_another_by_where_a_value_stands() {
     ];
     assert_eq!(different(requests.iter().map(|request| key_of(&["x-user"], request))), requests.len());
     let policy = |headers: &[&str], principal: &[&str]| KeyPolicy {
-        headers: names(headers),
+        rules: KeyRules { headers: names(headers), ..KeyRules::default() },
         principal: names(principal),
         ..KeyPolicy::default()
     };
     let keys = [(vec!["x-user"], vec![]), (vec![], vec!["x-user"])].map(|(headers, principal)| {
-        settings(policy(&headers, &principal)).key("route", 7, &post().with("x-user", "anna"))
+        settings(policy(&headers, &principal)).key("route", 7, &post().with("x-user", "anna"), Known::nothing)
     });
     assert_eq!(different(keys), 2);
 }

@@ -11,6 +11,7 @@ use switchyard_core::RequestView;
 use switchyard_core::batch::complete;
 use switchyard_core::batch::gather::{Arrival, Candidate, Policy};
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::Known;
 
 impl Proxy {
     /// Some come.
@@ -39,7 +40,7 @@ impl Proxy {
         let body = asked.body();
         let part = settings.protocol.read(head.method(), head.path_and_query(), body.as_bytes());
         let part = part.expect("a part");
-        let mut key = policy.key(&head).expect("a key");
+        let mut key = policy.key(&head, Known::nothing).expect("a key");
         complete(&mut key, &part);
         let allowance = policy.allowance(&head);
         let is_repeatable = settings.is_repeatable || part.is_repeatable;

@@ -45,12 +45,12 @@ fn a_follower_that_leaves_before_its_turn_is_not_touched() {
 #[test]
 fn a_follower_whose_vary_differs_goes_on_by_itself() {
     let mut proxy = Proxy::of(2);
-    proxy.asks(0, 1, KEY, get().with("x-lang", "de"));
-    proxy.asks(0, 2, KEY, get().with("x-lang", "de"));
+    proxy.asks(0, 1, KEY, get().with("user-agent", "de"));
+    proxy.asks(0, 2, KEY, get().with("user-agent", "de"));
     proxy.asks(0, 3, KEY, get());
-    proxy.asks(1, 4, KEY, get().with("x-lang", "en"));
+    proxy.asks(1, 4, KEY, get().with("user-agent", "en"));
     proxy.talk();
-    proxy.begins(0, 1, 200, &head().with("vary", "x-lang"));
+    proxy.begins(0, 1, 200, &head().with("vary", "user-agent"));
     proxy.piece(0, 1, "eins", true);
     let mut done = resumed([3]);
     done.extend(collapsed([2], "eins"));

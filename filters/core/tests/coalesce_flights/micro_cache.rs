@@ -53,8 +53,8 @@ fn it_serves_no_longer_than_its_server_lets_it() {
 #[test]
 fn it_serves_nobody_whom_it_does_not_fit() {
     let mut proxy = Proxy::with(1, &holding());
-    is_answered_alone(&mut proxy, 1, &head().with("vary", "x-lang"), "one");
-    assert_eq!(proxy.asks(0, 2, KEY, get().with("x-lang", "de")), Arrival::Leads);
+    is_answered_alone(&mut proxy, 1, &head().with("vary", "user-agent"), "one");
+    assert_eq!(proxy.asks(0, 2, KEY, get().with("user-agent", "de")), Arrival::Leads);
     assert_eq!(proxy.asks(0, 3, b"another", get()), Arrival::Leads);
 }
 

@@ -4,6 +4,7 @@ use super::{asks, different, get, key, settings, with_body};
 use std::collections::BTreeSet;
 use switchyard_core::coalesce::{Bypass, KeyPolicy, MAX_KEY, Settings};
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::Known;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -21,15 +22,20 @@ fn only_get_and_head_are_coalesced_and_case_counts() {
 #[test]
 fn a_post_is_coalesced_by_its_body_if_the_route_says_so() {
     let post = asks("POST", "/a").with("content-length", "5");
-    let hashed = |settings: &Settings, hash: [u8; 32]| settings.key("route", &post, Some(&hash));
+    let hashed =
+        |settings: &Settings, hash: [u8; 32]| settings.key("route", &post, Some(&hash), Known::nothing);
     assert_eq!(hashed(&settings(&[]), [1; 32]), Err(Bypass::Method));
     assert_eq!(different([hashed(&with_body(), [1; 32]), hashed(&with_body(), [1; 32])]), 1);
     let mut last = [1; 32];
     last[31] = 2;
     assert_eq!(different([[0; 32], [1; 32], [2; 32], last].map(|hash| hashed(&with_body(), hash))), 4);
-    assert_eq!(with_body().key("route", &post, None), Err(Bypass::Body), "nobody has read it");
+    assert_eq!(
+        with_body().key("route", &post, None, Known::nothing),
+        Err(Bypass::Body),
+        "nobody has read it"
+    );
     for method in ["PUT", "DELETE", "PATCH"] {
-        let refused = with_body().key("route", &asks(method, "/a"), Some(&[1; 32]));
+        let refused = with_body().key("route", &asks(method, "/a"), Some(&[1; 32]), Known::nothing);
         assert_eq!(refused, Err(Bypass::Method), "{method}");
     }
 }
@@ -45,7 +51,10 @@ fn a_get_with_a_body_goes_by_itself() {
         ] {
             assert_eq!(key(&[], &asks(method, "/a").with(name, value)), Err(Bypass::Body), "{name}: {value}");
         }
-        assert_eq!(with_body().key("route", &asks(method, "/a"), Some(&[0; 32])), Err(Bypass::Body));
+        assert_eq!(
+            with_body().key("route", &asks(method, "/a"), Some(&[0; 32]), Known::nothing),
+            Err(Bypass::Body)
+        );
         assert!(key(&[], &asks(method, "/a").with("content-length", "0")).is_ok());
     }
     let twice = get().with("content-length", "0").with("content-length", "5");
@@ -73,7 +82,7 @@ fn with_the_dangerous_flag_credentials_neither_matter_nor_keep_a_request_out() {
     let key = KeyPolicy { share_across_principals: true, ..KeyPolicy::default() };
     let open = Settings { key, ..Settings::default() };
     let requests = [get(), get().with("authorization", "anna"), get().with("cookie", "bert")];
-    assert_eq!(different(requests.iter().map(|request| open.key("route", request, None))), 1);
+    assert_eq!(different(requests.iter().map(|request| open.key("route", request, None, Known::nothing))), 1);
 }
 
 #[test]
@@ -82,8 +91,6 @@ fn requests_for_a_part_or_under_a_condition_go_by_themselves_unless_it_is_in_the
         ("range", Bypass::Range),
         ("if-range", Bypass::Range),
         ("if-match", Bypass::Conditional),
-        ("if-none-match", Bypass::Conditional),
-        ("if-modified-since", Bypass::Conditional),
         ("if-unmodified-since", Bypass::Conditional),
     ];
     for (name, reason) in reasons {
@@ -103,7 +110,10 @@ fn a_tunnel_or_another_protocol_is_never_shared() {
         Err(Bypass::Upgrade),
         "in the key or not"
     );
-    assert_eq!(with_body().key("route", &asks("CONNECT", "/a"), Some(&[0; 32])), Err(Bypass::Upgrade));
+    assert_eq!(
+        with_body().key("route", &asks("CONNECT", "/a"), Some(&[0; 32]), Known::nothing),
+        Err(Bypass::Upgrade)
+    );
 }
 
 #[test]
@@ -125,14 +135,16 @@ fn a_request_for_what_is_stored_alone_neither_leads_nor_waits() {
     let request = get().with("cache-control", "only-if-cached");
     for honour_no_cache in [false, true] {
         let settings = Settings { honour_no_cache, ..Settings::default() };
-        assert_eq!(settings.key("route", &request, None), Err(Bypass::OnlyIfCached));
+        assert_eq!(settings.key("route", &request, None, Known::nothing), Err(Bypass::OnlyIfCached));
     }
 }
 
 #[test]
 fn a_client_that_wants_an_answer_of_its_own_gets_one_if_the_route_says_so() {
     let own = Settings { honour_no_cache: true, ..Settings::default() };
-    let wants = |name, value: &str| own.key("route", &get().with(name, value), None) == Err(Bypass::NoCache);
+    let wants = |name, value: &str| {
+        own.key("route", &get().with(name, value), None, Known::nothing) == Err(Bypass::NoCache)
+    };
     for value in [
         "no-cache",
         "No-Cache",
@@ -153,7 +165,7 @@ fn a_client_that_wants_an_answer_of_its_own_gets_one_if_the_route_says_so() {
     }
     assert!(wants("pragma", "no-cache") && !wants("pragma", "x"));
     let both = get().with("pragma", "no-cache").with("cache-control", "max-age=5");
-    assert!(own.key("route", &both, None).is_ok(), "the new way counts");
+    assert!(own.key("route", &both, None, Known::nothing).is_ok(), "the new way counts");
 }
 
 #[test]

@@ -5,18 +5,23 @@
 
 mod alone;
 mod apart;
+mod known;
+mod neutral;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
+mod rules;
 
 use switchyard_core::coalesce::{Bypass, KeyPolicy, Settings};
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::{KeyRules, Known};
 
 type Key = Result<Vec<u8>, Bypass>;
 
 /// Settings with these headers in the key.
 fn settings(headers: &[&str]) -> Settings {
     let headers = headers.iter().map(|name| (*name).into()).collect();
-    Settings { key: KeyPolicy { headers, ..KeyPolicy::default() }, ..Settings::default() }
+    let rules = KeyRules { headers, ..KeyRules::default() };
+    Settings { key: KeyPolicy { rules, ..KeyPolicy::default() }, ..Settings::default() }
 }
 
 /// Settings whose keys hold the body.
@@ -25,7 +30,7 @@ fn with_body() -> Settings {
 }
 
 fn key(headers: &[&str], request: &PlainRequest) -> Key {
-    settings(headers).key("route", request, None)
+    settings(headers).key("route", request, None, Known::nothing)
 }
 
 fn asks(method: &str, path: &str) -> PlainRequest {

@@ -4,6 +4,7 @@ use super::{get, key};
 use proptest::prelude::*;
 use switchyard_core::coalesce::{KeyPolicy, Settings};
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::{KeyRules, Known};
 
 /// All that the keys of these tests tell requests apart by.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,10 +52,11 @@ fn request(parts: &Parts) -> PlainRequest {
 
 fn key_of(parts: &Parts) -> Vec<u8> {
     let headers = ["cookie".into(), "one".into()].to_vec();
-    let key = KeyPolicy { headers, body: true, ..KeyPolicy::default() };
+    let rules = KeyRules { headers, ..KeyRules::default() };
+    let key = KeyPolicy { rules, body: true, ..KeyPolicy::default() };
     let settings = Settings { key, ..Settings::default() };
     let hash = parts.body.map(|body| [body; 32]);
-    settings.key(&parts.route, &request(parts), hash.as_ref()).expect("a key")
+    settings.key(&parts.route, &request(parts), hash.as_ref(), Known::nothing).expect("a key")
 }
 
 /// One part of the other put in place of this one's: requests that differ in one thing alone.

@@ -4,6 +4,7 @@ use super::{answer, held, held_for, serves_stale, settings, ways};
 use core::time::Duration;
 use switchyard_core::coalesce::{KeyPolicy, Settings};
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::KeyRules;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -73,7 +74,8 @@ fn who_sends_credentials_outside_the_key_gets_no_held_answer_unless_it_is_anyone
     }
     let key = |headers: &[&str], share_across_principals| {
         let headers = headers.iter().map(|name| (*name).into()).collect();
-        Settings { key: KeyPolicy { headers, share_across_principals, ..KeyPolicy::default() }, ..settings() }
+        let rules = KeyRules { headers, ..KeyRules::default() };
+        Settings { key: KeyPolicy { rules, share_across_principals, ..KeyPolicy::default() }, ..settings() }
     };
     assert!(key(&["authorization"], false).may_hold(&answer(&[]), &anna));
     assert!(!key(&["cookie"], false).may_hold(&answer(&[]), &anna));

@@ -20,10 +20,11 @@ fn a_plain_answer_is_shared() {
 fn only_statuses_of_the_configuration_are_shared() {
     let shared: Vec<u16> =
         (0..1000).filter(|status| settings().may_share(*status, &answer(&[])).is_ok()).collect();
-    assert_eq!(shared, [200, 203, 204, 300, 301, 404, 405, 410, 414, 501]);
+    assert_eq!(shared, [200, 203, 204, 300, 301, 304, 404, 405, 410, 414, 501]);
     let other = Settings { share_status: vec![302, 206], ..settings() };
     assert_eq!(other.may_share(302, &answer(&[])), Ok(()));
     assert_eq!(other.may_share(200, &answer(&[])), Err(NotShared::Status));
+    assert_eq!(other.may_share(304, &answer(&[])), Err(NotShared::Status), "which stands for 200");
     assert_eq!(
         other.may_share(206, &answer(&[])),
         Err(NotShared::Partial),

@@ -9,6 +9,7 @@ use crate::upstream::Kind;
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Event as Counted, Pass, Policy, StreamId};
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::Known;
 
 impl Proxy {
     /// Some come for one key.
@@ -27,7 +28,7 @@ impl Proxy {
         self.outside.have_come(crowd, self.shape.between);
     }
 
-    /// A request for this path; what tells it from others may be credentials, a method, or nothing but a language.
+    /// A request for this path; what tells it from others may be credentials, a method, or nothing but its program.
     pub(crate) fn any_request(&mut self, key: usize) -> PlainRequest {
         let rng = &mut self.outside.rng;
         let method = if rng.u8(0..8) == 0 { "HEAD" } else { "GET" };
@@ -38,7 +39,7 @@ impl Proxy {
             request = request.with("authorization", one(&["ann", "bob", "eve"], rng));
         }
         if rng.bool() {
-            request = request.with("x-lang", one(&["de", "en", ""], rng));
+            request = request.with("user-agent", one(&["de", "en", ""], rng));
         }
         request
     }
@@ -46,7 +47,7 @@ impl Proxy {
     /// A request comes to a worker.
     pub(crate) fn arrives(&mut self, worker: usize, route: usize, request: PlainRequest) {
         let policy = Rc::clone(&self.workers[worker].routes[route]);
-        let key = policy.settings().key(policy.route(), &request, None);
+        let key = policy.settings().key(policy.route(), &request, None, Known::nothing);
         let known = key.as_ref().ok().map(|key| key.as_slice().into());
         let (id, context) = self.begins(worker, &request, &policy, known);
         let arrival = match key {

@@ -6,6 +6,7 @@ use core::time::Duration;
 use fastrand::Rng;
 use std::rc::Rc;
 use switchyard_core::coalesce::{BUCKETS, KeyPolicy, OnError, Scope, Settings};
+use switchyard_core::request_key::KeyRules;
 
 /// What a proxy is like.
 #[derive(Clone, Debug)]
@@ -65,7 +66,8 @@ impl Shape {
 
 /// What operators may say about two routes: one with credentials in the key, one without.
 pub(crate) fn routes(rng: &mut Rng) -> Rc<[Settings]> {
-    let with = KeyPolicy { headers: vec!["authorization".into()], ..KeyPolicy::default() };
+    let rules = KeyRules { headers: vec!["authorization".into()], ..KeyRules::default() };
+    let with = KeyPolicy { rules, ..KeyPolicy::default() };
     [any(with, rng), any(KeyPolicy::default(), rng)].into()
 }
 

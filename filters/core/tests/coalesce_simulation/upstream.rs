@@ -10,7 +10,7 @@ use switchyard_core::request::PlainRequest;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Shareable,
-    /// By the header `x-lang`.
+    /// By the header `user-agent`.
     Varies,
     Private,
     NoStore,
@@ -159,7 +159,7 @@ impl Exchange {
 /// What a request's own answer says of it.
 pub(crate) fn whose(request: &PlainRequest, varies: bool) -> String {
     let value = |name| String::from_utf8_lossy(request.header(name).unwrap_or(b"-")).into_owned();
-    let lang = if varies { value("x-lang") } else { "any".to_owned() };
+    let lang = if varies { value("user-agent") } else { "any".to_owned() };
     [value(":method"), value(":authority"), value(":path"), value("authorization"), lang].join(" ")
 }
 
@@ -169,7 +169,7 @@ fn head(kind: Kind, request: &PlainRequest, serial: usize) -> PlainRequest {
         .with("x-serial", serial.to_string())
         .with("x-whose", whose(request, kind == Kind::Varies));
     match kind {
-        Kind::Varies => head.with("vary", "x-lang"),
+        Kind::Varies => head.with("vary", "user-agent"),
         Kind::Private => head.with("cache-control", "private"),
         Kind::NoStore => head.with("cache-control", "no-store"),
         Kind::SetsCookie => head.with("set-cookie", "a=b"),

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use fastrand::Rng;
+use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
     Attempt, Attempts, Decision, Denied, Failure, Hedge, Reason, Settings, StaleIfError, StaticAnswer, Step,
     Subject, Verdict, World, pick,
@@ -159,7 +160,7 @@ impl Case {
 
 /// Old answers that may stand in.
 pub(crate) fn stale() -> StaleIfError {
-    StaleIfError { max_age: Duration::from_secs(60), key_headers: vec![], max_bytes: 1 << 20 }
+    StaleIfError { max_age: Duration::from_secs(60), key: KeyRules::default(), max_bytes: 1 << 20 }
 }
 
 /// The answer that is always the same.

@@ -3,6 +3,7 @@
 use crate::simulation::draws::{millis, one};
 use core::time::Duration;
 use fastrand::Rng;
+use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
     BackOff, BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, RetryOn, Settings, StaleIfError,
     StaticAnswer,
@@ -66,7 +67,8 @@ fn budget(window: Duration, rng: &mut Rng) -> BudgetPolicy {
 }
 
 fn fallback(rng: &mut Rng) -> Fallback {
-    let stale = StaleIfError { max_age: Duration::from_secs(9), key_headers: vec![], max_bytes: 1 << 20 };
+    let stale =
+        StaleIfError { max_age: Duration::from_secs(9), key: KeyRules::default(), max_bytes: 1 << 20 };
     Fallback {
         upstream: (rng.u8(0..10) < 3).then_some(1),
         stale: (rng.u8(0..10) < 3).then_some(stale),

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::{KeyRules, Known};
 use switchyard_core::retry::StaleIfError;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -9,13 +10,16 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 fn policy(key_headers: &[&str]) -> StaleIfError {
     StaleIfError {
         max_age: Duration::from_secs(60),
-        key_headers: key_headers.iter().map(|name| (*name).into()).collect(),
+        key: KeyRules {
+            headers: key_headers.iter().map(|name| (*name).into()).collect(),
+            ..KeyRules::default()
+        },
         max_bytes: 1 << 20,
     }
 }
 
 fn key(key_headers: &[&str], request: &PlainRequest) -> Option<Vec<u8>> {
-    policy(key_headers).key(request)
+    policy(key_headers).key(request, Known::nothing)
 }
 
 fn get() -> PlainRequest {
@@ -194,10 +198,12 @@ fn what_belongs_to_one_client_or_is_a_part_is_not_kept() {
 #[test]
 fn an_answer_varies_by_nothing_but_the_key() {
     let vary = |value| keeps(&["accept", "x-tenant"], &[("vary", value)]);
-    for value in ["", "accept", "Accept", "accept, X-Tenant", " accept ,,x-tenant,"] {
+    for value in
+        ["", "accept", "Accept", "accept, X-Tenant", " accept ,,x-tenant,", "accept-encoding", "x-any"]
+    {
         assert!(vary(value), "{value:?}");
     }
-    for value in ["accept-encoding", "accept, cookie", "*", "accept, *", "acc", "accept x-tenant"] {
+    for value in ["user-agent", "referer", "accept, cookie", "*", "accept, *", "accept x-tenant"] {
         assert!(!vary(value), "{value:?}");
     }
     assert!(!keeps(&["accept"], &[("vary", "accept"), ("vary", "cookie")]), "in the second line of two");

@@ -56,10 +56,10 @@ impl<H: ActorHost> Actor<'_, H> {
     }
 
     pub(super) fn stale(&self, exchange: &mut Exchange, route: &Route) -> Option<bool> {
-        let policy = route.settings.fallback.stale.as_ref()?;
-        let key = policy.key(&exchange.head)?;
+        let policy = route.keeps_answers()?;
+        let key = exchange.stale_key.as_deref()?;
         let stale = route.stale.try_borrow().ok()?;
-        let answer = stale.get(&key, policy.max_age, self.now)?;
+        let answer = stale.get(key, policy.max_age, self.now)?;
         let before = answer.headers.iter().find(|(name, _)| **name == *"age");
         let before: u64 = before.and_then(|(_, value)| number(Some(value))).unwrap_or_default();
         let age = self.now.since(answer.at).as_secs().saturating_add(before).to_string();

@@ -64,6 +64,8 @@ pub(crate) struct Exchange {
     pub(crate) started: Option<Timestamp>,
     /// The held answer's message can be replaced: it has one, and trailers.
     pub(crate) replaceable: bool,
+    /// What tells it from others that an old answer is for, if it may have or leave one.
+    pub(crate) stale_key: Option<Vec<u8>>,
     pub(crate) capture: Option<Capture>,
     /// The first attempt's answer has no body.
     bodiless: bool,
@@ -96,6 +98,7 @@ impl Exchange {
             due: None,
             started: None,
             replaceable: false,
+            stale_key: None,
             capture: None,
             bodiless: false,
             complete: false,

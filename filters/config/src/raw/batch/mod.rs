@@ -5,6 +5,7 @@ mod protocol;
 
 use super::Mode;
 pub(crate) use super::coalesce::Scope;
+pub(crate) use super::key::BatchKey;
 use super::retry::Budget;
 use crate::read::{section, words};
 use crate::values::{ByteSize, Duration};
@@ -50,9 +51,8 @@ section! {
             /// to 1000; 1 is best for an upstream that takes one call at a time. Default: 4, with adaptive 1.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000)))]
             max_in_flight: u64,
-            /// What tells requests apart that may not share a call, besides the route, method, scheme, authority, path
-            /// with query (id_list: without the ids), content-type, the headers that are known to change answers, and
-            /// who asks.
+            /// What tells requests apart that may not share a call, besides the route, method, scheme, authority, path with query
+            /// (id_list: without the ids), and who asks.
             key: BatchKey,
             /// Dangerous. Requests of different principals share calls, which are made with the credentials of the first:
             /// a client gets what another client's credentials obtained. Only for routes whose answers are the same for
@@ -129,22 +129,6 @@ words! {
         LeastSquares = "least_squares",
         /// One more after each batch in time, a tenth less after one that was late.
         Aimd = "aimd",
-    }
-}
-
-section! {
-    /// What tells requests apart that may not share a call.
-    BatchKey {
-        required {}
-        optional {
-            /// Request headers, in lower case, whose values must be equal within a batch. Default: none.
-            headers: Vec<Option<String>>,
-            /// Request headers, in lower case, that say who asks; requests that differ in one never share a call. Where a
-            /// request has none of them, the default stands in. Default: authorization, proxy-authorization, cookie,
-            /// x-api-key and their kinds.
-            #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-            principal: Vec<Option<String>>,
-        }
     }
 }
 

@@ -5,41 +5,33 @@
 
 use crate::error::{Errors, Path, cut};
 use crate::raw::batch as raw;
+use crate::raw::key::{BatchKey, Names};
 use crate::resolve::key_header::{self, Sharing};
+use crate::resolve::key_rules::{self, placed};
 use hashbrown::HashMap;
 use switchyard_core::batch::KeyPolicy;
 
 /// What requests with equal keys do.
 const SHARING: Sharing = Sharing { done: "batched", share: "a call", header: "key header" };
 
-/// Names of headers that could be read, and their places.
-type Names = [Option<String>];
-
 /// What tells requests apart, and whether principals do.
 pub(super) fn resolve(raw: &raw::Batch, at: &Path<'_>, errors: &mut Errors) -> KeyPolicy {
     let key_at = at.field("key");
     let key = raw.key.as_ref();
-    let headers = key.and_then(|key| key.headers.as_deref()).unwrap_or_default();
+    let said = key.map(BatchKey::said).unwrap_or_default();
+    let headers = said.headers;
     let principal = key.and_then(|key| key.principal.as_deref());
     let mixes = raw.i_know_that_batches_mix_principals == Some(true);
-    check_headers(headers, &key_at.field("headers"), errors);
+    let rules = key_rules::resolve(said, SHARING, &key_at, errors);
+    refuse_encodings(headers, &key_at.field("headers"), errors);
     if let Some(principal) = principal {
         check_principal(principal, headers, mixes, &key_at.field("principal"), errors);
     }
     let names = |list: &Names| list.iter().flatten().map(|name| name.as_str().into()).collect();
-    KeyPolicy {
-        headers: names(headers),
-        principal: names(principal.unwrap_or_default()),
-        mixes_principals: mixes,
-    }
+    KeyPolicy { rules, principal: names(principal.unwrap_or_default()), mixes_principals: mixes }
 }
 
-fn placed(list: &Names) -> impl Iterator<Item = (usize, &str)> {
-    list.iter().enumerate().filter_map(|(index, name)| Some((index, name.as_deref()?)))
-}
-
-fn check_headers(headers: &Names, at: &Path<'_>, errors: &mut Errors) {
-    key_header::check_all(|| placed(headers), SHARING, at, errors);
+fn refuse_encodings(headers: &Names, at: &Path<'_>, errors: &mut Errors) {
     for (index, _) in placed(headers).filter(|(_, name)| *name == "accept-encoding") {
         let problem = "\"accept-encoding\" is identity in every call, so it tells nothing apart; remove it";
         errors.add(&at.index(index), problem);

@@ -5,6 +5,7 @@
 
 use super::super::{Bypass, Model, Pace, Settings};
 use super::world::Pass;
+use crate::request_key::Known;
 use crate::retry::Budget;
 use crate::{HeadView, Timestamp};
 use core::cell::{Cell, RefCell};
@@ -85,12 +86,17 @@ impl Policy {
         self.pace.borrow().limit(waited).clamp(1, self.settings.max_items.max(1))
     }
 
-    /// What tells a request from others that it may not share a call with, besides what its protocol groups it by.
+    /// What tells a request from others that it may not share a call with, besides what its protocol groups it by; `known` reads what
+    /// the proxy knows of who asks.
     ///
     /// # Errors
     /// Why it goes by itself.
-    pub fn key(&self, request: &impl HeadView) -> Result<Vec<u8>, Bypass> {
-        self.settings.key(&self.route, self.configuration, request)
+    pub fn key(
+        &self,
+        request: &impl HeadView,
+        known: impl FnOnce() -> Option<Known>,
+    ) -> Result<Vec<u8>, Bypass> {
+        self.settings.key(&self.route, self.configuration, request, known)
     }
 
     /// How much time a request has.

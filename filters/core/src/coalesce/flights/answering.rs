@@ -83,7 +83,8 @@ impl<H: RequestView> Flights<H> {
             && let State::Led(leader) = &mut group.state
         {
             let settings = group.policy.settings();
-            let answer = Answer::new(status, head.pairs(), &*leader.request, now);
+            let mut answer = Answer::new(status, head.pairs(), &*leader.request, now);
+            answer.is_for_one_key(&settings.key.rules);
             let keep =
                 (settings.hold_for(head, &*leader.request), settings.may_serve_stale(head, &*leader.request));
             leader.capture = Some(Capture { answer, served, moved: now, keep });
