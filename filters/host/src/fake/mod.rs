@@ -6,6 +6,7 @@
 
 mod fate;
 mod filter;
+mod front;
 mod ports;
 mod request;
 mod roots;
