@@ -16,8 +16,8 @@ use switchyard_core::batch::gather::{Event, Gatherer, Policy, StreamId};
 use switchyard_host::metrics::Registry;
 use switchyard_host::shared_ledger::announced;
 use switchyard_host::{
-    Bodies as BodyPort, CallAnswers, Clock, Contexts, HeaderMap, HttpCalls, MetricSink, Queues, Replies,
-    RequestHeaders, ResponseHeaders, SharedData, Ticks, reach,
+    Bodies as BodyPort, CallAnswers, Clock, Contexts, HeaderMap, HttpCalls, MetricSink, Properties, Queues,
+    Replies, RequestHeaders, ResponseHeaders, SharedData, Ticks, reach,
 };
 
 /// What batching asks of a host.
@@ -26,6 +26,7 @@ pub trait ActingHost:
     + MetricSink
     + SharedData
     + Queues
+    + Properties
     + Replies
     + Contexts
     + Ticks
@@ -42,6 +43,7 @@ impl<
         + MetricSink
         + SharedData
         + Queues
+        + Properties
         + Replies
         + Contexts
         + Ticks

@@ -1,10 +1,10 @@
 //! What Envoy's filters in front of ours have said about a request, in the form in which Envoy gives it.
 
-use super::FakeHost;
+use super::{FakeHost, Head};
 
 impl FakeHost {
     /// The metadata of the streams from now on: namespaces, each with its fields. Written in this order, as Envoy writes it in any.
-    pub fn set_metadata(&self, namespaces: &[(&str, &[(&str, &str)])]) {
+    pub fn set_metadata(&self, namespaces: &[(&str, Head<'_>)]) {
         let written: Vec<_> = namespaces
             .iter()
             .map(|(name, fields)| {

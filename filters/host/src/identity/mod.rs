@@ -87,7 +87,7 @@ impl Known {
 mod tests {
     use super::*;
     use crate::Status;
-    use crate::fake::FakeHost;
+    use crate::fake::{FakeHost, Head};
 
     const JWT: &str = "envoy.filters.http.jwt_authn";
     const AUTHZ: &str = "envoy.filters.http.ext_authz";
@@ -121,7 +121,7 @@ mod tests {
     fn who_differs_in_anything_has_other_facts() {
         let host = FakeHost::default();
         let mut seen: Vec<Known> = Vec::new();
-        let cases: [&[(&str, &[(&str, &str)])]; 6] = [
+        let cases: [&[(&str, Head<'_>)]; 6] = [
             &[],
             &[(JWT, &[])],
             &[(JWT, &[("sub", "alice")])],
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn how_long_ext_authz_took_says_nothing_about_who_asks() {
-        let known = |metadata: &[(&str, &[(&str, &str)])]| {
+        let known = |metadata: &[(&str, Head<'_>)]| {
             let host = FakeHost::default();
             host.set_metadata(metadata);
             Known::read(&host)
