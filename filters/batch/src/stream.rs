@@ -6,15 +6,15 @@ use crate::worker::{ActingHost, Worker};
 use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
-use switchyard_core::batch::{Unbatchable, complete};
+use switchyard_core::batch::{HeadKey, Unbatchable};
 use switchyard_core::request_key::Known;
-use switchyard_host::{HeaderMap, Passage};
+use switchyard_host::{HeaderMap, Passage, identity, noise};
 
 /// A request whose body is not whole yet.
 struct Awaiting {
     headers: HeaderMap,
     policy: Rc<Policy>,
-    key: Vec<u8>,
+    key: HeadKey,
     /// What has passed of it, where nothing is held back.
     copy: Option<Vec<u8>>,
     /// A piece of it has come, before the tick let the request go without it.
@@ -48,7 +48,7 @@ impl Stream {
         // A request that cannot be read goes on.
         let Ok(headers) = host.request_headers() else { return Passage::On };
         let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
-        let passage = match policy.key(&headers, Known::nothing) {
+        let passage = match policy.key(&headers) {
             Err(why) => self.pass(&policy, Pass::Bypass(why), host),
             Ok(key) => {
                 self.begin(Awaiting { headers, policy, key, copy: None, has_begun: false }, ended, host)
@@ -135,13 +135,23 @@ impl Stream {
 
     /// The request is whole.
     fn read(&mut self, request: Awaiting, body: Vec<u8>, host: &impl ActingHost) -> Passage {
-        let Awaiting { headers, policy, mut key, .. } = request;
+        let Awaiting { headers, policy, key, .. } = request;
         let settings = policy.settings();
         let part = match settings.protocol.read(headers.method(), headers.path_and_query(), &body) {
             Ok(part) => part,
             Err(flaw) => return self.unreadable(&policy, flaw, host),
         };
-        complete(&mut key, &part);
+        let mut known = Known::default();
+        let asked = || {
+            known = identity::read(host).ok()?;
+            Some(known.clone())
+        };
+        let key = match settings.complete(key, &part, asked) {
+            Ok(key) => key,
+            Err(why) => return self.pass(&policy, Pass::Bypass(why), host),
+        };
+        let noise = policy.noise(&headers, &known);
+        noise::tell("batch", policy.route(), &noise, &self.worker.vm.registry, host);
         let allowance = policy.allowance(&headers);
         let (stream, items) = (self.context, part.items());
         let candidate = Candidate { stream, head: headers, body, part, key, allowance };

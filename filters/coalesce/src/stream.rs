@@ -10,7 +10,7 @@ use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
 use switchyard_core::request_key::Known;
 use switchyard_core::{RequestView, coalesce};
-use switchyard_host::{HeaderMap, Passage};
+use switchyard_host::{HeaderMap, Passage, identity, noise};
 
 /// One request under a configuration.
 pub struct Stream {
@@ -113,10 +113,17 @@ impl Stream {
         body: Option<[u8; 32]>,
         host: &impl ActingHost,
     ) -> Passage {
-        let key = match policy.settings().key(policy.route(), &headers, body.as_ref(), Known::nothing) {
+        let mut known = Known::default();
+        let asked = || {
+            known = identity::read(host).ok()?;
+            Some(known.clone())
+        };
+        let key = match policy.settings().key(policy.route(), &headers, body.as_ref(), asked) {
             Ok(key) => key,
             Err(why) => return self.pass(policy, why, host),
         };
+        let noise = policy.noise(&headers, &known);
+        noise::tell("coalesce", policy.route(), &noise, &self.worker.vm.surroundings.registry, host);
         self.known = true;
         let context = self.context;
         let arrival = self.worker.vm.with(host, |flights, around| {

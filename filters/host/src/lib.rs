@@ -16,8 +16,9 @@ mod error;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod header_map;
-mod identity;
+pub mod identity;
 pub mod metrics;
+pub mod noise;
 mod passage;
 mod ports;
 pub mod prober;
@@ -30,7 +31,6 @@ mod source_ip;
 pub use abi::Hostcalls;
 pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
-pub use identity::{Known, MOST_METADATA, Unknown};
 pub use passage::Passage;
 pub use ports::{
     Bodies, Call, CallAnswers, Clock, Contexts, HttpCalls, MetricId, MetricSink, PluginConfiguration,

@@ -9,10 +9,8 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
-use switchyard_core::request_key::Known;
 use switchyard_core::retry::STEERING_HEADERS;
-use switchyard_host::HeaderMap;
-use switchyard_host::Passage;
+use switchyard_host::{HeaderMap, Passage, identity};
 
 /// One request under a configuration.
 pub struct Stream {
@@ -56,7 +54,8 @@ impl Stream {
         let tunnel = headers.contains("upgrade") || headers.method() == b"CONNECT";
         if route.looks_at_answers() && !tunnel {
             let keeps = route.keeps_bodies();
-            let stale_key = route.keeps_answers().and_then(|stale| stale.key(&headers, Known::nothing));
+            let known = || identity::read(host).ok();
+            let stale_key = route.keeps_answers().and_then(|stale| stale.key(&headers, known));
             let mut exchange =
                 Exchange::new(Rc::clone(&worker), self.context, (position, index), headers, !keeps || ended);
             exchange.stale_key = stale_key;

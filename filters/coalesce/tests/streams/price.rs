@@ -27,26 +27,26 @@ fn price(section: &str, head: Head<'_>, answer: Head<'_>) -> (u64, u64) {
 }
 
 #[test]
-fn within_a_worker_a_request_costs_two_host_calls_and_its_answer_none() {
-    assert_eq!(price(&within(""), GET, OK), (2, 0));
+fn within_a_worker_a_request_costs_four_host_calls_and_its_answer_none() {
+    assert_eq!(price(&within(""), GET, OK), (4, 0), "head, metadata, certificate, time");
 }
 
 #[test]
 fn across_workers_it_costs_three_more() {
-    assert_eq!(price("{}", GET, OK), (4, 1));
+    assert_eq!(price("{}", GET, OK), (6, 1));
 }
 
 #[test]
 fn a_request_of_a_page_asked_for_before_costs_the_same() {
     let mut worker = Worker::alone("{}");
     price_of(&mut worker, GET, OK);
-    assert_eq!(price_of(&mut worker, GET, OK), (4, 1));
+    assert_eq!(price_of(&mut worker, GET, OK), (6, 1));
 }
 
 #[test]
 fn an_answer_that_is_held_costs_what_reading_it_costs() {
     // Its head, its two pieces, and the time at its head and at its end.
-    assert_eq!(price(&within(r#""hold": "1s""#), GET, OK), (2, 5));
+    assert_eq!(price(&within(r#""hold": "1s""#), GET, OK), (4, 5));
 }
 
 #[test]
@@ -58,8 +58,14 @@ fn a_request_that_passes_costs_its_head_alone() {
 }
 
 #[test]
+fn where_it_does_not_matter_who_asks_nobody_is_asked() {
+    let section = within(r#""i_know_that_clients_share_answers_across_credentials": true"#);
+    assert_eq!(price(&section, GET, OK), (2, 0));
+}
+
+#[test]
 fn in_shadow_it_costs_no_more_than_within_a_worker() {
-    assert_eq!(price(r#"{"mode": "shadow"}"#, GET, OK), (2, 0));
+    assert_eq!(price(r#"{"mode": "shadow"}"#, GET, OK), (4, 0));
 }
 
 #[test]
@@ -71,13 +77,13 @@ fn without_a_route_that_coalesces_a_request_costs_nothing() {
 }
 
 #[test]
-fn a_follower_costs_two_calls_to_hold_and_two_to_answer() {
+fn a_follower_costs_four_calls_to_hold_and_two_to_answer() {
     let mut worker = Worker::alone(&within(""));
     let mut leader = worker.lead(GET);
     let first = worker.follow(GET);
     worker.host.forget_calls();
     let second = worker.send(GET);
-    assert_eq!((second.passage, worker.host.all_calls()), (Passage::Held, 2));
+    assert_eq!((second.passage, worker.host.all_calls()), (Passage::Held, 4));
     worker.answer(&mut leader, OK, false);
     worker.body(&mut leader, b"soup", true);
     worker.host.forget_calls();

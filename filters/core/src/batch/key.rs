@@ -94,19 +94,12 @@ impl Bypass {
 }
 
 impl Settings {
-    /// What tells `request`, of the route with this name, from others, without what its protocol groups it by; at most
-    /// [`MAX_KEY`] bytes. Two configurations have two fingerprints, `configuration`, and so no key in common. `known`, what the
-    /// proxy knows of who asks, is read only if all else lets the request share a call, and it matters; `None` if it cannot be read.
+    /// What tells `request`, of the route with this name, from others, as far as its head says. Two configurations have two
+    /// fingerprints, `configuration`, and so no key in common.
     ///
     /// # Errors
     /// Why the request must go by itself.
-    pub fn key(
-        &self,
-        route: &str,
-        configuration: u64,
-        request: &impl HeadView,
-        known: impl FnOnce() -> Option<Known>,
-    ) -> Result<Vec<u8>, Bypass> {
+    pub fn key(&self, route: &str, configuration: u64, request: &impl HeadView) -> Result<HeadKey, Bypass> {
         let by_path = self.protocol.groups_by_path();
         let head = Head::read(request, self);
         head.may_be_joined(if by_path { b"GET" } else { b"POST" })?;
@@ -119,34 +112,48 @@ impl Settings {
             .iter()
             .for_each(|value| part(&mut key, *value));
         pairs(&mut key, borrowed(&head.keyed));
-        if !self.key.mixes_principals {
-            self.principal(&mut key, &head, known)?;
-        }
-        if key.len() > MAX_KEY { Err(Bypass::KeyTooLong) } else { Ok(key) }
+        let asks = !self.key.mixes_principals && self.principal(&mut key, &head);
+        if key.len() > MAX_KEY { Err(Bypass::KeyTooLong) } else { Ok(HeadKey { bytes: key, asks }) }
     }
 
-    /// Who asks. A header that is there without a value says nothing about it.
-    fn principal(
-        &self,
-        key: &mut Vec<u8>,
-        head: &Head<'_>,
-        known: impl FnOnce() -> Option<Known>,
-    ) -> Result<(), Bypass> {
+    /// Who asks. A header that is there without a value says nothing about it. Whether what the proxy knows of it counts, too.
+    fn principal(&self, key: &mut Vec<u8>, head: &Head<'_>) -> bool {
         pairs(key, borrowed(&head.principal));
-        if head.principal.iter().any(|(_, value)| !value.trim_ascii().is_empty()) {
-            return Ok(());
+        let is_named = head.principal.iter().any(|(_, value)| !value.trim_ascii().is_empty());
+        if !is_named {
+            pairs(key, borrowed(&head.credentials));
         }
-        pairs(key, borrowed(&head.credentials));
-        if key.len() <= MAX_KEY {
-            self.key.rules.known(key, &known().ok_or(Bypass::Identity)?);
+        !is_named
+    }
+
+    /// The whole key; at most [`MAX_KEY`] bytes without what the part's protocol groups it by. `known` reads what the proxy knows of who
+    /// asks, if it matters; `None` if it cannot be read.
+    ///
+    /// # Errors
+    /// Why the request must go by itself.
+    pub fn complete(
+        &self,
+        HeadKey { mut bytes, asks }: HeadKey,
+        of: &Part,
+        known: impl FnOnce() -> Option<Known>,
+    ) -> Result<Vec<u8>, Bypass> {
+        if asks {
+            self.key.rules.known(&mut bytes, &known().ok_or(Bypass::Identity)?);
         }
-        Ok(())
+        if bytes.len() > MAX_KEY {
+            return Err(Bypass::KeyTooLong);
+        }
+        part(&mut bytes, Some(&of.group));
+        Ok(bytes)
     }
 }
 
-/// Adds what the part's protocol groups it by: the whole key.
-pub fn complete(key: &mut Vec<u8>, of: &Part) {
-    part(key, Some(&of.group));
+/// What a request's head says of its key. It is none before [`Settings::complete`] has added who asks and what for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeadKey {
+    bytes: Vec<u8>,
+    /// What the proxy knows of who asks belongs to it.
+    asks: bool,
 }
 
 /// Headers as they are in the key, by name; those of one name in the order that they came in.

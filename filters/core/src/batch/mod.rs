@@ -15,7 +15,7 @@ mod settings;
 mod share;
 
 pub use call::{TimeLeft, call_headers, is_readable, relayed};
-pub use key::{Bypass, MAX_KEY, complete};
+pub use key::{Bypass, HeadKey, MAX_KEY};
 pub use pace::{Model, Pace};
 pub use part::{Part, Unbatchable, Why};
 pub use protocol::{Embeddings, IdForm, IdList, JsonArray, JsonRpc, Protocol, Sends};

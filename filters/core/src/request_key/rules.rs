@@ -135,8 +135,13 @@ impl KeyRules {
 
     /// Appends what the proxy knows of who asks.
     pub(crate) fn known(&self, key: &mut Vec<u8>, known: &Known) {
+        pairs(key, self.counting(known));
+    }
+
+    /// What of that the operator has not left out.
+    pub(super) fn counting<'a>(&self, known: &'a Known) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let counts = |name: &[u8]| !self.ignore_attributes.iter().any(|pattern| pattern.matches(name));
-        pairs(key, known.facts().filter(|(name, _)| counts(name)));
+        known.facts().filter(move |(name, _)| counts(name))
     }
 
     /// Appends the rules themselves. Two configurations may be in force at a time; they share no key if one of them tells requests

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use switchyard_core::batch::gather::{
     Arrival, CallId, Candidate, Event, Gatherer, Policy, Reply, Request, StreamId, World,
 };
-use switchyard_core::batch::{JsonArray, Protocol, Settings, complete};
+use switchyard_core::batch::{JsonArray, Protocol, Settings};
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::Known;
 use switchyard_core::{Address, RequestView, Timestamp};
@@ -191,10 +191,10 @@ impl Proxy {
 
     pub(crate) fn arrives(&mut self, at: usize, stream: StreamId, head: PlainRequest, body: &str) -> Arrival {
         let policy = Rc::clone(&self.policies[at]);
-        let mut key = policy.key(&head, Known::nothing).expect("a request that may be batched");
+        let key = policy.key(&head).expect("a request that may be batched");
         let protocol = &policy.settings().protocol;
         let part = protocol.read(head.method(), head.path_and_query(), body.as_bytes()).expect("a part");
-        complete(&mut key, &part);
+        let key = policy.settings().complete(key, &part, Known::nothing).expect("a key");
         let allowance = policy.allowance(&head);
         let request = Candidate { stream, head, body: body.as_bytes().to_vec(), part, key, allowance };
         self.outside.worker = at;

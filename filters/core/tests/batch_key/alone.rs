@@ -1,6 +1,6 @@
 //! Which requests go by themselves.
 
-use super::{asks, ids, key, post};
+use super::{Whole as _, asks, ids, key, post};
 use std::collections::BTreeSet;
 use switchyard_core::batch::{Bypass, MAX_KEY};
 use switchyard_core::request::PlainRequest;
@@ -10,7 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn only_the_protocols_method_is_batched_and_case_counts() {
-    let list = |method: &str| ids().key("route", 7, &asks(method, "/items/1"), Known::nothing);
+    let list = |method: &str| ids().whole("route", 7, &asks(method, "/items/1"), Known::nothing);
     assert!(key(&[], &asks("POST", "/a")).is_ok());
     assert!(list("GET").is_ok());
     for method in ["GET", "HEAD", "PUT", "DELETE", "PATCH", "QUERY", "post", "POST ", ""] {
@@ -32,13 +32,13 @@ fn a_get_with_a_body_goes_by_itself_and_a_post_has_one() {
         ("transfer-encoding", "chunked"),
     ] {
         assert_eq!(
-            ids().key("route", 7, &list.clone().with(name, value), Known::nothing),
+            ids().whole("route", 7, &list.clone().with(name, value), Known::nothing),
             Err(Bypass::Body),
             "{name}: {value}"
         );
         assert!(key(&[], &post().with(name, value)).is_ok());
     }
-    assert!(ids().key("route", 7, &list.with("content-length", "0"), Known::nothing).is_ok());
+    assert!(ids().whole("route", 7, &list.with("content-length", "0"), Known::nothing).is_ok());
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn what_can_be_said_of_one_request_but_not_of_several_sends_it_by_itself() {
             assert_eq!(key(&[], &post().with(name, value)), Err(reason), "{name}: {value:?}");
             assert_eq!(key(&[name], &post().with(name, value)), Err(reason), "{name}, in the key or not");
             let list = asks("GET", "/items/1").with(name, value);
-            assert_eq!(ids().key("route", 7, &list, Known::nothing), Err(reason), "{name}");
+            assert_eq!(ids().whole("route", 7, &list, Known::nothing), Err(reason), "{name}");
         }
     }
     assert_eq!(key(&[], &asks("CONNECT", "/a")), Err(Bypass::Upgrade));

@@ -1,7 +1,7 @@
 //! What tells requests apart.
 
-use super::{asks, different, ids, key, post, settings};
-use switchyard_core::batch::{KeyPolicy, complete};
+use super::{Whole as _, asks, different, ids, key, post, settings};
+use switchyard_core::batch::KeyPolicy;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::Known;
 #[cfg(target_arch = "wasm32")]
@@ -53,7 +53,7 @@ fn configuration_route_scheme_authority_and_path_with_query_tell_requests_apart(
     ];
     assert_eq!(different(requests.iter().map(|request| key(&[], request))), requests.len());
     let of = |route: &str, configuration: u64| {
-        settings(KeyPolicy::default()).key(route, configuration, &post(), Known::nothing)
+        settings(KeyPolicy::default()).whole(route, configuration, &post(), Known::nothing)
     };
     let all =
         [of("a", 1), of("b", 1), of("", 1), of("a\0", 1), of("a", 2), of("a", 1 << 63), of("a", 1 << 8)];
@@ -65,10 +65,9 @@ fn a_group_stands_for_the_path_of_lists_of_ids_and_completes_the_key() {
     let settings = ids();
     let whole = |path: &str| {
         let request = asks("GET", path);
-        let mut key = settings.key("route", 7, &request, Known::nothing)?;
+        let head = settings.key("route", 7, &request)?;
         let part = settings.protocol.read(b"GET", path.as_bytes(), b"").expect("a part");
-        complete(&mut key, &part);
-        Ok(key)
+        settings.complete(head, &part, Known::nothing)
     };
     assert_eq!(different([whole("/items/1"), whole("/items?ids=2,3"), whole("/items?ids=4")]), 1);
     assert_eq!(different([whole("/items/1"), whole("/items/1?lang=de"), whole("/items/1?lang=en")]), 3);
@@ -80,9 +79,8 @@ fn a_group_stands_for_the_path_of_lists_of_ids_and_completes_the_key() {
 fn settings_of_embeddings(body: &[u8]) -> super::Key {
     use switchyard_core::batch::{Embeddings, Protocol, Settings};
     let settings = Settings::new(Protocol::Embeddings(Embeddings::default()));
-    let mut key = settings.key("route", 7, &post(), Known::nothing)?;
-    complete(&mut key, &settings.protocol.read(b"POST", b"/a", body).expect("a part"));
-    Ok(key)
+    let head = settings.key("route", 7, &post())?;
+    settings.complete(head, &settings.protocol.read(b"POST", b"/a", body).expect("a part"), Known::nothing)
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the proxy knows of who asks.
 
-use super::{different, names, post, settings};
+use super::{Whole as _, different, names, post, settings};
 use switchyard_core::batch::{Bypass, KeyPolicy};
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::Known;
@@ -9,13 +9,13 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn key(policy: KeyPolicy, request: &PlainRequest, known: Option<&str>) -> super::Key {
     let fact = |value: &str| [("metadata.jwt".into(), value.as_bytes().into())].into_iter().collect();
-    settings(policy).key("route", 7, request, || known.map(fact))
+    settings(policy).whole("route", 7, request, || known.map(fact))
 }
 
 #[test]
 fn facts_tell_requests_apart() {
     let keys = ["anna", "bert", ""].map(|who| key(KeyPolicy::default(), &post(), Some(who)));
-    let nothing = settings(KeyPolicy::default()).key("route", 7, &post(), Known::nothing);
+    let nothing = settings(KeyPolicy::default()).whole("route", 7, &post(), Known::nothing);
     assert_eq!(different(keys.into_iter().chain([nothing])), 4);
     assert_eq!(key(KeyPolicy::default(), &post(), None), Err(Bypass::Identity));
 }

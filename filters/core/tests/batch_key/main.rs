@@ -10,7 +10,7 @@ mod principals;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 
-use switchyard_core::batch::{Bypass, IdForm, IdList, JsonRpc, KeyPolicy, Protocol, Settings};
+use switchyard_core::batch::{Bypass, IdForm, IdList, JsonRpc, KeyPolicy, Part, Protocol, Settings};
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::{KeyRules, Known};
 
@@ -36,12 +36,12 @@ fn ids() -> Settings {
 /// A key with these headers in it.
 fn key(headers: &[&str], request: &PlainRequest) -> Key {
     let rules = KeyRules { headers: names(headers), ..KeyRules::default() };
-    settings(KeyPolicy { rules, ..KeyPolicy::default() }).key("route", 7, request, Known::nothing)
+    settings(KeyPolicy { rules, ..KeyPolicy::default() }).whole("route", 7, request, Known::nothing)
 }
 
 /// A key of a route where these headers say who asks.
 fn key_of(principal: &[&str], request: &PlainRequest) -> Key {
-    settings(KeyPolicy { principal: names(principal), ..KeyPolicy::default() }).key(
+    settings(KeyPolicy { principal: names(principal), ..KeyPolicy::default() }).whole(
         "route",
         7,
         request,
@@ -68,4 +68,39 @@ fn different(keys: impl IntoIterator<Item = Key>) -> usize {
     keys.sort_unstable();
     keys.dedup();
     keys.len()
+}
+
+/// The key of a request whose protocol groups it by nothing.
+trait Whole {
+    fn whole(
+        &self,
+        route: &str,
+        configuration: u64,
+        request: &PlainRequest,
+        known: impl FnOnce() -> Option<Known>,
+    ) -> Key;
+}
+
+impl Whole for Settings {
+    fn whole(
+        &self,
+        route: &str,
+        configuration: u64,
+        request: &PlainRequest,
+        known: impl FnOnce() -> Option<Known>,
+    ) -> Key {
+        let head = self.key(route, configuration, request)?;
+        let mut key = self.complete(head, &grouped_by(b""), known)?;
+        // The group's own length is not the head's.
+        key.truncate(key.len() - 4);
+        Ok(key)
+    }
+}
+
+/// A part of this group.
+fn grouped_by(group: &[u8]) -> Part {
+    let call = br#"{"jsonrpc":"2.0","id":1,"method":"a"}"#;
+    let mut part = Protocol::JsonRpc(JsonRpc::default()).read(b"POST", b"/", call).expect("a part");
+    part.group = group.into();
+    part
 }

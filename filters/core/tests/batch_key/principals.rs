@@ -1,6 +1,6 @@
 //! Who asks.
 
-use super::{asks, different, ids, key, key_of, names, post, settings};
+use super::{Whole as _, asks, different, ids, key, key_of, names, post, settings};
 use switchyard_core::batch::KeyPolicy;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::{KeyRules, Known};
@@ -24,7 +24,7 @@ const USUAL: [&str; 13] = [
 ];
 
 fn mixing(request: &PlainRequest) -> super::Key {
-    settings(KeyPolicy { mixes_principals: true, ..KeyPolicy::default() }).key(
+    settings(KeyPolicy { mixes_principals: true, ..KeyPolicy::default() }).whole(
         "route",
         7,
         request,
@@ -40,7 +40,7 @@ fn who_asks_is_in_every_key_unasked() {
             [post(), with(""), with("anna"), with("Anna"), with("bert"), with("anna").with(name, "bert")];
         assert_eq!(different(requests.iter().map(|request| key(&[], request))), 6, "{name}");
         let list =
-            |value: &str| ids().key("route", 7, &asks("GET", "/items/1").with(name, value), Known::nothing);
+            |value: &str| ids().whole("route", 7, &asks("GET", "/items/1").with(name, value), Known::nothing);
         assert_eq!(different([list("anna"), list("bert")]), 2, "{name}");
     }
     let keys = USUAL.map(|name| key(&[], &post().with(name, "anna")));
@@ -115,7 +115,12 @@ fn nobody_can_pretend_to_be_another_by_where_a_value_stands() {
         ..KeyPolicy::default()
     };
     let keys = [(vec!["x-user"], vec![]), (vec![], vec!["x-user"])].map(|(headers, principal)| {
-        settings(policy(&headers, &principal)).key("route", 7, &post().with("x-user", "anna"), Known::nothing)
+        settings(policy(&headers, &principal)).whole(
+            "route",
+            7,
+            &post().with("x-user", "anna"),
+            Known::nothing,
+        )
     });
     assert_eq!(different(keys), 2);
 }

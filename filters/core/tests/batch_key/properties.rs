@@ -1,6 +1,6 @@
 //! The same of many requests that nobody thought of.
 
-use super::{names, post, settings};
+use super::{Whole as _, names, post, settings};
 use proptest::prelude::*;
 use switchyard_core::batch::KeyPolicy;
 use switchyard_core::request::PlainRequest;
@@ -67,7 +67,7 @@ fn key_of(who: Who, parts: &Parts, request: &PlainRequest) -> Vec<u8> {
         principal,
         mixes_principals: matches!(who, Who::Mixed),
     };
-    settings(key).key(&parts.route, parts.configuration, request, Known::nothing).expect("a key")
+    settings(key).whole(&parts.route, parts.configuration, request, Known::nothing).expect("a key")
 }
 
 /// What of a request counts, by the rules.
@@ -123,7 +123,7 @@ proptest! {
         const SOME: [&str; 8] =
             ["content-encoding", "content-type", "content-length", "accept", "cookie", "range", "connection", "a"];
         let request = headers.iter().fold(post(), |request, (name, value)| request.with(SOME[*name], value));
-        let found = settings(KeyPolicy { principal: names(&["a"]), ..KeyPolicy::default() }).key("", 0, &request, Known::nothing);
+        let found = settings(KeyPolicy { principal: names(&["a"]), ..KeyPolicy::default() }).whole("", 0, &request, Known::nothing);
         prop_assert!(found.is_ok() || !headers.is_empty());
     }
 }

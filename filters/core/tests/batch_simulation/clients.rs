@@ -8,7 +8,6 @@ use crate::stream::Stream;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
-use switchyard_core::batch::complete;
 use switchyard_core::batch::gather::{Arrival, Candidate, Policy};
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::Known;
@@ -40,8 +39,8 @@ impl Proxy {
         let body = asked.body();
         let part = settings.protocol.read(head.method(), head.path_and_query(), body.as_bytes());
         let part = part.expect("a part");
-        let mut key = policy.key(&head, Known::nothing).expect("a key");
-        complete(&mut key, &part);
+        let key = policy.key(&head).expect("a key");
+        let key = settings.complete(key, &part, Known::nothing).expect("a key");
         let allowance = policy.allowance(&head);
         let is_repeatable = settings.is_repeatable || part.is_repeatable;
         let id = self.begins(worker, asked, &policy, allowance, is_repeatable);

@@ -18,6 +18,7 @@ mod protobuf;
 
 use crate::{HostError, Properties};
 use core::fmt;
+use switchyard_core::request_key::Known;
 
 /// More than this in metadata is not compared, in bytes: it would be in the keys of all that share.
 pub const MOST_METADATA: usize = 64 << 10;
@@ -26,13 +27,6 @@ pub const MOST_METADATA: usize = 64 << 10;
 const METADATA: [&str; 1] = ["metadata"];
 /// The digest of the client's certificate.
 const DIGEST: [&str; 2] = ["connection", "sha256_peer_certificate_digest"];
-
-/// What Envoy knows about who asks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// By name; each name once.
-    facts: Vec<(Box<str>, Box<[u8]>)>,
-}
 
 /// Why it is not known who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,27 +54,19 @@ impl From<HostError> for Unknown {
     }
 }
 
-impl Known {
-    /// What Envoy knows of the present stream. Ask at the request's headers: on the way back filters add to the metadata.
-    ///
-    /// # Errors
-    /// If the host does not say, or says more than can be compared: then the request must go by itself.
-    pub fn read(host: &impl Properties) -> Result<Self, Unknown> {
-        let metadata = host.property(&METADATA)?.unwrap_or_default();
-        if metadata.len() > MOST_METADATA {
-            return Err(Unknown::TooLong);
-        }
-        let digest = host.property(&DIGEST)?;
-        let mut facts = metadata::facts(&metadata);
-        facts.extend(digest.map(|digest| (DIGEST.join(".").into(), digest.into())));
-        facts.sort();
-        Ok(Self { facts })
+/// What Envoy knows of the present stream: facts named `metadata.` with a namespace, and `connection.sha256_peer_certificate_digest`.
+/// Ask while the request is on its way in: on the way back filters add to the metadata.
+///
+/// # Errors
+/// If the host does not say, or says more than can be compared: then the request must go by itself.
+pub fn read(host: &impl Properties) -> Result<Known, Unknown> {
+    let metadata = host.property(&METADATA)?.unwrap_or_default();
+    if metadata.len() > MOST_METADATA {
+        return Err(Unknown::TooLong);
     }
-
-    /// Name and value of each, by name: `metadata.` with a namespace, `connection.sha256_peer_certificate_digest`.
-    pub fn facts(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.facts.iter().map(|(name, value)| (name.as_bytes(), &**value))
-    }
+    let digest = host.property(&DIGEST)?;
+    let digest = digest.map(|digest| (DIGEST.join(".").into(), digest.into()));
+    Ok(metadata::facts(&metadata).into_iter().chain(digest).collect())
 }
 
 #[cfg(test)]
@@ -93,16 +79,16 @@ mod tests {
     const AUTHZ: &str = "envoy.filters.http.ext_authz";
 
     fn names(host: &FakeHost) -> Vec<String> {
-        let known = Known::read(host).expect("the host says it");
+        let known = read(host).expect("the host says it");
         known.facts().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect()
     }
 
     #[test]
     fn a_client_of_whom_nothing_is_known_has_no_facts_and_costs_two_calls() {
         let host = FakeHost::default();
-        assert_eq!(Known::read(&host), Ok(Known::default()));
+        assert_eq!(read(&host), Ok(Known::default()));
         host.set_property("metadata", &[]);
-        assert_eq!(Known::read(&host), Ok(Known::default()));
+        assert_eq!(read(&host), Ok(Known::default()));
         assert_eq!((host.calls("proxy_get_property"), host.all_calls()), (4, 4));
     }
 
@@ -113,7 +99,7 @@ mod tests {
         host.set_property("connection.sha256_peer_certificate_digest", b"5fde");
         let jwt = format!("metadata.{JWT}");
         assert_eq!(names(&host), ["connection.sha256_peer_certificate_digest", "metadata.a", &jwt]);
-        let known = Known::read(&host).expect("the host says it");
+        let known = read(&host).expect("the host says it");
         assert_eq!(known.facts().next().map(|(_, value)| value), Some(&b"5fde"[..]));
     }
 
@@ -133,7 +119,7 @@ mod tests {
             digest.inspect(|digest| host.set_property("connection.sha256_peer_certificate_digest", digest));
             for metadata in cases {
                 host.set_metadata(metadata);
-                let known = Known::read(&host).expect("the host says it");
+                let known = read(&host).expect("the host says it");
                 assert!(!seen.contains(&known), "{known:?}");
                 seen.push(known);
             }
@@ -145,7 +131,7 @@ mod tests {
         let (one, other) = (FakeHost::default(), FakeHost::default());
         one.set_metadata(&[(JWT, &[("sub", "alice"), ("iss", "x")]), ("a", &[])]);
         other.set_metadata(&[("a", &[]), (JWT, &[("iss", "x"), ("sub", "alice")])]);
-        assert_eq!(Known::read(&one), Known::read(&other));
+        assert_eq!(read(&one), read(&other));
     }
 
     #[test]
@@ -153,7 +139,7 @@ mod tests {
         let known = |metadata: &[(&str, Head<'_>)]| {
             let host = FakeHost::default();
             host.set_metadata(metadata);
-            Known::read(&host)
+            read(&host)
         };
         let took = |time| known(&[(AUTHZ, &[("ext_authz_duration", time), ("user", "alice")])]);
         assert_eq!(took("6"), took("2"));
@@ -171,14 +157,11 @@ mod tests {
         let host = FakeHost::default();
         for status in [Status::BadArgument, Status::InternalFailure, Status::Other(3)] {
             host.fail("proxy_get_property", status);
-            assert_eq!(
-                Known::read(&host),
-                Err(Unknown::Host(HostError { call: "proxy_get_property", status }))
-            );
+            assert_eq!(read(&host), Err(Unknown::Host(HostError { call: "proxy_get_property", status })));
         }
         host.recover("proxy_get_property");
         host.set_property("metadata", &vec![0; MOST_METADATA + 1]);
-        assert_eq!(Known::read(&host), Err(Unknown::TooLong));
+        assert_eq!(read(&host), Err(Unknown::TooLong));
         assert_eq!(Unknown::TooLong.to_string(), "more than 65536 bytes of metadata");
     }
 }

@@ -3,9 +3,9 @@
 //! Invariant: nobody waits without a place among [`Settings::max_requests`] and within [`Settings::max_bytes_held`]; both are
 //! given back exactly once.
 
-use super::super::{Bypass, Model, Pace, Settings};
+use super::super::{Bypass, HeadKey, Model, Pace, Settings};
 use super::world::Pass;
-use crate::request_key::Known;
+use crate::request_key::{Known, Noise};
 use crate::retry::Budget;
 use crate::{HeadView, Timestamp};
 use core::cell::{Cell, RefCell};
@@ -24,6 +24,7 @@ pub struct Policy {
     repeats: Rc<Cell<u32>>,
     requests: Cell<u32>,
     held: Cell<u64>,
+    noise: RefCell<Noise>,
 }
 
 /// A place among the repeats that are under way; free again when it is dropped.
@@ -47,6 +48,7 @@ impl Policy {
             repeats: Rc::default(),
             requests: Cell::default(),
             held: Cell::default(),
+            noise: RefCell::default(),
             settings,
         }
     }
@@ -86,17 +88,19 @@ impl Policy {
         self.pace.borrow().limit(waited).clamp(1, self.settings.max_items.max(1))
     }
 
-    /// What tells a request from others that it may not share a call with, besides what its protocol groups it by; `known` reads what
-    /// the proxy knows of who asks.
+    /// What tells a request from others that it may not share a call with, as far as its head says.
     ///
     /// # Errors
     /// Why it goes by itself.
-    pub fn key(
-        &self,
-        request: &impl HeadView,
-        known: impl FnOnce() -> Option<Known>,
-    ) -> Result<Vec<u8>, Bypass> {
-        self.settings.key(&self.route, self.configuration, request, known)
+    pub fn key(&self, request: &impl HeadView) -> Result<HeadKey, Bypass> {
+        self.settings.key(&self.route, self.configuration, request)
+    }
+
+    /// A request has a key. What in it is found to be another one in nearly every request, for the first time: a header's name, or
+    /// that of what the proxy knows.
+    pub fn noise(&self, request: &impl HeadView, known: &Known) -> Vec<String> {
+        let noise = self.noise.try_borrow_mut();
+        noise.map(|mut noise| noise.observe(&self.settings.key.rules, request, known)).unwrap_or_default()
     }
 
     /// How much time a request has.

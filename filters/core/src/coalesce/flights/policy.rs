@@ -4,7 +4,8 @@ use super::super::answer::{Answer, Served};
 use super::super::cache::Cache;
 use super::super::passes::Passes;
 use super::super::settings::Settings;
-use crate::{RequestView, Timestamp};
+use crate::request_key::{Known, Noise};
+use crate::{HeadView, RequestView, Timestamp};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ pub struct Policy {
     /// Answers that clients have not read yet.
     copies: Cell<u32>,
     flights: Cell<u32>,
+    noise: RefCell<Noise>,
 }
 
 impl Policy {
@@ -31,6 +33,7 @@ impl Policy {
             held: Cell::default(),
             copies: Cell::default(),
             flights: Cell::default(),
+            noise: RefCell::default(),
             settings,
         }
     }
@@ -43,6 +46,13 @@ impl Policy {
     /// What the operator said.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// A request has a key. What in it is found to be another one in nearly every request, for the first time: a header's name, or
+    /// that of what the proxy knows.
+    pub fn noise(&self, request: &impl HeadView, known: &Known) -> Vec<String> {
+        let noise = self.noise.try_borrow_mut();
+        noise.map(|mut noise| noise.observe(&self.settings.key.rules, request, known)).unwrap_or_default()
     }
 
     /// What answers take in this worker, in bytes: those on their way through, and copies that clients have not read yet.
