@@ -11,6 +11,7 @@ pub mod compose;
 pub mod demo;
 pub mod ejecting;
 pub mod envoy;
+pub mod front;
 pub mod load;
 pub mod retrying;
 pub mod services;
@@ -33,6 +34,7 @@ pub mod prelude {
         bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_out, with_outlier,
     };
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, pieces};
+    pub use crate::front::{Certificate, Front};
     pub use crate::load::{Client, Load, Reading, Report, Request, Response};
     pub use crate::retrying::{retry_stat, retrying, start_retrying};
     pub use crate::services::{

@@ -1,6 +1,6 @@
 //! A client of HTTP/1.1 over kept-alive connections, or of HTTP/2 over one.
 //!
-//! Trade-off: no redirects, no TLS and no retries. A test must see what Envoy really answered, and a client
+//! Trade-off: no redirects and no retries, and TLS only to show a certificate. A test must see what Envoy really answered, and a client
 //! that tries again by itself would hide it. HTTP/2 is by prior knowledge only, as gRPC clients do it.
 
 use std::net::SocketAddr;
@@ -14,12 +14,15 @@ use hyper::{Method, Uri};
 use super::connection::{Connection, Multiplexed, Remote};
 use super::grpc::grpc_frame;
 use super::{Reading, Response};
+use crate::front::Certificate;
 
 /// Sends single requests to one address; connections are pooled. Clones share the pool.
 #[derive(Clone)]
 pub struct Client {
     remote: Remote,
     wire: Wire,
+    /// What each of its requests begins with.
+    headers: HeaderMap,
 }
 
 /// How requests get there.
@@ -34,25 +37,50 @@ impl Client {
     /// An HTTP/1.1 client of `address`. Connects when the first request is sent.
     #[must_use]
     pub fn to(address: SocketAddr) -> Self {
-        Self { remote: Remote { address, small_buffers: false }, wire: Wire::Http1(Arc::default()) }
+        Self::new(Remote::at(address), Wire::Http1(Arc::default()))
     }
 
     /// An HTTP/2 client of `address`, in clear text: all its requests share one connection.
     #[must_use]
     pub fn http2(address: SocketAddr) -> Self {
-        let remote = Remote { address, small_buffers: false };
-        Self { remote, wire: Wire::Http2(Arc::new(Multiplexed::to(remote))) }
+        let remote = Remote::at(address);
+        Self::new(remote.clone(), Wire::Http2(Arc::new(Multiplexed::to(remote))))
+    }
+
+    fn new(remote: Remote, wire: Wire) -> Self {
+        let headers = [(HOST, HeaderValue::from_static("harness.test"))].into_iter().collect();
+        Self { remote, wire, headers }
     }
 
     /// The same with connections of its own that take a few kilobytes (HTTP/2: 64 KiB) and no more until they are read.
     #[must_use]
     pub fn with_small_buffers(self) -> Self {
-        let remote = Remote { small_buffers: true, ..self.remote };
+        let remote = Remote { small_buffers: true, ..self.remote.clone() };
+        self.with_remote(remote)
+    }
+
+    /// The same over TLS, showing this certificate, with connections of its own.
+    #[must_use]
+    pub fn with_certificate(self, certificate: &Certificate) -> Self {
+        let remote = Remote { certificate: Some(certificate.clone()), ..self.remote.clone() };
+        self.with_remote(remote)
+    }
+
+    fn with_remote(self, remote: Remote) -> Self {
         let wire = match self.wire {
             Wire::Http1(_) => Wire::Http1(Arc::default()),
-            Wire::Http2(_) => Wire::Http2(Arc::new(Multiplexed::to(remote))),
+            Wire::Http2(_) => Wire::Http2(Arc::new(Multiplexed::to(remote.clone()))),
         };
-        Self { remote, wire }
+        Self { remote, wire, ..self }
+    }
+
+    /// The same with this header in each of its requests.
+    ///
+    /// # Errors
+    /// If that cannot be a header.
+    pub fn with_header(mut self, name: &str, value: &str) -> anyhow::Result<Self> {
+        self.headers.append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+        Ok(self)
     }
 
     /// Begins a GET.
@@ -73,10 +101,8 @@ impl Client {
 
     /// Begins a request of any method.
     pub fn request(&self, method: Method, path: &str) -> Request {
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, HeaderValue::from_static("harness.test"));
-        let path = path.to_owned();
-        Request { client: self.clone(), method, path, headers, body: Bytes::new(), problem: None }
+        let (client, headers, path) = (self.clone(), self.headers.clone(), path.to_owned());
+        Request { client, method, path, headers, body: Bytes::new(), problem: None }
     }
 
     async fn send(&self, request: hyper::Request<Full<Bytes>>) -> anyhow::Result<Response> {
@@ -105,7 +131,7 @@ impl Client {
 
     fn connection(&self, idle: &Mutex<Vec<Connection>>) -> Connection {
         let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.unwrap_or_else(|| Connection::to(self.remote))
+        kept.unwrap_or_else(|| Connection::to(self.remote.clone()))
     }
 }
 

@@ -13,10 +13,13 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpSocket;
 use tokio::sync::{Mutex, watch};
+use tokio_rustls::TlsConnector;
 
 use super::Response;
+use crate::front::Certificate;
 
 /// Largest header section of an HTTP/2 answer: what the harness's upstreams take, too.
 const MAX_HEADER_BYTES: u32 = 512 * 1024;
@@ -29,12 +32,26 @@ type Opened = hyper::Response<Incoming>;
 type Live1 = (http1::SendRequest<Full<Bytes>>, watch::Receiver<()>);
 type Live2 = (http2::SendRequest<Full<Bytes>>, watch::Receiver<()>);
 
-/// Where a client is, and how much of an answer it takes before anyone reads it.
-#[derive(Debug, Clone, Copy)]
+/// Where a client is, how much of an answer it takes before anyone reads it, and what it shows of itself.
+#[derive(Debug, Clone)]
 pub(super) struct Remote {
     pub(super) address: SocketAddr,
     pub(super) small_buffers: bool,
+    /// With one it speaks TLS.
+    pub(super) certificate: Option<Certificate>,
 }
+
+impl Remote {
+    /// An address that is spoken to in clear text.
+    pub(super) fn at(address: SocketAddr) -> Self {
+        Self { address, small_buffers: false, certificate: None }
+    }
+}
+
+/// A connection, in clear text or not.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// The kernel doubles it.
 const SMALL_SOCKET_BUFFER: u32 = 4 << 10;
@@ -43,15 +60,22 @@ const SMALL_READ_BUFFER: usize = 8 << 10;
 /// HTTP/2's own default, and the least that a connection can have (RFC 9113 §6.9.2).
 const SMALL_WINDOW: u32 = 65_535;
 
-async fn connect(remote: Remote) -> anyhow::Result<TokioIo<TcpStream>> {
-    let Remote { address, small_buffers } = remote;
+async fn connect(remote: &Remote) -> anyhow::Result<TokioIo<Box<dyn Wire>>> {
+    let Remote { address, small_buffers, certificate } = remote.clone();
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if small_buffers {
         socket.set_recv_buffer_size(SMALL_SOCKET_BUFFER)?;
     }
     let stream = socket.connect(address).await.with_context(|| format!("connecting to {address}"))?;
     stream.set_nodelay(true)?;
-    Ok(TokioIo::new(stream))
+    let wire: Box<dyn Wire> = match certificate {
+        None => Box::new(stream),
+        Some(certificate) => {
+            let connector = TlsConnector::from(certificate.configuration());
+            Box::new(connector.connect(Certificate::server_name()?, stream).await?)
+        }
+    };
+    Ok(TokioIo::new(wire))
 }
 
 /// Lets a connection run. What it gives changes, to an error, when the connection has ended.
@@ -108,7 +132,7 @@ impl Connection {
         let live = match live {
             Some(live) => live,
             None => {
-                let stream = connect(self.remote).await?;
+                let stream = connect(&self.remote).await?;
                 let mut builder = http1::Builder::new();
                 builder.max_headers(256);
                 if self.remote.small_buffers {
@@ -148,7 +172,7 @@ impl Multiplexed {
         if let Some(live) = kept.as_ref().filter(|(sender, _)| !sender.is_closed()) {
             return Ok(live.clone());
         }
-        let stream = connect(self.remote).await?;
+        let stream = connect(&self.remote).await?;
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.max_header_list_size(MAX_HEADER_BYTES);
         if self.remote.small_buffers {
@@ -189,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_counts_although_its_connection_has_ended() -> anyhow::Result<()> {
         let upstream = Upstream::start("one", "127.0.0.1:0".parse()?).await?;
-        let remote = Remote { address: upstream.address(), small_buffers: false };
+        let remote = Remote::at(upstream.address());
         let request = hyper::Request::builder().header("host", "one").body(Full::default())?;
         let answer = Connection::to(remote).open(request).await;
         let (driver, ended) = watch::channel(());

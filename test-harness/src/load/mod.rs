@@ -187,7 +187,7 @@ impl Plan {
 }
 
 async fn work(plan: Arc<Plan>, next: Arc<AtomicU64>, started: Instant) -> anyhow::Result<Report> {
-    let mut connection = Connection::to(Remote { address: plan.load.address, small_buffers: false });
+    let mut connection = Connection::to(Remote::at(plan.load.address));
     let mut report = Report::default();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
