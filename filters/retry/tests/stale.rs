@@ -11,6 +11,7 @@
 
 mod worker;
 
+use switchyard_host::Status;
 use switchyard_retry::{FALLBACK_HEADER, Passage};
 use worker::seen::Answer;
 use worker::{GET, Head, OK, Worker};
@@ -201,4 +202,58 @@ fn an_answer_over_a_mebibyte_is_not_kept_whatever_the_room() {
         worker.end(request);
         assert_eq!(failed(&mut worker, &GET).is_some(), kept, "{length}");
     }
+}
+
+#[test]
+fn nobody_gets_what_was_kept_of_somebody_of_whom_envoy_knows_something_else() {
+    let mut worker = Worker::filter(STALE);
+    let is = |worker: &Worker, user: &str| {
+        worker.host.set_metadata(&[("envoy.filters.http.jwt_authn", &[("sub", user)])]);
+    };
+    is(&worker, "alice");
+    good(&mut worker, &GET, OK);
+    is(&worker, "bob");
+    assert!(failed(&mut worker, &GET).is_none());
+    worker.host.set_certificate(Some("5fde"));
+    is(&worker, "alice");
+    assert!(failed(&mut worker, &GET).is_none(), "nor one with a certificate");
+    worker.host.set_certificate(None);
+    assert!(failed(&mut worker, &GET).is_some(), "it is hers");
+}
+
+#[test]
+fn what_filters_find_out_on_the_way_back_is_nothing_of_who_asks() {
+    let mut worker = Worker::filter(STALE);
+    worker.host.set_metadata(&[]);
+    let mut request = worker.send(&GET);
+    worker.host.set_metadata(&[("envoy.filters.http.header_to_metadata", &[("etag", "7")])]);
+    worker.answer(&mut request, OK, false);
+    worker.body(&mut request, b"good answer", true);
+    worker.end(request);
+    worker.host.set_metadata(&[]);
+    assert!(failed(&mut worker, &GET).is_some());
+}
+
+#[test]
+fn nothing_is_kept_and_nothing_given_where_the_host_does_not_say_who_asks() {
+    let mut worker = Worker::filter(STALE);
+    let mut unknown = |worker: &mut Worker, keeps: bool| {
+        worker.host.fail("proxy_get_property", Status::InternalFailure);
+        let mut request = worker.send(&GET);
+        worker.host.recover("proxy_get_property");
+        if keeps {
+            worker.answer(&mut request, OK, false);
+            worker.body(&mut request, b"good answer", true);
+        } else {
+            assert_eq!(worker.fail(&mut request), Passage::Held);
+            worker.pass(5);
+            assert!(worker.substitute_for(&request).is_none());
+        }
+        worker.end(request);
+    };
+    unknown(&mut worker, true);
+    assert!(failed(&mut worker, &GET).is_none(), "nothing was kept");
+    good(&mut worker, &GET, OK);
+    unknown(&mut worker, false);
+    assert!(failed(&mut worker, &GET).is_some());
 }

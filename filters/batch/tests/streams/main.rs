@@ -26,4 +26,5 @@ mod storm;
 mod tells;
 mod unreadable;
 mod waking;
+mod who_asks;
 mod worker;

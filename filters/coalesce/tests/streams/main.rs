@@ -20,4 +20,5 @@ mod shadow;
 mod storm;
 mod stray;
 mod waking;
+mod who_asks;
 mod worker;

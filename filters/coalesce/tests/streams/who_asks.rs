@@ -1,0 +1,76 @@
+//! Users whose requests differ in nothing but in what Envoy knows of them.
+
+use crate::worker::{Coalescing, GET, Head, Request, Worker, within};
+use switchyard_coalesce::Passage;
+use switchyard_host::Status;
+
+const JWT: &str = "envoy.filters.http.jwt_authn";
+const PROPERTY: &str = "proxy_get_property";
+
+/// A request of the user with this token, or without one.
+fn of(worker: &mut Worker, user: Option<&str>) -> Request {
+    match user {
+        Some(user) => worker.host.set_metadata(&[(JWT, &[("sub", user)])]),
+        None => worker.host.set_metadata(&[]),
+    }
+    worker.send(GET)
+}
+
+#[test]
+fn users_whose_token_was_taken_off_share_with_themselves_alone() {
+    let mut worker = Worker::alone(&within(""));
+    let users = [Some("alice"), Some("bob"), None];
+    let leaders = users.map(|user| of(&mut worker, user));
+    assert!(leaders.iter().all(|leader| leader.passage == Passage::On));
+    for user in users {
+        assert_eq!(of(&mut worker, user).passage, Passage::Held, "{user:?} again");
+    }
+}
+
+#[test]
+fn clients_that_show_another_certificate_are_others() {
+    let mut worker = Worker::alone(&within(""));
+    for digest in [Some("5fde"), Some("dfcf"), None] {
+        worker.host.set_certificate(digest);
+        let _leader = worker.lead(GET);
+        let _follower = worker.follow(GET);
+    }
+}
+
+#[test]
+fn a_request_of_which_the_host_does_not_say_who_asks_goes_by_itself() {
+    let mut worker = Worker::alone(&within(""));
+    let _leader = worker.lead(GET);
+    worker.host.fail(PROPERTY, Status::InternalFailure);
+    let _itself = worker.lead(GET);
+    worker.host.recover(PROPERTY);
+    let _follower = worker.follow(GET);
+    assert_eq!(worker.count("coalesce_leaders", ("", "")), 1);
+}
+
+#[test]
+fn so_does_one_of_which_there_is_more_to_say_than_fits_into_a_key() {
+    let mut worker = Worker::alone(&within(""));
+    let long = "x".repeat(8 << 10);
+    let passages = [(); 2].map(|()| of(&mut worker, Some(&long)).passage);
+    assert_eq!(passages, [Passage::On; 2]);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "key_too_long")), 2);
+}
+
+#[test]
+fn where_answers_are_the_same_for_everybody_nobody_is_asked_who_asks() {
+    let mut worker =
+        Worker::alone(&within(r#""i_know_that_clients_share_answers_across_credentials": true"#));
+    let leader = of(&mut worker, Some("alice"));
+    assert_eq!(leader.passage, Passage::On);
+    assert_eq!(of(&mut worker, Some("bob")).passage, Passage::Held);
+    assert_eq!(worker.host.calls(PROPERTY), 0);
+}
+
+#[test]
+fn of_a_request_that_goes_by_itself_anyway_nobody_asks() {
+    let mut worker = Worker::alone(&within(""));
+    let secret: Head<'_> = &[GET, &[("authorization", "me")]].concat();
+    let _itself = worker.lead(secret);
+    assert_eq!(worker.host.calls(PROPERTY), 0);
+}
