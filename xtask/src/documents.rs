@@ -14,6 +14,8 @@ const MODULES: [&str; 5] = ["coalesce.wasm", "batch.wasm", "router.wasm", "outli
 pub(crate) struct Found {
     /// Empty for a file that is a document; else the plugin's name.
     pub(crate) place: String,
+    /// The file of the plugin's module; empty for a file that is a document.
+    pub(crate) module: String,
     pub(crate) result: Result<Document, ConfigErrors>,
 }
 
@@ -40,7 +42,11 @@ pub(crate) fn is_bootstrap(tree: &Value) -> bool {
 /// Checks the document that `tree` is, or every one inside it.
 pub(crate) fn check(tree: &Value) -> Vec<Found> {
     if !is_bootstrap(tree) {
-        return vec![Found { place: String::new(), result: Document::from_value(tree) }];
+        return vec![Found {
+            place: String::new(),
+            module: String::new(),
+            result: Document::from_value(tree),
+        }];
     }
     let mut found = Vec::new();
     plugins(tree, &mut found);
@@ -52,7 +58,8 @@ fn plugins(tree: &Value, found: &mut Vec<Found>) {
     if let (Some(name), Some(vm)) = (tree.get("name").and_then(Value::as_str), tree.get("vm_config")) {
         let module = vm.pointer("/code/local/filename").and_then(Value::as_str).unwrap_or_default();
         if name.starts_with("switchyard") || MODULES.iter().any(|ours| module.ends_with(ours)) {
-            found.push(Found { place: name.to_owned(), result: configuration(tree.get("configuration")) });
+            let result = configuration(tree.get("configuration"));
+            found.push(Found { place: name.to_owned(), module: module.to_owned(), result });
             return;
         }
     }
@@ -78,17 +85,18 @@ fn configuration(any: Option<&Value>) -> Result<Document, ConfigErrors> {
     }
 }
 
-/// Checks `file` and prints what is wrong with it, one error a line; returns whether all is well.
+/// Checks `file` and prints what is wrong with it, one error a line, and what to beware of; returns whether nothing is wrong.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub(crate) fn check_file(file: &Path) -> Result<bool> {
-    let found = check(&read(file)?);
+    let tree = read(file)?;
+    let found = check(&tree);
     if found.is_empty() {
         eprintln!("{}: no Switchyard plugin in this bootstrap, so there is nothing to check", file.display());
     }
     let mut good = !found.is_empty();
-    for Found { place, result } in found {
+    for Found { place, result, .. } in found {
         let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
         match result {
             Ok(document) => println!(
@@ -103,6 +111,9 @@ pub(crate) fn check_file(file: &Path) -> Result<bool> {
                 eprintln!("{errors}");
             }
         }
+    }
+    for warning in crate::front::warnings(&tree) {
+        eprintln!("{}, a warning: {warning}", file.display());
     }
     Ok(good)
 }

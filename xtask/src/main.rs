@@ -2,6 +2,7 @@
 
 mod build;
 mod documents;
+mod front;
 mod images;
 mod run;
 mod schema;
