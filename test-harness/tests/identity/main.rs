@@ -31,6 +31,16 @@ async fn users_are_told_apart_by_their_certificates() -> Outcome {
     keeps_apart(Front::certificates()?).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn users_whose_token_was_taken_off_are_told_apart_by_its_claims_in_a_header() -> Outcome {
+    keeps_apart(Front::token_in_header()?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_told_apart_by_the_headers_that_ext_authz_adds() -> Outcome {
+    keeps_apart(Front::authorized_in_headers().await?).await
+}
+
 /// Nothing tells the two apart, and nothing can warn of it: this is what docs/coalesce.md says first of all.
 #[tokio::test(flavor = "multi_thread")]
 async fn users_whose_token_was_taken_off_without_a_word_are_taken_for_one() -> Outcome {
