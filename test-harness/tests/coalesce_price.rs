@@ -21,21 +21,25 @@ fn unique(client: &Client, number: u64) -> Request {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn within_a_worker_a_request_costs_two_calls_and_its_answer_none_and_across_workers_three_more()
+async fn within_a_worker_a_request_costs_four_calls_and_its_answer_none_and_across_workers_three_more()
 -> Outcome {
     for (section, expected) in [
-        (json!({ "scope": "worker" }), 2.0),
-        (json!({ "scope": "proxy" }), 5.0),
-        (json!({ "scope": "worker", "mode": "shadow" }), 2.0),
+        (json!({ "scope": "worker" }), 4.0),
+        (json!({ "scope": "proxy" }), 7.0),
+        (json!({ "scope": "worker", "mode": "shadow" }), 4.0),
     ] {
         let crossings = price(&section, unique).await?;
         // A machine that stands still for a second stops the tick, and starting it is a call more.
         let calls = crossings.host_calls_per_request;
         assert!((calls - expected).abs() < 0.05, "{section}: {crossings:?}");
-        // The head and the time: both are asked for on the way in.
-        for name in ["env.proxy_get_header_map_pairs", "env.proxy_get_current_time_nanoseconds"] {
+        // The head, who asks, and the time: all are asked for on the way in.
+        for (name, expected) in [
+            ("env.proxy_get_header_map_pairs", 1.0),
+            ("env.proxy_get_property", 2.0),
+            ("env.proxy_get_current_time_nanoseconds", 1.0),
+        ] {
             let times = crossings.by_name.get(name).copied().unwrap_or_default();
-            assert!((times - 1.0).abs() < 0.05, "{section}: {crossings:?}");
+            assert!((times - expected).abs() < 0.05, "{section}: {crossings:?}");
         }
     }
     Ok(())

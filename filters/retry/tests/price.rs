@@ -70,6 +70,14 @@ fn a_fallback_of_the_routers_engine_costs_one_more() {
 }
 
 #[test]
+fn an_answer_that_is_kept_for_worse_times_costs_who_asks_the_time_and_its_body() {
+    let mut worker = Worker::filter(r#""fallback": {"stale_if_error": {"max_age": "60s"}}"#);
+    assert_eq!(price_of(&mut worker, &GET), 2 + 2 + 2);
+    assert_eq!(worker.host.calls("proxy_get_property"), 2, "who asks");
+    assert_eq!(price_of(&mut worker, &POST), 2, "its answer is kept for nobody");
+}
+
+#[test]
 fn a_tunnel_costs_one_host_call() {
     let head = [GET[0], GET[1], GET[2], ("upgrade", "websocket")];
     assert_eq!(price_of(&mut Worker::filter(""), &head), 1);

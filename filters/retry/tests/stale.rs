@@ -237,7 +237,7 @@ fn what_filters_find_out_on_the_way_back_is_nothing_of_who_asks() {
 #[test]
 fn nothing_is_kept_and_nothing_given_where_the_host_does_not_say_who_asks() {
     let mut worker = Worker::filter(STALE);
-    let mut unknown = |worker: &mut Worker, keeps: bool| {
+    let unknown = |worker: &mut Worker, keeps: bool| {
         worker.host.fail("proxy_get_property", Status::InternalFailure);
         let mut request = worker.send(&GET);
         worker.host.recover("proxy_get_property");
