@@ -196,7 +196,7 @@ async fn requests_that_are_not_like_any_other_pass_and_are_counted_by_reason() -
     let get = |name: &str, value: &str| client.get("/").header(name, value);
     let requests: [(&str, &dyn Fn() -> Request); 11] = [
         ("range", &|| get("range", "bytes=0-1")),
-        ("conditional", &|| get("if-none-match", "\"1\"")),
+        ("conditional", &|| get("if-match", "\"1\"")),
         ("body", &|| client.get("/").body("a body")),
         ("upgrade", &|| get("connection", "upgrade").header("upgrade", "websocket")),
         ("no_store", &|| get("cache-control", "no-store")),

@@ -168,3 +168,18 @@ fn equal_conditions_are_one() {
         assert_eq!(different(keys), 4, "{name}");
     }
 }
+
+/// The table for operators is the one in the code.
+#[test]
+fn the_docs_have_the_same_table() {
+    let docs = include_str!("../../../../docs/coalesce.md");
+    let (_, after) = docs.split_once("### Headers that change no answer").expect("the section");
+    let (table, _) = after.split_once("A service that answers by one of these").expect("its end");
+    let mut told: Vec<&str> = table.split('`').skip(1).step_by(2).collect();
+    told.sort_unstable();
+    let beginnings = NEUTRAL_BEGINNINGS.map(|(beginning, _)| format!("{beginning}*"));
+    let mut known: Vec<&str> = NEUTRAL.iter().map(|(name, _)| *name).collect();
+    known.extend(beginnings.iter().map(String::as_str));
+    known.sort_unstable();
+    assert_eq!(told, known);
+}
