@@ -1,5 +1,5 @@
-//! What two users can get of each other's in an Envoy with all filters of ours: `/account` coalesces, `/rpc` batches, `/orders` keeps
-//! answers for worse times.
+//! What two users can get of each other's in an Envoy with all filters of ours: `/account` coalesces, `/page` does and holds answers in
+//! the micro-cache, `/rpc` batches, `/orders` keeps answers for worse times.
 
 use anyhow::ensure;
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ fn document(upstream: &Upstream, service: &Service) -> Value {
         ],
         "routes": [
             { "name": "account", "match": { "path": "/account" }, "upstream": "checkout", "coalesce": {} },
+            { "name": "page", "match": { "path": "/page" }, "upstream": "checkout", "coalesce": { "hold": "10s" } },
             { "name": "rpc", "match": { "path": "/rpc" }, "upstream": "catalog", "batch": batch },
             { "name": "orders", "match": { "path": "/orders" }, "upstream": "checkout", "retry": retry },
         ],
@@ -99,6 +100,22 @@ impl Apart {
         let [alice, bob] = self.front.whose();
         for (answer, whose) in answers(&self.envoy, asked).await?.iter().zip([alice, alice, bob]) {
             ensure!(owner(answer)? == whose, "{whose} got {}", answer.text());
+        }
+        ensure!(self.upstream.count() == 2, "{:?}", self.upstream.requests());
+        Ok(())
+    }
+
+    /// An answer that was one user's a moment ago: it is given to that user again, and to nobody else.
+    pub(crate) async fn in_the_micro_cache(&self) -> Outcome {
+        self.upstream.behave(own()).await?;
+        let [alice, bob] = self.front.whose();
+        self.upstream.forget();
+        for (client, whose, hit) in
+            [(&self.alice, alice, false), (&self.bob, bob, false), (&self.alice, alice, true)]
+        {
+            let answer = client.get("/page").send().await?;
+            ensure!(owner(&answer)? == whose, "{whose} got {}", answer.text());
+            ensure!((answer.header("cache-status") == "switchyard; hit") == hit, "{answer:?}");
         }
         ensure!(self.upstream.count() == 2, "{:?}", self.upstream.requests());
         Ok(())

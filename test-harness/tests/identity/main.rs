@@ -8,10 +8,11 @@ use switchyard_test_harness::prelude::*;
 
 type Outcome = anyhow::Result<()>;
 
-/// Two users behind this are told apart in coalescing, in batches and in kept answers, and each shares with itself.
+/// Two users behind this are told apart in coalescing, in the micro-cache, in batches and in kept answers, and each shares with itself.
 async fn keeps_apart(front: Front) -> Outcome {
     let scene = Apart::start(front).await?;
     scene.in_flights().await?;
+    scene.in_the_micro_cache().await?;
     scene.in_batches().await?;
     scene.in_kept_answers().await
 }
