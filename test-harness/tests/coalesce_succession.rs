@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 type Outcome = anyhow::Result<()>;
 type Asked = JoinHandle<anyhow::Result<Response>>;
 
-/// A header that tells requests of one key from each other, on their way and at the upstream.
-const NUMBER: &str = "x-number";
+/// A header that is in no key, which tells requests of one from each other at the upstream.
+const NUMBER: &str = "x-correlation-id";
 
 /// Nobody is succeeded but for what a scenario does.
 fn patient() -> Value {

@@ -73,6 +73,27 @@ impl NotShared {
 }
 
 impl Settings {
+    /// Whether an answer to `request` with this status and these headers may go to those who wait for it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_share_answer_to(
+        &self,
+        request: &impl RequestView,
+        status: u16,
+        answer: &impl RequestView,
+    ) -> Result<(), NotShared> {
+        let conditional =
+            ["if-none-match", "if-modified-since"].iter().any(|name| request.header(name).is_some());
+        match () {
+            // Whoever asked without a condition cannot do anything with it.
+            () if status == NOT_MODIFIED && !conditional => Err(NotShared::Status),
+            // What its length says is not sent.
+            () if request.method() == b"HEAD" => self.may_share_without_body(status, answer),
+            () => self.may_share(status, answer),
+        }
+    }
+
     /// Whether an answer with this status and these headers may go to those who wait for it.
     ///
     /// # Errors

@@ -50,11 +50,8 @@ impl<H: RequestView> Flights<H> {
             return Begun::Passes;
         };
         let shared = match self.groups.get(&key).and_then(Group::leader) {
-            // What its answer's length says is not sent.
-            Some(leader) if leader.request.method() == b"HEAD" => {
-                policy.settings().may_share_without_body(status, &head)
-            }
-            _ => policy.settings().may_share(status, &head),
+            Some(leader) => policy.settings().may_share_answer_to(&*leader.request, status, &head),
+            None => policy.settings().may_share(status, &head),
         };
         match shared {
             Ok(()) => self.capture(world, &key, (status, &head), Served::Collapsed, ended),
