@@ -117,6 +117,7 @@ fn named(event: Event) -> Option<(&'static str, &'static str, &'static str)> {
         Event::Ended(how) => ("batch_requests", "result", end(how)),
         Event::Failed(why) => ("batch_failures", "reason", failure(why)),
         Event::Repeated(how) => ("batch_repeats", "result", repeat(how)),
+        Event::Withheld => ("batch_withheld", "", ""),
         Event::Degraded => ("batch_degraded", "", ""),
     })
 }
@@ -167,6 +168,7 @@ fn failure(why: Failure) -> &'static str {
         Failure::Reset => "reset",
         Failure::Timeout => "timeout",
         Failure::Encoded => "encoded",
+        Failure::Memory => "memory",
         Failure::Broken(broken) => broken.name(),
     }
 }

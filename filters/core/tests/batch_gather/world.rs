@@ -243,7 +243,7 @@ impl Proxy {
     pub(crate) fn is_told(&mut self, answer: Option<(PlainRequest, &str)>) -> Vec<Done> {
         let call = self.outside.calls.remove(0);
         self.outside.worker = call.worker;
-        let answer = answer.as_ref().map(|(head, body)| (head, body.as_bytes()));
+        let answer = answer.as_ref().map(|(head, body)| (head, body.as_bytes().to_vec()));
         self.workers[call.worker].answered(&mut self.outside, call.id, answer);
         self.done()
     }
