@@ -4,7 +4,7 @@
 //! while anything waits or is to be told, and stops after.
 
 use crate::plan::Plan;
-use crate::reach;
+use crate::reach::{self, FILTER};
 use crate::report::tell_held;
 use crate::stream::Stream;
 use crate::worker::{ActingHost, Vm, Worker};
@@ -79,6 +79,7 @@ impl Root {
         if let Ok(mut reports) = worker.vm.reports.try_borrow_mut() {
             worker.plan.batched().for_each(|batched| reports.gauge(&worker.vm.registry, batched, host));
         }
+        worker.vm.registry.tell_gauges(FILTER, host);
         worker.vm.registry.flush(host);
         worker.rest(stirred, host);
     }
@@ -136,7 +137,10 @@ impl Root {
     pub fn on_done(&mut self, host: &impl ActingHost) {
         self.worker.with(host, |gatherer, around| gatherer.resign(around));
         let registry = &self.worker.vm.registry;
-        self.worker.plan.batched().for_each(|batched| tell_held(registry, batched, (0, 0), host));
+        self.worker.plan.batched().for_each(|batched| tell_held(registry, batched, (0, 0)));
+        if self.worker.begun.get() {
+            registry.tell_gauges(FILTER, host);
+        }
         registry.flush(host);
     }
 }

@@ -104,7 +104,7 @@ pub(crate) struct Worker {
     gatherer: RefCell<Gatherer<HeaderMap>>,
     pub(crate) bodies: RefCell<Bodies>,
     queue: Cell<Option<u32>>,
-    begun: Cell<bool>,
+    pub(crate) begun: Cell<bool>,
     /// A message that wakes the root is under way.
     woken: Cell<bool>,
     /// Callbacks in a row that left work for another one.
@@ -287,13 +287,14 @@ impl Worker {
         }
     }
 
-    /// After a tick: the next one, or none.
+    /// After a tick: the next one, or none. While there is but to be said that this worker lives, any other tick takes its place.
     pub(crate) fn rest(&self, stirred: bool, host: &impl ActingHost) {
         self.stirred.set(stirred);
         self.settle(host);
         if self.tick_at.get().is_none() {
             // The host repeats the last one until it is told not to.
-            let _ = host.set_tick_period(Duration::ZERO);
+            let look = self.vm.registry.next_look_at_gauges();
+            let _ = host.set_tick_period(look.unwrap_or_default());
         }
         self.stirred.set(false);
     }
