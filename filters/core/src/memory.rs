@@ -12,6 +12,7 @@
 
 use crate::{HeadView, RequestView};
 use core::cell::Cell;
+use core::ops::Deref;
 use std::rc::Rc;
 
 /// What a VM keeps: requests that wait, answers that are given out, kept, or copied as they pass.
@@ -171,6 +172,14 @@ impl<T: HeadView> Paid<T> {
         let bytes = pairs.sum::<usize>() + key + OVERHEAD;
         let paid = account.reserve(length(bytes))?;
         Some(Self { value, _paid: paid })
+    }
+}
+
+impl<T> Deref for Paid<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
     }
 }
 

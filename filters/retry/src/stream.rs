@@ -9,7 +9,8 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
-use switchyard_core::retry::STEERING_HEADERS;
+use switchyard_core::memory::Paid;
+use switchyard_core::retry::{Denied, STEERING_HEADERS};
 use switchyard_host::HeaderMap;
 use switchyard_host::Passage;
 
@@ -55,8 +56,11 @@ impl Stream {
         let tunnel = headers.contains("upgrade") || headers.method() == b"CONNECT";
         if route.looks_at_answers() && !tunnel {
             let keeps = route.keeps_bodies();
+            let Some(head) = Paid::head(headers, 0, &worker.memory.kept) else {
+                return report(&worker, route, host).denied(Denied::Memory);
+            };
             let exchange =
-                Exchange::new(Rc::clone(&worker), self.context, (position, index), headers, !keeps || ended);
+                Exchange::new(Rc::clone(&worker), self.context, (position, index), head, !keeps || ended);
             self.begin(exchange, route, upstream, host);
         }
     }
@@ -110,6 +114,7 @@ impl Stream {
                 // Calls that are under way find nobody.
                 exchange.attempts = None;
                 exchange.places.clear();
+                (exchange.unread, exchange.capture) = (None, None);
                 exchange.body.forget(&self.worker);
                 if let Some(route) = self.worker.plan.route(exchange.route).filter(|one| !one.is_steered()) {
                     report(&self.worker, route, host).attempts(1);

@@ -8,6 +8,7 @@ use switchyard_core::batch::gather::{
     Arrival, CallId, Candidate, Event, Gatherer, Policy, Reply, Request, StreamId, World,
 };
 use switchyard_core::batch::{JsonArray, Protocol, Settings, complete};
+use switchyard_core::memory::Memory;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::{Address, RequestView, Timestamp};
 
@@ -53,6 +54,8 @@ pub(crate) struct Outside {
     /// The queue with this number is gone.
     pub(crate) gone: Option<u32>,
     pub(crate) events: Vec<Event>,
+    /// Nobody knows when a reply has been read.
+    pub(crate) reads_unseen: bool,
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -93,6 +96,10 @@ impl World<PlainRequest> for Outside {
         self.headers.insert(stream, headers);
         self.done.push(Done::Replied(stream, reply.status, text(&reply.body)));
         true
+    }
+
+    fn is_read_unseen(&mut self, _: StreamId) -> bool {
+        self.reads_unseen
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {
@@ -181,6 +188,12 @@ impl Proxy {
                 ..Outside::default()
             },
         }
+    }
+
+    /// One worker, in a VM with these accounts.
+    pub(crate) fn within(settings: &Settings, memory: &Memory) -> Self {
+        let policy = Rc::new(Policy::new("route", 7, settings.clone()).within(memory));
+        Self { policies: vec![policy], ..Self::of(settings) }
     }
 
     /// What the first worker's request with this body does.

@@ -45,7 +45,8 @@ impl Exchange {
         let verdict = head.of_first(&settings.retry_on, &settings.back_off, now, host);
         let judging = Judging::of(&head, settings, ended).filter(|_| verdict == Verdict::Final);
         if let Some(judging) = judging.filter(|_| !settings.shadow) {
-            exchange.capture = Capture::of(route, &exchange.head, &headers, || worker.now(host));
+            exchange.capture =
+                Capture::of(route, &worker.memory.kept, &exchange.head, &headers, || worker.now(host));
             return exchange.judge_later(this, judging, settings, host);
         }
         match verdict {
@@ -53,7 +54,8 @@ impl Exchange {
                 if !settings.shadow && Judging::is_out_of_reach(&head, settings, ended) {
                     report(&worker, route, host).denied(Denied::Answer);
                 }
-                exchange.capture = Capture::of(route, &exchange.head, &headers, || worker.now(host));
+                exchange.capture =
+                    Capture::of(route, &worker.memory.kept, &exchange.head, &headers, || worker.now(host));
                 if ended {
                     exchange.keep_capture();
                 }
