@@ -145,7 +145,7 @@ async fn of_clients_of_http1_as_many_get_a_large_share_as_may_and_the_others_ask
     let address = envoy.listener_address("ingress").await?;
     upstream.behave(Behaviour::body(&object(BYTES))).await?;
     let client = Client::to(address).with_small_buffers();
-    let mut asked = busy(&envoy, upstream, "items", 64, || client.get("/items/7")).await?;
+    let mut asked = busy(&envoy, upstream, "items", 16, || client.get("/items/7")).await?;
     upstream.release();
     let innocent: Vec<_> = (0..10).map(|_| ask(client.get("/innocent"))).collect();
     let first = asked.remove(0);
@@ -156,7 +156,7 @@ async fn of_clients_of_http1_as_many_get_a_large_share_as_may_and_the_others_ask
     assert_eq!(shared, 64 * MIB / BYTES, "as many as fit unread");
     assert!(all(&envoy, innocent).await?.iter().all(|(status, ..)| *status == 200));
     all(&envoy, vec![first]).await?;
-    envoy.wait_for_stat(&stat("items", "batch_withheld", ""), |now| now == 63 - shared as u64).await?;
+    envoy.wait_for_stat(&stat("items", "batch_withheld", ""), |now| now == 15 - shared as u64).await?;
     is_well(&envoy);
     envoy.wait_for_stat(&stat("items", "batch_active", ""), |now| now == 0).await?;
     Ok(())
@@ -216,7 +216,7 @@ async fn at_the_bounds_of_a_worker_everybody_is_answered_and_the_innocent_at_onc
     const CLIENTS: u64 = 6;
     let section = |path: &str| {
         let protocol = json!({ "path": path, "parameter": "ids", "single": true, "field": "items" });
-        json!({ "protocol": { "id_list": protocol }, "max_delay": "20s", "timeout": "60s" })
+        json!({ "protocol": { "id_list": protocol }, "max_delay": "10s", "timeout": "60s" })
     };
     let paths: Vec<_> = (0..ROUTES).map(|number| format!("/r{number}")).collect();
     let routes: Vec<_> = paths.iter().map(|path| (path.as_str(), section(path))).collect();

@@ -136,8 +136,13 @@ async fn after_a_vms_death_gauges_are_what_the_living_hold() -> Outcome {
     }
     let passes = coalesce_stat("coalesce_hit_for_pass_keys", &[]);
     envoy.wait_for_stat(&passes, |keys| keys == 2).await?;
-    upstream.behave(Behaviour::Drip { bytes: 16, every_ms: 20, total: 1 << 20 }).await?;
-    let dripping: Vec<_> = (0..2).map(|_| ask(&clients[0])).collect();
+    let drip = Behaviour::Drip { bytes: 16, every_ms: 20, total: 1 << 20 };
+    upstream.behave_next(1, Behaviour::held(drip));
+    let mut dripping = vec![ask(&clients[0])];
+    until_under_way(&envoy, upstream, 1).await?;
+    dripping.push(ask(&clients[0]));
+    until_waiting(&envoy, 1).await?;
+    upstream.release();
     let held = coalesce_stat("coalesce_bytes_held", &[]);
     envoy.wait_for_stat(&held, |bytes| bytes > 0).await?;
     trap(&clients[0]).await?;

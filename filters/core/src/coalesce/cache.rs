@@ -98,8 +98,9 @@ impl Cache {
         }
         while !self.account.has_room(size) {
             // What others of the VM have does not go for it.
-            let Some((_, last)) = self.order.pop_first() else { return };
-            self.forget(&last);
+            if !self.give_way() {
+                return;
+            }
         }
         self.account.take_anyway(size);
         self.number += 1;
@@ -118,6 +119,13 @@ impl Cache {
     /// The answer with this key, if it may serve in place of a failure and fits `request`; it may even be fresh.
     pub fn stale(&mut self, key: &[u8], request: &impl RequestView, now: Timestamp) -> Option<Rc<Answer>> {
         self.find(key, request, now, |entry| entry.stale_until)
+    }
+
+    /// Forgets the answer that was asked for least recently; `false`: there is none.
+    pub fn give_way(&mut self) -> bool {
+        let Some((_, last)) = self.order.pop_first() else { return false };
+        self.forget(&last);
+        true
     }
 
     fn find(

@@ -84,7 +84,16 @@ impl Policy {
 
     /// Whether so many bytes more may be held; they are then.
     pub(super) fn hold(&self, bytes: u64) -> bool {
-        self.has_room(bytes) && self.kept.take(bytes)
+        if !self.has_room(bytes) {
+            return false;
+        }
+        while !self.kept.take(bytes) {
+            // Answers on their way are worth more than old ones.
+            if !self.stored.try_borrow_mut().is_ok_and(|mut stored| stored.give_way()) {
+                return false;
+            }
+        }
+        true
     }
 
     fn has_room(&self, bytes: u64) -> bool {
