@@ -40,7 +40,7 @@ fn ask(request: Request) -> JoinHandle<anyhow::Result<Read>> {
         let (mut length, mut begins) = (0, Vec::new());
         while let Some(piece) = reading.next().await? {
             length += piece.len();
-            begins.extend_from_slice(&piece[..piece.len().min(1024_usize.saturating_sub(begins.len()))]);
+            begins.extend(piece.iter().take(1024_usize.saturating_sub(begins.len())));
         }
         Ok((reading.status.as_u16(), length, String::from_utf8_lossy(&begins).into_owned()))
     })

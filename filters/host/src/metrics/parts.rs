@@ -238,7 +238,8 @@ impl Parts {
             let sum = theirs.chain(own.get(name)).fold(0_u64, |sum, part| sum.saturating_add(*part));
             set(name, sum) && all
         });
-        all_set && dead.iter().fold(true, |all, slot| free(filter, host, slot) && all)
+        // One that is not freed is looked at once more, with all others.
+        all_set && dead.iter().all(|slot| free(filter, host, slot))
     }
 
     /// Whether nobody else has written meanwhile.

@@ -44,6 +44,9 @@ struct Turn<H> {
     member: Member<H>,
 }
 
+/// Name and value.
+type Header = (Box<[u8]>, Box<[u8]>);
+
 /// An answer and those who get it.
 #[derive(Debug)]
 pub(super) struct Giving<H> {
@@ -53,7 +56,7 @@ pub(super) struct Giving<H> {
     shares: Shares,
     answer: Vec<u8>,
     /// What goes with every share.
-    headers: Vec<(Box<[u8]>, Box<[u8]>)>,
+    headers: Vec<Header>,
     trace: Option<Box<[u8]>>,
     /// The batch's items.
     size: u32,
