@@ -28,6 +28,8 @@ pub struct Stream {
     awaiting: Option<Awaiting>,
     /// The policy under which it was gathered, and its items.
     gathered: Option<(Rc<Policy>, usize)>,
+    /// It has its share; when it ends, that has been read.
+    reads: bool,
     /// The status of its answer is below 500.
     well: bool,
 }
@@ -35,7 +37,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, awaiting: None, gathered: None, well: false }
+        Self { context, worker, awaiting: None, gathered: None, reads: false, well: false }
     }
 
     /// The request begins.
@@ -195,7 +197,11 @@ impl Stream {
             .flatten();
         let Some(known) = known else {
             // This is its share; or somebody else has answered while it waited, and it needs none.
-            return self.leave(host);
+            self.reads = self.worker.with(host, |gatherer, _| gatherer.is_unread(context)) == Some(true);
+            if !self.reads {
+                self.leave(host);
+            }
+            return;
         };
         self.well = self.worker.learns(known == 1) && is_well(host);
         let settings = policy.settings();
@@ -222,7 +228,7 @@ impl Stream {
 
     /// The answer of a request that went alone is there, whole.
     fn returned(&mut self, host: &impl ActingHost) {
-        if self.gathered.take().is_some() {
+        if !self.reads && self.gathered.take().is_some() {
             let (context, well) = (self.context, self.well);
             self.worker.with(host, |gatherer, around| gatherer.returned(around, context, well));
             self.worker.settle(host);

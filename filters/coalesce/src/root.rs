@@ -4,7 +4,8 @@
 //! while anything waits or is to be told, and stops after.
 
 use crate::plan::Plan;
-use crate::reach;
+use crate::reach::{self, FILTER};
+use crate::report::tell_held;
 use crate::stream::Stream;
 use crate::vm::{ActingHost, Vm};
 use core::cell::Cell;
@@ -66,6 +67,18 @@ impl Worker {
         }
     }
 
+    /// Tells what is held under this configuration.
+    fn tell_held(&self, host: &impl ActingHost) {
+        let surroundings = &self.vm.surroundings;
+        let now = self.vm.flights.try_borrow().map(|flights| flights.time()).unwrap_or_default();
+        for coalesced in self.plan.coalesced() {
+            let policy = &coalesced.policy;
+            let passes = u64::try_from(policy.passes(now)).unwrap_or(u64::MAX);
+            tell_held(&surroundings.registry, coalesced, (policy.held(), passes));
+        }
+        surroundings.registry.tell_gauges(FILTER, host);
+    }
+
     fn act(&self, host: &impl ActingHost) {
         let more = self.vm.with(host, |flights, around| {
             flights.act(around);
@@ -83,9 +96,11 @@ pub struct Root {
     worker: Rc<Worker>,
 }
 
-/// Envoy wakes nobody for a queue whose root is gone.
+/// Envoy wakes nobody for a queue whose root is gone, and nothing is held under its configuration any more.
 impl Drop for Root {
     fn drop(&mut self) {
+        let registry = &self.worker.vm.surroundings.registry;
+        self.worker.plan.coalesced().for_each(|coalesced| tell_held(registry, coalesced, (0, 0)));
         self.worker.vm.root_ended(self.worker.context);
     }
 }
@@ -117,7 +132,7 @@ impl Root {
     }
 
     fn accept(&mut self, document: Document, host: &impl RootHost) -> bool {
-        let plan = Plan::new(document);
+        let plan = Plan::new(document, &self.worker.vm.surroundings.memory);
         log::info!(
             "switchyard.coalesce: configuration accepted: {} routes coalesce",
             plan.policies().count()
@@ -144,14 +159,13 @@ impl Root {
         vm.end_body_waits(host);
         vm.turns.set(0);
         worker.act(host);
-        if let Ok(mut reports) = vm.surroundings.reports.try_borrow_mut() {
-            worker.plan.policies().for_each(|policy| reports.gauge(&vm.surroundings.registry, policy, host));
-        }
+        worker.tell_held(host);
         vm.surroundings.registry.flush(host);
         let wanted = vm.tick_period();
         // Nothing has happened since the last tick: the tick itself does not count.
         vm.stirred.set(false);
-        let rest = if stirred { SLOW_TICK } else { Duration::ZERO };
+        let look = vm.surroundings.registry.next_look_at_gauges();
+        let rest = if stirred { SLOW_TICK } else { look.unwrap_or_default() };
         worker.tick_every(if wanted.is_zero() { rest } else { wanted }, host);
     }
 

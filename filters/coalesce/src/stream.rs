@@ -8,6 +8,7 @@ use crate::vm::ActingHost;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
+use switchyard_core::memory::Paid;
 use switchyard_core::request_key::Known;
 use switchyard_core::{RequestView, coalesce};
 use switchyard_host::{HeaderMap, Passage, identity, noise};
@@ -124,6 +125,11 @@ impl Stream {
         };
         let noise = policy.noise(&headers, &known);
         noise::tell("coalesce", policy.route(), &noise, &self.worker.vm.surroundings.registry, host);
+        let kept = &self.worker.vm.surroundings.memory.kept;
+        let Some(headers) = Paid::head(headers, key.len(), kept) else {
+            self.worker.vm.with(host, |_, around| around.count(policy, Event::Passed(Pass::Memory)));
+            return Passage::On;
+        };
         self.known = true;
         let context = self.context;
         let arrival = self.worker.vm.with(host, |flights, around| {

@@ -19,6 +19,7 @@ pub mod hash;
 pub mod health;
 mod hop;
 pub mod load;
+pub mod memory;
 pub mod outlier;
 pub mod request;
 pub mod request_key;

@@ -8,6 +8,7 @@
 
 use crate::directives::{members, number};
 use crate::hop::is_of_one_hop;
+use crate::memory;
 use crate::request_key::KeyRules;
 use crate::wire::{Reader, Writer};
 use crate::{RequestView, Timestamp};
@@ -173,7 +174,9 @@ impl Answer {
         let vary = several(&mut reader, |reader| {
             Some((text(reader)?, several(reader, |reader| reader.bytes().map(Into::into))?))
         })?;
-        let body = reader.bytes()?.to_vec();
+        let bytes = reader.bytes()?;
+        let mut body = memory::buffer(bytes.len())?;
+        body.extend_from_slice(bytes);
         Some((Self { status, headers, body, vary, at, age }, reader.0))
     }
 }

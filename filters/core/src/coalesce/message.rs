@@ -6,10 +6,14 @@
 
 use super::answer::{Answer, Served};
 use super::board::FlightId;
+use crate::memory;
 use crate::wire::{Reader, Writer};
 use crate::{Address, Timestamp};
+use std::rc::Rc;
 
 const VERSION: u8 = 1;
+/// What a message has before its answer, in bytes.
+const MOST_HEAD: usize = 64;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +42,17 @@ pub(super) enum Says {
     /// Its answer is not for others: let yours go on, so many at a time; `pass`: and later ones at once.
     Release { at_a_time: u32, pass: bool },
     /// Here is its answer.
-    Answer(Served, Answer),
+    Answer(Served, Rc<Answer>),
 }
 
 impl Message {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::default();
+    /// Its bytes; `None`: there is no memory for them.
+    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+        let answer = match &self.says {
+            Says::Answer(_, answer) => usize::try_from(answer.size()).ok()?,
+            _ => 0,
+        };
+        let mut writer = Writer(memory::buffer(MOST_HEAD + answer)?);
         writer.byte(VERSION).long(self.to);
         writer.address(self.from).long(self.flight.epoch).long(self.flight.number);
         match &self.says {
@@ -70,7 +79,7 @@ impl Message {
                 }
             }
         }
-        writer.0
+        Some(writer.0)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -86,7 +95,7 @@ impl Message {
             1 => Says::Flying,
             2 => Says::Gone { elections: reader.word()? },
             3 => Says::Release { at_a_time: reader.word()?, pass: reader.byte()? != 0 },
-            4 => Says::Answer(served(reader.byte()?)?, Answer::decode(reader.0)?.0),
+            4 => Says::Answer(served(reader.byte()?)?, Rc::new(Answer::decode(reader.0)?.0)),
             5 => {
                 let (elections, count) = (reader.word()?, reader.word()?);
                 let others = (0..count).map(|_| Some((reader.address()?, reader.time()?)));

@@ -12,6 +12,7 @@ mod answers;
 mod clock;
 mod deadlines;
 mod failures;
+mod giving;
 mod guests;
 mod leaving;
 mod limits;

@@ -103,7 +103,7 @@ impl Proxy {
     pub(crate) fn is_called(&mut self, id: CallId) {
         let Some(call) = self.calls.open.remove(&id) else { return };
         self.calls.under_way[call.route] -= 1;
-        let answer = call.answer.as_ref().map(|(head, body)| (head, body.as_slice()));
+        let answer = call.answer.as_ref().map(|(head, body)| (head, body.clone()));
         self.acts(call.worker, |gatherer, around| gatherer.answered(around, id, answer));
         self.settle(call.worker);
     }

@@ -45,8 +45,9 @@ impl<H> Flight<H> {
 }
 
 impl<H: Head> Gatherer<H> {
-    /// Does what is due. From a callback of the root.
+    /// Does what is due. From a callback of the root. If [`Gatherer::has_work`] afterwards, there is more, for another callback.
     pub fn act(&mut self, world: &mut impl World<H>) {
+        self.give(world);
         loop {
             // Calls that cannot be made leave parts of theirs.
             if let Some(flight) = self.repeats.pop_front() {
@@ -77,13 +78,15 @@ impl<H: Head> Gatherer<H> {
             }
         }
         self.look_after_the_away(world, now);
+        self.end_late_turns(world, now);
         self.act(world);
     }
 
     /// How soon a tick is wanted, if any is.
     pub fn next_tick(&self, now: Timestamp) -> Option<Duration> {
         let alarm = self.alarms.next().map(|at| at.since(self.clock.at(now)).min(LONGEST_TICK));
-        let others = !self.calls.is_empty() || !self.away.is_empty() || self.guests > 0;
+        let others =
+            !self.calls.is_empty() || !self.away.is_empty() || !self.givings.is_empty() || self.guests > 0;
         alarm.or(others.then_some(LONGEST_TICK))
     }
 

@@ -17,6 +17,7 @@ mod claims;
 mod clock;
 mod departures;
 mod failures;
+mod giving;
 mod hosting;
 mod leaving;
 mod lone;
@@ -25,20 +26,23 @@ mod policy;
 mod queue;
 mod world;
 
-pub use answers::{BATCH_HEADER, TRACE_HEADER, of_share};
+pub use answers::of_share;
 pub use claims::SLOTS;
+pub use giving::{BATCH_HEADER, MOST_UNSEEN, TRACE_HEADER};
 pub use policy::Policy;
 pub use world::{
     Arrival, CallId, End, Event, Failure, Pairs, Pass, Repeat, Reply, Request, StreamId, Trigger, World,
 };
 
 use super::{MAX_KEY, Part, Scope, Short};
+use crate::memory::Reservation;
 use crate::{Address, HeadView, Timestamp};
 use alarms::Alarms;
 use away::Away;
 use clock::Clock;
 use core::time::Duration;
 use departures::Flight;
+use giving::Giving;
 use hashbrown::HashMap;
 use queue::{Member, Origin, Queue};
 use std::collections::VecDeque;
@@ -69,6 +73,8 @@ type FlightId = u64;
 enum Whereabouts {
     Waiting(Key),
     Flying(FlightId),
+    /// The answer is there, and shares of it are given out.
+    Given(u64),
 }
 
 /// The requests that one worker gathers under one configuration.
@@ -81,6 +87,11 @@ pub struct Gatherer<H> {
     /// Parts of failed batches, to be sent in the root's next callback.
     repeats: VecDeque<Flight<H>>,
     due: VecDeque<Key>,
+    /// Answers that are given out.
+    givings: VecDeque<Giving<H>>,
+    given: u64,
+    /// Streams of this worker that have not read their shares yet.
+    unread: HashMap<StreamId, Reservation>,
     alarms: Alarms,
     away: Away,
     clock: Clock,
@@ -98,6 +109,9 @@ impl<H> Default for Gatherer<H> {
             calls: HashMap::new(),
             repeats: VecDeque::new(),
             due: VecDeque::new(),
+            givings: VecDeque::new(),
+            given: 0,
+            unread: HashMap::new(),
             alarms: Alarms::default(),
             away: Away::default(),
             clock: Clock::default(),
@@ -236,7 +250,7 @@ impl<H: Head> Gatherer<H> {
 
     /// Whether something is to be done in a callback of the root.
     pub fn has_work(&self) -> bool {
-        !self.due.is_empty() || !self.repeats.is_empty()
+        !self.due.is_empty() || !self.repeats.is_empty() || self.may_give()
     }
 
     /// How many requests are known: those that wait, and those in batches.

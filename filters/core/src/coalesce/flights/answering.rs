@@ -10,6 +10,7 @@ use super::super::sharing::NotShared;
 use super::group::{Capture, Group, State, length};
 use super::inbox::Landed;
 use super::{Answer, Begun, Event, Exit, Flights, Policy, Role, Served, StreamId, Why, World};
+use crate::memory::append;
 use crate::{HeadView, RequestView};
 use std::rc::Rc;
 
@@ -109,9 +110,14 @@ impl<H: RequestView> Flights<H> {
         let policy = Rc::clone(&group.policy);
         let Some(capture) = group.capture() else { return false };
         let whole = length(&capture.answer.body).saturating_add(length(piece));
+        let most = policy.settings().max_body_bytes;
         let too_much = match () {
-            () if whole > policy.settings().max_body_bytes => Some(NotShared::TooLong),
+            () if whole > most => Some(NotShared::TooLong),
             () if !policy.hold(length(piece)) => Some(NotShared::Memory),
+            () if !append(&mut capture.answer.body, piece, usize::try_from(most).unwrap_or(usize::MAX)) => {
+                policy.let_go(length(piece));
+                Some(NotShared::Memory)
+            }
             () => None,
         };
         if let Some(why) = too_much {
@@ -119,7 +125,6 @@ impl<H: RequestView> Flights<H> {
             self.disperse(world, &key, why == NotShared::TooLong);
             return false;
         }
-        capture.answer.body.extend_from_slice(piece);
         capture.moved = now;
         if ended {
             self.look_at_clock(world);
@@ -150,6 +155,8 @@ impl<H: RequestView> Flights<H> {
         let flight = self.land(world, &mut group);
         let Some(Capture { mut answer, served, keep, .. }) = capture else { return };
         group.policy.let_go(length(&answer.body));
+        // It grew by more than it needed, and may be kept.
+        answer.body.shrink_to_fit();
         answer.at = self.time;
         let answer = Rc::new(answer);
         if served == Served::Collapsed {
@@ -169,7 +176,7 @@ impl<H: RequestView> Flights<H> {
     ) {
         if let Some(flight) = flight {
             for remote in &group.remotes {
-                self.say(world, remote.at, flight, Says::Answer(served, Answer::clone(&answer)));
+                self.say(world, remote.at, flight, Says::Answer(served, Rc::clone(&answer)));
             }
             self.linger(Landed::new(flight, Rc::clone(&answer), served, self.wall, self.time));
         }

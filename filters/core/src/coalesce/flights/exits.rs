@@ -7,6 +7,7 @@
 use super::super::sharing::NotShared;
 use super::group::{Member, length};
 use super::{Answer, Event, Exit, Flights, Policy, Role, Served, StreamId, World};
+use crate::memory::MOST_UNREAD;
 use crate::{RequestView, Timestamp};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -35,7 +36,8 @@ impl<H> Fan<H> {
     /// as many as may be held beside the answer itself.
     fn may_give_unseen(&mut self, bytes: u64) -> bool {
         let unseen = self.unseen.saturating_add(bytes);
-        let may = self.unseen == 0 || unseen.saturating_add(bytes) <= self.policy.settings().max_bytes_held;
+        let most = self.policy.settings().max_bytes_held.min(MOST_UNREAD);
+        let may = self.unseen == 0 || unseen.saturating_add(bytes) <= most;
         if may {
             self.unseen = unseen;
         }

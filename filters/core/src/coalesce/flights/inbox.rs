@@ -5,8 +5,9 @@
 
 use super::super::board::FlightId;
 use super::super::message::{Message, Says};
-use super::group::{Away, Group, Remote, State};
-use super::{Answer, Exit, Flights, Served, World};
+use super::super::sharing::NotShared;
+use super::group::{Away, Group, Remote, State, length};
+use super::{Answer, Event, Exit, Flights, Served, World};
 use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -102,7 +103,7 @@ impl<H: RequestView> Flights<H> {
         }
         let landed = self.landed.iter().find(|landed| landed.flight == flight && sent <= landed.wall);
         landed.map_or(Says::Gone { elections: 0 }, |landed| {
-            Says::Answer(landed.served, Answer::clone(&landed.answer))
+            Says::Answer(landed.served, Rc::clone(&landed.answer))
         })
     }
 
@@ -126,10 +127,18 @@ impl<H: RequestView> Flights<H> {
                 self.lead_again(world, key, group, (Some(flight), flight));
                 self.lead_for(world, key, flight, (elections, others));
             }
+            Says::Answer(_, answer) if !policy.account().has_room(length(&answer.body)) => {
+                self.land(world, &mut group);
+                world.count(&policy, Event::NotShared(NotShared::Memory));
+                let at_a_time = policy.settings().release_concurrency;
+                self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
+            }
             Says::Answer(served, mut answer) => {
                 self.land(world, &mut group);
-                answer.at = self.time;
-                let answer = Rc::new(answer);
+                // Nobody else has it yet.
+                if let Some(answer) = Rc::get_mut(&mut answer) {
+                    answer.at = self.time;
+                }
                 self.hand_out(world, key, &policy, group.members, (answer, served));
             }
             Says::Release { at_a_time, pass } => {

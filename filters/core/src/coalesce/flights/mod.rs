@@ -126,6 +126,11 @@ impl<H: RequestView> Flights<H> {
         self.roles.len()
     }
 
+    /// Its time when it read the clock last.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
     /// Reads the clock: a time that never steps back.
     fn look_at_clock(&mut self, world: &mut impl World) -> Timestamp {
         self.wall = world.now();

@@ -191,7 +191,8 @@ impl<H: RequestView> Flights<H> {
 
     pub(super) fn say(&self, world: &mut impl World, to: Address, flight: FlightId, says: Says) -> bool {
         let Some(from) = self.me else { return false };
-        world.send(to.queue, &Message { to: to.epoch, from, flight, says }.encode())
+        let message = Message { to: to.epoch, from, flight, says }.encode();
+        message.is_some_and(|message| world.send(to.queue, &message))
     }
 
     /// The periodic work: who has waited long enough goes on; leaders that are slow, silent or stuck are succeeded.

@@ -97,6 +97,8 @@ pub enum Pass {
     Followers,
     /// There are all the flights that there may be.
     Flights,
+    /// There is no room for its head.
+    Memory,
     /// It would have waited, but the policy only counts.
     Shadow,
 }
