@@ -115,6 +115,7 @@ fn exit(exit: Exit) -> &'static str {
         Exit::Released => "released",
         Exit::Vary => "vary",
         Exit::MaxWait => "max_wait",
+        Exit::Overdue => "overdue",
         Exit::Gone => "gone",
     }
 }

@@ -25,6 +25,7 @@ mod request_key;
 pub mod retry;
 pub mod route;
 pub mod split;
+pub mod streams;
 mod time;
 mod wire;
 

@@ -4,12 +4,12 @@
 //! of this version read as nothing.
 //! Trade-off: an answer travels whole, a copy for every worker that waits for it.
 
-use super::answer::{Answer, Served};
+use super::answer::{Answer, Served, Varied, decode_vary, encode_vary};
 use super::board::FlightId;
 use crate::wire::{Reader, Writer};
 use crate::{Address, Timestamp};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,10 @@ pub(super) struct Message {
 pub(super) enum Says {
     /// Requests here wait for your flight, since `oldest`; said at `sent`. Both by the wall clock.
     Join { sent: Timestamp, oldest: Timestamp },
-    /// The flight is under way.
-    Flying,
+    /// The flight is under way. So many of yours may ask by themselves at a time when they have waited long enough.
+    Flying { at_a_time: u32 },
+    /// Its answer has begun, and varies by these headers.
+    Varies(Vec<Varied>),
     /// It is not, or not here; followers of it have led so often.
     Gone { elections: u32 },
     /// Its leader is gone, and yours has waited longest: lead it for these, too, where somebody has waited since then by the
@@ -50,8 +52,8 @@ impl Message {
             Says::Join { sent, oldest } => {
                 writer.byte(0).time(*sent).time(*oldest);
             }
-            Says::Flying => {
-                writer.byte(1);
+            Says::Flying { at_a_time } => {
+                writer.byte(1).word(*at_a_time);
             }
             Says::Gone { elections } => {
                 writer.byte(2).word(*elections);
@@ -69,6 +71,10 @@ impl Message {
                     writer.address(*at).time(*oldest);
                 }
             }
+            Says::Varies(vary) => {
+                writer.byte(6);
+                encode_vary(vary, &mut writer);
+            }
         }
         writer.0
     }
@@ -83,7 +89,7 @@ impl Message {
         let flight = FlightId { epoch: reader.long()?, number: reader.long()? };
         let says = match reader.byte()? {
             0 => Says::Join { sent: reader.time()?, oldest: reader.time()? },
-            1 => Says::Flying,
+            1 => Says::Flying { at_a_time: reader.word()? },
             2 => Says::Gone { elections: reader.word()? },
             3 => Says::Release { at_a_time: reader.word()?, pass: reader.byte()? != 0 },
             4 => Says::Answer(served(reader.byte()?)?, Answer::decode(reader.0)?.0),
@@ -92,6 +98,7 @@ impl Message {
                 let others = (0..count).map(|_| Some((reader.address()?, reader.time()?)));
                 Says::Lead { elections, others: others.collect::<Option<_>>()? }
             }
+            6 => Says::Varies(decode_vary(&mut reader)?),
             _ => return None,
         };
         Some(Self { to, from, flight, says })

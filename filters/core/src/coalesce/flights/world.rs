@@ -112,8 +112,10 @@ pub enum Exit {
     Released,
     /// It went on by itself: the answer varies by its headers.
     Vary,
-    /// It went on by itself: it had waited long enough.
+    /// It went on by itself, in its turn: it had waited long enough.
     MaxWait,
+    /// It went on by itself, though others of its key were under way: it had waited for nearly as long as anybody may.
+    Overdue,
     /// Its client left.
     Gone,
 }
