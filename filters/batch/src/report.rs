@@ -127,6 +127,8 @@ fn pass(why: Pass) -> &'static str {
         Pass::Unbatchable(why) => why.name(),
         Pass::Body => "body",
         Pass::NoBody => "no_body",
+        Pass::Stream => "stream",
+        Pass::BodyTimeout => "body_timeout",
         Pass::Limit => "limit",
         Pass::Requests => "max_requests",
         Pass::Held => "max_bytes_held",

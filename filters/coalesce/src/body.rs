@@ -1,57 +1,49 @@
-//! Requests whose body is part of their key: held until the body is there.
-//!
-//! Invariant: no request hangs. Where Envoy gives a filter no body of a request whose head it holds (the plugin's
-//! `allow_on_headers_stop_iteration` is not set), the tick lets the request go on after [`PATIENCE`].
+//! Requests whose body is part of their key: held until the body is whole, or its time is over.
 
-use crate::vm::{ActingHost, Vm};
-use core::time::Duration;
-use hashbrown::HashMap;
+use crate::root::Worker;
+use crate::vm::ActingHost;
 use std::rc::Rc;
-use switchyard_core::Timestamp;
-use switchyard_core::coalesce::{Bypass, Event, Pass, Policy, QUICK_TICK, StreamId, World};
+use switchyard_core::coalesce::{Event, Pass, Policy, StreamId, World};
+use switchyard_host::held_bodies::{HeldBodies, Missing, Piece};
 
-/// How long a body may take to begin.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Requests that are held for their bodies.
+pub(crate) type Bodies = HeldBodies<Rc<Policy>>;
 
-/// Requests that are held until the first piece of their body comes.
-pub(crate) type Bodies = HashMap<StreamId, (Timestamp, Rc<Policy>)>;
-
-impl Vm {
-    /// A request's head is held until its body comes.
-    pub(crate) fn await_body(&self, stream: StreamId, policy: &Rc<Policy>, host: &impl ActingHost) -> bool {
-        self.stirred.set(true);
-        let (Ok(now), Ok(mut bodies)) = (host.now(), self.bodies.try_borrow_mut()) else { return false };
-        bodies.insert(stream, (now, Rc::clone(policy)));
-        true
+impl Worker {
+    /// A request's head is held until its body is whole; `false`: none would come.
+    pub(crate) fn await_body(&self, stream: StreamId, policy: &Rc<Policy>) -> bool {
+        self.vm.stirred.set(true);
+        let timeout = policy.settings().body_timeout;
+        self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.hold(stream, Rc::clone(policy), timeout))
     }
 
-    /// The body has come, or the stream has ended. Whether it was awaited.
-    pub(crate) fn body_came(&self, stream: StreamId) -> bool {
-        self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.remove(&stream).is_some())
+    /// A piece of the body has come.
+    pub(crate) fn body_came(&self, stream: StreamId, ended: bool) -> Piece {
+        self.bodies.try_borrow_mut().map_or(Piece::Unheld, |mut bodies| bodies.came(stream, ended))
     }
 
-    /// Lets those go on whose body has not come.
+    /// The request has ended, or goes on. Whether it was held for its body.
+    pub(crate) fn forget_body(&self, stream: StreamId) -> bool {
+        self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.forget(stream))
+    }
+
+    /// Lets those go on whose body is late. From the tick.
     pub(crate) fn end_body_waits(&self, host: &impl ActingHost) {
         let Ok(mut bodies) = self.bodies.try_borrow_mut() else { return };
-        if bodies.is_empty() {
+        if bodies.next_look().is_none() {
             return;
         }
-        let Ok(now) = host.now() else { return };
-        let late = bodies.extract_if(|_, (since, _)| now.since(*since) >= PATIENCE || now < *since);
-        let late: Vec<_> = late.collect();
+        let late = bodies.late(host.now().ok());
         drop(bodies);
-        for (stream, (_, policy)) in late {
-            self.with(host, |_, around| {
-                around.count(&policy, Event::Passed(Pass::Bypass(Bypass::Body)));
+        for (stream, missing, policy) in late {
+            let why = match missing {
+                Missing::All => Pass::NoBody,
+                Missing::End => Pass::BodyTimeout,
+            };
+            self.vm.with(host, |_, around| {
+                around.count(&policy, Event::Passed(why));
                 around.resume(stream)
             });
         }
-    }
-
-    /// How often the tick is wanted.
-    pub(crate) fn tick_period(&self) -> Duration {
-        let bodies = self.bodies.try_borrow().is_ok_and(|bodies| !bodies.is_empty());
-        let flights = self.flights.try_borrow().map(|flights| flights.tick_period()).unwrap_or(QUICK_TICK);
-        if bodies { QUICK_TICK } else { flights }
     }
 }

@@ -96,6 +96,9 @@ fn pass(why: Pass) -> &'static str {
         Pass::Followers => "max_followers",
         Pass::Flights => "max_flights",
         Pass::Shadow => "shadow",
+        Pass::Stream => "stream",
+        Pass::NoBody => "no_body",
+        Pass::BodyTimeout => "body_timeout",
     }
 }
 

@@ -4,7 +4,6 @@
 //! flight that began under the old one may come to the new.
 
 use crate::around::{Around, Surroundings};
-use crate::body::Bodies;
 use crate::reach::FILTER;
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -56,7 +55,6 @@ const TURNS: u32 = 8;
 pub struct Vm {
     pub(crate) surroundings: Surroundings,
     pub(crate) flights: RefCell<Flights<HeaderMap>>,
-    pub(crate) bodies: RefCell<Bodies>,
     /// This worker's number, once it has one.
     number: Cell<Option<u32>>,
     queue: Cell<Option<u32>>,

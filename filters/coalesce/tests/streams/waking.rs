@@ -142,7 +142,7 @@ fn a_tick_that_could_not_be_asked_for_is_asked_for_again() {
 
 #[test]
 fn who_has_waited_long_enough_goes_on() {
-    let mut worker = Worker::alone(&within(r#""max_wait": "100ms", "max_leader_age": "1h""#));
+    let mut worker = Worker::alone(&within(r#""max_wait": "100ms""#));
     let mut leader = worker.lead(GET);
     let follower = worker.follow(GET);
     pass(slice::from_mut(&mut worker), 90);

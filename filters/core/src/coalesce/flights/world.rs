@@ -99,6 +99,12 @@ pub enum Pass {
     Flights,
     /// It would have waited, but the policy only counts.
     Shadow,
+    /// Its body may not end before its answer begins.
+    Stream,
+    /// Its body did not come: the plugin's `allow_on_headers_stop_iteration` is not set, or its client sends none.
+    NoBody,
+    /// Its body was not whole in time.
+    BodyTimeout,
 }
 
 /// What became of a request that waited.
