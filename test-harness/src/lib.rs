@@ -16,6 +16,7 @@ pub mod retrying;
 pub mod services;
 pub mod statistics;
 pub mod steered;
+pub mod talking;
 pub mod upstream;
 pub mod wait;
 
@@ -42,6 +43,7 @@ pub mod prelude {
     pub use crate::steered::{
         balanced, batched, coalesced, endpoint, http2, retried, ring_hash, routed, steered,
     };
+    pub use crate::talking::{Echoes, Talk};
     pub use crate::upstream::{Behaviour, Recorded, Upstream, Upstreams};
     pub use crate::wait;
 }
