@@ -39,8 +39,12 @@ impl Worker {
         if bodies.next_look().is_none() {
             return;
         }
+        let due = bodies.take_due();
         let late = bodies.late(host.now().ok());
         drop(bodies);
+        for stream in due {
+            self.with(host, |_, around| around.let_go(stream));
+        }
         for (stream, missing, policy) in late {
             let why = match missing {
                 Missing::All => Pass::NoBody,

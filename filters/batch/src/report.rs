@@ -118,6 +118,7 @@ fn named(event: Event) -> Option<(&'static str, &'static str, &'static str)> {
         Event::Failed(why) => ("batch_failures", "reason", failure(why)),
         Event::Repeated(how) => ("batch_repeats", "result", repeat(how)),
         Event::Degraded => ("batch_degraded", "", ""),
+        Event::Stalled => ("batch_stalled", "", ""),
     })
 }
 

@@ -89,6 +89,12 @@ impl Stream {
         let too_long = u64::try_from(before + size).unwrap_or(u64::MAX) > request.policy.settings().max_body;
         if request.copy.is_none() {
             let piece = worker.body_came(self.context, ended || too_long);
+            if piece == Piece::Relayed {
+                // The tick has to come at once.
+                worker.now(host);
+                worker.settle(host);
+                return Passage::Held;
+            }
             if piece != Piece::Held {
                 return self.goes_on_without(piece, host);
             }
@@ -203,8 +209,12 @@ impl Stream {
             let _ = host.set_response_header(BATCH_HEADER, format!("size={items};index=0").as_bytes());
         }
         if ended {
-            self.returned(host);
+            return self.returned(host);
         }
+        // What was to be learned is; the rest of the answer says nothing about the upstream.
+        let well = core::mem::take(&mut self.well);
+        self.worker.with(host, |gatherer, around| gatherer.begins(around, context, well));
+        self.worker.settle(host);
     }
 
     /// A piece of the answer's body passes.

@@ -81,10 +81,14 @@ impl Stream {
         if piece == Piece::Held && !ended && !too_long {
             return Passage::Held;
         }
+        if piece == Piece::Relayed {
+            worker.settle(host);
+            return Passage::Held;
+        }
         let Some((headers, policy)) = self.awaiting.take() else { return Passage::On };
         let body = match piece {
             // The head is gone already.
-            Piece::Unheld => return Passage::On,
+            Piece::Unheld | Piece::Relayed => return Passage::On,
             Piece::Late => Err(Pass::BodyTimeout),
             Piece::Held if too_long => Err(Pass::Bypass(Bypass::Body)),
             Piece::Held => host.request_body(size).map_err(|_| Pass::Bypass(Bypass::Body)),

@@ -5,9 +5,10 @@
 //! set), and that has happened [`VAIN`] times in a row, nearly none is held any more, until a body comes: then Envoy gives
 //! them, and clients that send none change nothing.
 //! Trade-offs: time counts from the first tick after the head, because nearly all bodies are whole before there is one, and no
-//! clock is read for them; so a request may be held for up to three quarters of its time longer. One whose body stands still
-//! when its time is over is let go by the tick, which Envoy before 1.39 does not bear in front of a later filter that holds bodies,
-//! too (Envoy issue 46841); so where another piece comes within a quarter of the time, that piece lets it go.
+//! clock is read for them; so a request may be held for up to three quarters of its time longer. Whoever is let go by the tick in
+//! mid-body loses the next piece in Envoy before 1.39 (seen in 1.36.4; Envoy issue 46841): the host moves that piece to those it
+//! had kept, and goes on without them. So where another piece comes within a quarter of the time, that piece lets the request
+//! go; and after the tick has, each piece is held until the next tick, or until the next piece, with which all goes on.
 //! Source: as Envoy's buffer filter and its `request_timeout`, which end a request in place of letting it go.
 
 use core::time::Duration;
@@ -37,6 +38,10 @@ pub struct HeldBodies<T> {
     spared: u32,
     /// How often it is to be looked whether one is late.
     look: Duration,
+    /// Requests that the tick has let go in mid-body, and whether a piece of theirs is held.
+    relayed: HashMap<u32, bool>,
+    /// Those of them of which a piece is held.
+    due: Vec<u32>,
 }
 
 /// One of them.
@@ -60,6 +65,8 @@ pub enum Piece {
     Held,
     /// It was held, and its time is over: it goes on with this piece.
     Late,
+    /// The tick has let the request go; the piece is held until the next tick.
+    Relayed,
 }
 
 /// Why a request goes on without its whole body.
@@ -73,7 +80,15 @@ pub enum Missing {
 
 impl<T> Default for HeldBodies<T> {
     fn default() -> Self {
-        Self { held: HashMap::new(), are_given: false, vain: 0, spared: 0, look: Duration::MAX }
+        Self {
+            held: HashMap::new(),
+            are_given: false,
+            vain: 0,
+            spared: 0,
+            look: Duration::MAX,
+            relayed: HashMap::new(),
+            due: Vec::new(),
+        }
     }
 }
 
@@ -97,7 +112,7 @@ impl<T> HeldBodies<T> {
 
     /// A piece of a body has come; with the last one it is whole, and its request held no more.
     pub fn came(&mut self, stream: u32, ended: bool) -> Piece {
-        let Some(held) = self.held.get_mut(&stream) else { return Piece::Unheld };
+        let Some(held) = self.held.get_mut(&stream) else { return self.relay(stream) };
         held.has_begun = true;
         let is_late = held.is_late && !ended;
         self.are_given = true;
@@ -107,13 +122,40 @@ impl<T> HeldBodies<T> {
         if is_late { Piece::Late } else { Piece::Held }
     }
 
+    fn relay(&mut self, stream: u32) -> Piece {
+        match self.relayed.get_mut(&stream) {
+            None => Piece::Unheld,
+            Some(is_held @ false) => {
+                *is_held = true;
+                self.due.push(stream);
+                Piece::Relayed
+            }
+            Some(true) => {
+                // With this one all goes on.
+                self.relayed.remove(&stream);
+                Piece::Unheld
+            }
+        }
+    }
+
+    /// Takes those requests of which a piece is to go on. From the tick.
+    pub fn take_due(&mut self) -> Vec<u32> {
+        let mut due = core::mem::take(&mut self.due);
+        due.retain(|stream| self.relayed.get_mut(stream).is_some_and(core::mem::take));
+        due
+    }
+
     /// The request has ended, or goes on. Whether it was held.
     pub fn forget(&mut self, stream: u32) -> bool {
+        self.relayed.remove(&stream);
         self.held.remove(&stream).is_some()
     }
 
     /// How soon a tick is to look whether a body is late, if any is awaited.
     pub fn next_look(&self) -> Option<Duration> {
+        if !self.due.is_empty() {
+            return Some(SHORTEST);
+        }
         (!self.held.is_empty()).then_some(self.look)
     }
 
@@ -129,6 +171,8 @@ impl<T> HeldBodies<T> {
             let vain = late.iter().filter(|(_, missing, _)| *missing == Missing::All).count();
             self.vain = self.vain.saturating_add(u32::try_from(vain).unwrap_or(u32::MAX));
         }
+        let in_mid_body = late.iter().filter(|(_, missing, _)| *missing == Missing::End);
+        self.relayed.extend(in_mid_body.map(|(stream, _, _)| (*stream, false)));
         // The oldest first, whatever the table's order is.
         late.sort_unstable_by_key(|(stream, _, _)| *stream);
         late

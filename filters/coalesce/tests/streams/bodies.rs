@@ -113,7 +113,15 @@ fn a_body_that_stands_still_beyond_its_time_goes_on_by_the_tick() {
     pass(slice::from_mut(&mut worker), 750);
     assert!(worker.went_on(&request));
     assert_eq!(worker.count("coalesce_passed", ("reason", "body_timeout")), 1);
-    assert_eq!(worker.upload(&mut request, b"soup", true), Passage::On);
+    // Envoy before 1.39 would lose it otherwise.
+    assert_eq!(worker.upload(&mut request, b"so", false), Passage::Held);
+    assert_eq!((worker.done.len(), worker.period()), (1, 1));
+    pass(slice::from_mut(&mut worker), 10);
+    assert_eq!(worker.done.len(), 2, "a tick lets it go");
+    assert_eq!(worker.upload(&mut request, b"u", false), Passage::Held);
+    assert_eq!(worker.upload(&mut request, b"up", true), Passage::On, "both go on with the second");
+    pass(slice::from_mut(&mut worker), 10);
+    assert_eq!(worker.done.len(), 2);
     worker.respond(&mut request, OK, b"leek");
     worker.end(request);
     assert_eq!(worker.count("coalesce_passed", ("reason", "body_timeout")), 1, "counted once");

@@ -87,6 +87,8 @@ pub enum Event {
     Repeated(Repeat),
     /// The worker that gathers could not be reached; requests are gathered here.
     Degraded,
+    /// What was under way has stood still for so long that it holds nobody up any more.
+    Stalled,
 }
 
 /// Why a request went on by itself at once.
