@@ -1,6 +1,6 @@
 //! What is under way and does not move holds nobody up for long, whatever its client does.
 
-use crate::world::{Proxy, items, ms, post, replied, resumed, with};
+use crate::world::{Proxy, ms, post, replied, resumed, with};
 use switchyard_core::batch::gather::{Arrival, Event, StreamId};
 use switchyard_core::batch::{Leaves, Scope, Settings};
 #[cfg(target_arch = "wasm32")]
@@ -136,20 +136,4 @@ fn who_reads_slowly_in_another_worker_holds_nobody_up_either() {
     proxy.talk();
     proxy.returns(3);
     proxy.is_quiet();
-}
-
-#[test]
-fn how_long_an_answer_takes_is_learned_when_it_begins() {
-    let mut proxy = Proxy::of(&items());
-    for stream in 1..=40 {
-        let body = format!("[{}]", vec!["1"; (stream % 4) as usize + 1].join(","));
-        assert_eq!(proxy.asks(stream, &body), Arrival::Alone);
-        proxy.outside.now = proxy.outside.now.plus(ms(10));
-        proxy.workers[0].begins(&mut proxy.outside, stream, true);
-        // Its client reads for a minute.
-        proxy.outside.now = proxy.outside.now.plus(ms(60_000));
-        proxy.workers[0].returned(&mut proxy.outside, stream, false);
-    }
-    let model = proxy.policies[0].model().expect("enough is known");
-    assert!(model.fixed + model.per_item < ms(12), "{model:?}");
 }
