@@ -202,7 +202,6 @@ impl<H: RequestView> Flights<H> {
     /// The periodic work: who has waited long enough goes on; leaders that are slow, silent or stuck are succeeded.
     pub fn tick(&mut self, world: &mut impl World) {
         let now = self.look_at_clock(world);
-        self.end_long_waits(world);
         self.forget_landed();
         for group in self.groups.values_mut() {
             if let Some(claim) = &mut group.claim {
@@ -222,6 +221,8 @@ impl<H: RequestView> Flights<H> {
                 Stir::Empty => self.forget(world, &key),
             }
         }
+        // Last, so that somebody leads before others ask for themselves.
+        self.end_long_waits(world);
     }
 
     fn ask_again(&mut self, world: &mut impl World, key: &Rc<[u8]>) {
