@@ -1,13 +1,45 @@
 //! Requests whose body is part of their key: held until the body is whole, or its time is over.
+//!
+//! Invariant: the tick of any configuration in the VM looks after the requests of all. Whether Envoy gives bodies is up to each
+//! configuration of the plugin, and learned for each.
 
 use crate::root::Worker;
-use crate::vm::ActingHost;
-use std::rc::Rc;
+use crate::vm::{ActingHost, Vm};
+use core::cell::RefCell;
+use core::time::Duration;
+use std::rc::{Rc, Weak};
 use switchyard_core::coalesce::{Event, Pass, Policy, StreamId, World};
 use switchyard_host::held_bodies::{HeldBodies, Missing, Piece};
 
-/// Requests that are held for their bodies.
-pub(crate) type Bodies = HeldBodies<Rc<Policy>>;
+/// The requests of one configuration that are held for their bodies.
+pub(crate) type Bodies = Rc<RefCell<HeldBodies<Rc<Policy>>>>;
+
+/// Those of all configurations.
+#[derive(Default)]
+pub(crate) struct AllBodies(RefCell<Vec<Weak<RefCell<HeldBodies<Rc<Policy>>>>>>);
+
+impl AllBodies {
+    /// Room for those of one configuration more.
+    pub(crate) fn of_another_configuration(&self) -> Bodies {
+        let bodies = Bodies::default();
+        if let Ok(mut all) = self.0.try_borrow_mut() {
+            all.retain(|bodies| bodies.strong_count() > 0);
+            all.push(Rc::downgrade(&bodies));
+        }
+        bodies
+    }
+
+    fn all(&self) -> Vec<Bodies> {
+        self.0.try_borrow().map(|all| all.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
+    }
+
+    /// How soon a tick is to look whether a body is late, if any is awaited.
+    pub(crate) fn next_look(&self) -> Option<Duration> {
+        let all = self.0.try_borrow().ok()?;
+        let looks = all.iter().filter_map(Weak::upgrade).filter_map(|one| one.try_borrow().ok()?.next_look());
+        looks.min()
+    }
+}
 
 impl Worker {
     /// A request's head is held until its body is whole; `false`: none would come.
@@ -26,28 +58,32 @@ impl Worker {
     pub(crate) fn forget_body(&self, stream: StreamId) -> bool {
         self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.forget(stream))
     }
+}
 
+impl Vm {
     /// Lets those go on whose body is late. From the tick.
     pub(crate) fn end_body_waits(&self, host: &impl ActingHost) {
-        let Ok(mut bodies) = self.bodies.try_borrow_mut() else { return };
-        if bodies.next_look().is_none() {
+        if self.bodies.next_look().is_none() {
             return;
         }
-        let due = bodies.take_due();
-        let late = bodies.late(host.now().ok());
-        drop(bodies);
-        for stream in due {
-            self.vm.with(host, |_, around| around.resume(stream));
-        }
-        for (stream, missing, policy) in late {
-            let why = match missing {
-                Missing::All => Pass::NoBody,
-                Missing::End => Pass::BodyTimeout,
-            };
-            self.vm.with(host, |_, around| {
-                around.count(&policy, Event::Passed(why));
-                around.resume(stream)
-            });
+        let now = host.now().ok();
+        for bodies in self.bodies.all() {
+            let Ok(mut bodies) = bodies.try_borrow_mut() else { continue };
+            let (due, late) = (bodies.take_due(), bodies.late(now));
+            drop(bodies);
+            for stream in due {
+                self.with(host, |_, around| around.resume(stream));
+            }
+            for (stream, missing, policy) in late {
+                let why = match missing {
+                    Missing::All => Pass::NoBody,
+                    Missing::End => Pass::BodyTimeout,
+                };
+                self.with(host, |_, around| {
+                    around.count(&policy, Event::Passed(why));
+                    around.resume(stream)
+                });
+            }
         }
     }
 }

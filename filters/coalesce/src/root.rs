@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::reach;
 use crate::stream::Stream;
 use crate::vm::{ActingHost, Vm};
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
@@ -28,7 +28,7 @@ const MESSAGES_AT_A_TIME: usize = 64;
 pub(crate) struct Worker {
     pub(crate) plan: Plan,
     pub(crate) vm: Rc<Vm>,
-    pub(crate) bodies: RefCell<Bodies>,
+    pub(crate) bodies: Bodies,
     /// The root's context.
     context: u32,
     period: Cell<Duration>,
@@ -38,14 +38,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     fn new(context: u32, plan: Plan, vm: Rc<Vm>) -> Self {
-        Self {
-            plan,
-            vm,
-            bodies: RefCell::default(),
-            context,
-            period: Cell::default(),
-            registered: Cell::default(),
-        }
+        let bodies = vm.bodies.of_another_configuration();
+        Self { plan, vm, bodies, context, period: Cell::default(), registered: Cell::default() }
     }
 
     /// Before the first request: workers have numbers and queues, the main thread has none. And when the root is gone
@@ -69,7 +63,7 @@ impl Worker {
 
     /// How often the tick is wanted; zero: not at all.
     fn tick_period(&self) -> Duration {
-        let bodies = self.bodies.try_borrow().ok().and_then(|bodies| bodies.next_look());
+        let bodies = self.vm.bodies.next_look();
         let flights = self.vm.flights.try_borrow().map(|flights| flights.tick_period()).unwrap_or(QUICK_TICK);
         let flights = Some(flights).filter(|period| !period.is_zero());
         bodies.into_iter().chain(flights).min().unwrap_or_default()
@@ -157,7 +151,7 @@ impl Root {
         }
         let stirred = vm.stirred.replace(false);
         vm.with(host, |flights, around| flights.tick(around));
-        worker.end_body_waits(host);
+        vm.end_body_waits(host);
         vm.turns.set(0);
         worker.act(host);
         if let Ok(mut reports) = vm.surroundings.reports.try_borrow_mut() {
