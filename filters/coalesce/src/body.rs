@@ -12,11 +12,12 @@ use switchyard_core::coalesce::{Event, Pass, Policy, StreamId, World};
 use switchyard_host::held_bodies::{HeldBodies, Missing, Piece};
 
 /// The requests of one configuration that are held for their bodies.
-pub(crate) type Bodies = Rc<RefCell<HeldBodies<Rc<Policy>>>>;
+pub(crate) type Bodies = Rc<OfOne>;
+type OfOne = RefCell<HeldBodies<Rc<Policy>>>;
 
 /// Those of all configurations.
 #[derive(Default)]
-pub(crate) struct AllBodies(RefCell<Vec<Weak<RefCell<HeldBodies<Rc<Policy>>>>>>);
+pub(crate) struct AllBodies(RefCell<Vec<Weak<OfOne>>>);
 
 impl AllBodies {
     /// Room for those of one configuration more.

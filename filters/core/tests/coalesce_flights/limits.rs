@@ -128,6 +128,22 @@ fn a_crowd_that_has_waited_long_enough_goes_so_many_at_a_time_in_all_workers_tog
     assert_eq!(proxy.outside.exits.iter().filter(|exit| **exit == Exit::MaxWait).count(), 5);
 }
 
+/// docs/coalesce.md has these figures.
+#[test]
+fn of_eight_hundred_clients_of_an_upstream_that_takes_fourteen_seconds_eleven_ask() {
+    let mut proxy = Proxy::of(1);
+    assert_eq!(proxy.arrives(0, 1), Arrival::Leads);
+    proxy.passes(1);
+    (2..=800).for_each(|stream| assert_eq!(proxy.arrives(0, stream), Arrival::Waits));
+    let mut asked = 1;
+    for _ in 0..1_399 {
+        asked += proxy.ticks(0, 10).len();
+    }
+    assert_eq!(asked, 11);
+    proxy.is_answered(0, 1, "soup");
+    assert_eq!(proxy.acts(0), collapsed(12..=800, "soup"));
+}
+
 #[test]
 fn who_has_waited_for_half_as_long_again_goes_at_an_even_pace_and_all_have_gone_by_twice_the_time() {
     let second = Duration::from_secs(1);
