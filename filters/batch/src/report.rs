@@ -114,6 +114,7 @@ fn named(event: Event) -> Option<(&'static str, &'static str, &'static str)> {
         Event::Repeated(how) => ("batch_repeats", "result", repeat(how)),
         Event::Withheld => ("batch_withheld", "", ""),
         Event::Degraded => ("batch_degraded", "", ""),
+        Event::Stalled => ("batch_stalled", "", ""),
     })
 }
 
@@ -123,6 +124,8 @@ fn pass(why: Pass) -> &'static str {
         Pass::Unbatchable(why) => why.name(),
         Pass::Body => "body",
         Pass::NoBody => "no_body",
+        Pass::Stream => "stream",
+        Pass::BodyTimeout => "body_timeout",
         Pass::Limit => "limit",
         Pass::Requests => "max_requests",
         Pass::Held => "max_bytes_held",

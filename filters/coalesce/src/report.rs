@@ -90,6 +90,9 @@ fn pass(why: Pass) -> &'static str {
         Pass::Flights => "max_flights",
         Pass::Memory => "memory",
         Pass::Shadow => "shadow",
+        Pass::Stream => "stream",
+        Pass::NoBody => "no_body",
+        Pass::BodyTimeout => "body_timeout",
     }
 }
 
@@ -109,6 +112,7 @@ fn exit(exit: Exit) -> &'static str {
         Exit::Released => "released",
         Exit::Vary => "vary",
         Exit::MaxWait => "max_wait",
+        Exit::Overdue => "overdue",
         Exit::Gone => "gone",
     }
 }

@@ -3,6 +3,7 @@
 //! Invariants: a configuration that is refused changes nothing; Envoy keeps the listener that serves. The tick runs
 //! while anything waits or is to be told, and stops after.
 
+use crate::body::Bodies;
 use crate::plan::Plan;
 use crate::reach::{self, FILTER};
 use crate::report::tell_held;
@@ -28,6 +29,7 @@ const MESSAGES_AT_A_TIME: usize = 64;
 pub(crate) struct Worker {
     pub(crate) plan: Plan,
     pub(crate) vm: Rc<Vm>,
+    pub(crate) bodies: Bodies,
     /// The root's context.
     context: u32,
     period: Cell<Duration>,
@@ -37,7 +39,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     fn new(context: u32, plan: Plan, vm: Rc<Vm>) -> Self {
-        Self { plan, vm, context, period: Cell::default(), registered: Cell::default() }
+        let bodies = vm.bodies.of_another_configuration();
+        Self { plan, vm, bodies, context, period: Cell::default(), registered: Cell::default() }
     }
 
     /// Before the first request: workers have numbers and queues, the main thread has none. And when the root is gone
@@ -52,12 +55,19 @@ impl Worker {
     /// After every event: wakes the root if there is work for it, and keeps the tick as quick as it must be.
     pub(crate) fn settle(&self, host: &impl ActingHost) {
         self.vm.wake(host);
-        let wanted = self.vm.tick_period();
+        let (wanted, period) = (self.tick_period(), self.period.get());
         // A tick that is quicker than it must be finds that out by itself.
-        let quicker = self.period.get().is_zero() || wanted == QUICK_TICK && self.period.get() != QUICK_TICK;
-        if quicker {
+        if period.is_zero() || !wanted.is_zero() && wanted < period {
             self.tick_every(if wanted.is_zero() { SLOW_TICK } else { wanted }, host);
         }
+    }
+
+    /// How often the tick is wanted; zero: not at all.
+    fn tick_period(&self) -> Duration {
+        let bodies = self.vm.bodies.next_look();
+        let flights = self.vm.flights.try_borrow().map(|flights| flights.tick_period()).unwrap_or(QUICK_TICK);
+        let flights = Some(flights).filter(|period| !period.is_zero());
+        bodies.into_iter().chain(flights).min().unwrap_or_default()
     }
 
     fn tick_every(&self, period: Duration, host: &impl Ticks) {
@@ -161,7 +171,7 @@ impl Root {
         worker.act(host);
         worker.tell_held(host);
         vm.surroundings.registry.flush(host);
-        let wanted = vm.tick_period();
+        let wanted = worker.tick_period();
         // Nothing has happened since the last tick: the tick itself does not count.
         vm.stirred.set(false);
         let look = vm.surroundings.registry.next_look_at_gauges();

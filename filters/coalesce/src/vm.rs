@@ -4,7 +4,7 @@
 //! flight that began under the old one may come to the new.
 
 use crate::around::{Around, Surroundings};
-use crate::body::Bodies;
+use crate::body::AllBodies;
 use crate::reach::FILTER;
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -57,7 +57,7 @@ const TURNS: u32 = 8;
 pub struct Vm {
     pub(crate) surroundings: Surroundings,
     pub(crate) flights: RefCell<Flights<Paid<HeaderMap>>>,
-    pub(crate) bodies: RefCell<Bodies>,
+    pub(crate) bodies: AllBodies,
     /// This worker's number, once it has one.
     number: Cell<Option<u32>>,
     queue: Cell<Option<u32>>,

@@ -26,6 +26,7 @@ pub mod request_key;
 pub mod retry;
 pub mod route;
 pub mod split;
+pub mod streams;
 mod time;
 mod wire;
 

@@ -18,5 +18,6 @@ mod leaving;
 mod limits;
 mod lost;
 mod proxy;
+mod stalls;
 mod triggers;
 mod world;

@@ -170,11 +170,10 @@ fn recover(sky: &mut Sky, side: usize) {
     CALLS.iter().for_each(|call| sky.sides[side].host.recover(call));
 }
 
-/// Nobody is held any more but by its own body, once all that may be waited for has passed.
+/// Nobody is held any more, once all that may be waited for has passed.
 fn nobody_waits(sky: &mut Sky) {
     sky.pass(MAX_WAIT + sky.set_back);
-    let has_begun = |ride: &&Ride| ride.place == Place::AwaitsBody && ride.body.is_some_and(|sent| sent > 0);
-    let held = sky.rides.iter().filter(|ride| ride.is_held() && !has_begun(ride));
+    let held = sky.rides.iter().filter(|ride| ride.is_held());
     let held: Vec<_> = held.map(|ride| (ride.side, ride.context, &ride.asks, &ride.place)).collect();
     assert!(held.is_empty(), "{held:?}");
 }

@@ -65,6 +65,15 @@ impl Away {
         self.requests.get(&stream).is_some_and(|request| request.is_alone)
     }
 
+    /// Tells the other worker that the answer to a request begins. Whether this is one of them.
+    pub(super) fn begins<H>(&self, world: &mut impl World<H>, stream: StreamId, well: bool) -> bool {
+        let Some(request) = self.requests.get(&stream) else { return false };
+        if request.is_alone {
+            self.say(world, request.gatherer, stream, Says::Begins { well });
+        }
+        true
+    }
+
     /// Whether this was one of them.
     pub(super) fn returned<H>(&mut self, world: &mut impl World<H>, stream: StreamId, well: bool) -> bool {
         let Some(request) = self.requests.remove(&stream) else { return false };

@@ -108,7 +108,9 @@ impl<H: Head> Gatherer<H> {
             policy,
             members,
             is_lone: false,
+            returning: None,
             started: why.now,
+            counts_until: why.now,
             until: why.now,
             place: Some(place),
         });

@@ -24,6 +24,7 @@ mod lone;
 mod message;
 mod policy;
 mod queue;
+mod stalls;
 mod world;
 
 pub use answers::of_share;
@@ -96,6 +97,8 @@ pub struct Gatherer<H> {
     away: Away,
     clock: Clock,
     flown: FlightId,
+    /// Lone requests whose answer has begun while nobody waited.
+    returning: Vec<FlightId>,
     /// Flights that are under way in other workers, one request each.
     guests: usize,
 }
@@ -116,6 +119,7 @@ impl<H> Default for Gatherer<H> {
             away: Away::default(),
             clock: Clock::default(),
             flown: 0,
+            returning: Vec::new(),
             guests: 0,
         }
     }
@@ -181,8 +185,10 @@ impl<H: Head> Gatherer<H> {
             .queues
             .get_key_value(key.as_slice())
             .map_or_else(|| Key::from(key), |(key, _)| Rc::clone(key));
-        let queue = self.queues.entry(Rc::clone(&key)).or_insert_with(|| Queue::new(policy));
-        let is_idle = queue.in_flight == 0 && queue.is_empty();
+        self.queues.entry(Rc::clone(&key)).or_insert_with(|| Queue::new(policy));
+        self.look_for_stalls(world, &key, now);
+        let Some(queue) = self.queues.get_mut(&key) else { return Arrival::Passes };
+        let is_idle = queue.in_flight() == 0 && queue.is_empty();
         if is_idle && settings.leaves != super::Leaves::FixedDelay {
             self.lone(world, (key, member), Trigger::Idle, now);
             return Arrival::Alone;
@@ -197,7 +203,7 @@ impl<H: Head> Gatherer<H> {
             return self.short(world, (key, member), policy, now);
         }
         queue.push(member);
-        let is_full = queue.is_full().is_some() && queue.in_flight < settings.max_in_flight;
+        let is_full = queue.is_full().is_some() && queue.in_flight() < settings.max_in_flight;
         self.set_alarm(&key);
         if let Some(origin) = origin {
             self.requests.insert(origin, Whereabouts::Waiting(Rc::clone(&key)));
@@ -243,7 +249,7 @@ impl<H: Head> Gatherer<H> {
 
     /// Forgets a queue that is of no use any more. Its alarm, if it has one, finds nothing.
     fn tidy(&mut self, key: &Key) {
-        if self.queues.get(key).is_some_and(|queue| queue.is_empty() && queue.in_flight == 0) {
+        if self.queues.get(key).is_some_and(|queue| queue.is_empty() && queue.in_flight() == 0) {
             self.queues.remove(key);
         }
     }
@@ -282,6 +288,6 @@ fn is_short<H>(member: &Member<H>, queue: &Queue<H>, now: Timestamp) -> bool {
     let items = queue.items().saturating_add(u32::try_from(member.items()).unwrap_or(u32::MAX));
     let takes = queue.policy.estimate(items);
     let waits =
-        if queue.in_flight == 0 { Duration::ZERO } else { takes.min(queue.policy.settings().max_delay) };
+        if queue.in_flight() == 0 { Duration::ZERO } else { takes.min(queue.policy.settings().max_delay) };
     now.plus(takes + waits + queue.policy.settings().deadline.floor) > member.deadline
 }

@@ -93,6 +93,8 @@ pub enum Event {
     Withheld,
     /// The worker that gathers could not be reached; requests are gathered here.
     Degraded,
+    /// What was under way has stood still for so long that it holds nobody up any more.
+    Stalled,
 }
 
 /// Why a request went on by itself at once.
@@ -104,8 +106,12 @@ pub enum Pass {
     Unbatchable(Why),
     /// Its body is longer than may be batched.
     Body,
-    /// Its body did not come: the plugin's `allow_on_headers_stop_iteration` is not set.
+    /// Its body did not come: the plugin's `allow_on_headers_stop_iteration` is not set, or its client sends none.
     NoBody,
+    /// Its body may not end before its answer begins.
+    Stream,
+    /// Its body was not whole in time.
+    BodyTimeout,
     /// It is more by itself than a batch may be.
     Limit,
     /// As many wait as may.

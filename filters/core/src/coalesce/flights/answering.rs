@@ -5,7 +5,7 @@
 
 use super::super::board::FlightId;
 use super::super::message::Says;
-use super::super::settings::OnError;
+use super::super::settings::{OnError, Settings};
 use super::super::sharing::NotShared;
 use super::group::{Capture, Group, State, length};
 use super::inbox::Landed;
@@ -33,6 +33,17 @@ impl<H: RequestView> Flights<H> {
                 self.drop_role(stream);
                 return Begun::Passes;
             }
+            Some(Role::Released(key)) => {
+                // The upstream has done its part; how fast the client reads is nobody else's concern.
+                let key = Rc::clone(key);
+                self.drop_role(stream);
+                self.released_ended(world, &key);
+                return Begun::Passes;
+            }
+            Some(Role::Elder(key)) => {
+                let key = Rc::clone(key);
+                return self.elder_begins(world, stream, &key, (ended, answer));
+            }
             _ => return Begun::Passes,
         };
         let Some(group) = self.groups.get(&key).filter(|group| group.is_led_by(stream)) else {
@@ -50,11 +61,8 @@ impl<H: RequestView> Flights<H> {
             self.disperse(world, &key, false);
             return Begun::Passes;
         };
-        let shared = match self.groups.get(&key).and_then(Group::leader) {
-            Some(leader) => policy.settings().may_share_answer_to(&*leader.request, status, &head),
-            None => policy.settings().may_share(status, &head),
-        };
-        match shared {
+        let Some(leader) = self.groups.get(&key).and_then(Group::leader) else { return Begun::Passes };
+        match policy.settings().may_share_answer_to(&*leader.request, status, &head) {
             Ok(()) => self.capture(world, &key, (status, &head), Served::Collapsed, ended),
             Err(why) => {
                 world.count(&policy, Event::NotShared(why));
@@ -68,7 +76,7 @@ impl<H: RequestView> Flights<H> {
     }
 
     /// Begins to copy the answer.
-    fn capture<A: HeadView>(
+    pub(super) fn capture<A: HeadView>(
         &mut self,
         world: &mut impl World,
         key: &Rc<[u8]>,
@@ -91,6 +99,7 @@ impl<H: RequestView> Flights<H> {
             self.complete(world, key);
             return Begun::Passes;
         }
+        self.part_from_unfit(world, key);
         Begun::Captured
     }
 
@@ -200,7 +209,9 @@ impl<H: RequestView> Flights<H> {
             return Begun::Replaced(stale, Served::Stale);
         }
         match &policy.settings().on_error {
-            OnError::Share(statuses) if statuses.contains(&status) => {
+            OnError::Share(statuses)
+                if statuses.contains(&status) && Settings::is_for_others(status, head).is_ok() =>
+            {
                 return self.capture(world, key, (status, head), Served::Shared, ended);
             }
             OnError::Elect | OnError::Share(_) => self.succeed(world, key, Why::Failed),
@@ -228,9 +239,7 @@ impl<H: RequestView> Flights<H> {
         if pass {
             group.policy.pass_on(key, self.time);
         }
-        let workers = group.remotes.len() + usize::from(!group.members.is_empty());
-        let workers = u32::try_from(workers.max(1)).unwrap_or(u32::MAX);
-        let at_a_time = (group.policy.settings().release_concurrency / workers).max(1);
+        let at_a_time = group.at_a_time();
         if let Some(flight) = flight {
             for remote in &group.remotes {
                 self.say(world, remote.at, flight, Says::Release { at_a_time, pass });
