@@ -166,14 +166,14 @@ fn who_has_waited_for_half_as_long_again_goes_at_an_even_pace_and_all_have_gone_
 #[test]
 fn whom_the_answer_does_not_fit_goes_when_it_begins_wherever_it_waits() {
     let mut proxy = Proxy::of(2);
-    let german = || get().with("x-lang", "de");
+    let german = || get().with("user-agent", "de");
     assert_eq!(proxy.arrives(0, 1), Arrival::Leads);
     assert_eq!(proxy.asks(0, 2, KEY, german()), Arrival::Waits);
     proxy.follow(0, 3);
     assert_eq!(proxy.asks(1, 4, KEY, german()), Arrival::Waits);
     proxy.follow(1, 5);
     proxy.talk();
-    assert_eq!(proxy.begins(0, 1, 200, &head().with("vary", "x-lang")), Begun::Captured);
+    assert_eq!(proxy.begins(0, 1, 200, &head().with("vary", "user-agent")), Begun::Captured);
     proxy.talk();
     assert_eq!((proxy.acts(0), proxy.acts(1)), (resumed([2]), resumed([4])));
     assert_eq!(
