@@ -17,6 +17,7 @@ pub mod retrying;
 pub mod services;
 pub mod statistics;
 pub mod steered;
+pub mod talking;
 pub mod upstream;
 pub mod wait;
 
@@ -44,6 +45,7 @@ pub mod prelude {
     pub use crate::steered::{
         balanced, batched, coalesced, endpoint, http2, retried, ring_hash, routed, steered,
     };
+    pub use crate::talking::{Echoes, Talk};
     pub use crate::upstream::{Behaviour, Recorded, Upstream, Upstreams};
     pub use crate::wait;
 }

@@ -141,6 +141,10 @@ async fn who_waits_for_a_worker_that_dies_goes_on_alone_and_who_waits_in_it_is_e
         };
         envoy.until("batches of both workers", answered).await?;
     }
+    // What the VM had added that died has been taken off.
+    for gauge in ["batch_active", "batch_bytes_held"] {
+        envoy.wait_for_stat(&batch_stat(gauge, &[]), |now| now == 0).await?;
+    }
     Ok(())
 }
 

@@ -125,7 +125,7 @@ async fn who_would_be_one_follower_or_one_flight_too_many_passes() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_waited_long_enough_for_his_turn_goes_by_himself() -> Outcome {
+async fn who_has_waited_too_long_for_his_turn_goes_by_himself() -> Outcome {
     let upstreams = Upstreams::start(1).await?;
     let section = json!({ "release_concurrency": 1, "max_wait": "2s" });
     let envoy = start_coalescing(&upstreams, 1, &section).await?;
@@ -136,7 +136,7 @@ async fn who_has_waited_long_enough_for_his_turn_goes_by_himself() -> Outcome {
     upstream.release();
     // One is let go and gets no answer; the others cannot wait for it.
     until_stat(&envoy, "coalesce_exits", "released", 1).await?;
-    until_stat(&envoy, "coalesce_exits", "max_wait", 4).await?;
+    until_stat(&envoy, "coalesce_exits", "overdue", 4).await?;
     until_under_way(&envoy, upstream, 5).await?;
     upstream.release();
     assert_eq!(answers(&envoy, waiting).await?.len(), 6);

@@ -112,3 +112,42 @@ async fn a_leader_is_not_disturbed_when_those_who_wait_elsewhere_die() -> Outcom
     envoy.wait_for_stat("http.ingress.downstream_rq_active", |active| active == 0).await?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_vms_death_gauges_are_what_the_living_hold() -> Outcome {
+    let upstreams = Upstreams::start(1).await?;
+    let (upstream, envoy) = (&upstreams[0], start(&upstreams, 60).await?);
+    let clients = client_of_each_worker(&envoy, &upstreams, 2).await?;
+    let private = Behaviour::Answer {
+        status: 200,
+        headers: [("cache-control".to_owned(), "no-store".to_owned())].into(),
+        body: None,
+        delay_ms: 0,
+    };
+    for (client, path) in clients.iter().zip(["/mine", "/yours"]) {
+        upstream.behave(private.clone()).await?;
+        upstream.behave_next(1, Behaviour::held(private.clone()));
+        let mut asked = vec![tokio::spawn(client.get(path).send())];
+        until_under_way(&envoy, upstream, 1).await?;
+        asked.push(tokio::spawn(client.get(path).send()));
+        until_waiting(&envoy, 1).await?;
+        upstream.release();
+        answers(&envoy, asked).await?;
+    }
+    let passes = coalesce_stat("coalesce_hit_for_pass_keys", &[]);
+    envoy.wait_for_stat(&passes, |keys| keys == 2).await?;
+    let drip = Behaviour::Drip { bytes: 16, every_ms: 20, total: 1 << 20 };
+    upstream.behave_next(1, Behaviour::held(drip));
+    let mut dripping = vec![ask(&clients[0])];
+    until_under_way(&envoy, upstream, 1).await?;
+    dripping.push(ask(&clients[0]));
+    until_waiting(&envoy, 1).await?;
+    upstream.release();
+    let held = coalesce_stat("coalesce_bytes_held", &[]);
+    envoy.wait_for_stat(&held, |bytes| bytes > 0).await?;
+    trap(&clients[0]).await?;
+    envoy.wait_for_stat(&held, |bytes| bytes == 0).await?;
+    envoy.wait_for_stat(&passes, |keys| keys == 1).await?;
+    dripping.iter().for_each(JoinHandle::abort);
+    Ok(())
+}

@@ -63,6 +63,13 @@ impl<H: ActingHost> World<HeaderMap> for Around<'_, H> {
             && (self.answer(reply) || self.host.send_response(502, &[], &[]).is_ok())
     }
 
+    fn is_read_unseen(&mut self, stream: StreamId) -> bool {
+        let entered = self.worker.enter(stream, self.host);
+        let protocol = entered.then(|| self.host.property(&["request", "protocol"]).ok().flatten()).flatten();
+        // One that cannot be asked may be one.
+        protocol.is_none_or(|protocol| protocol.starts_with(b"HTTP/1"))
+    }
+
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {
         self.host.enqueue(queue, message).is_ok()
     }

@@ -7,6 +7,7 @@ use switchyard_config::{Document, Upstream as Configured};
 use switchyard_core::RequestView;
 use switchyard_core::batch::Scope;
 use switchyard_core::batch::gather::Policy;
+use switchyard_core::memory::Memory;
 use switchyard_core::route::RouteTable;
 use switchyard_host::SharedData;
 use switchyard_host::rotation::Rotation;
@@ -54,8 +55,13 @@ impl Upstream {
 }
 
 impl Plan {
-    /// The plan of `document`, the configuration with this number.
-    pub(crate) fn new(document: Document, configuration: u64, host: &impl SharedData) -> Self {
+    /// The plan of `document`, the configuration with this number, in a VM with these accounts.
+    pub(crate) fn new(
+        document: Document,
+        configuration: u64,
+        memory: &Memory,
+        host: &impl SharedData,
+    ) -> Self {
         let mut plan = Self::default();
         for route in document.routes() {
             let Some(batching) = route.batch() else {
@@ -78,7 +84,7 @@ impl Plan {
                     key.principal.join(", ")
                 );
             }
-            let policy = Policy::new(route.name(), configuration, batching.settings().clone());
+            let policy = Policy::new(route.name(), configuration, batching.settings().clone()).within(memory);
             let upstream = document.upstreams().get(batching.upstream());
             let upstream = upstream.map(|upstream| Upstream::new(upstream, host));
             plan.places.insert(route.name().into(), plan.batched.len());

@@ -64,7 +64,7 @@ impl Reports {
     /// are what the last one to learn something says.
     pub(crate) fn gauge(&mut self, registry: &Registry, batched: &Batched, host: &impl MetricSink) {
         let policy = &batched.policy;
-        tell_held(registry, batched, (policy.requests().into(), policy.held()), host);
+        tell_held(registry, batched, (policy.requests().into(), policy.held()));
         let Some(route) = self.routes.get_mut(policy.route()) else { return };
         let labels = [("route", policy.route())];
         let Some(model) = policy.model() else { return };
@@ -85,18 +85,13 @@ impl Reports {
 
 /// Tells how many requests are held under a policy, and how many bytes they hold. Several configurations of one route may have
 /// some: each adds to the gauges what is its own, and takes that off again.
-pub(crate) fn tell_held(
-    registry: &Registry,
-    batched: &Batched,
-    (requests, bytes): (u64, u64),
-    host: &impl MetricSink,
-) {
+pub(crate) fn tell_held(registry: &Registry, batched: &Batched, (requests, bytes): (u64, u64)) {
     let told = batched.told.replace((requests, bytes));
     let labels = [("route", batched.policy.route())];
     let gauges = [("batch_active", told.0, requests), ("batch_bytes_held", told.1, bytes)];
     for (metric, before, after) in gauges.into_iter().filter(|(_, before, after)| before != after) {
         let signed = |value| i64::try_from(value).unwrap_or(i64::MAX);
-        registry.adjust_gauge(host, &series_name(metric, &labels), signed(after) - signed(before));
+        registry.adjust_gauge(&series_name(metric, &labels), signed(after) - signed(before));
     }
 }
 
@@ -117,7 +112,9 @@ fn named(event: Event) -> Option<(&'static str, &'static str, &'static str)> {
         Event::Ended(how) => ("batch_requests", "result", end(how)),
         Event::Failed(why) => ("batch_failures", "reason", failure(why)),
         Event::Repeated(how) => ("batch_repeats", "result", repeat(how)),
+        Event::Withheld => ("batch_withheld", "", ""),
         Event::Degraded => ("batch_degraded", "", ""),
+        Event::Stalled => ("batch_stalled", "", ""),
     })
 }
 
@@ -127,6 +124,8 @@ fn pass(why: Pass) -> &'static str {
         Pass::Unbatchable(why) => why.name(),
         Pass::Body => "body",
         Pass::NoBody => "no_body",
+        Pass::Stream => "stream",
+        Pass::BodyTimeout => "body_timeout",
         Pass::Limit => "limit",
         Pass::Requests => "max_requests",
         Pass::Held => "max_bytes_held",
@@ -167,6 +166,7 @@ fn failure(why: Failure) -> &'static str {
         Failure::Reset => "reset",
         Failure::Timeout => "timeout",
         Failure::Encoded => "encoded",
+        Failure::Memory => "memory",
         Failure::Broken(broken) => broken.name(),
     }
 }

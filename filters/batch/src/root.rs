@@ -4,12 +4,13 @@
 //! while anything waits or is to be told, and stops after.
 
 use crate::plan::Plan;
-use crate::reach;
+use crate::reach::{self, FILTER};
 use crate::report::tell_held;
 use crate::stream::Stream;
 use crate::worker::{ActingHost, Vm, Worker};
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
+use switchyard_core::memory::{MOST_ANSWER, length};
 use switchyard_host::PluginConfiguration;
 use switchyard_host::metrics::series_name;
 use xxhash_rust::xxh64::xxh64;
@@ -21,8 +22,6 @@ impl<T: PluginConfiguration + ActingHost> RootHost for T {}
 
 /// Messages that one callback takes; each message has a callback of its own.
 const MESSAGES_AT_A_TIME: usize = 64;
-/// The longest answer to a batch that is read, in bytes; a VM of 32 bits has to hold it and its parts.
-const MOST_ANSWER: usize = 64 << 20;
 
 /// One configuration of the plugin in one worker.
 pub struct Root {
@@ -56,7 +55,7 @@ impl Root {
     }
 
     fn accept(&mut self, document: Document, configuration: u64, host: &impl RootHost) -> bool {
-        let plan = Plan::new(document, configuration, host);
+        let plan = Plan::new(document, configuration, &self.worker.vm.memory, host);
         log::info!("switchyard.batch: configuration accepted: {} routes batch", plan.policies().count());
         if !plan.is_empty()
             && let Err(error) = reach::prepare(plan.has_proxy_scope(), host)
@@ -80,6 +79,7 @@ impl Root {
         if let Ok(mut reports) = worker.vm.reports.try_borrow_mut() {
             worker.plan.batched().for_each(|batched| reports.gauge(&worker.vm.registry, batched, host));
         }
+        worker.vm.registry.tell_gauges(FILTER, host);
         worker.vm.registry.flush(host);
         worker.rest(stirred, host);
     }
@@ -87,14 +87,19 @@ impl Root {
     /// The answer to a call has come, or the call has failed; `headers` is how many it has.
     pub fn on_call_response(&mut self, host: &impl ActingHost, call: u32, headers: usize, body_size: usize) {
         let worker = &self.worker;
-        let answer = (headers > 0 && body_size <= MOST_ANSWER).then(|| {
+        // Before it is taken into the VM.
+        let fits = body_size <= MOST_ANSWER && worker.vm.memory.kept.has_room(length(body_size));
+        let answer = (headers > 0 && fits).then(|| {
             let head = host.call_headers().unwrap_or_default();
             let body = if body_size > 0 { host.call_body(body_size).unwrap_or_default() } else { Vec::new() };
             (head, body)
         });
-        worker.with(host, |gatherer, around| {
-            gatherer.answered(around, call, answer.as_ref().map(|(head, body)| (head, body.as_slice())));
+        worker.with(host, |gatherer, around| match answer {
+            None if headers > 0 => gatherer.answered_too_much(around, call),
+            None => gatherer.answered(around, call, None),
+            Some((head, body)) => gatherer.answered(around, call, Some((&head, body))),
         });
+        worker.acted();
         worker.come_back(host);
         worker.settle(host);
     }
@@ -117,6 +122,7 @@ impl Root {
             });
         }
         worker.with(host, |gatherer, around| gatherer.act(around));
+        worker.acted();
         worker.come_back(host);
         worker.settle(host);
     }
@@ -131,7 +137,10 @@ impl Root {
     pub fn on_done(&mut self, host: &impl ActingHost) {
         self.worker.with(host, |gatherer, around| gatherer.resign(around));
         let registry = &self.worker.vm.registry;
-        self.worker.plan.batched().for_each(|batched| tell_held(registry, batched, (0, 0), host));
+        self.worker.plan.batched().for_each(|batched| tell_held(registry, batched, (0, 0)));
+        if self.worker.begun.get() {
+            registry.tell_gauges(FILTER, host);
+        }
         registry.flush(host);
     }
 }

@@ -8,6 +8,8 @@ use switchyard_core::RequestView;
 use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
 use switchyard_core::batch::{HeadKey, Unbatchable};
 use switchyard_core::request_key::Known;
+use switchyard_core::streams::awaits_its_answer;
+use switchyard_host::held_bodies::Piece;
 use switchyard_host::{HeaderMap, Passage, identity, noise};
 
 /// A request whose body is not whole yet.
@@ -17,8 +19,6 @@ struct Awaiting {
     key: HeadKey,
     /// What has passed of it, where nothing is held back.
     copy: Option<Vec<u8>>,
-    /// A piece of it has come, before the tick let the request go without it.
-    has_begun: bool,
 }
 
 /// One request under a configuration.
@@ -28,6 +28,8 @@ pub struct Stream {
     awaiting: Option<Awaiting>,
     /// The policy under which it was gathered, and its items.
     gathered: Option<(Rc<Policy>, usize)>,
+    /// It has its share; when it ends, that has been read.
+    reads: bool,
     /// The status of its answer is below 500.
     well: bool,
 }
@@ -35,7 +37,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, awaiting: None, gathered: None, well: false }
+        Self { context, worker, awaiting: None, gathered: None, reads: false, well: false }
     }
 
     /// The request begins.
@@ -50,9 +52,7 @@ impl Stream {
         let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
         let passage = match policy.key(&headers) {
             Err(why) => self.pass(&policy, Pass::Bypass(why), host),
-            Ok(key) => {
-                self.begin(Awaiting { headers, policy, key, copy: None, has_begun: false }, ended, host)
-            }
+            Ok(key) => self.begin(Awaiting { headers, policy, key, copy: None }, ended, host),
         };
         worker.settle(host);
         passage
@@ -71,6 +71,9 @@ impl Stream {
         if length.is_some_and(|length| length > settings.max_body) {
             return self.pass(&request.policy, Pass::Body, host);
         }
+        if awaits_its_answer(&request.headers) {
+            return self.pass(&request.policy, Pass::Stream, host);
+        }
         // Whoever only counts holds nothing back.
         request.copy = settings.shadow.then(Vec::new);
         if !settings.shadow && !self.worker.await_body(self.context, &request.policy) {
@@ -85,14 +88,20 @@ impl Stream {
     pub fn on_request_body(&mut self, host: &impl ActingHost, size: usize, ended: bool) -> Passage {
         let Some(request) = &mut self.awaiting else { return Passage::On };
         let worker = Rc::clone(&self.worker);
-        request.has_begun |= worker.body_came(self.context) || request.copy.is_some();
-        if !request.has_begun {
-            // The head is gone already.
-            self.awaiting = None;
-            return Passage::On;
-        }
         let before = request.copy.as_ref().map_or(0, Vec::len);
         let too_long = u64::try_from(before + size).unwrap_or(u64::MAX) > request.policy.settings().max_body;
+        if request.copy.is_none() {
+            let piece = worker.body_came(self.context, ended || too_long);
+            if piece == Piece::Relayed {
+                // The tick has to come at once.
+                worker.now(host);
+                worker.settle(host);
+                return Passage::Held;
+            }
+            if piece != Piece::Held {
+                return self.goes_on_without(piece, host);
+            }
+        }
         if let Some(copy) = &mut request.copy
             && !too_long
         {
@@ -115,12 +124,21 @@ impl Stream {
         passage
     }
 
+    /// The request is held no more, and its body is not whole.
+    fn goes_on_without(&mut self, piece: Piece, host: &impl ActingHost) -> Passage {
+        let request = self.awaiting.take().filter(|_| piece == Piece::Late);
+        if let Some(request) = request {
+            self.pass(&request.policy, Pass::BodyTimeout, host);
+            self.worker.settle(host);
+        }
+        Passage::On
+    }
+
     /// The request ends with trailers, with which Envoy lets all of it go on.
     pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
         if let Some(request) = self.awaiting.take() {
-            // Without a piece of its body before, it is still among those that the tick lets go; again would be once
-            // too often.
-            if self.worker.forget_body(self.context) || request.has_begun {
+            // It is still among those that the tick lets go; again would be once too often.
+            if self.worker.forget_body(self.context) || request.copy.is_some() {
                 self.pass(&request.policy, Pass::Body, host);
                 self.worker.settle(host);
             }
@@ -195,7 +213,11 @@ impl Stream {
             .flatten();
         let Some(known) = known else {
             // This is its share; or somebody else has answered while it waited, and it needs none.
-            return self.leave(host);
+            self.reads = self.worker.with(host, |gatherer, _| gatherer.is_unread(context)) == Some(true);
+            if !self.reads {
+                self.leave(host);
+            }
+            return;
         };
         self.well = self.worker.learns(known == 1) && is_well(host);
         let settings = policy.settings();
@@ -204,8 +226,12 @@ impl Stream {
             let _ = host.set_response_header(BATCH_HEADER, format!("size={items};index=0").as_bytes());
         }
         if ended {
-            self.returned(host);
+            return self.returned(host);
         }
+        // What was to be learned is; the rest of the answer says nothing about the upstream.
+        let well = core::mem::take(&mut self.well);
+        self.worker.with(host, |gatherer, around| gatherer.begins(around, context, well));
+        self.worker.settle(host);
     }
 
     /// A piece of the answer's body passes.
@@ -222,7 +248,7 @@ impl Stream {
 
     /// The answer of a request that went alone is there, whole.
     fn returned(&mut self, host: &impl ActingHost) {
-        if self.gathered.take().is_some() {
+        if !self.reads && self.gathered.take().is_some() {
             let (context, well) = (self.context, self.well);
             self.worker.with(host, |gatherer, around| gatherer.returned(around, context, well));
             self.worker.settle(host);

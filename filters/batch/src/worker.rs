@@ -13,6 +13,7 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{Event, Gatherer, Policy, StreamId};
+use switchyard_core::memory::Memory;
 use switchyard_host::metrics::Registry;
 use switchyard_host::shared_ledger::announced;
 use switchyard_host::{
@@ -32,6 +33,7 @@ pub trait ActingHost:
     + Ticks
     + HttpCalls
     + CallAnswers
+    + Properties
     + RequestHeaders
     + ResponseHeaders
     + BodyPort
@@ -49,6 +51,7 @@ impl<
         + Ticks
         + HttpCalls
         + CallAnswers
+        + Properties
         + RequestHeaders
         + ResponseHeaders
         + BodyPort,
@@ -60,6 +63,8 @@ impl<
 const NEWS_TICK: Duration = Duration::from_millis(50);
 /// The shortest tick: what the host's timer can tell apart.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
+/// Callbacks in a row that wake the next. Envoy takes messages to a worker's own queue before it looks at its connections.
+const TURNS: u32 = 8;
 /// Any time that is wanted is sooner.
 const UNKNOWN: Timestamp = Timestamp::from_nanos(u64::MAX);
 
@@ -72,6 +77,7 @@ const ONE_OF: u32 = 8;
 pub struct Vm {
     pub(crate) registry: Registry,
     pub(crate) reports: RefCell<Reports>,
+    pub(crate) memory: Memory,
 }
 
 impl Vm {
@@ -100,9 +106,11 @@ pub(crate) struct Worker {
     gatherer: RefCell<Gatherer<HeaderMap>>,
     pub(crate) bodies: RefCell<Bodies>,
     queue: Cell<Option<u32>>,
-    begun: Cell<bool>,
+    pub(crate) begun: Cell<bool>,
     /// A message that wakes the root is under way.
     woken: Cell<bool>,
+    /// Callbacks in a row that left work for another one.
+    turns: Cell<u32>,
     /// When the tick comes, if one does; [`UNKNOWN`] if it was asked for without a look at the clock.
     tick_at: Cell<Option<Timestamp>>,
     /// Something has happened since the last tick.
@@ -129,6 +137,7 @@ impl Worker {
             queue: Cell::default(),
             begun: Cell::default(),
             woken: Cell::default(),
+            turns: Cell::default(),
             tick_at: Cell::default(),
             stirred: Cell::default(),
             time: Cell::default(),
@@ -210,9 +219,16 @@ impl Worker {
         self.woken.set(false);
     }
 
+    /// A callback of the root is over: there is work for another one, or none.
+    pub(crate) fn acted(&self) {
+        let more = self.gatherer.try_borrow().is_ok_and(|gatherer| gatherer.has_work());
+        self.turns.set(if more { self.turns.get().saturating_add(1) } else { 0 });
+    }
+
     /// Whether anything has happened since the last tick. A tick does what a message was to wake the root for, which may be lost.
     pub(crate) fn ticked(&self) -> bool {
         self.tick_at.set(None);
+        self.turns.set(0);
         self.awake();
         self.stirred.replace(false)
     }
@@ -238,11 +254,12 @@ impl Worker {
         let Ok(gatherer) = self.gatherer.try_borrow() else { return };
         if gatherer.has_work()
             && !self.woken.get()
+            && self.turns.get() < TURNS
             && let Some(queue) = self.queue.get()
         {
             self.woken.set(host.enqueue(queue, &[]).is_ok());
         }
-        // Without a queue the tick alone does the work.
+        // Without a queue the tick alone does the work, and others have their turn before it goes on with much.
         let work = (gatherer.has_work() && !self.woken.get()).then_some(SHORTEST_TICK);
         let news = self.stirred.get().then_some(NEWS_TICK);
         if !self.is_now.replace(false) && work.is_none() {
@@ -272,13 +289,14 @@ impl Worker {
         }
     }
 
-    /// After a tick: the next one, or none.
+    /// After a tick: the next one, or none. While there is but to be said that this worker lives, any other tick takes its place.
     pub(crate) fn rest(&self, stirred: bool, host: &impl ActingHost) {
         self.stirred.set(stirred);
         self.settle(host);
         if self.tick_at.get().is_none() {
             // The host repeats the last one until it is told not to.
-            let _ = host.set_tick_period(Duration::ZERO);
+            let look = self.vm.registry.next_look_at_gauges();
+            let _ = host.set_tick_period(look.unwrap_or_default());
         }
         self.stirred.set(false);
     }

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::coalesce::{Answer, Event, Policy, Served, StreamId, World};
+use switchyard_core::memory::Memory;
 use switchyard_host::HeaderMap;
 use switchyard_host::metrics::Registry;
 
@@ -15,6 +16,7 @@ use switchyard_host::metrics::Registry;
 #[derive(Default)]
 pub(crate) struct Surroundings {
     pub(crate) registry: Registry,
+    pub(crate) memory: Memory,
     pub(crate) reports: RefCell<Reports>,
     /// Answers without a body or a type, whose replies get their length and type right when they pass by.
     pub(crate) undescribed: RefCell<HashMap<StreamId, Rc<Answer>>>,

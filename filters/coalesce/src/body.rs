@@ -1,57 +1,90 @@
-//! Requests whose body is part of their key: held until the body is there.
+//! Requests whose body is part of their key: held until the body is whole, or its time is over.
 //!
-//! Invariant: no request hangs. Where Envoy gives a filter no body of a request whose head it holds (the plugin's
-//! `allow_on_headers_stop_iteration` is not set), the tick lets the request go on after [`PATIENCE`].
+//! Invariant: the tick of any configuration in the VM looks after the requests of all. Whether Envoy gives bodies is up to each
+//! configuration of the plugin, and learned for each.
 
+use crate::root::Worker;
 use crate::vm::{ActingHost, Vm};
+use core::cell::RefCell;
 use core::time::Duration;
-use hashbrown::HashMap;
-use std::rc::Rc;
-use switchyard_core::Timestamp;
-use switchyard_core::coalesce::{Bypass, Event, Pass, Policy, QUICK_TICK, StreamId, World};
+use std::rc::{Rc, Weak};
+use switchyard_core::coalesce::{Event, Pass, Policy, StreamId, World};
+use switchyard_host::held_bodies::{HeldBodies, Missing, Piece};
 
-/// How long a body may take to begin.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The requests of one configuration that are held for their bodies.
+pub(crate) type Bodies = Rc<OfOne>;
+type OfOne = RefCell<HeldBodies<Rc<Policy>>>;
 
-/// Requests that are held until the first piece of their body comes.
-pub(crate) type Bodies = HashMap<StreamId, (Timestamp, Rc<Policy>)>;
+/// Those of all configurations.
+#[derive(Default)]
+pub(crate) struct AllBodies(RefCell<Vec<Weak<OfOne>>>);
+
+impl AllBodies {
+    /// Room for those of one configuration more.
+    pub(crate) fn of_another_configuration(&self) -> Bodies {
+        let bodies = Bodies::default();
+        if let Ok(mut all) = self.0.try_borrow_mut() {
+            all.retain(|bodies| bodies.strong_count() > 0);
+            all.push(Rc::downgrade(&bodies));
+        }
+        bodies
+    }
+
+    fn all(&self) -> Vec<Bodies> {
+        self.0.try_borrow().map(|all| all.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
+    }
+
+    /// How soon a tick is to look whether a body is late, if any is awaited.
+    pub(crate) fn next_look(&self) -> Option<Duration> {
+        let all = self.0.try_borrow().ok()?;
+        let looks = all.iter().filter_map(Weak::upgrade).filter_map(|one| one.try_borrow().ok()?.next_look());
+        looks.min()
+    }
+}
+
+impl Worker {
+    /// A request's head is held until its body is whole; `false`: none would come.
+    pub(crate) fn await_body(&self, stream: StreamId, policy: &Rc<Policy>) -> bool {
+        self.vm.stirred.set(true);
+        let timeout = policy.settings().body_timeout;
+        self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.hold(stream, Rc::clone(policy), timeout))
+    }
+
+    /// A piece of the body has come.
+    pub(crate) fn body_came(&self, stream: StreamId, ended: bool) -> Piece {
+        self.bodies.try_borrow_mut().map_or(Piece::Unheld, |mut bodies| bodies.came(stream, ended))
+    }
+
+    /// The request has ended, or goes on. Whether it was held for its body.
+    pub(crate) fn forget_body(&self, stream: StreamId) -> bool {
+        self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.forget(stream))
+    }
+}
 
 impl Vm {
-    /// A request's head is held until its body comes.
-    pub(crate) fn await_body(&self, stream: StreamId, policy: &Rc<Policy>, host: &impl ActingHost) -> bool {
-        self.stirred.set(true);
-        let (Ok(now), Ok(mut bodies)) = (host.now(), self.bodies.try_borrow_mut()) else { return false };
-        bodies.insert(stream, (now, Rc::clone(policy)));
-        true
-    }
-
-    /// The body has come, or the stream has ended. Whether it was awaited.
-    pub(crate) fn body_came(&self, stream: StreamId) -> bool {
-        self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.remove(&stream).is_some())
-    }
-
-    /// Lets those go on whose body has not come.
+    /// Lets those go on whose body is late. From the tick.
     pub(crate) fn end_body_waits(&self, host: &impl ActingHost) {
-        let Ok(mut bodies) = self.bodies.try_borrow_mut() else { return };
-        if bodies.is_empty() {
+        if self.bodies.next_look().is_none() {
             return;
         }
-        let Ok(now) = host.now() else { return };
-        let late = bodies.extract_if(|_, (since, _)| now.since(*since) >= PATIENCE || now < *since);
-        let late: Vec<_> = late.collect();
-        drop(bodies);
-        for (stream, (_, policy)) in late {
-            self.with(host, |_, around| {
-                around.count(&policy, Event::Passed(Pass::Bypass(Bypass::Body)));
-                around.resume(stream)
-            });
+        let now = host.now().ok();
+        for bodies in self.bodies.all() {
+            let Ok(mut bodies) = bodies.try_borrow_mut() else { continue };
+            let (due, late) = (bodies.take_due(), bodies.late(now));
+            drop(bodies);
+            for stream in due {
+                self.with(host, |_, around| around.resume(stream));
+            }
+            for (stream, missing, policy) in late {
+                let why = match missing {
+                    Missing::All => Pass::NoBody,
+                    Missing::End => Pass::BodyTimeout,
+                };
+                self.with(host, |_, around| {
+                    around.count(&policy, Event::Passed(why));
+                    around.resume(stream)
+                });
+            }
         }
-    }
-
-    /// How often the tick is wanted.
-    pub(crate) fn tick_period(&self) -> Duration {
-        let bodies = self.bodies.try_borrow().is_ok_and(|bodies| !bodies.is_empty());
-        let flights = self.flights.try_borrow().map(|flights| flights.tick_period()).unwrap_or(QUICK_TICK);
-        if bodies { QUICK_TICK } else { flights }
     }
 }

@@ -1,22 +1,31 @@
 //! A configuration made ready to decide: which route a request is of, and the policy of each.
 
+use core::cell::Cell;
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::RequestView;
 use switchyard_core::coalesce::{Policy, Scope};
+use switchyard_core::memory::Memory;
 use switchyard_core::route::RouteTable;
 
 /// A configuration in force in one worker.
 #[derive(Default)]
 pub(crate) struct Plan {
     table: RouteTable,
-    policies: Vec<Option<Rc<Policy>>>,
+    coalesced: Vec<Option<Coalesced>>,
+}
+
+/// A route that coalesces.
+pub(crate) struct Coalesced {
+    pub(crate) policy: Rc<Policy>,
+    /// What the gauges say of this policy: bytes held, keys that pass.
+    pub(crate) told: Cell<(u64, u64)>,
 }
 
 impl Plan {
-    /// The plan of `document`.
-    pub(crate) fn new(document: Document) -> Self {
-        let policies = document.routes().iter().map(|route| {
+    /// The plan of `document`, in a VM with these accounts.
+    pub(crate) fn new(document: Document, memory: &Memory) -> Self {
+        let coalesced = document.routes().iter().map(|route| {
             let settings = route.coalesce()?.clone();
             if settings.key.share_across_principals {
                 log::warn!(
@@ -25,15 +34,21 @@ impl Plan {
                     route.name()
                 );
             }
-            Some(Rc::new(Policy::new(route.name(), settings)))
+            let policy = Rc::new(Policy::new(route.name(), settings).within(memory));
+            Some(Coalesced { policy, told: Cell::default() })
         });
-        let policies = policies.collect();
-        Self { policies, table: RouteTable::new(document.into_matchers()) }
+        let coalesced = coalesced.collect();
+        Self { coalesced, table: RouteTable::new(document.into_matchers()) }
+    }
+
+    /// The routes that coalesce.
+    pub(crate) fn coalesced(&self) -> impl Iterator<Item = &Coalesced> {
+        self.coalesced.iter().flatten()
     }
 
     /// The policies there are.
     pub(crate) fn policies(&self) -> impl Iterator<Item = &Rc<Policy>> {
-        self.policies.iter().flatten()
+        self.coalesced().map(|coalesced| &coalesced.policy)
     }
 
     /// Whether any route has one.
@@ -48,6 +63,7 @@ impl Plan {
 
     /// The policy of a request, if its route has one.
     pub(crate) fn find(&self, request: &impl RequestView) -> Option<&Rc<Policy>> {
-        self.policies.get(self.table.find(request)?)?.as_ref()
+        let coalesced = self.coalesced.get(self.table.find(request)?)?.as_ref()?;
+        Some(&coalesced.policy)
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: buckets are bounded in number, whatever happens.
 
 use switchyard_core::coalesce::BUCKETS;
+use switchyard_host::metrics::parts;
 use switchyard_host::{HostError, SharedData, reach};
 
 /// What this filter's workers and queues are called after.
@@ -19,8 +20,9 @@ pub(crate) fn bucket(number: u32) -> String {
     key
 }
 
-/// Makes the count of workers and, where it is wanted, the `board`; what is there stays.
+/// Makes the count of workers, the places of their gauges and, where it is wanted, the `board`; what is there stays.
 pub(crate) fn prepare(board: bool, host: &impl SharedData) -> Result<(), HostError> {
     reach::prepare(FILTER, host)?;
+    parts::prepare(FILTER, host)?;
     if board { reach::make_places(BUCKETS, bucket, host) } else { Ok(()) }
 }

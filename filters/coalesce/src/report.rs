@@ -2,6 +2,7 @@
 //!
 //! Trade-off: counters are kept by route and event, since a request counts something and its name would be put together anew.
 
+use crate::plan::Coalesced;
 use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_core::coalesce::{Event, Exit, Pass, Policy, Served, Why};
@@ -18,8 +19,6 @@ pub(crate) struct Reports {
 struct Route {
     counters: HashMap<Event, Counter>,
     waits: Option<Histogram>,
-    /// What the gauges say of this worker: bytes held, keys that pass.
-    gauges: (u64, u64),
 }
 
 impl Reports {
@@ -53,23 +52,17 @@ impl Reports {
         });
         counter.increment();
     }
+}
 
-    /// Adds to the gauges what has changed in this worker.
-    pub(crate) fn gauge(&mut self, registry: &Registry, policy: &Policy, host: &impl MetricSink) {
-        let Some(route) = self.routes.get_mut(policy.route()) else { return };
-        let now = (policy.held(), u64::try_from(policy.passes()).unwrap_or(u64::MAX));
-        let labels = [("route", policy.route())];
-        for (metric, before, after) in [
-            ("coalesce_bytes_held", &mut route.gauges.0, now.0),
-            ("coalesce_hit_for_pass_keys", &mut route.gauges.1, now.1),
-        ] {
-            if *before != after {
-                let change =
-                    i64::try_from(after).unwrap_or(i64::MAX) - i64::try_from(*before).unwrap_or(i64::MAX);
-                registry.adjust_gauge(host, &series_name(metric, &labels), change);
-                *before = after;
-            }
-        }
+/// Tells how many bytes are held under a policy, and how many keys pass. Several configurations of one route may have some: each adds
+/// to the gauges what is its own, and takes that off again.
+pub(crate) fn tell_held(registry: &Registry, coalesced: &Coalesced, (bytes, passes): (u64, u64)) {
+    let told = coalesced.told.replace((bytes, passes));
+    let labels = [("route", coalesced.policy.route())];
+    let gauges = [("coalesce_bytes_held", told.0, bytes), ("coalesce_hit_for_pass_keys", told.1, passes)];
+    for (metric, before, after) in gauges.into_iter().filter(|(_, before, after)| before != after) {
+        let signed = |value| i64::try_from(value).unwrap_or(i64::MAX);
+        registry.adjust_gauge(&series_name(metric, &labels), signed(after) - signed(before));
     }
 }
 
@@ -95,7 +88,11 @@ fn pass(why: Pass) -> &'static str {
         Pass::HitForPass => "hit_for_pass",
         Pass::Followers => "max_followers",
         Pass::Flights => "max_flights",
+        Pass::Memory => "memory",
         Pass::Shadow => "shadow",
+        Pass::Stream => "stream",
+        Pass::NoBody => "no_body",
+        Pass::BodyTimeout => "body_timeout",
     }
 }
 
@@ -115,6 +112,7 @@ fn exit(exit: Exit) -> &'static str {
         Exit::Released => "released",
         Exit::Vary => "vary",
         Exit::MaxWait => "max_wait",
+        Exit::Overdue => "overdue",
         Exit::Gone => "gone",
     }
 }

@@ -3,8 +3,10 @@
 //! Invariants: a configuration that is refused changes nothing; Envoy keeps the listener that serves. The tick runs
 //! while anything waits or is to be told, and stops after.
 
+use crate::body::Bodies;
 use crate::plan::Plan;
-use crate::reach;
+use crate::reach::{self, FILTER};
+use crate::report::tell_held;
 use crate::stream::Stream;
 use crate::vm::{ActingHost, Vm};
 use core::cell::Cell;
@@ -27,6 +29,7 @@ const MESSAGES_AT_A_TIME: usize = 64;
 pub(crate) struct Worker {
     pub(crate) plan: Plan,
     pub(crate) vm: Rc<Vm>,
+    pub(crate) bodies: Bodies,
     /// The root's context.
     context: u32,
     period: Cell<Duration>,
@@ -36,7 +39,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     fn new(context: u32, plan: Plan, vm: Rc<Vm>) -> Self {
-        Self { plan, vm, context, period: Cell::default(), registered: Cell::default() }
+        let bodies = vm.bodies.of_another_configuration();
+        Self { plan, vm, bodies, context, period: Cell::default(), registered: Cell::default() }
     }
 
     /// Before the first request: workers have numbers and queues, the main thread has none. And when the root is gone
@@ -51,12 +55,19 @@ impl Worker {
     /// After every event: wakes the root if there is work for it, and keeps the tick as quick as it must be.
     pub(crate) fn settle(&self, host: &impl ActingHost) {
         self.vm.wake(host);
-        let wanted = self.vm.tick_period();
+        let (wanted, period) = (self.tick_period(), self.period.get());
         // A tick that is quicker than it must be finds that out by itself.
-        let quicker = self.period.get().is_zero() || wanted == QUICK_TICK && self.period.get() != QUICK_TICK;
-        if quicker {
+        if period.is_zero() || !wanted.is_zero() && wanted < period {
             self.tick_every(if wanted.is_zero() { SLOW_TICK } else { wanted }, host);
         }
+    }
+
+    /// How often the tick is wanted; zero: not at all.
+    fn tick_period(&self) -> Duration {
+        let bodies = self.vm.bodies.next_look();
+        let flights = self.vm.flights.try_borrow().map(|flights| flights.tick_period()).unwrap_or(QUICK_TICK);
+        let flights = Some(flights).filter(|period| !period.is_zero());
+        bodies.into_iter().chain(flights).min().unwrap_or_default()
     }
 
     fn tick_every(&self, period: Duration, host: &impl Ticks) {
@@ -64,6 +75,18 @@ impl Worker {
         if self.period.get() != period && host.set_tick_period(period).is_ok() {
             self.period.set(period);
         }
+    }
+
+    /// Tells what is held under this configuration.
+    fn tell_held(&self, host: &impl ActingHost) {
+        let surroundings = &self.vm.surroundings;
+        let now = self.vm.flights.try_borrow().map(|flights| flights.time()).unwrap_or_default();
+        for coalesced in self.plan.coalesced() {
+            let policy = &coalesced.policy;
+            let passes = u64::try_from(policy.passes(now)).unwrap_or(u64::MAX);
+            tell_held(&surroundings.registry, coalesced, (policy.held(), passes));
+        }
+        surroundings.registry.tell_gauges(FILTER, host);
     }
 
     fn act(&self, host: &impl ActingHost) {
@@ -83,9 +106,11 @@ pub struct Root {
     worker: Rc<Worker>,
 }
 
-/// Envoy wakes nobody for a queue whose root is gone.
+/// Envoy wakes nobody for a queue whose root is gone, and nothing is held under its configuration any more.
 impl Drop for Root {
     fn drop(&mut self) {
+        let registry = &self.worker.vm.surroundings.registry;
+        self.worker.plan.coalesced().for_each(|coalesced| tell_held(registry, coalesced, (0, 0)));
         self.worker.vm.root_ended(self.worker.context);
     }
 }
@@ -117,7 +142,7 @@ impl Root {
     }
 
     fn accept(&mut self, document: Document, host: &impl RootHost) -> bool {
-        let plan = Plan::new(document);
+        let plan = Plan::new(document, &self.worker.vm.surroundings.memory);
         log::info!(
             "switchyard.coalesce: configuration accepted: {} routes coalesce",
             plan.policies().count()
@@ -144,14 +169,13 @@ impl Root {
         vm.end_body_waits(host);
         vm.turns.set(0);
         worker.act(host);
-        if let Ok(mut reports) = vm.surroundings.reports.try_borrow_mut() {
-            worker.plan.policies().for_each(|policy| reports.gauge(&vm.surroundings.registry, policy, host));
-        }
+        worker.tell_held(host);
         vm.surroundings.registry.flush(host);
-        let wanted = vm.tick_period();
+        let wanted = worker.tick_period();
         // Nothing has happened since the last tick: the tick itself does not count.
         vm.stirred.set(false);
-        let rest = if stirred { SLOW_TICK } else { Duration::ZERO };
+        let look = vm.surroundings.registry.next_look_at_gauges();
+        let rest = if stirred { SLOW_TICK } else { look.unwrap_or_default() };
         worker.tick_every(if wanted.is_zero() { rest } else { wanted }, host);
     }
 

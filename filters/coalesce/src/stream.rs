@@ -8,8 +8,11 @@ use crate::vm::ActingHost;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
+use switchyard_core::memory::Paid;
 use switchyard_core::request_key::Known;
+use switchyard_core::streams::awaits_its_answer;
 use switchyard_core::{RequestView, coalesce};
+use switchyard_host::held_bodies::Piece;
 use switchyard_host::{HeaderMap, Passage, identity, noise};
 
 /// One request under a configuration.
@@ -18,8 +21,6 @@ pub struct Stream {
     worker: Rc<Worker>,
     /// Its head and policy, while its body is awaited.
     awaiting: Option<(HeaderMap, Rc<Policy>)>,
-    /// A piece of that body has come, before the tick let the request go without it.
-    has_body: bool,
     /// It is known to the flights.
     known: bool,
     /// Its answer's body is copied.
@@ -29,7 +30,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, awaiting: None, has_body: false, known: false, captured: false }
+        Self { context, worker, awaiting: None, known: false, captured: false }
     }
 
     /// The request begins.
@@ -42,47 +43,64 @@ impl Stream {
         // A request that cannot be read goes on.
         let Ok(headers) = host.request_headers() else { return Passage::On };
         let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
-        let settings = policy.settings();
-        // Whoever only counts holds nothing back.
-        let awaits = !ended && settings.key.body && !settings.shadow && headers.method() == b"POST";
-        if awaits && worker.vm.await_body(self.context, &policy, host) {
-            self.awaiting = Some((headers, policy));
-            worker.settle(host);
-            return Passage::Held;
-        }
         let passage = match ended {
             true => self.arrive(headers, &policy, None, host),
-            false => {
-                // Its body is in no key; a method or an upgrade that would keep it from one says more.
-                let why = policy.settings().key(policy.route(), &headers, None, Known::nothing).err();
-                self.pass(&policy, why.unwrap_or(Bypass::Body), host)
-            }
+            false => match self.may_await_body(&headers, &policy) {
+                Ok(()) => {
+                    self.awaiting = Some((headers, policy));
+                    Passage::Held
+                }
+                Err(why) => self.pass(&policy, why, host),
+            },
         };
         worker.settle(host);
         passage
+    }
+
+    /// Holds the request for its body, if its key may be one with that.
+    fn may_await_body(&self, headers: &HeaderMap, policy: &Rc<Policy>) -> Result<(), Pass> {
+        const ANY: [u8; 32] = [0; 32];
+        let settings = policy.settings();
+        let is_keyed = settings.key.body && headers.method() == b"POST";
+        // What its head says by itself is known before its body is.
+        let key = settings.key(policy.route(), headers, is_keyed.then_some(&ANY), Known::nothing);
+        key.map_err(Pass::Bypass)?;
+        match () {
+            // Whoever only counts holds nothing back.
+            () if !is_keyed || settings.shadow => Err(Pass::Bypass(Bypass::Body)),
+            () if awaits_its_answer(headers) => Err(Pass::Stream),
+            () if self.worker.await_body(self.context, policy) => Ok(()),
+            () => Err(Pass::NoBody),
+        }
     }
 
     /// A piece of the request's body is there; while it is awaited, all that there is of it.
     pub fn on_request_body(&mut self, host: &impl ActingHost, size: usize, ended: bool) -> Passage {
         let Some((_, policy)) = &self.awaiting else { return Passage::On };
         let worker = Rc::clone(&self.worker);
-        self.has_body |= worker.vm.body_came(self.context);
-        if !self.has_body {
-            // The head is gone already.
-            self.awaiting = None;
-            return Passage::On;
-        }
         let too_long = u64::try_from(size).unwrap_or(u64::MAX) > policy.settings().key.max_body_bytes;
-        if !ended && !too_long {
+        let piece = worker.body_came(self.context, ended || too_long);
+        if piece == Piece::Held && !ended && !too_long {
+            return Passage::Held;
+        }
+        if piece == Piece::Relayed {
+            worker.settle(host);
             return Passage::Held;
         }
         let Some((headers, policy)) = self.awaiting.take() else { return Passage::On };
-        let body = if too_long { Err(()) } else { host.request_body(size).map_err(drop) };
+        let body = match piece {
+            // The head is gone already.
+            Piece::Unheld | Piece::Relayed => return Passage::On,
+            Piece::Late => Err(Pass::BodyTimeout),
+            Piece::Held if too_long => Err(Pass::Bypass(Bypass::Body)),
+            Piece::Held => host.request_body(size).map_err(|_| Pass::Bypass(Bypass::Body)),
+        };
         let passage = match body {
             Ok(body) if body.len() == size => {
                 self.arrive(headers, &policy, Some(Sha256::digest(&body).into()), host)
             }
-            _ => self.pass(&policy, Bypass::Body, host),
+            Ok(_) => self.pass(&policy, Pass::Bypass(Bypass::Body), host),
+            Err(why) => self.pass(&policy, why, host),
         };
         worker.settle(host);
         passage
@@ -91,18 +109,16 @@ impl Stream {
     /// The request ends with trailers, with which Envoy lets all of it go on: they are in no key.
     pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
         if let Some((_, policy)) = self.awaiting.take() {
-            // Without a piece of its body before, it is still among those that the tick lets go; again would be once
-            // too often.
-            let held = self.worker.vm.body_came(self.context) || self.has_body;
-            if held {
-                self.pass(&policy, Bypass::Body, host);
+            // It is still among those that the tick lets go; again would be once too often.
+            if self.worker.forget_body(self.context) {
+                self.pass(&policy, Pass::Bypass(Bypass::Body), host);
                 self.worker.settle(host);
             }
         }
     }
 
-    fn pass(&self, policy: &Policy, why: Bypass, host: &impl ActingHost) -> Passage {
-        self.worker.vm.with(host, |_, around| around.count(policy, Event::Passed(Pass::Bypass(why))));
+    fn pass(&self, policy: &Policy, why: Pass, host: &impl ActingHost) -> Passage {
+        self.worker.vm.with(host, |_, around| around.count(policy, Event::Passed(why)));
         Passage::On
     }
 
@@ -120,10 +136,15 @@ impl Stream {
         };
         let key = match policy.settings().key(policy.route(), &headers, body.as_ref(), asked) {
             Ok(key) => key,
-            Err(why) => return self.pass(policy, why, host),
+            Err(why) => return self.pass(policy, Pass::Bypass(why), host),
         };
         let noise = policy.noise(&headers, &known);
         noise::tell("coalesce", policy.route(), &noise, &self.worker.vm.surroundings.registry, host);
+        let kept = &self.worker.vm.surroundings.memory.kept;
+        let Some(headers) = Paid::head(headers, key.len(), kept) else {
+            self.worker.vm.with(host, |_, around| around.count(policy, Event::Passed(Pass::Memory)));
+            return Passage::On;
+        };
         self.known = true;
         let context = self.context;
         let arrival = self.worker.vm.with(host, |flights, around| {
@@ -210,7 +231,7 @@ impl Stream {
     /// The stream has ended, in whichever way.
     pub fn on_done(&mut self, host: &impl ActingHost) {
         if self.awaiting.take().is_some() {
-            self.worker.vm.body_came(self.context);
+            self.worker.forget_body(self.context);
         }
         if self.known {
             self.worker.vm.ended(self.context, host);

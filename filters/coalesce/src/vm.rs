@@ -4,11 +4,12 @@
 //! flight that began under the old one may come to the new.
 
 use crate::around::{Around, Surroundings};
-use crate::body::Bodies;
+use crate::body::AllBodies;
 use crate::reach::FILTER;
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Flights, StreamId};
+use switchyard_core::memory::Paid;
 use switchyard_host::metrics::Counter;
 use switchyard_host::reach;
 use switchyard_host::{
@@ -55,8 +56,8 @@ const TURNS: u32 = 8;
 #[derive(Default)]
 pub struct Vm {
     pub(crate) surroundings: Surroundings,
-    pub(crate) flights: RefCell<Flights<HeaderMap>>,
-    pub(crate) bodies: RefCell<Bodies>,
+    pub(crate) flights: RefCell<Flights<Paid<HeaderMap>>>,
+    pub(crate) bodies: AllBodies,
     /// This worker's number, once it has one.
     number: Cell<Option<u32>>,
     queue: Cell<Option<u32>>,
@@ -82,7 +83,7 @@ impl Vm {
     pub(crate) fn with<H: ActingHost, R>(
         &self,
         host: &H,
-        act: impl FnOnce(&mut Flights<HeaderMap>, &mut Around<'_, H>) -> R,
+        act: impl FnOnce(&mut Flights<Paid<HeaderMap>>, &mut Around<'_, H>) -> R,
     ) -> Option<R> {
         self.stirred.set(true);
         let mut flights = self.flights.try_borrow_mut().ok()?;

@@ -76,7 +76,8 @@ fn every_field_arrives() {
                 "query_in_any_order": true, "accept_language": "first", "ignore_attributes": ["metadata.*"]
             },
             "share_status": [200, "404", 599], "max_body_bytes": "2MiB", "max_followers": 3, "max_flights": 4,
-            "max_bytes_held": "1GiB", "max_wait": "6s", "max_leader_age": "7s", "stall_timeout": "800ms",
+            "max_bytes_held": "1GiB", "max_wait": "8s", "max_leader_age": "7s", "stall_timeout": "800ms",
+            "body_timeout": "900ms",
             "on_error": "share", "share_errors": ["503", 400], "max_elections": 9, "release_concurrency": 10,
             "pass_ttl": "0s", "hold": "10s", "stale_if_error": "1h", "max_stored_bytes": 1, "honour_no_cache": true,
             "i_know_that_clients_share_answers_across_credentials": true
@@ -105,12 +106,13 @@ fn every_field_arrives() {
         max_followers: 3,
         max_flights: 4,
         max_bytes_held: 1 << 30,
-        max_wait: Duration::from_secs(6),
+        max_wait: Duration::from_secs(8),
         max_leader_age: Duration::from_secs(7),
         stall_timeout: Duration::from_millis(800),
         on_error: OnError::Share(vec![503, 400]),
         max_elections: 9,
         release_concurrency: 10,
+        body_timeout: Duration::from_millis(900),
         pass_ttl: Duration::ZERO,
         hold: Duration::from_secs(10),
         stale_if_error: Duration::from_secs(3600),
@@ -140,6 +142,20 @@ fn credentials_are_shared_only_by_the_word_that_says_so() {
     let without = r#"{"key": {"headers": ["authorization", "cookie"]},
         "i_know_that_clients_share_answers_across_credentials": false}"#;
     assert!(!read(without).unwrap().key.share_across_principals);
+}
+
+#[test]
+fn of_waits_and_leaders_ages_what_is_not_written_gives_way() {
+    let read = |section: &str| {
+        let settings = read(section).expect("in range");
+        (settings.max_wait.as_millis(), settings.max_leader_age.as_millis())
+    };
+    assert_eq!(read(r#"{"max_wait": "3s"}"#), (3_000, 3_000));
+    assert_eq!(read(r#"{"max_wait": "10ms"}"#), (10, 100), "no leader is that quick");
+    assert_eq!(read(r#"{"max_wait": "7s"}"#), (7_000, 5_000));
+    assert_eq!(read(r#"{"max_leader_age": "1h"}"#), (3_600_000, 3_600_000));
+    assert_eq!(read(r#"{"max_leader_age": "2s"}"#), (10_000, 2_000));
+    assert_eq!(read(r#"{"max_wait": "2s", "max_leader_age": "2s"}"#), (2_000, 2_000));
 }
 
 #[test]

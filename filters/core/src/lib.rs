@@ -19,12 +19,14 @@ pub mod hash;
 pub mod health;
 mod hop;
 pub mod load;
+pub mod memory;
 pub mod outlier;
 pub mod request;
 pub mod request_key;
 pub mod retry;
 pub mod route;
 pub mod split;
+pub mod streams;
 mod time;
 mod wire;
 

@@ -4,6 +4,9 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+mod batch_shares;
+
+use crate::batch_shares::SplitAll as _;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 use switchyard_core::batch::{Answer, Embeddings, IdForm, IdList, JsonArray, JsonRpc, Part, Protocol, Sends};
@@ -146,7 +149,7 @@ proptest! {
     ) {
         for protocol in protocols() {
             let parts: Vec<_> = texts.iter().filter_map(|text| read(&protocol, text)).collect();
-            if let Ok(shares) = protocol.split(&parts, Answer { status, body: &answer }) {
+            if let Ok(shares) = protocol.split_all(&parts, Answer { status, body: &answer }) {
                 prop_assert_eq!(shares.len(), parts.len());
                 for share in &shares {
                     let is_json = serde_json::from_slice::<Json>(&share.body).is_ok();

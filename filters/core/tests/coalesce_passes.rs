@@ -146,3 +146,17 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn those_whose_time_is_over_are_forgotten_together() {
+    let mut passes = Passes::default();
+    passes.remember(b"a", Timestamp::from_millis(10));
+    passes.remember(b"b", Timestamp::from_millis(20));
+    passes.remember(b"a", Timestamp::from_millis(30));
+    passes.expire(Timestamp::from_millis(19));
+    assert_eq!(passes.len(), 2);
+    passes.expire(Timestamp::from_millis(20));
+    assert_eq!((passes.len(), passes.bytes()), (1, 1));
+    passes.expire(Timestamp::from_millis(30));
+    assert!(passes.is_empty());
+}

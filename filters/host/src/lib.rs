@@ -16,6 +16,7 @@ mod error;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod header_map;
+pub mod held_bodies;
 pub mod identity;
 pub mod metrics;
 pub mod noise;

@@ -1,4 +1,5 @@
-//! Counters and gauges of a filter: named once; counters are counted in the VM, written to the host on the tick.
+//! Counters and gauges of a filter: named once; counters are counted in the VM, written to the host on the tick. What a VM adds to a
+//! gauge of all workers is told so that it is taken off again when the VM dies ([`parts`]).
 //!
 //! A write to the host is a crossing, and a busy worker would pay it on every request; so counts gather in
 //! the VM and one tick writes those that moved. What the last tick did not write is lost if the VM traps:
@@ -11,9 +12,13 @@
 //! Invariant: a name is defined once per VM (old and new configuration share the VM), and a VM holds at most
 //! [`MAX_SERIES`] names: what comes later is counted under no name, once, in `switchyard.metrics_dropped`.
 
-use crate::{MetricId, MetricSink};
+pub mod parts;
+
+use crate::{Clock, MetricId, MetricSink, SharedData};
 use core::cell::{Cell, RefCell};
+use core::time::Duration;
 use hashbrown::HashMap;
+use parts::Parts;
 use std::rc::Rc;
 
 /// How many series one VM may define: Envoy never frees one.
@@ -64,6 +69,7 @@ impl Histogram {
 pub struct Registry {
     series: RefCell<HashMap<String, Series>>,
     gauges: RefCell<HashMap<String, MetricId>>,
+    parts: Parts,
     dropped: Counter,
 }
 
@@ -92,12 +98,25 @@ impl Registry {
         let _ = sink.record(id, value);
     }
 
-    /// Adds to the gauge of this name, which all workers share; below zero it takes off.
-    pub fn adjust_gauge(&self, sink: &impl MetricSink, name: &str, by: i64) {
-        if let Some(id) = self.numbered(name, |name| sink.define_gauge(name).ok()) {
-            // A change that is lost would stay: the host refuses none of a gauge that it has.
-            let _ = sink.adjust(id, by);
-        }
+    /// This VM adds so much more to the gauge of this name, which is a sum over all workers; below zero it takes off. It is told with
+    /// [`Registry::tell_gauges`].
+    pub fn adjust_gauge(&self, name: &str, by: i64) {
+        self.parts.adjust(name, by);
+    }
+
+    /// Tells what this VM adds to gauges, and sets those to which a VM of the filter has added that is no more; called on ticks.
+    pub fn tell_gauges(&self, filter: &str, host: &(impl MetricSink + SharedData + Clock)) {
+        let Ok(now) = host.now() else { return };
+        self.parts.tell(filter, host, now, |name, value| {
+            let id = self.numbered(name, |name| host.define_gauge(name).ok());
+            // Without room for its series there is nothing to be told.
+            id.is_none_or(|id| host.record(id, value).is_ok())
+        });
+    }
+
+    /// How soon [`Registry::tell_gauges`] is to be called again, though nothing may have changed; `None`: it need not be.
+    pub fn next_look_at_gauges(&self) -> Option<Duration> {
+        self.parts.next_look()
     }
 
     /// The histogram of this name; defined at the host the first time.

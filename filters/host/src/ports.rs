@@ -121,9 +121,6 @@ pub trait MetricSink {
     /// The id of the histogram `name`.
     fn define_histogram(&self, name: &str) -> Result<MetricId, HostError>;
 
-    /// Adds `by` to a gauge, which all workers share.
-    fn adjust(&self, id: MetricId, by: i64) -> Result<(), HostError>;
-
     /// Adds a value to a histogram, or sets a gauge. Gauges are shared by all workers: only for values that all of them agree on.
     fn record(&self, id: MetricId, value: u64) -> Result<(), HostError>;
 }

@@ -7,6 +7,7 @@ use crate::plan::Route;
 use crate::verdict::number;
 use crate::worker::Worker;
 use switchyard_core::Timestamp;
+use switchyard_core::memory::{Account, Reservation, append, length};
 use switchyard_core::retry::{Denied, StoredAnswer};
 use switchyard_host::{Bodies, HeaderMap};
 
@@ -72,7 +73,10 @@ impl Body {
                 worker.let_go(more);
                 return Some(self.drop_it(Denied::BodySize, worker));
             }
-            self.bytes.extend(piece);
+            if !append(&mut self.bytes, &piece, usize::try_from(most).unwrap_or(usize::MAX)) {
+                worker.let_go(more);
+                return Some(self.drop_it(Denied::Memory, worker));
+            }
         }
         self.whole = ended;
         None
@@ -97,12 +101,14 @@ pub(crate) struct Capture {
     answer: StoredAnswer,
     body: Vec<u8>,
     most: usize,
+    paid: Reservation,
 }
 
 impl Capture {
-    /// The answer with these headers to the request with this key, if there is one and this answer may be kept.
+    /// The answer with these headers to the request with this key, if there is one, this answer may be kept, and there is room.
     pub(crate) fn of(
         route: &Route,
+        kept: &Account,
         key: Option<&[u8]>,
         answer: &HeaderMap,
         now: impl FnOnce() -> Timestamp,
@@ -114,25 +120,25 @@ impl Capture {
         }
         let headers = crate::replay::reply_headers(answer)
             .filter_map(|(name, value)| Some((core::str::from_utf8(name).ok()?.into(), value.into())));
+        let paid = kept.reserve(length(key.len()))?;
         let answer = StoredAnswer { status, headers: headers.collect(), body: Box::default(), at: now() };
         let most = usize::try_from(policy.max_bytes).unwrap_or(usize::MAX).min(MOST_OF_AN_ANSWER);
-        Some(Self { key: key.to_vec(), answer, body: Vec::new(), most })
+        Some(Self { key: key.to_vec(), answer, body: Vec::new(), most, paid })
     }
 
-    /// A piece of the answer's body; `false` if it has become too long.
+    /// A piece of the answer's body; `false` if it has become too long, or there is no room for it.
     pub(crate) fn append(&mut self, piece: &[u8]) -> bool {
-        let fits = self.body.len().saturating_add(piece.len()) <= self.most;
-        if fits {
-            self.body.extend_from_slice(piece);
-        }
-        fits
+        self.paid.grow(length(piece.len())) && append(&mut self.body, piece, self.most)
     }
 
     /// The answer is whole.
-    pub(crate) fn keep(mut self, route: &Route) {
-        self.answer.body = self.body.into();
+    pub(crate) fn keep(self, route: &Route) {
+        let Self { key, mut answer, body, paid, .. } = self;
+        answer.body = body.into();
+        // It is paid for anew.
+        drop(paid);
         if let Ok(mut stale) = route.stale.try_borrow_mut() {
-            stale.put(self.key, self.answer);
+            stale.put(key, answer);
         }
     }
 }

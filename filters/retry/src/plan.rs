@@ -5,6 +5,7 @@
 use crate::purse::Purse;
 use core::cell::{Cell, RefCell};
 use switchyard_config::{Document, Upstream as Configured};
+use switchyard_core::memory::Memory;
 use switchyard_core::retry::{Engine, Latencies, Settings, StaleAnswers, StaleIfError, Steering};
 use switchyard_core::route::RouteTable;
 use switchyard_core::{Endpoints, RequestView, Timestamp};
@@ -76,8 +77,8 @@ pub(crate) struct Upstream {
 const IN_VAIN: u32 = 8;
 
 impl Plan {
-    /// The plan of `document`; the tables of its budgets are created.
-    pub(crate) fn new(document: Document, host: &impl SharedData, now: Timestamp) -> Self {
+    /// The plan of `document`, in a VM with these accounts; the tables of its budgets are created.
+    pub(crate) fn new(document: Document, memory: &Memory, host: &impl SharedData, now: Timestamp) -> Self {
         let upstreams = document.upstreams().iter().map(|one| Upstream::new(one, host, now)).collect();
         let routes = document.routes().iter().map(|route| {
             let settings = route.retry()?.clone();
@@ -85,9 +86,10 @@ impl Plan {
                 name: route.name().into(),
                 steering: Steering::new(&settings),
                 budget: Purse::new(settings.budget, "route", route.name(), host, now),
-                stale: RefCell::new(StaleAnswers::new(
-                    settings.fallback.stale.as_ref().map_or(0, |stale| stale.max_bytes),
-                )),
+                stale: RefCell::new(
+                    StaleAnswers::new(settings.fallback.stale.as_ref().map_or(0, |stale| stale.max_bytes))
+                        .within(&memory.kept),
+                ),
                 targets: route.targets().iter().map(switchyard_config::Target::upstream).collect(),
                 after_envoy: (settings.engine == Engine::Router).then(|| Settings {
                     num_retries: 0,

@@ -7,11 +7,11 @@ use crate::actor::{Actor, ActorHost};
 use crate::plan::Plan;
 use crate::report;
 use crate::stream::Stream;
-use crate::worker::{NEWS_TICK, Worker};
-use core::cell::Cell;
+use crate::worker::{MOST_KEPT, NEWS_TICK, Worker};
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
 use switchyard_core::Timestamp;
+use switchyard_core::memory::{Account, Memory};
 use switchyard_host::metrics::{Registry, series_name};
 use switchyard_host::shared_ledger::announced;
 use switchyard_host::{Clock, MetricSink, PluginConfiguration, SharedData, Ticks};
@@ -22,11 +22,25 @@ pub trait RootHost: PluginConfiguration + Clock + MetricSink + SharedData {}
 impl<T: PluginConfiguration + Clock + MetricSink + SharedData> RootHost for T {}
 
 /// What outlives a configuration.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Vm {
     registry: Rc<Registry>,
-    /// Bytes of bodies that are kept.
-    kept: Rc<Cell<u64>>,
+    memory: Memory,
+    /// Of that, bodies of requests.
+    bodies: Account,
+}
+
+impl Default for Vm {
+    fn default() -> Self {
+        let memory = Memory::default();
+        Self { registry: Rc::default(), bodies: memory.kept.part(MOST_KEPT), memory }
+    }
+}
+
+impl Vm {
+    fn accounts(&self) -> (Memory, Account) {
+        (self.memory.clone(), self.bodies.clone())
+    }
 }
 
 thread_local! {
@@ -46,7 +60,7 @@ impl Root {
     /// A root that has no configuration yet and leaves every request as it is.
     pub fn new(context: u32) -> Self {
         let vm = VM.with(Vm::clone);
-        let worker = Rc::new(Worker::new(Plan::default(), Rc::clone(&vm.registry), Rc::clone(&vm.kept), 0));
+        let worker = Rc::new(Worker::new(Plan::default(), Rc::clone(&vm.registry), vm.accounts(), 0));
         Self { context, vm, worker, told: Timestamp::default(), heard: None }
     }
 
@@ -68,10 +82,9 @@ impl Root {
         let now = host.now().unwrap_or_default();
         // Workers start within nanoseconds of each other; the context id tells roots of one VM apart.
         let seed = now.as_nanos() ^ u64::from(self.context).rotate_left(32);
-        let plan = Plan::new(document, host, now);
+        let plan = Plan::new(document, &self.vm.memory, host, now);
         log::info!("switchyard.retry: configuration accepted: {} routes have a retry policy", plan.len());
-        let (registry, kept) = (Rc::clone(&self.vm.registry), Rc::clone(&self.vm.kept));
-        self.worker = Rc::new(Worker::new(plan, registry, kept, seed));
+        self.worker = Rc::new(Worker::new(plan, Rc::clone(&self.vm.registry), self.vm.accounts(), seed));
         let version = [("filter", "retry"), ("version", env!("CARGO_PKG_VERSION"))];
         self.vm.registry.set_gauge(host, &series_name("build_info", &version), 1);
         true

@@ -9,7 +9,8 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
-use switchyard_core::retry::STEERING_HEADERS;
+use switchyard_core::memory::Paid;
+use switchyard_core::retry::{Denied, STEERING_HEADERS};
 use switchyard_host::{HeaderMap, Passage, identity};
 
 /// One request under a configuration.
@@ -56,8 +57,12 @@ impl Stream {
             let keeps = route.keeps_bodies();
             let known = || identity::read(host).ok();
             let stale_key = route.keeps_answers().and_then(|stale| stale.key(&headers, known));
+            let more = stale_key.as_ref().map_or(0, Vec::len);
+            let Some(head) = Paid::head(headers, more, &worker.memory.kept) else {
+                return report(&worker, route, host).denied(Denied::Memory);
+            };
             let mut exchange =
-                Exchange::new(Rc::clone(&worker), self.context, (position, index), headers, !keeps || ended);
+                Exchange::new(Rc::clone(&worker), self.context, (position, index), head, !keeps || ended);
             exchange.stale_key = stale_key;
             self.begin(exchange, route, upstream, host);
         }
@@ -112,6 +117,7 @@ impl Stream {
                 // Calls that are under way find nobody.
                 exchange.attempts = None;
                 exchange.places.clear();
+                (exchange.unread, exchange.capture) = (None, None);
                 exchange.body.forget(&self.worker);
                 if let Some(route) = self.worker.plan.route(exchange.route).filter(|one| !one.is_steered()) {
                     report(&self.worker, route, host).attempts(1);

@@ -1,7 +1,7 @@
 //! What the root and its streams share in one worker: the plan, the requests that wait, and the calls under way.
 //!
 //! Invariants: the tick runs only while something waits or is to be told, and stops a while after; what is kept of
-//! bodies in a VM stays below [`MOST_KEPT`].
+//! bodies in a VM stays below [`MOST_KEPT`], and all that is kept within its accounts.
 
 use crate::exchange::Exchange;
 use crate::plan::{Plan, Route, Upstream};
@@ -10,6 +10,7 @@ use core::cell::{Cell, RefCell, RefMut};
 use core::time::Duration;
 use hashbrown::HashMap;
 use std::rc::Rc;
+use switchyard_core::memory::{Account, Memory};
 use switchyard_core::retry::{Denied, World, pick};
 use switchyard_core::{EndpointIndex, Timestamp};
 use switchyard_host::metrics::Registry;
@@ -42,8 +43,9 @@ pub(crate) struct Outstanding {
 pub(crate) struct Worker {
     pub(crate) plan: Plan,
     pub(crate) registry: Rc<Registry>,
+    pub(crate) memory: Memory,
     /// Bytes of bodies that this VM keeps.
-    pub(crate) kept: Rc<Cell<u64>>,
+    bodies: Account,
     pub(crate) waiting: RefCell<HashMap<u32, Waiting>>,
     pub(crate) calls: RefCell<HashMap<u32, Outstanding>>,
     rng: RefCell<fastrand::Rng>,
@@ -58,11 +60,17 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// A worker that nothing waits in.
-    pub(crate) fn new(plan: Plan, registry: Rc<Registry>, kept: Rc<Cell<u64>>, seed: u64) -> Self {
+    pub(crate) fn new(
+        plan: Plan,
+        registry: Rc<Registry>,
+        (memory, bodies): (Memory, Account),
+        seed: u64,
+    ) -> Self {
         Self {
             plan,
             registry,
-            kept,
+            memory,
+            bodies,
             waiting: RefCell::default(),
             calls: RefCell::default(),
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
@@ -146,17 +154,12 @@ impl Worker {
 
     /// Whether so many bytes more may be kept; they are then.
     pub(crate) fn keep(&self, bytes: u64) -> bool {
-        let kept = self.kept.get().saturating_add(bytes);
-        let may = kept <= MOST_KEPT;
-        if may {
-            self.kept.set(kept);
-        }
-        may
+        self.bodies.take(bytes)
     }
 
     /// So many bytes are kept no more.
     pub(crate) fn let_go(&self, bytes: u64) {
-        self.kept.set(self.kept.get().saturating_sub(bytes));
+        self.bodies.give_back(bytes);
     }
 
     /// The world around a request of this route and upstream, at `now`.

@@ -17,8 +17,8 @@ pub const CAPACITY: usize = 20_000;
 const MIXED_CAPACITY: usize = 20;
 /// The principal of requests without credentials.
 pub const NOBODY: &str = "p0";
-/// A client's number for its request; a call has that of its first.
-pub const QUESTION_HEADER: &str = "x-question";
+/// A client's number for its request, which is in no key; a call has that of its first.
+pub const QUESTION_HEADER: &str = "x-correlation-id";
 
 /// One call.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use crate::{MS, Outcome, document, start};
 #[tokio::test]
 async fn faults_strike_the_calls_they_are_meant_for_and_are_told_for_each_item() -> Outcome {
     let (service, client) = start().await?;
-    let list = || client.get("/items?ids=p0-1,p0-2,p0-3").header("x-question", "7").send();
+    let list = || client.get("/items?ids=p0-1,p0-2,p0-3").header("x-correlation-id", "7").send();
     let statuses = async |fault| {
         service.fails_next(1, fault, Victims::Batches);
         let single = client.get("/items/p0-9").send().await?;

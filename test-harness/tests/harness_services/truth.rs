@@ -85,7 +85,7 @@ async fn an_error_is_excused_only_where_a_fault_explains_it() -> Outcome {
     assert!(matches!(judge(&question, &give(error("a")), &service), Verdict::Wrong(_)));
     service.fails_next(1, Fault::Garbage, Victims::All);
     let both = json!([call, { "jsonrpc": "2.0", "id": 2, "method": "echo", "params": ["p0#2.1 x"] }]);
-    client.post("/rpc", both.to_string()).header("x-question", "1").send().await?;
+    client.post("/rpc", both.to_string()).header("x-correlation-id", "1").send().await?;
     assert_eq!(judge(&question, &give(error("a")), &service), Verdict::Excused);
     assert!(matches!(judge(&question, &give(error("b")), &service), Verdict::Wrong(_)), "another's id");
     assert!(

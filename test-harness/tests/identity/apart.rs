@@ -1,5 +1,5 @@
-//! What two users can get of each other's in an Envoy with all filters of ours: `/account` coalesces, `/rpc` batches, `/orders` keeps
-//! answers for worse times.
+//! What two users can get of each other's in an Envoy with all filters of ours: `/account` coalesces, `/page` does and holds answers in
+//! the micro-cache, `/rpc` batches, `/orders` keeps answers for worse times.
 
 use anyhow::ensure;
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ fn document(upstream: &Upstream, service: &Service) -> Value {
         ],
         "routes": [
             { "name": "account", "match": { "path": "/account" }, "upstream": "checkout", "coalesce": {} },
+            { "name": "page", "match": { "path": "/page" }, "upstream": "checkout", "coalesce": { "hold": "10s" } },
             { "name": "rpc", "match": { "path": "/rpc" }, "upstream": "catalog", "batch": batch },
             { "name": "orders", "match": { "path": "/orders" }, "upstream": "checkout", "retry": retry },
         ],
@@ -60,23 +61,30 @@ fn result(answer: &Response) -> anyhow::Result<Value> {
 }
 
 impl Apart {
-    /// One worker, since each keeps its own answers.
-    pub(crate) async fn start(front: Front) -> anyhow::Result<Self> {
+    /// With so many workers; each keeps its own answers.
+    pub(crate) async fn start(front: Front, workers: u32) -> anyhow::Result<Self> {
         let upstream = Upstream::start("upstream-1", "127.0.0.1:0".parse()?).await?;
         let service = Service::start(Cost::FREE).await?;
         let bootstrap = Bootstrap::shipped()
             .document(&document(&upstream, &service))
             .endpoints("checkout", &[upstream.address()])
             .endpoints("catalog", &[service.address()]);
-        let envoy = Envoy::start(front.before(bootstrap)).await?;
+        let envoy = Envoy::start(front.before(bootstrap).concurrency(workers)).await?;
         let [alice, bob] = front.clients(&envoy).await?;
         Ok(Self { front, upstream, service, envoy, alice, bob })
     }
 
     async fn until_followers(&self, count: u64) -> Outcome {
-        let name = "wasmcustom.switchyard.route=.=account;.;result=.=local;.;coalesce_followers";
-        self.envoy.wait_for_stat(name, |now| now == count).await?;
-        Ok(())
+        let name = |result| {
+            format!("wasmcustom.switchyard.route=.=account;.;result=.={result};.;coalesce_followers")
+        };
+        let names = ["local", "remote"].map(name);
+        let reached = async || {
+            let stats = self.envoy.stats().await?;
+            let now: u64 = names.iter().filter_map(|name| stats.get(name)).sum();
+            Ok((now == count).then_some(()))
+        };
+        self.envoy.until(&format!("{count} followers"), reached).await
     }
 
     async fn until_gathered(&self, count: u64) -> Outcome {
@@ -99,6 +107,39 @@ impl Apart {
         let [alice, bob] = self.front.whose();
         for (answer, whose) in answers(&self.envoy, asked).await?.iter().zip([alice, alice, bob]) {
             ensure!(owner(answer)? == whose, "{whose} got {}", answer.text());
+        }
+        ensure!(self.upstream.count() == 2, "{:?}", self.upstream.requests());
+        Ok(())
+    }
+
+    /// Two crowds on connections of their own, spread over the workers: of each crowd one request goes upstream. In whichever order
+    /// Envoy writes a token's claims, another for each request, they are the same.
+    pub(crate) async fn in_crowds(&self) -> Outcome {
+        const CROWD: usize = 24;
+        self.upstream.behave(Behaviour::held(own())).await?;
+        let mut asked = together(CROWD, |_| self.alice.get("/account"));
+        asked.extend(together(CROWD, |_| self.bob.get("/account")));
+        self.until_followers(2 * (CROWD as u64 - 1)).await?;
+        self.upstream.release();
+        let [alice, bob] = self.front.whose().map(|whose| [whose; CROWD]);
+        for (answer, whose) in answers(&self.envoy, asked).await?.iter().zip([alice, bob].as_flattened()) {
+            ensure!(owner(answer)? == *whose, "{whose} got {}", answer.text());
+        }
+        ensure!(self.upstream.count() == 2, "{:?}", self.upstream.requests());
+        Ok(())
+    }
+
+    /// An answer that was one user's a moment ago: it is given to that user again, and to nobody else.
+    pub(crate) async fn in_the_micro_cache(&self) -> Outcome {
+        self.upstream.behave(own()).await?;
+        let [alice, bob] = self.front.whose();
+        self.upstream.forget();
+        for (client, whose, hit) in
+            [(&self.alice, alice, false), (&self.bob, bob, false), (&self.alice, alice, true)]
+        {
+            let answer = client.get("/page").send().await?;
+            ensure!(owner(&answer)? == whose, "{whose} got {}", answer.text());
+            ensure!((answer.header("cache-status") == "switchyard; hit") == hit, "{answer:?}");
         }
         ensure!(self.upstream.count() == 2, "{:?}", self.upstream.requests());
         Ok(())

@@ -8,10 +8,11 @@ use switchyard_test_harness::prelude::*;
 
 type Outcome = anyhow::Result<()>;
 
-/// Two users behind this are told apart in coalescing, in batches and in kept answers, and each shares with itself.
+/// Two users behind this are told apart in coalescing, in the micro-cache, in batches and in kept answers, and each shares with itself.
 async fn keeps_apart(front: Front) -> Outcome {
-    let scene = Apart::start(front).await?;
+    let scene = Apart::start(front, 1).await?;
     scene.in_flights().await?;
+    scene.in_the_micro_cache().await?;
     scene.in_batches().await?;
     scene.in_kept_answers().await
 }
@@ -19,6 +20,11 @@ async fn keeps_apart(front: Front) -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn users_whose_token_was_taken_off_are_told_apart_by_its_claims_in_the_metadata() -> Outcome {
     keeps_apart(Front::token_in_metadata()?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn across_workers_the_requests_of_one_token_are_one_and_anothers_are_not() -> Outcome {
+    Apart::start(Front::token_in_metadata()?, 2).await?.in_crowds().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +50,6 @@ async fn users_are_told_apart_by_the_headers_that_ext_authz_adds() -> Outcome {
 /// Nothing tells the two apart, and nothing can warn of it: this is what docs/coalesce.md says first of all.
 #[tokio::test(flavor = "multi_thread")]
 async fn users_whose_token_was_taken_off_without_a_word_are_taken_for_one() -> Outcome {
-    let scene = Apart::start(Front::token_taken_off()?).await?;
+    let scene = Apart::start(Front::token_taken_off()?, 1).await?;
     scene.as_one_in_flights().await
 }

@@ -110,8 +110,9 @@ fn who_does_not_find_the_other_worker_gathers_here() {
 
 #[test]
 fn a_request_is_asked_after_and_waited_for_while_its_worker_lives() {
-    let mut workers: [Worker; 2] =
-        Worker::several(&items(r#""scope": "proxy", "max_delay": "10s", "max_in_flight": 1"#));
+    let mut workers: [Worker; 2] = Worker::several(&items(
+        r#""scope": "proxy", "max_delay": "10s", "max_in_flight": 1, "stall_timeout": "1h""#,
+    ));
     let first = workers[0].goes("/items?ids=0");
     let there = workers[1].joins("/items?ids=1");
     pass(&mut workers, 5_000);

@@ -126,7 +126,7 @@ fn an_answer_that_is_too_long_is_not_read() {
             assert_eq!(worker.host.calls("proxy_get_buffer_bytes"), 0);
         },
         502,
-        "reset",
+        "memory",
     );
 }
 

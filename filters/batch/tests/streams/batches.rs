@@ -187,7 +187,7 @@ fn with_a_fixed_delay_even_the_first_waits() {
 
 #[test]
 fn an_alarm_comes_in_time_though_the_worker_was_idle_before() {
-    let mut worker = Worker::alone(&items(r#""max_delay": "5ms""#));
+    let mut worker = Worker::alone(&items(r#""max_delay": "5ms", "stall_timeout": "1h""#));
     let range: Head<'_> = &[("range", "bytes=0-1")];
     let first = worker.goes("/items?ids=0");
     pass(slice::from_mut(&mut worker), 3_000);

@@ -133,16 +133,65 @@ fn trailers_of_a_request_that_went_on_without_its_body_change_nothing() {
 }
 
 #[test]
-fn a_slow_body_is_waited_for_once_it_has_begun() {
+fn a_body_that_is_not_whole_in_its_time_goes_on_with_its_next_piece() {
     let (mut worker, first) = busy("");
-    let body = rpc("get", 2);
     let mut request = worker.begin(&post(), false);
     assert_eq!(worker.upload(&mut request, b"{", false), Passage::Held);
-    pass(slice::from_mut(&mut worker), 5_000);
-    assert!(worker.waits(&request), "the client's own timeouts end it");
+    pass(slice::from_mut(&mut worker), 1_300);
+    assert_eq!(worker.upload(&mut request, b"{ ", false), Passage::On);
+    assert!(worker.done.is_empty(), "not from outside");
+    assert_eq!(worker.upload(&mut request, b"}", true), Passage::On);
+    assert_eq!(passed(&mut worker, "body_timeout"), 1);
+    worker.returns(request);
     worker.returns(first);
-    assert_eq!(worker.upload(&mut request, body.as_bytes(), true), Passage::On);
-    worker.end(request);
+}
+
+#[test]
+fn a_body_that_stands_still_beyond_its_time_goes_on_by_the_tick() {
+    let (mut worker, first) = busy(r#""body_timeout": "400ms""#);
+    let mut request = worker.begin(&post(), false);
+    assert_eq!(worker.upload(&mut request, b"{", false), Passage::Held);
+    pass(slice::from_mut(&mut worker), 400);
+    assert!(worker.waits(&request));
+    pass(slice::from_mut(&mut worker), 350);
+    assert!(worker.went_on(&request));
+    // Envoy before 1.39 would lose it otherwise.
+    assert_eq!(worker.upload(&mut request, b"}", true), Passage::Held);
+    assert_eq!((worker.done.len(), worker.period()), (1, 1));
+    pass(slice::from_mut(&mut worker), 10);
+    assert_eq!(worker.done.len(), 2, "a tick lets it go");
+    assert_eq!(passed(&mut worker, "body_timeout"), 1, "counted once");
+    worker.returns(request);
+    worker.returns(first);
+}
+
+#[test]
+fn a_body_that_is_whole_when_its_time_is_over_is_batched() {
+    let (mut worker, first) = busy(r#""stall_timeout": "1h""#);
+    let mut request = worker.begin(&post(), false);
+    assert_eq!(worker.upload(&mut request, b"{", false), Passage::Held);
+    pass(slice::from_mut(&mut worker), 1_300);
+    assert_eq!(worker.upload(&mut request, rpc("get", 2).as_bytes(), true), Passage::Held);
+    worker.returns(first);
+    worker.deliver();
+    assert!(worker.went_on(&request));
+    worker.returns(request);
+}
+
+#[test]
+fn a_request_that_may_wait_for_its_answer_before_its_body_ends_is_not_held() {
+    let (mut worker, first) = busy("");
+    for (name, value, reason) in [
+        ("content-type", "application/grpc", "grpc"),
+        ("content-type", "application/connect+json", "stream"),
+        ("expect", "100-continue", "expect"),
+        ("upgrade", "x", "upgrade"),
+    ] {
+        let request = worker.begin(&with(&post(), &[(name, value)]), false);
+        assert_eq!((request.passage, passed(&mut worker, reason)), (Passage::On, 1), "{value}");
+        worker.end(request);
+    }
+    worker.end(first);
 }
 
 #[test]
@@ -220,23 +269,31 @@ fn in_vain(worker: &mut Worker, times: usize) {
 
 #[test]
 fn where_no_body_ever_comes_nearly_no_request_is_held_any_more() {
-    let (mut worker, first) = busy("");
+    let mut worker = Worker::alone(&calls(""));
     in_vain(&mut worker, 8);
     let held = (0..128).filter(|_| worker.begin(&post(), false).passage == Passage::Held).count();
     assert_eq!(held, 2, "to see whether that is so still");
     assert_eq!(passed(&mut worker, "no_body"), 8 + 126);
+}
+
+#[test]
+fn clients_that_send_no_body_change_nothing_where_others_have_sent_theirs() {
+    let (mut worker, first) = busy("");
+    in_vain(&mut worker, 20);
+    let held = (0..128).filter(|_| worker.begin(&post(), false).passage == Passage::Held).count();
+    assert_eq!(held, 128);
     worker.end(first);
 }
 
 #[test]
 fn when_one_comes_again_all_are_held_for_theirs() {
-    let (mut worker, first) = busy("");
+    let mut worker = Worker::alone(&calls(""));
     in_vain(&mut worker, 8);
     let mut probe = (0..64).map(|_| worker.begin(&post(), false)).last().expect("64");
     assert_eq!(worker.upload(&mut probe, b"{", false), Passage::Held);
     let next = worker.begin(&post(), false);
     assert_eq!(next.passage, Passage::Held);
-    [probe, next, first].into_iter().for_each(|request| worker.end(request));
+    [probe, next].into_iter().for_each(|request| worker.end(request));
 }
 
 #[test]

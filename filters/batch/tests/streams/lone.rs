@@ -104,6 +104,41 @@ fn quick_failures_say_nothing_about_how_long_answers_take() {
 }
 
 #[test]
+fn how_long_an_answer_takes_is_learned_when_it_begins_and_not_from_who_reads_it() {
+    const CALL: &str = "switchyard.route=.=api;.;batch_call_us";
+    let mut worker = Worker::alone(&items(""));
+    for size in (1..5).cycle().take(40) {
+        let ids: Vec<_> = (0..size).map(|id| id.to_string()).collect();
+        let mut request = worker.goes(&format!("/items?ids={}", ids.join(",")));
+        pass(slice::from_mut(&mut worker), 10 + size);
+        worker.answer(&mut request, OK, false);
+        pass(slice::from_mut(&mut worker), 5_000);
+        worker.body(&mut request, b"[]", true);
+        worker.end(request);
+    }
+    worker.tick();
+    assert!((1..=11_000).contains(&worker.host.counter(CALL)), "{}", worker.host.counter(CALL));
+}
+
+#[test]
+fn who_reads_its_answer_slowly_holds_others_up_for_max_delay_alone() {
+    let mut worker = Worker::alone(&calls(r#""max_in_flight": 1, "max_delay": "30ms", "max_requests": 3"#));
+    let mut slow = worker.post(&post(), &rpc("get", 1));
+    let [one, other] = [2, 3].map(|id| worker.post(&post(), &rpc("get", id)));
+    worker.answer(&mut slow, OK, false);
+    worker.body(&mut slow, b"a little", false);
+    let next = worker.post(&post(), &rpc("get", 4));
+    assert_eq!(next.passage, Passage::Held, "it takes no place any more");
+    pass(slice::from_mut(&mut worker), 40);
+    let call = worker.call();
+    worker.serve(&call);
+    assert!(worker.answer_to(&one).is_some() && worker.answer_to(&other).is_some());
+    assert_eq!(worker.count("batch_stalled", ("", "")), 1);
+    worker.end(slow);
+    worker.end(next);
+}
+
+#[test]
 fn an_answer_whose_head_cannot_be_read_frees_its_key_all_the_same() {
     assert!(frees(|worker, mut first| {
         worker.host.fail("proxy_get_header_map_pairs", Status::InternalFailure);

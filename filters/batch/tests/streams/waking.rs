@@ -158,13 +158,15 @@ fn the_tick_stops_when_nothing_is_left_and_counters_are_told_before() {
 }
 
 #[test]
-fn it_stops_while_a_request_is_under_way_that_went_alone() {
+fn it_only_says_that_the_worker_lives_while_a_request_is_under_way_that_went_alone() {
     let mut worker = Worker::alone(&items(""));
     let first = worker.goes("/items?ids=0");
     pass(slice::from_mut(&mut worker), 110);
-    assert_eq!(worker.period(), 0, "its stream tells its end");
+    assert_eq!(worker.period(), 500, "its stream tells its end");
     worker.returns(first);
     assert_eq!(worker.period(), 50);
+    pass(slice::from_mut(&mut worker), 600);
+    assert_eq!(worker.period(), 0);
 }
 
 #[test]
@@ -211,7 +213,8 @@ fn across_workers_too_the_tick_stops() {
     pass(&mut workers, 10);
     assert!(workers[1].went_on(&there));
     workers[1].returns(there);
-    pass(&mut workers, 500);
+    // Each has seen that the other has nothing any more.
+    pass(&mut workers, 1_100);
     assert_eq!(workers.each_ref().map(Worker::period), [0, 0]);
 }
 

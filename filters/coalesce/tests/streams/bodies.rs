@@ -63,12 +63,12 @@ fn a_body_that_is_too_long_goes_on_with_its_request() {
 fn a_request_whose_body_never_comes_goes_on_after_a_second() {
     let mut worker = worker();
     let request = worker.begin(POST, false);
-    assert_eq!((request.passage, worker.period()), (Passage::Held, 10));
+    assert_eq!((request.passage, worker.period()), (Passage::Held, 250));
     pass(slice::from_mut(&mut worker), 990);
     assert!(worker.waits(&request));
-    pass(slice::from_mut(&mut worker), 20);
+    pass(slice::from_mut(&mut worker), 500);
     assert!(worker.went_on(&request));
-    assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 1);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "no_body")), 1);
     worker.end(request);
     pass(slice::from_mut(&mut worker), 2_000);
     assert_eq!((worker.done.len(), worker.period()), (1, 0));
@@ -79,23 +79,102 @@ fn a_request_that_went_on_without_its_body_is_not_held_when_it_comes() {
     let mut worker = worker();
     let _leader = post(&mut worker, b"q=soup");
     let mut request = worker.begin(POST, false);
-    pass(slice::from_mut(&mut worker), 1_010);
+    pass(slice::from_mut(&mut worker), 1_500);
     assert!(worker.went_on(&request));
     assert_eq!(worker.upload(&mut request, b"q=", false), Passage::On);
     assert_eq!(worker.upload(&mut request, b"q=soup", true), Passage::On);
     worker.respond(&mut request, OK, b"leek");
     worker.end(request);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 1, "counted once");
+    assert_eq!(worker.count("coalesce_passed", ("reason", "no_body")), 1, "counted once");
 }
 
 #[test]
-fn a_slow_body_is_waited_for_once_it_has_begun() {
+fn a_body_that_is_not_whole_in_its_time_goes_on_with_its_next_piece() {
+    let mut worker = worker();
+    let _leader = post(&mut worker, b"q=soup");
+    let mut request = worker.begin(POST, false);
+    assert_eq!(worker.upload(&mut request, b"q=", false), Passage::Held);
+    pass(slice::from_mut(&mut worker), 1_250);
+    assert_eq!(worker.upload(&mut request, b"q=s", false), Passage::On);
+    assert!(worker.done.is_empty(), "not from outside");
+    assert_eq!(worker.upload(&mut request, b"oup", true), Passage::On);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "body_timeout")), 1);
+    pass(slice::from_mut(&mut worker), 2_000);
+    assert!(worker.done.is_empty());
+}
+
+#[test]
+fn a_body_that_stands_still_beyond_its_time_goes_on_by_the_tick() {
     let mut worker = worker();
     let mut request = worker.begin(POST, false);
     assert_eq!(worker.upload(&mut request, b"q=", false), Passage::Held);
-    pass(slice::from_mut(&mut worker), 5_000);
-    assert!(worker.waits(&request), "the client's own timeouts end it");
-    assert_eq!(worker.upload(&mut request, b"q=soup", true), Passage::On);
+    pass(slice::from_mut(&mut worker), 1_000);
+    assert!(worker.waits(&request));
+    pass(slice::from_mut(&mut worker), 750);
+    assert!(worker.went_on(&request));
+    assert_eq!(worker.count("coalesce_passed", ("reason", "body_timeout")), 1);
+    // Envoy before 1.39 would lose it otherwise.
+    assert_eq!(worker.upload(&mut request, b"so", false), Passage::Held);
+    assert_eq!((worker.done.len(), worker.period()), (1, 1));
+    pass(slice::from_mut(&mut worker), 10);
+    assert_eq!(worker.done.len(), 2, "a tick lets it go");
+    assert_eq!(worker.upload(&mut request, b"u", false), Passage::Held);
+    assert_eq!(worker.upload(&mut request, b"up", true), Passage::On, "both go on with the second");
+    pass(slice::from_mut(&mut worker), 10);
+    assert_eq!(worker.done.len(), 2);
+    worker.respond(&mut request, OK, b"leek");
+    worker.end(request);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "body_timeout")), 1, "counted once");
+}
+
+#[test]
+fn a_body_that_is_whole_when_its_time_is_over_is_part_of_the_key() {
+    let mut worker = worker();
+    let _leader = post(&mut worker, b"q=soup");
+    let mut request = worker.begin(POST, false);
+    assert_eq!(worker.upload(&mut request, b"q=", false), Passage::Held);
+    pass(slice::from_mut(&mut worker), 1_250);
+    assert_eq!(worker.upload(&mut request, b"q=soup", true), Passage::Held);
+    assert!(worker.waits(&request));
+}
+
+#[test]
+fn how_long_a_body_may_take_is_the_operators() {
+    let mut worker = Worker::alone(&within(&format!(r#"{BODY}, "body_timeout": "40ms""#)));
+    let mut request = worker.begin(POST, false);
+    assert_eq!(worker.period(), 10);
+    assert_eq!(worker.upload(&mut request, b"q=", false), Passage::Held);
+    pass(slice::from_mut(&mut worker), 70);
+    assert!(worker.went_on(&request));
+}
+
+#[test]
+fn a_request_that_may_wait_for_its_answer_before_its_body_ends_is_not_held() {
+    let mut worker = worker();
+    for (name, value) in [
+        ("content-type", "application/grpc"),
+        ("content-type", "application/grpc-web+proto"),
+        ("content-type", "application/connect+json"),
+        ("expect", "100-continue"),
+    ] {
+        assert_eq!(worker.begin(&with(POST, &[(name, value)]), false).passage, Passage::On, "{value}");
+    }
+    assert_eq!(worker.count("coalesce_passed", ("reason", "stream")), 4);
+    assert_eq!(worker.begin(&with(POST, &[("upgrade", "x")]), false).passage, Passage::On);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "upgrade")), 1);
+}
+
+#[test]
+fn where_no_body_ever_comes_nearly_no_request_is_held_any_more() {
+    let mut worker = worker();
+    for _ in 0..8 {
+        let request = worker.begin(POST, false);
+        pass(slice::from_mut(&mut worker), 1_500);
+        assert!(worker.went_on(&request));
+        worker.end(request);
+    }
+    let held = (0..128).filter(|_| worker.begin(POST, false).passage == Passage::Held).count();
+    assert_eq!(held, 2, "to see whether that is so still");
 }
 
 #[test]
@@ -119,16 +198,19 @@ fn a_post_without_a_body_a_get_with_one_and_a_body_that_cannot_be_read_go_by_the
 }
 
 #[test]
-fn where_the_clock_cannot_be_read_no_body_is_awaited() {
+fn where_the_tick_cannot_read_the_clock_no_body_is_waited_for() {
     let mut worker = worker();
     worker.host.fail("proxy_get_current_time_nanoseconds", Status::InternalFailure);
-    assert_eq!(worker.begin(POST, false).passage, Passage::On);
+    let request = worker.begin(POST, false);
+    pass(slice::from_mut(&mut worker), 250);
+    assert!(worker.went_on(&request));
 }
 
 #[test]
 fn a_clock_that_steps_back_ends_the_waiting_at_once() {
     let mut worker = worker();
     let request = worker.begin(POST, false);
+    worker.tick();
     worker.set_time(worker.now - 60_000);
     worker.tick();
     assert!(worker.went_on(&request));
@@ -162,9 +244,7 @@ fn without_the_option_a_post_is_not_held() {
 #[test]
 fn a_post_that_must_not_be_coalesced_is_counted_for_what_it_is() {
     let mut worker = worker();
-    let mut request = worker.begin(&with(POST, &[("authorization", "me")]), false);
-    if request.passage == Passage::Held {
-        assert_eq!(worker.upload(&mut request, b"q=soup", true), Passage::On);
-    }
+    let request = worker.begin(&with(POST, &[("authorization", "me")]), false);
+    assert_eq!(request.passage, Passage::On, "its head says so");
     assert_eq!(worker.count("coalesce_passed", ("reason", "credentials")), 1);
 }

@@ -142,13 +142,14 @@ fn a_tick_that_could_not_be_asked_for_is_asked_for_again() {
 
 #[test]
 fn who_has_waited_long_enough_goes_on() {
-    let mut worker = Worker::alone(&within(r#""max_wait": "100ms", "max_leader_age": "1h""#));
+    let mut worker = Worker::alone(&within(r#""max_wait": "100ms""#));
     let mut leader = worker.lead(GET);
-    let follower = worker.follow(GET);
+    let [elected, follower] = [worker.follow(GET), worker.follow(GET)];
     pass(slice::from_mut(&mut worker), 90);
-    assert!(worker.waits(&follower));
+    assert!(worker.waits(&elected) && worker.waits(&follower));
     pass(slice::from_mut(&mut worker), 10);
-    assert!(worker.went_on(&follower));
+    assert!(worker.went_on(&elected) && worker.went_on(&follower));
+    assert_eq!(worker.count("coalesce_exits", ("reason", "led")), 1, "one leads first");
     worker.respond(&mut leader, OK, b"soup");
     pass(slice::from_mut(&mut worker), 100);
     assert!(worker.went_on(&follower), "and is not answered besides");

@@ -49,12 +49,20 @@ fn a_request_of_which_the_host_does_not_say_who_asks_goes_by_itself() {
 }
 
 #[test]
-fn so_does_one_of_which_there_is_more_to_say_than_fits_into_a_key() {
+fn so_does_one_of_which_there_is_more_to_say_than_can_be_compared() {
     let mut worker = Worker::alone(&within(""));
-    let long = "x".repeat(8 << 10);
+    let long = "x".repeat(64 << 10);
     let passages = [(); 2].map(|()| of(&mut worker, Some(&long)).passage);
     assert_eq!(passages, [Passage::On; 2]);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "key_too_long")), 2);
+    assert_eq!(worker.count("coalesce_passed", ("reason", "identity")), 2);
+}
+
+#[test]
+fn of_whom_there_is_much_to_say_shares_with_nobody_else() {
+    let mut worker = Worker::alone(&within(""));
+    let many_groups = |last: &str| "admins,".repeat(2000) + last;
+    let passages = ["a", "a", "b"].map(|last| of(&mut worker, Some(&many_groups(last))).passage);
+    assert_eq!(passages, [Passage::On, Passage::Held, Passage::On]);
 }
 
 #[test]

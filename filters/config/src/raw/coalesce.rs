@@ -39,9 +39,12 @@ section! {
             /// What answers of the route may take in one worker, the copies that clients have not read yet included (HTTP/1.1: of
             /// one answer); max_body_bytes to 1024MiB. Default: 64MiB.
             max_bytes_held: ByteSize,
-            /// How long a follower waits, 10ms to 1h; then it goes on by itself. Default: 10s.
+            /// How long a follower waits, 10ms to 1h, and no less than max_leader_age; then it goes on by itself as soon as it
+            /// is its turn, release_concurrency at a time, and at the latest when it has waited for twice as long. Default:
+            /// 10s, or max_leader_age, if that is longer.
             max_wait: Duration,
-            /// How long a leader may take, 100ms to 1h; then the oldest follower leads in its place. Default: 5s.
+            /// How long a leader's answer may take to begin, and to be whole, 100ms to 1h; then the oldest follower leads in its
+            /// place, and whose answer begins first answers all. Default: 5s, or max_wait, if that is shorter.
             max_leader_age: Duration,
             /// How long the leader's body may stand still, as it does for a client that reads slowly, 100ms to 1h; then the
             /// oldest follower leads in its place. Default: 1s.
@@ -53,13 +56,16 @@ section! {
             #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
             share_errors: Vec<Option<Status>>,
             /// How often followers of one burst lead after a failure, a stall or an answer that took too long, 1 to
-            /// 100; then the rest is released. Default: 3.
+            /// 100; then the rest is released, or goes on waiting for the answers that take long. Default: 3.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
             max_elections: u64,
             /// How many released followers of a flight are under way at a time, in all its workers together, 1 to
             /// 10000. Default: 8.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10_000)))]
             release_concurrency: u64,
+            /// How long the body of a POST may take to be whole, 10ms to 10s; then the request goes on by itself (key.body true).
+            /// Default: 1s.
+            body_timeout: Duration,
             /// For how long requests with a key whose answer may not be shared pass at once, up to 1h; 0s: they wait
             /// again. Default: 10s.
             pass_ttl: Duration,

@@ -2,11 +2,12 @@
 //! [`super::coalesce_key`].
 //!
 //! Invariant: a bound on what is never done is refused, not left out in silence.
-//! Trade-off: times are not compared with each other. A max_wait below stall_timeout, or a max_leader_age beyond it,
-//! turns the longer one off, and that may be meant.
+//! Trade-off: a default that goes with another field gives way to it; only what is written is ever wrong. Of times only
+//! max_wait and max_leader_age are compared: without anybody who leads anew before it, all who wait would ask one by one. A
+//! max_wait below stall_timeout turns that off, and that may be meant.
 //! Source: RFC 9111, section 3; RFC 9110, sections 15.3.7 (206) and 15.4.5 (304).
 
-use super::coalesce_key::{check_methods, key};
+use super::coalesce_key::{bad_body, check_methods, has_body, key};
 use super::{bounded, narrow, refuse_duplicates, size, within};
 use crate::error::{Errors, Path};
 use crate::raw::coalesce as raw;
@@ -26,6 +27,8 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(10), HOUR);
 /// What a leader takes: no shorter than several messages between workers under load, else all of them would lead.
 const LEADS: (Duration, Duration) = (Duration::from_millis(100), HOUR);
 const HOUR: Duration = Duration::from_secs(3600);
+/// How long a body may take: well below what Envoy gives a whole request.
+pub(super) const BODIES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(10));
 /// Whoever keeps answers for longer wants a cache.
 const MOST_HOLD: Duration = Duration::from_secs(10);
 
@@ -139,14 +142,37 @@ fn followers(raw: &raw::Coalesce, settings: &mut Settings, at: &Path<'_>, errors
     for (name, value, count, most) in counts {
         *count = narrow(bounded(value, (*count).into(), 1, most, &at.field(name), errors));
     }
+    waits(raw, settings, at, errors);
     let times = [
         ("max_wait", raw.max_wait, &mut settings.max_wait, WAITS),
         ("max_leader_age", raw.max_leader_age, &mut settings.max_leader_age, LEADS),
         ("stall_timeout", raw.stall_timeout, &mut settings.stall_timeout, LEADS),
+        ("body_timeout", raw.body_timeout, &mut settings.body_timeout, BODIES),
         ("pass_ttl", raw.pass_ttl, &mut settings.pass_ttl, (Duration::ZERO, HOUR)),
     ];
     for (name, value, time, bounds) in times {
         *time = within(value, *time, bounds, &at.field(name), errors);
+    }
+}
+
+/// How long followers wait, and for what.
+fn waits(raw: &raw::Coalesce, settings: &mut Settings, at: &Path<'_>, errors: &mut Errors) {
+    match (raw.max_wait, raw.max_leader_age) {
+        (Some(wait), Some(age)) => {
+            let in_range =
+                |time: Duration, (least, most): (Duration, Duration)| least <= time && time <= most;
+            if wait.0 < age.0 && in_range(wait.0, WAITS) && in_range(age.0, LEADS) {
+                let problem = "is less than max_leader_age, so nobody would lead in the place of a leader that takes too \
+                               long before all ask for themselves; raise it or lower that";
+                errors.add(&at.field("max_wait"), problem);
+            }
+        }
+        (Some(wait), None) => settings.max_leader_age = settings.max_leader_age.min(wait.0).max(LEADS.0),
+        (None, Some(age)) => settings.max_wait = settings.max_wait.max(age.0).min(WAITS.1),
+        (None, None) => {}
+    }
+    if raw.body_timeout.is_some() && !has_body(raw) && !bad_body(raw) {
+        errors.add(&at.field("body_timeout"), "belongs to key.body: true; add that or remove it");
     }
 }
 

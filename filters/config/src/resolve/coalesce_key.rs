@@ -42,12 +42,12 @@ pub(super) fn check_methods(raw: &raw::Coalesce, route: &Route, at: &Path<'_>, e
 }
 
 /// Whether bodies are a part of the key.
-fn has_body(raw: &raw::Coalesce) -> bool {
+pub(super) fn has_body(raw: &raw::Coalesce) -> bool {
     raw.key.as_ref().is_some_and(|key| key.body == Some(true))
 }
 
 /// Whether what stands there for that could not be read.
-fn bad_body(raw: &raw::Coalesce) -> bool {
+pub(super) fn bad_body(raw: &raw::Coalesce) -> bool {
     raw.key.as_ref().is_some_and(|key| key.bad.contains(&"body")) || raw.bad.contains(&"key")
 }
 

@@ -13,7 +13,7 @@ use switchyard_core::request_key::{Invariable, KeyRules, Languages, Pattern};
 /// The attribute that names a client's certificate.
 const CERTIFICATE: &str = "connection.sha256_peer_certificate_digest";
 /// What attributes of Envoy's filters begin with.
-const METADATA: &str = "metadata.";
+const METADATA: [&str; 2] = ["metadata.", "typed_metadata."];
 
 /// The rules of a key, whose place is `at`.
 pub(super) fn resolve(said: Said<'_>, sharing: Sharing, at: &Path<'_>, errors: &mut Errors) -> KeyRules {
@@ -123,13 +123,17 @@ fn parameter(name: &str, _: bool, _: &Names, at: &Path<'_>, errors: &mut Errors)
 }
 
 fn attribute(name: &str, is_open: bool, _: &Names, at: &Path<'_>, errors: &mut Errors) {
-    let known = name == CERTIFICATE
-        || name.strip_prefix(METADATA).is_some_and(|filter| is_open || !filter.is_empty())
-        || is_open && (METADATA.starts_with(name) || CERTIFICATE.starts_with(name));
+    let of_filter = |beginning: &&str| {
+        let filter = name.strip_prefix(*beginning);
+        filter.is_some_and(|filter| is_open || !filter.is_empty()) || is_open && beginning.starts_with(name)
+    };
+    let known =
+        name == CERTIFICATE || METADATA.iter().any(of_filter) || is_open && CERTIFICATE.starts_with(name);
     if !known {
         let problem = format!(
-            "{:?} is nothing that is in a key; write {METADATA:?} and a filter's name, or {CERTIFICATE:?}",
-            cut(name)
+            "{:?} is nothing that is in a key; write {:?} and a filter's name, or {CERTIFICATE:?}",
+            cut(name),
+            "metadata."
         );
         errors.add(at, problem);
     }

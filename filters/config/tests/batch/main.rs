@@ -82,6 +82,7 @@ fn what_is_written_as_the_default_is_the_default() {
             "max_bytes": "1MiB", "max_delay": "20ms", "max_in_flight": 4, "key": {"headers": []},
             "i_know_that_batches_mix_principals": false, "timeout": "15s", "deadline_floor": "10ms",
             "short_deadline": "alone", "on_failure": "bisect", "repeatable": false, "max_body": "64KiB",
+            "stall_timeout": "1s", "body_timeout": "1s",
             "budget": {"ratio": 0.2, "min_per_second": 10, "window": "10s", "max_concurrent": 1024},
             "max_requests": 4096, "max_bytes_held": "16MiB", "strict": false, "tell": false"#,
     );
@@ -129,6 +130,7 @@ fn every_field_arrives() {
             "max_delay": "7ms", "max_in_flight": 8, "key": {"headers": ["x-tenant"], "principal": ["x-user", "cookie"]},
             "timeout": "9s", "deadline_header": "x-deadline", "deadline_floor": "11ms", "short_deadline": "refuse",
             "on_failure": "singly", "max_body": "1MiB", "max_requests": 12, "max_bytes_held": "1GiB", "strict": true,
+            "stall_timeout": "18s", "body_timeout": "19ms",
             "budget": {"ratio": "0.5", "min_per_second": 13, "window": "14s", "max_concurrent": 15}, "tell": true"#,
     );
     let protocol = Protocol::JsonRpc(JsonRpc {
@@ -164,7 +166,9 @@ fn every_field_arrives() {
             window: Duration::from_secs(14),
             max_concurrent: 15,
         },
+        stall_timeout: Duration::from_secs(18),
         max_body: 1 << 20,
+        body_timeout: Duration::from_millis(19),
         max_requests: 12,
         max_bytes_held: 1 << 30,
         strict: true,

@@ -59,6 +59,20 @@ const WRONG: &[(&str, &[&str])] = &[
     (r#""max_delay": "0s""#, &["max_delay: is zero; it takes more than zero"]),
     (r#""max_delay": "999us""#, &[r#"max_delay: is shorter than 1ms; write "1ms" or more"#]),
     (r#""max_delay": "11s""#, &[r#"max_delay: is longer than 10s; write "10s" or less"#]),
+    (
+        r#""stall_timeout": "99ms", "body_timeout": "9ms""#,
+        &[
+            r#"stall_timeout: is shorter than 100ms; write "100ms" or more"#,
+            r#"body_timeout: is shorter than 10ms; write "10ms" or more"#,
+        ],
+    ),
+    (
+        r#""stall_timeout": "2h", "body_timeout": "11s""#,
+        &[
+            r#"stall_timeout: is longer than 1h; write "1h" or less"#,
+            r#"body_timeout: is longer than 10s; write "10s" or less"#,
+        ],
+    ),
     (r#""max_delay": 20"#, &[r#"max_delay: 20 has no unit; write "20s" or "20ms""#]),
     (
         r#""strict": "yes", "tell": 1"#,

@@ -131,6 +131,11 @@ const IDLE: &[(&str, &str, &[&str])] = &[
     ),
     (
         ID_LIST,
+        r#""body_timeout": "1s""#,
+        &["body_timeout: is for bodies, which requests of id_list have none; remove it"],
+    ),
+    (
+        ID_LIST,
         r#""repeatable": true, "max_body": "1KiB""#,
         &[
             "repeatable: requests of id_list may be made twice in any case; remove it",

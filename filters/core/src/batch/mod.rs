@@ -13,6 +13,7 @@ mod part;
 mod protocol;
 mod settings;
 mod share;
+mod shares;
 
 pub use call::{TimeLeft, call_headers, is_readable, relayed};
 pub use key::{Bypass, HeadKey, MAX_KEY};
@@ -21,3 +22,4 @@ pub use part::{Part, Unbatchable, Why};
 pub use protocol::{Embeddings, IdForm, IdList, JsonArray, JsonRpc, Protocol, Sends};
 pub use settings::{Adaptive, Estimator, KeyPolicy, Leaves, OnFailure, Scope, Settings, Short};
 pub use share::{Answer, Broken, Joined, Outcome, Share};
+pub use shares::Shares;

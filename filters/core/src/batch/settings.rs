@@ -38,8 +38,13 @@ pub struct Settings {
     pub is_repeatable: bool,
     /// How many calls and requests there may be in place of batches that failed, in one worker.
     pub budget: BudgetPolicy,
+    /// How long a batch may be without an answer, and the answer to a request that went alone may take to begin, and still count
+    /// as under way.
+    pub stall_timeout: Duration,
     /// The longest body that is batched, in bytes.
     pub max_body: u64,
+    /// How long the body of a request may take to be whole.
+    pub body_timeout: Duration,
     /// The most requests of the route that wait or are in batches, in one worker.
     pub max_requests: u32,
     /// What they may hold in one worker, in bytes.
@@ -146,7 +151,9 @@ impl Settings {
             on_failure: OnFailure::default(),
             is_repeatable: false,
             budget: BudgetPolicy::default(),
+            stall_timeout: Duration::from_secs(1),
             max_body: 64 << 10,
+            body_timeout: Duration::from_secs(1),
             max_requests: 4096,
             max_bytes_held: 16 << 20,
             strict: false,

@@ -8,6 +8,7 @@
 
 use crate::directives::{members, number};
 use crate::hop::is_of_one_hop;
+use crate::memory;
 use crate::request_key::KeyRules;
 use crate::wire::{Reader, Writer};
 use crate::{RequestView, Timestamp};
@@ -99,9 +100,7 @@ impl Answer {
     /// Whether `request` has, of all headers that the answer depends on, what the leader had: the same values in the
     /// same order, byte by byte, or none where it had none (RFC 9111, section 4.1).
     pub fn fits(&self, request: &impl RequestView) -> bool {
-        self.vary.iter().all(|(name, values)| {
-            **name != *"*" && request.header_values(name).eq(values.iter().map(|value| &**value))
-        })
+        fits(&self.vary, request)
     }
 
     /// The length that it says its body has, which for HEAD is that of a body that is not there.
@@ -153,13 +152,7 @@ impl Answer {
         for (name, value) in &self.headers {
             writer.bytes(name.as_bytes()).bytes(value);
         }
-        writer.word(count(self.vary.len()));
-        for (name, values) in &self.vary {
-            writer.bytes(name.as_bytes()).word(count(values.len()));
-            for value in values {
-                writer.bytes(value);
-            }
-        }
+        encode_vary(&self.vary, &mut writer);
         writer.bytes(&self.body);
         *out = writer.0;
     }
@@ -170,12 +163,19 @@ impl Answer {
         let status = u16::try_from(reader.word()?).ok()?;
         let (at, age) = (reader.time()?, reader.long()?);
         let headers = several(&mut reader, |reader| Some((text(reader)?, reader.bytes()?.into())))?;
-        let vary = several(&mut reader, |reader| {
-            Some((text(reader)?, several(reader, |reader| reader.bytes().map(Into::into))?))
-        })?;
-        let body = reader.bytes()?.to_vec();
+        let vary = decode_vary(&mut reader)?;
+        let bytes = reader.bytes()?;
+        let mut body = memory::buffer(bytes.len())?;
+        body.extend_from_slice(bytes);
         Some((Self { status, headers, body, vary, at, age }, reader.0))
     }
+}
+
+/// Whether `request` has, of these headers, these values.
+pub(super) fn fits(vary: &[Varied], request: &impl RequestView) -> bool {
+    vary.iter().all(|(name, values)| {
+        **name != *"*" && request.header_values(name).eq(values.iter().map(|value| &**value))
+    })
 }
 
 /// Each of these headers once, with the values that `request` has. A name that is no text could not be looked up later.
@@ -189,6 +189,22 @@ fn vary<'a>(names: impl Iterator<Item = &'a [u8]>, request: &impl RequestView) -
         }
     }
     vary
+}
+
+/// The reverse of [`decode_vary`].
+pub(super) fn encode_vary(vary: &[Varied], writer: &mut Writer) {
+    writer.word(count(vary.len()));
+    for (name, values) in vary {
+        writer.bytes(name.as_bytes()).word(count(values.len()));
+        for value in values {
+            writer.bytes(value);
+        }
+    }
+}
+
+/// What an answer varies by; `None` if it is none.
+pub(super) fn decode_vary(reader: &mut Reader<'_>) -> Option<Vec<Varied>> {
+    several(reader, |reader| Some((text(reader)?, several(reader, |reader| reader.bytes().map(Into::into))?)))
 }
 
 fn count(count: usize) -> u32 {

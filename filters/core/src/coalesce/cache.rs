@@ -8,6 +8,7 @@
 //! Source: RFC 9111, sections 4.1 and 4.2; RFC 5861, section 4.
 
 use super::answer::Answer;
+use crate::memory::Account;
 use crate::{RequestView, Timestamp};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use std::rc::Rc;
 const OVERHEAD: u64 = 256;
 
 /// Answers by key; the one that was asked for least recently goes first.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Cache {
     entries: HashMap<Rc<[u8]>, Entry>,
     /// Keys by when they were last asked for.
@@ -26,8 +27,8 @@ pub struct Cache {
     ends: BTreeSet<(Timestamp, Rc<[u8]>)>,
     /// The last number that was given.
     number: u64,
-    bytes: u64,
     max_bytes: u64,
+    account: Account,
 }
 
 #[derive(Clone, Debug)]
@@ -38,10 +39,46 @@ struct Entry {
     stale_until: Timestamp,
 }
 
+/// A copy has an account of its own.
+impl Clone for Cache {
+    fn clone(&self) -> Self {
+        let account = Account::new(self.max_bytes);
+        account.take_anyway(self.bytes());
+        Self {
+            entries: self.entries.clone(),
+            order: self.order.clone(),
+            ends: self.ends.clone(),
+            account,
+            ..*self
+        }
+    }
+}
+
+/// Nothing, and no room.
+impl Default for Cache {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
 impl Cache {
     /// No answers, and room for so many bytes.
     pub fn new(max_bytes: u64) -> Self {
-        Self { max_bytes, ..Self::default() }
+        Self {
+            entries: HashMap::new(),
+            order: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            number: 0,
+            max_bytes,
+            account: Account::new(max_bytes),
+        }
+    }
+
+    /// The same in a VM that keeps no more than this.
+    #[must_use]
+    pub fn within(mut self, kept: &Account) -> Self {
+        self.account = kept.part(self.max_bytes);
+        self
     }
 
     /// Keeps an answer in place of the one with this key: it is fresh until, and may serve in place of a failure until.
@@ -56,15 +93,17 @@ impl Cache {
         let key = key.into();
         self.forget(&key);
         let size = size(&key, &answer);
-        if size > self.max_bytes {
+        if !self.account.could_have(size) {
             return;
         }
-        while self.bytes.saturating_add(size) > self.max_bytes {
-            let Some((_, last)) = self.order.pop_first() else { break };
-            self.forget(&last);
+        while !self.account.has_room(size) {
+            // What others of the VM have does not go for it.
+            if !self.give_way() {
+                return;
+            }
         }
+        self.account.take_anyway(size);
         self.number += 1;
-        self.bytes += size;
         self.order.insert(self.number, Rc::clone(&key));
         let entry =
             Entry { number: self.number, answer, fresh_until, stale_until: stale_until.max(fresh_until) };
@@ -80,6 +119,13 @@ impl Cache {
     /// The answer with this key, if it may serve in place of a failure and fits `request`; it may even be fresh.
     pub fn stale(&mut self, key: &[u8], request: &impl RequestView, now: Timestamp) -> Option<Rc<Answer>> {
         self.find(key, request, now, |entry| entry.stale_until)
+    }
+
+    /// Forgets the answer that was asked for least recently; `false`: there is none.
+    pub fn give_way(&mut self) -> bool {
+        let Some((_, last)) = self.order.pop_first() else { return false };
+        self.forget(&last);
+        true
     }
 
     fn find(
@@ -119,14 +165,14 @@ impl Cache {
     pub fn forget(&mut self, key: &[u8]) {
         if let Some((key, entry)) = self.entries.remove_entry(key) {
             self.order.remove(&entry.number);
-            self.bytes = self.bytes.saturating_sub(size(&key, &entry.answer));
+            self.account.give_back(size(&key, &entry.answer));
             self.ends.remove(&(entry.stale_until, key));
         }
     }
 
     /// What all answers take, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.account.taken()
     }
 
     /// How many there are.

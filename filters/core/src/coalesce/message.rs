@@ -4,12 +4,16 @@
 //! of this version read as nothing.
 //! Trade-off: an answer travels whole, a copy for every worker that waits for it.
 
-use super::answer::{Answer, Served};
+use super::answer::{Answer, Served, Varied, decode_vary, encode_vary};
 use super::board::FlightId;
+use crate::memory;
 use crate::wire::{Reader, Writer};
 use crate::{Address, Timestamp};
+use std::rc::Rc;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// What a message has before its answer, in bytes.
+const MOST_HEAD: usize = 64;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +32,10 @@ pub(super) struct Message {
 pub(super) enum Says {
     /// Requests here wait for your flight, since `oldest`; said at `sent`. Both by the wall clock.
     Join { sent: Timestamp, oldest: Timestamp },
-    /// The flight is under way.
-    Flying,
+    /// The flight is under way. So many of yours may ask by themselves at a time when they have waited long enough.
+    Flying { at_a_time: u32 },
+    /// Its answer has begun, and varies by these headers.
+    Varies(Vec<Varied>),
     /// It is not, or not here; followers of it have led so often.
     Gone { elections: u32 },
     /// Its leader is gone, and yours has waited longest: lead it for these, too, where somebody has waited since then by the
@@ -38,20 +44,25 @@ pub(super) enum Says {
     /// Its answer is not for others: let yours go on, so many at a time; `pass`: and later ones at once.
     Release { at_a_time: u32, pass: bool },
     /// Here is its answer.
-    Answer(Served, Answer),
+    Answer(Served, Rc<Answer>),
 }
 
 impl Message {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::default();
+    /// Its bytes; `None`: there is no memory for them.
+    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+        let answer = match &self.says {
+            Says::Answer(_, answer) => usize::try_from(answer.size()).ok()?,
+            _ => 0,
+        };
+        let mut writer = Writer(memory::buffer(MOST_HEAD + answer)?);
         writer.byte(VERSION).long(self.to);
         writer.address(self.from).long(self.flight.epoch).long(self.flight.number);
         match &self.says {
             Says::Join { sent, oldest } => {
                 writer.byte(0).time(*sent).time(*oldest);
             }
-            Says::Flying => {
-                writer.byte(1);
+            Says::Flying { at_a_time } => {
+                writer.byte(1).word(*at_a_time);
             }
             Says::Gone { elections } => {
                 writer.byte(2).word(*elections);
@@ -69,8 +80,12 @@ impl Message {
                     writer.address(*at).time(*oldest);
                 }
             }
+            Says::Varies(vary) => {
+                writer.byte(6);
+                encode_vary(vary, &mut writer);
+            }
         }
-        writer.0
+        Some(writer.0)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -83,15 +98,16 @@ impl Message {
         let flight = FlightId { epoch: reader.long()?, number: reader.long()? };
         let says = match reader.byte()? {
             0 => Says::Join { sent: reader.time()?, oldest: reader.time()? },
-            1 => Says::Flying,
+            1 => Says::Flying { at_a_time: reader.word()? },
             2 => Says::Gone { elections: reader.word()? },
             3 => Says::Release { at_a_time: reader.word()?, pass: reader.byte()? != 0 },
-            4 => Says::Answer(served(reader.byte()?)?, Answer::decode(reader.0)?.0),
+            4 => Says::Answer(served(reader.byte()?)?, Rc::new(Answer::decode(reader.0)?.0)),
             5 => {
                 let (elections, count) = (reader.word()?, reader.word()?);
                 let others = (0..count).map(|_| Some((reader.address()?, reader.time()?)));
                 Says::Lead { elections, others: others.collect::<Option<_>>()? }
             }
+            6 => Says::Varies(decode_vary(&mut reader)?),
             _ => return None,
         };
         Some(Self { to, from, flight, says })

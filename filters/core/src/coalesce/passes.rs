@@ -57,6 +57,17 @@ impl Passes {
         }
     }
 
+    /// Forgets those whose time is over. All had as much, and the oldest come first.
+    pub fn expire(&mut self, now: Timestamp) {
+        while let Some((_, oldest)) = self.order.first_key_value()
+            && self.keys.get(oldest).is_none_or(|(_, until)| *until <= now)
+        {
+            let oldest = Rc::clone(oldest);
+            self.order.pop_first();
+            self.forget(&oldest);
+        }
+    }
+
     /// Forgets a key.
     pub fn forget(&mut self, key: &[u8]) {
         if let Some((number, _)) = self.keys.remove(key) {

@@ -22,7 +22,8 @@ pub struct Settings {
     pub max_flights: u32,
     /// What answers of the route may take in one worker, the copies that clients have not read yet included; in bytes.
     pub max_bytes_held: u64,
-    /// How long a follower waits; then it goes on by itself.
+    /// How long a follower waits; then it goes on by itself as soon as it is its turn, and at the latest when it has waited for
+    /// twice as long.
     pub max_wait: Duration,
     /// How long a leader may take before the oldest follower leads in its place.
     pub max_leader_age: Duration,
@@ -34,6 +35,8 @@ pub struct Settings {
     pub max_elections: u32,
     /// How many released followers are under way at a time, in all workers of the flight together.
     pub release_concurrency: u32,
+    /// How long the body of a request may take to be whole, if it is a part of the key.
+    pub body_timeout: Duration,
     /// For how long a key whose answer may not be shared is passed on at once.
     pub pass_ttl: Duration,
     /// For how long an answer serves further requests; zero: not at all.
@@ -99,6 +102,7 @@ impl Default for Settings {
             on_error: OnError::default(),
             max_elections: 3,
             release_concurrency: 8,
+            body_timeout: Duration::from_secs(1),
             pass_ttl: Duration::from_secs(10),
             hold: Duration::ZERO,
             stale_if_error: Duration::ZERO,

@@ -10,6 +10,7 @@
 use super::Settings;
 use crate::RequestView;
 use crate::directives::{CACHE_CONTROL, members, number, says, seconds};
+use crate::streams::{is_grpc, is_stream};
 use core::time::Duration;
 
 /// The answer to a condition, in place of one with a body.
@@ -34,6 +35,8 @@ pub enum NotShared {
     TooLong,
     /// It has trailers, which no copy can have.
     Trailers,
+    /// It is a stream: what comes of it is of use before its end.
+    Stream,
     /// It broke off.
     Incomplete,
     /// There was no room for it.
@@ -42,7 +45,7 @@ pub enum NotShared {
 
 impl NotShared {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Status,
         Self::Private,
         Self::NoStore,
@@ -51,6 +54,7 @@ impl NotShared {
         Self::Partial,
         Self::TooLong,
         Self::Trailers,
+        Self::Stream,
         Self::Incomplete,
         Self::Memory,
     ];
@@ -66,6 +70,7 @@ impl NotShared {
             Self::Partial => "partial",
             Self::TooLong => "too_long",
             Self::Trailers => "trailers",
+            Self::Stream => "stream",
             Self::Incomplete => "incomplete",
             Self::Memory => "memory",
         }
@@ -73,6 +78,27 @@ impl NotShared {
 }
 
 impl Settings {
+    /// Whether an answer to `request` with this status and these headers may go to those who wait for it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_share_answer_to(
+        &self,
+        request: &impl RequestView,
+        status: u16,
+        answer: &impl RequestView,
+    ) -> Result<(), NotShared> {
+        let conditional =
+            ["if-none-match", "if-modified-since"].iter().any(|name| request.header(name).is_some());
+        match () {
+            // Whoever asked without a condition cannot do anything with it.
+            () if status == NOT_MODIFIED && !conditional => Err(NotShared::Status),
+            // What its length says is not sent.
+            () if request.method() == b"HEAD" => self.may_share_without_body(status, answer),
+            () => self.may_share(status, answer),
+        }
+    }
+
     /// Whether an answer with this status and these headers may go to those who wait for it.
     ///
     /// # Errors
@@ -93,15 +119,23 @@ impl Settings {
     /// # Errors
     /// Why not.
     pub fn may_share_without_body(&self, status: u16, answer: &impl RequestView) -> Result<(), NotShared> {
+        if self.shares(status) { Self::is_for_others(status, answer) } else { Err(NotShared::Status) }
+    }
+
+    /// Whether an answer is for others, whatever its status.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn is_for_others(status: u16, answer: &impl RequestView) -> Result<(), NotShared> {
         let has = |name| answer.header(name).is_some();
         let reasons = [
-            (!self.shares(status), NotShared::Status),
             (says(answer, CACHE_CONTROL, "private"), NotShared::Private),
             (says(answer, CACHE_CONTROL, "no-store"), NotShared::NoStore),
             (has("set-cookie"), NotShared::SetCookie),
             (varies_by_more(answer), NotShared::Vary),
             (status == 206 || has("content-range"), NotShared::Partial),
             (has("trailer") || is_grpc(answer), NotShared::Trailers),
+            (is_stream(answer), NotShared::Stream),
         ];
         reasons.iter().find(|(applies, _)| *applies).map_or(Ok(()), |(_, reason)| Err(*reason))
     }
@@ -171,13 +205,4 @@ fn date(value: Option<&[u8]>) -> Option<std::time::SystemTime> {
 /// Whether no other request can be told to get the same answer. A name that is no text cannot be looked up.
 fn varies_by_more(answer: &impl RequestView) -> bool {
     answer.header_values("vary").flat_map(members).any(|name| name == b"*" || !name.is_ascii())
-}
-
-/// Whether an answer is gRPC's, whose outcome is in its trailers.
-fn is_grpc(answer: &impl RequestView) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    let is = |kind: &[u8]| {
-        kind.trim_ascii_start().get(..GRPC.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(GRPC))
-    };
-    answer.header_values("content-type").any(is)
 }

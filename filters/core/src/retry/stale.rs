@@ -7,6 +7,7 @@
 
 use super::settings::StaleIfError;
 use crate::directives::{CACHE_CONTROL, members, says};
+use crate::memory::Account;
 use crate::request_key::{Known, Place, announces_body, pairs, part};
 use crate::{HeadView, RequestView, Timestamp};
 use core::time::Duration;
@@ -35,36 +36,52 @@ pub struct StoredAnswer {
 }
 
 /// Answers by key, oldest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct StaleAnswers {
     answers: HashMap<Vec<u8>, (u64, StoredAnswer)>,
     /// Their keys in the order they were kept.
     order: BTreeMap<u64, Vec<u8>>,
     /// The last number that was given.
     number: u64,
-    bytes: u64,
     max_bytes: u64,
+    account: Account,
+}
+
+/// Nothing, and no room.
+impl Default for StaleAnswers {
+    fn default() -> Self {
+        Self::new(0)
+    }
 }
 
 impl StaleAnswers {
     /// No answers, and room for so many bytes.
     pub fn new(max_bytes: u64) -> Self {
-        Self { max_bytes, ..Self::default() }
+        let (answers, order) = (HashMap::new(), BTreeMap::new());
+        Self { answers, order, number: 0, max_bytes, account: Account::new(max_bytes) }
+    }
+
+    /// The same in a VM that keeps no more than this.
+    #[must_use]
+    pub fn within(mut self, kept: &Account) -> Self {
+        self.account = kept.part(self.max_bytes);
+        self
     }
 
     /// Keeps an answer in place of the one with this key; one that is too large for all the room is not kept.
     pub fn put(&mut self, key: Vec<u8>, answer: StoredAnswer) {
         self.forget(&key);
         let size = size(&key, &answer);
-        if size > self.max_bytes {
+        if !self.account.could_have(size) {
             return;
         }
-        while self.bytes.saturating_add(size) > self.max_bytes {
-            let Some((_, oldest)) = self.order.pop_first() else { break };
+        while !self.account.has_room(size) {
+            // What others of the VM have does not go for it.
+            let Some((_, oldest)) = self.order.pop_first() else { return };
             self.forget(&oldest);
         }
+        self.account.take_anyway(size);
         self.number += 1;
-        self.bytes += size;
         self.order.insert(self.number, key.clone());
         self.answers.insert(key, (self.number, answer));
     }
@@ -79,13 +96,13 @@ impl StaleAnswers {
     pub fn forget(&mut self, key: &[u8]) {
         if let Some((number, answer)) = self.answers.remove(key) {
             self.order.remove(&number);
-            self.bytes = self.bytes.saturating_sub(size(key, &answer));
+            self.account.give_back(size(key, &answer));
         }
     }
 
     /// What all answers take, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.account.taken()
     }
 
     /// How many there are.

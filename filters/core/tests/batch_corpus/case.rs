@@ -1,5 +1,6 @@
 //! A file of the corpus.
 
+use crate::batch_shares::SplitAll as _;
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use switchyard_core::batch::{
@@ -84,7 +85,7 @@ impl Case {
 
     /// What clients get of an answer with this body.
     pub(super) fn shares(&self, answer: &[u8]) -> Result<Vec<Share>, Broken> {
-        self.protocol.split(&self.parts(), Answer { status: self.status, body: answer })
+        self.protocol.split_all(&self.parts(), Answer { status: self.status, body: answer })
     }
 
     /// The same as it stands in the file.

@@ -1,6 +1,7 @@
 //! Whose each vector is, and who used how much.
 
 use super::{asks, part, protocol, shares, split};
+use crate::batch_shares::SplitAll as _;
 use switchyard_core::batch::{Answer, Broken};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -103,7 +104,7 @@ fn an_answer_of_another_form_breaks_all() {
         assert_eq!(split(&[&body], answer).map_err(Broken::name).err(), Some(name), "{answer}");
     }
     let answer = Answer { status: 429, body: br#"{"data":[{"index":0}]}"# };
-    assert_eq!(protocol().split(&[part(&body)], answer), Err(Broken::Status(429)));
+    assert_eq!(protocol().split_all(&[part(&body)], answer), Err(Broken::Status(429)));
 }
 
 #[test]

@@ -4,10 +4,13 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod answers;
+#[path = "../batch_shares/mod.rs"]
+mod batch_shares;
 mod inputs;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 
+use crate::batch_shares::SplitAll as _;
 use switchyard_core::batch::{Answer, Broken, Embeddings, Part, Protocol, Share, Why};
 
 fn protocol() -> Protocol {
@@ -36,7 +39,7 @@ fn joined(bodies: &[&str]) -> String {
 
 fn split(bodies: &[&str], answer: &str) -> Result<Vec<Share>, Broken> {
     let parts: Vec<_> = bodies.iter().map(|body| part(body)).collect();
-    protocol().split(&parts, Answer { status: 200, body: answer.as_bytes() })
+    protocol().split_all(&parts, Answer { status: 200, body: answer.as_bytes() })
 }
 
 fn shares(bodies: &[&str], answer: &str) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Random clients and a server whose vectors are the inputs themselves.
 
 use super::{part, protocol};
+use crate::batch_shares::SplitAll as _;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use switchyard_core::batch::{Answer, Part, Share};
@@ -74,7 +75,7 @@ proptest! {
         *data(&mut answer) = reordered;
         answer["usage"] = json!({"total_tokens": total});
         let text = answer.to_string();
-        let shares = protocol().split(&parts, Answer { status: 200, body: text.as_bytes() }).expect("an answer");
+        let shares = protocol().split_all(&parts, Answer { status: 200, body: text.as_bytes() }).expect("an answer");
         prop_assert_eq!(shares.len(), bodies.len());
         let weight: u64 = parts.iter().map(|part| part.weight).sum();
         let mut used = 0;
@@ -113,7 +114,7 @@ proptest! {
         if kind == 5 {
             text.truncate(place.index(text.len()));
         }
-        match protocol().split(&parts, Answer { status: 200, body: &text }) {
+        match protocol().split_all(&parts, Answer { status: 200, body: &text }) {
             // One was put in its own place.
             Ok(shares) => for (share, body) in shares.iter().zip(&bodies) {
                 prop_assert_eq!(kind, 2);
@@ -135,7 +136,7 @@ proptest! {
             prop_assert_eq!((again.items(), again.weight), (read.items(), read.weight));
         }
         let parts = [part(r#"{"input":"a"}"#), part(r#"{"input":["b"]}"#)];
-        let split = protocol().split(&parts, Answer { status: 200, body: answer.as_bytes() });
+        let split = protocol().split_all(&parts, Answer { status: 200, body: answer.as_bytes() });
         prop_assert!(split.is_err() || split.is_ok_and(|shares| shares.len() == 2));
     }
 }

@@ -105,10 +105,10 @@ fn an_answer_to_no_call_is_nobodys() {
     let mut proxy = Proxy::busy(&items(), [2, 3]);
     proxy.returns(1);
     let (call, other) = (proxy.outside.calls[0].id, head(200));
-    proxy.workers[0].answered(&mut proxy.outside, call + 1, Some((&other, b"[8,9]")));
+    proxy.workers[0].answered(&mut proxy.outside, call + 1, Some((&other, b"[8,9]".to_vec())));
     assert_eq!(proxy.done(), []);
     assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(3, "3")]);
-    proxy.workers[0].answered(&mut proxy.outside, call, Some((&other, b"[8,9]")));
+    proxy.workers[0].answered(&mut proxy.outside, call, Some((&other, b"[8,9]".to_vec())));
     assert_eq!(proxy.done(), [], "nor is a second one");
     proxy.is_quiet();
 }

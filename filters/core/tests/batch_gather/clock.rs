@@ -68,7 +68,8 @@ fn a_clock_that_is_set_forward_ends_waits_and_nothing_else() {
 
 #[test]
 fn no_more_than_a_tick_is_lost_when_the_clock_is_set_back_while_nothing_happens() {
-    let mut proxy = Proxy::busy(&with(|settings| settings.max_in_flight = 1), []);
+    let settings = with(|settings| (settings.max_in_flight, settings.stall_timeout) = (1, HOUR));
+    let mut proxy = Proxy::busy(&settings, []);
     assert_eq!(proxy.arrives(0, 2, post().with("grpc-timeout", "5S"), "2"), Arrival::Waits);
     for _ in 0..49 {
         let wait = proxy.workers[0].next_tick(proxy.outside.now).expect("a tick");

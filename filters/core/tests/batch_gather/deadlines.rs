@@ -177,7 +177,7 @@ fn a_call_that_nobody_ends_is_given_up_soon_after_its_time() {
     let done = proxy.passes(ms(100));
     assert!(late(2, &done) && done.contains(&Done::Resumed(3)), "{done:?}");
     let answer = (crate::world::head(200), b"[2,3]".as_slice());
-    proxy.workers[0].answered(&mut proxy.outside, call, Some((&answer.0, answer.1)));
+    proxy.workers[0].answered(&mut proxy.outside, call, Some((&answer.0, answer.1.to_vec())));
     assert_eq!(proxy.done(), [], "what comes after that is nobody's");
     proxy.returns(3);
     proxy.is_quiet();

@@ -113,7 +113,7 @@ fn a_lone_request_of_a_worker_that_died_is_waited_for_no_longer_than_a_little_ov
 
 #[test]
 fn one_of_a_worker_that_lives_is_waited_for() {
-    let mut proxy = busy(&settings());
+    let mut proxy = busy(&Settings { stall_timeout: ms(3_600_000), ..settings() });
     proxy.returns(1);
     proxy.arrives(1, 2, post(), "2");
     assert_eq!(proxy.talk(), resumed([2]));

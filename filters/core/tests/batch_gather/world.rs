@@ -8,6 +8,7 @@ use switchyard_core::batch::gather::{
     Arrival, CallId, Candidate, Event, Gatherer, Policy, Reply, Request, StreamId, World,
 };
 use switchyard_core::batch::{JsonArray, Protocol, Settings};
+use switchyard_core::memory::Memory;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::Known;
 use switchyard_core::{Address, RequestView, Timestamp};
@@ -54,6 +55,8 @@ pub(crate) struct Outside {
     /// The queue with this number is gone.
     pub(crate) gone: Option<u32>,
     pub(crate) events: Vec<Event>,
+    /// Nobody knows when a reply has been read.
+    pub(crate) reads_unseen: bool,
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -94,6 +97,10 @@ impl World<PlainRequest> for Outside {
         self.headers.insert(stream, headers);
         self.done.push(Done::Replied(stream, reply.status, text(&reply.body)));
         true
+    }
+
+    fn is_read_unseen(&mut self, _: StreamId) -> bool {
+        self.reads_unseen
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {
@@ -184,6 +191,12 @@ impl Proxy {
         }
     }
 
+    /// One worker, in a VM with these accounts.
+    pub(crate) fn within(settings: &Settings, memory: &Memory) -> Self {
+        let policy = Rc::new(Policy::new("route", 7, settings.clone()).within(memory));
+        Self { policies: vec![policy], ..Self::of(settings) }
+    }
+
     /// What the first worker's request with this body does.
     pub(crate) fn asks(&mut self, stream: StreamId, body: &str) -> Arrival {
         self.arrives(0, stream, post(), body)
@@ -244,7 +257,7 @@ impl Proxy {
     pub(crate) fn is_told(&mut self, answer: Option<(PlainRequest, &str)>) -> Vec<Done> {
         let call = self.outside.calls.remove(0);
         self.outside.worker = call.worker;
-        let answer = answer.as_ref().map(|(head, body)| (head, body.as_bytes()));
+        let answer = answer.as_ref().map(|(head, body)| (head, body.as_bytes().to_vec()));
         self.workers[call.worker].answered(&mut self.outside, call.id, answer);
         self.done()
     }

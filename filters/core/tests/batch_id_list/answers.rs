@@ -1,6 +1,7 @@
 //! Whose each object is.
 
 use super::{comma, parts, shares, split, wrapped};
+use crate::batch_shares::SplitAll as _;
 use switchyard_core::batch::{Answer, Broken, Outcome};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -122,7 +123,7 @@ fn a_failure_or_an_answer_that_is_cut_off_breaks_all() {
     for status in [301, 304, 404, 500] {
         let answer = Answer { status, body: b"[]" };
         let parts = parts(&comma(), &["/items/1"]);
-        assert_eq!(comma().split(&parts, answer), Err(Broken::Status(status)));
+        assert_eq!(comma().split_all(&parts, answer), Err(Broken::Status(status)));
     }
     let share = comma().failure(&parts(&comma(), &["/items/1"])[0], 502, "broken");
     assert_eq!((share.status, &*share.body), (502, &br#"{"error":{"status":502,"message":"broken"}}"#[..]));

@@ -4,10 +4,13 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod answers;
+#[path = "../batch_shares/mod.rs"]
+mod batch_shares;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 mod targets;
 
+use crate::batch_shares::SplitAll as _;
 use switchyard_core::batch::{Answer, Broken, IdForm, IdList, Part, Protocol, Share, Unbatchable};
 
 fn settings(form: IdForm) -> IdList {
@@ -51,7 +54,7 @@ fn joined(protocol: &Protocol, paths: &[&str]) -> String {
 }
 
 fn split(protocol: &Protocol, paths: &[&str], answer: &str) -> Result<Vec<Share>, Broken> {
-    protocol.split(&parts(protocol, paths), Answer { status: 200, body: answer.as_bytes() })
+    protocol.split_all(&parts(protocol, paths), Answer { status: 200, body: answer.as_bytes() })
 }
 
 /// Status and body of every share.

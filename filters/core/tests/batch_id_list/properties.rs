@@ -1,6 +1,7 @@
 //! Random clients and a server that has every other object.
 
 use super::{comma, read, repeated};
+use crate::batch_shares::SplitAll as _;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -104,7 +105,7 @@ proptest! {
         let mut objects: Vec<_> = asked.iter().filter_map(|id| object(id)).collect();
         fastrand::Rng::with_seed(seed).shuffle(&mut objects);
         let text = Json::Array(objects).to_string();
-        let shares = protocol.split(&parts, Answer { status: 200, body: text.as_bytes() }).expect("an answer");
+        let shares = protocol.split_all(&parts, Answer { status: 200, body: text.as_bytes() }).expect("an answer");
         prop_assert_eq!(shares.len(), clients.len());
         for (share, (asks, _)) in shares.iter().zip(&clients) {
             prop_assert!(is_right(share, asks), "{:?} gets {}", asks, String::from_utf8_lossy(&share.body));
@@ -135,7 +136,7 @@ proptest! {
         if kind == 4 {
             text.truncate(place.index(text.len()));
         }
-        let split = comma().split(&parts, Answer { status: 200, body: &text });
+        let split = comma().split_all(&parts, Answer { status: 200, body: &text });
         prop_assert!(split.is_err());
     }
 
@@ -150,7 +151,7 @@ proptest! {
         let lost = &asked[place.index(asked.len())];
         let objects = asked.iter().filter(|id| *id != lost).filter_map(|id| object(id));
         let (text, its_own) = (Json::from_iter(objects).to_string(), format!("\"[{lost}]\""));
-        let shares = comma().split(&parts, Answer { status: 200, body: text.as_bytes() }).expect("an answer");
+        let shares = comma().split_all(&parts, Answer { status: 200, body: text.as_bytes() }).expect("an answer");
         for (share, (asks, _)) in shares.iter().zip(&clients) {
             prop_assert!(is_right(share, asks) || asks.ids.contains(lost));
             prop_assert!(!String::from_utf8_lossy(&share.body).contains(&its_own));
@@ -168,7 +169,7 @@ proptest! {
             let joined = protocol.join(&[&part]).path.expect("a path");
             let again = read(&protocol, &joined).expect("a batch is a request");
             prop_assert_eq!((again.items(), &again.group, again.weight), (part.items(), &part.group, part.weight));
-            let split = protocol.split(&[&part], Answer { status: 200, body: answer.as_bytes() });
+            let split = protocol.split_all(&[&part], Answer { status: 200, body: answer.as_bytes() });
             prop_assert!(split.is_err() || split.is_ok_and(|shares| shares.len() == 1));
         }
     }

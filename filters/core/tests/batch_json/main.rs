@@ -124,18 +124,3 @@ fn a_pointer_leads_through_objects_and_arrays() {
         assert_eq!(at(nowhere), None, "{nowhere}");
     }
 }
-
-#[test]
-fn a_value_within_another_can_be_exchanged() {
-    let value = read(r#" [0, { "id" : 17, "x":17 }]"#).items().expect("an array")[1];
-    let id = value.object().expect("an object").get("id").expect("once").expect("there");
-    assert_eq!(value.replaced(id, r#""mine""#), r#"{ "id" : "mine", "x":17 }"#);
-}
-
-#[test]
-fn an_object_is_rewritten_with_other_values_in_their_places() {
-    let object = read(r#"{ "a": 1 , "b":[ 2 ],"\u0063":3}"#).object().expect("an object");
-    let other = |name: &str| (name == "b" || name == "c").then(|| "9".to_owned());
-    assert_eq!(object.rewritten(other), r#"{"a":1,"b":9,"\u0063":9}"#);
-    assert_eq!(object.rewritten(|_| None), r#"{"a":1,"b":[ 2 ],"\u0063":3}"#);
-}

@@ -84,21 +84,4 @@ proptest! {
             value.pointer("/a/0/b");
         }
     }
-
-    #[test]
-    fn a_value_put_in_place_of_another_is_there_and_all_else_is_as_it_was(
-        items in prop::collection::vec(document(), 1..5),
-        place in any::<prop::sample::Index>(),
-        other in document(),
-    ) {
-        let array = |items: &[String]| format!("[{}]", items.join(" , "));
-        let text = array(&items);
-        if let Ok(value) = Value::read(text.as_bytes(), 60) {
-            let place = place.index(items.len());
-            let inner = value.items().expect("an array")[place];
-            let mut expected = items.clone();
-            expected[place].clone_from(&other);
-            prop_assert_eq!(value.replaced(inner, &other), array(&expected));
-        }
-    }
 }

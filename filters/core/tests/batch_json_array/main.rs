@@ -3,9 +3,12 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+#[path = "../batch_shares/mod.rs"]
+mod batch_shares;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 
+use crate::batch_shares::SplitAll as _;
 use switchyard_core::batch::json::Flaw;
 use switchyard_core::batch::{Answer, Broken, JsonArray, Outcome, Part, Protocol, Sends, Share, Why};
 #[cfg(target_arch = "wasm32")]
@@ -37,7 +40,7 @@ fn joined(protocol: &Protocol, bodies: &[&str]) -> String {
 
 fn split(protocol: &Protocol, bodies: &[&str], answer: &str) -> Result<Vec<String>, Broken> {
     let parts: Vec<_> = bodies.iter().map(|body| part(protocol, body)).collect();
-    let shares = protocol.split(&parts, Answer { status: 200, body: answer.as_bytes() })?;
+    let shares = protocol.split_all(&parts, Answer { status: 200, body: answer.as_bytes() })?;
     Ok(shares.into_iter().map(|share| String::from_utf8(share.body).expect("text")).collect())
 }
 
@@ -175,7 +178,7 @@ fn an_answer_that_is_no_array_breaks_all() {
 #[test]
 fn the_status_of_an_answer_is_that_of_every_share_and_no_failure_is_split() {
     let parts = [part(&bare(), "1")];
-    let split = |status| bare().split(&parts, Answer { status, body: b"[1]" });
+    let split = |status| bare().split_all(&parts, Answer { status, body: b"[1]" });
     let share = |status| Share {
         status,
         content_type: Some("application/json"),

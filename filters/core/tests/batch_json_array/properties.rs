@@ -1,6 +1,7 @@
 //! Random clients and a server that computes each answer from its item.
 
 use super::{part, protocol};
+use crate::batch_shares::SplitAll as _;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use switchyard_core::batch::{Answer, Protocol, Sends, Share};
@@ -82,7 +83,7 @@ proptest! {
         let parts: Vec<_> = bodies.iter().map(|body| part(&protocol, body)).collect();
         prop_assert!(parts.windows(2).all(|pair| pair[0].group == pair[1].group));
         let answer = serve(setting.field, setting.answers, &protocol.join(&parts).body).to_string();
-        let shares = protocol.split(&parts, Answer { status: 200, body: answer.as_bytes() }).expect("an answer");
+        let shares = protocol.split_all(&parts, Answer { status: 200, body: answer.as_bytes() }).expect("an answer");
         prop_assert_eq!(shares.len(), bodies.len());
         for (share, body) in shares.iter().zip(&bodies) {
             let said = String::from_utf8_lossy(&share.body);
@@ -115,7 +116,7 @@ proptest! {
         if kind == 2 {
             text.truncate(place.index(text.len()));
         }
-        let split = protocol.split(&parts, Answer { status: 200, body: &text });
+        let split = protocol.split_all(&parts, Answer { status: 200, body: &text });
         prop_assert!(split.is_err());
     }
 
@@ -128,7 +129,7 @@ proptest! {
         let protocol = setting.protocol();
         if let Ok(part) = protocol.read(b"POST", b"", body.as_bytes()) {
             prop_assert!(serde_json::from_slice::<Json>(&protocol.join(&[&part]).body).is_ok());
-            let split = protocol.split(&[&part], Answer { status: 200, body: answer.as_bytes() });
+            let split = protocol.split_all(&[&part], Answer { status: 200, body: answer.as_bytes() });
             prop_assert!(split.is_err() || split.is_ok_and(|shares| shares.len() == 1));
         }
     }

@@ -1,6 +1,7 @@
 //! Whose each answer is.
 
 use super::{outcomes, part, protocol, shares, split};
+use crate::batch_shares::SplitAll as _;
 use switchyard_core::batch::json::Flaw;
 use switchyard_core::batch::{Answer, Broken, Outcome, Share};
 #[cfg(target_arch = "wasm32")]
@@ -70,14 +71,14 @@ fn a_notification_gets_nothing() {
 fn a_batch_of_notifications_may_be_answered_by_nothing_at_all() {
     for (status, body) in [(204, ""), (200, ""), (202, " \n"), (200, "[]")] {
         let answer = Answer { status, body: body.as_bytes() };
-        let found = protocol().split(&[part(TELLS), part(TELLS)], answer).expect("an answer");
+        let found = protocol().split_all(&[part(TELLS), part(TELLS)], answer).expect("an answer");
         assert!(found.len() == 2 && found.iter().all(|share| share.status == 204), "{status} {body:?}");
     }
     let refusal = r#"[{"id":null,"error":{"code":-32700,"message":"no"}}]"#;
     assert_eq!(split(&[TELLS], refusal), Err(Broken::OtherId));
     assert_eq!(split(&[TELLS], r#"{"error":1}"#), Err(Broken::Form));
     let answer = Answer { status: 500, body: b"" };
-    assert_eq!(protocol().split(&[part(TELLS)], answer), Err(Broken::Status(500)));
+    assert_eq!(protocol().split_all(&[part(TELLS)], answer), Err(Broken::Status(500)));
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn an_answer_that_is_cut_off_or_no_json_breaks_all() {
         assert_eq!(broken.name(), "syntax", "{answer}");
     }
     let answer = Answer { status: 200, body: b"[\xff]" };
-    let broken = protocol().split(&[part(A)], answer).expect_err("no text");
+    let broken = protocol().split_all(&[part(A)], answer).expect_err("no text");
     assert_eq!(broken.name(), "syntax");
 }
 
@@ -157,7 +158,7 @@ fn an_answer_that_is_cut_off_or_no_json_breaks_all() {
 fn a_status_that_is_no_success_breaks_all_whatever_the_body() {
     for status in [100, 199, 300, 404, 429, 500, 503] {
         let answer = Answer { status, body: br#"[{"id":1,"result":1}]"# };
-        assert_eq!(protocol().split(&[part(A)], answer), Err(Broken::Status(status)));
+        assert_eq!(protocol().split_all(&[part(A)], answer), Err(Broken::Status(status)));
     }
 }
 

@@ -4,11 +4,14 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod answers;
+#[path = "../batch_shares/mod.rs"]
+mod batch_shares;
 mod calls;
 mod failures;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 
+use crate::batch_shares::SplitAll as _;
 use switchyard_core::batch::{Answer, Broken, JsonRpc, Outcome, Part, Protocol, Share, Unbatchable};
 
 fn protocol() -> Protocol {
@@ -34,7 +37,7 @@ fn joined(bodies: &[&str]) -> String {
 /// What these get of an answer.
 fn split(bodies: &[&str], answer: &str) -> Result<Vec<Share>, Broken> {
     let parts: Vec<_> = bodies.iter().map(|body| part(body)).collect();
-    protocol().split(&parts, Answer { status: 200, body: answer.as_bytes() })
+    protocol().split_all(&parts, Answer { status: 200, body: answer.as_bytes() })
 }
 
 /// The bodies of the shares in an answer that is not broken.

@@ -2,6 +2,7 @@
 //! each.
 
 use super::{part, protocol};
+use crate::batch_shares::SplitAll as _;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use switchyard_core::batch::{Answer, Outcome, Share};
@@ -155,7 +156,7 @@ proptest! {
             }
             _ => String::new(),
         };
-        let shares = protocol().split(&parts, Answer { status: 200, body: text.as_bytes() }).expect("an answer");
+        let shares = protocol().split_all(&parts, Answer { status: 200, body: text.as_bytes() }).expect("an answer");
         prop_assert_eq!(shares.len(), bodies.len());
         for (share, body) in shares.iter().zip(&bodies) {
             prop_assert!(is_right(share, body), "{} gets {}", body, String::from_utf8_lossy(&share.body));
@@ -169,7 +170,7 @@ proptest! {
         if let Some(Json::Array(mut answers)) = serve(&protocol().join(&parts).body) {
             fastrand::Rng::with_seed(seed).shuffle(&mut answers);
             let text = spoiled(answers, &fault);
-            if let Ok(shares) = protocol().split(&parts, Answer { status: 200, body: &text }) {
+            if let Ok(shares) = protocol().split_all(&parts, Answer { status: 200, body: &text }) {
                 prop_assert_eq!(shares.len(), bodies.len());
                 for (share, body) in shares.iter().zip(&bodies) {
                     let said = String::from_utf8_lossy(&share.body);
@@ -186,7 +187,7 @@ proptest! {
     ) {
         let own = part(r#"[{"jsonrpc":"2.0","method":"a","id":1},{"jsonrpc":"2.0","method":"b"}]"#);
         let parts: Vec<_> = protocol().read(b"POST", b"", body.as_bytes()).into_iter().chain([own]).collect();
-        let split = protocol().split(&parts, Answer { status: 200, body: answer.as_bytes() });
+        let split = protocol().split_all(&parts, Answer { status: 200, body: answer.as_bytes() });
         prop_assert!(split.is_err() || split.is_ok_and(|shares| shares.len() == parts.len()));
         prop_assert!(serde_json::from_slice::<Json>(&protocol().join(&parts).body).is_ok());
     }

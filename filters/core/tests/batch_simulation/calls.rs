@@ -8,8 +8,10 @@ use switchyard_core::batch::Scope;
 use switchyard_core::batch::gather::CallId;
 
 /// After version, receiver, sender and stream.
-pub(crate) const TONGUE: Tongue =
-    Tongue { at: 25, says: &["offer", "ask", "gone", "returned", "alone", "reply", "known", "declined"] };
+pub(crate) const TONGUE: Tongue = Tongue {
+    at: 25,
+    says: &["offer", "ask", "gone", "returned", "alone", "reply", "known", "declined", "begins"],
+};
 
 pub(crate) type Outside = crate::simulation::Outside<Event>;
 
@@ -17,8 +19,10 @@ pub(crate) type Outside = crate::simulation::Outside<Event>;
 pub(crate) enum Event {
     /// A call is answered.
     Called(CallId),
-    /// The answer to a request that went by itself is there; whether it is one.
+    /// The answer to a request that went by itself is there, or begins; whether it is one.
     Returns(usize, bool),
+    /// Its client has read it.
+    Read(usize),
     Leaves(usize),
 }
 

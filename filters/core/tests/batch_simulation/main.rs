@@ -76,6 +76,17 @@ fn where_nothing_goes_wrong_everybody_gets_the_truth_and_batches_save_most_calls
 }
 
 #[test]
+fn clients_that_read_slowly_cost_the_others_no_batch() {
+    let mut rng = Rng::with_seed(seed(SEED));
+    let mut asked = |reads_slowly| {
+        let tally = run(Shape { reads_slowly, ..Shape::calm(1, Scope::Worker) }, &mut rng);
+        (tally.of("calls") + tally.of("alone"), tally.of("requests"))
+    };
+    let ((quick, _), (slow, requests)) = (asked(0.0), asked(1.0));
+    assert!(slow * 10 < quick * 13 && slow * 3 < requests, "{slow} where quick ones make {quick}");
+}
+
+#[test]
 fn all_workers_together_make_as_few_calls_as_one_would() {
     let mut rng = Rng::with_seed(seed(SEED));
     let mut asked = |workers, scope| {

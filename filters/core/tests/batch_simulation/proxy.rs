@@ -62,6 +62,7 @@ impl Proxy {
             Happens::Tick(worker, number) => self.tick(worker, number),
             Happens::Own(Event::Called(call)) => self.is_called(call),
             Happens::Own(Event::Returns(id, well)) => self.returns(id, well),
+            Happens::Own(Event::Read(id)) => self.is_read(id, false),
             Happens::Own(Event::Leaves(id)) => self.ends(id),
             Happens::Dies => {
                 let worker = self.outside.rng.usize(0..self.workers.len());

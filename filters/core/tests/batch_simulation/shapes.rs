@@ -30,8 +30,9 @@ pub(crate) struct Shape {
     pub(crate) whos: usize,
     pub(crate) faults: Faults,
     pub(crate) mishaps: Mishaps,
-    /// How often a client has little time, 0 to 1.
+    /// How often a client has little time, and how often one reads its answer slowly, 0 to 1.
     pub(crate) hurries: f64,
+    pub(crate) reads_slowly: f64,
     /// The policies of the routes: calls, and items of an array.
     pub(crate) routes: Rc<[Settings]>,
     /// How many requests come at a time at most, and the time between.
@@ -59,6 +60,7 @@ impl Shape {
             at_a_time: one(&[1, 4, 16, 64], rng),
             cost: one(&[(5_000, 100), (10_000, 200), (30_000, 100), (1_000, 500)], rng),
             hurries: one(&[0.0, 0.05, 0.3], rng),
+            reads_slowly: one(&[0.0, 0.1, 0.9], rng),
         }
     }
 
@@ -73,6 +75,7 @@ impl Shape {
             faults: Faults::default(),
             mishaps: Mishaps::default(),
             hurries: 0.0,
+            reads_slowly: 0.0,
             routes: [settings(rpc()), settings(Protocol::JsonArray(JsonArray::default()))].into(),
             crowd: 4,
             between: Duration::from_millis(2),
@@ -115,6 +118,7 @@ fn any(protocol: Protocol, rng: &mut Rng) -> Settings {
         max_weight: one(&[600, 3_000, u64::MAX, u64::MAX, u64::MAX], rng),
         max_delay: millis(&[2, 10, 20, 100], rng),
         max_in_flight: rng.u32(1..=4),
+        stall_timeout: millis(&[20, 100, 1_000, 3_600_000], rng),
         short: if rng.bool() { Short::Alone } else { Short::Refuse },
         on_failure: one(&[OnFailure::Bisect, OnFailure::Bisect, OnFailure::Singly, OnFailure::Fail], rng),
         is_repeatable: rng.u8(0..4) == 0,

@@ -42,7 +42,7 @@ impl Tally {
             .chain([200, 401, 429, 502, 504].map(|status| format!("status {status}")))
             .chain(FAULTS.map(|fault| format!("{fault:?}")))
             .chain(TONGUE.all())
-            .chain(["Degraded", "calls", "alone", "errors"].map(str::to_owned))
+            .chain(["Degraded", "Stalled", "calls", "alone", "errors"].map(str::to_owned))
             .chain(["refused", "died with", "jumps", "reloads"].map(str::to_owned));
         self.has_often(names);
         assert!(self.of("truths") * 4 > self.of("requests"), "most answers of batches are the truth");

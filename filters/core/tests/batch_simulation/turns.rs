@@ -11,6 +11,8 @@ use switchyard_core::request::PlainRequest;
 
 /// When all streams have ended, ticks end in so long.
 const QUIET: Duration = Duration::from_secs(30);
+/// The longest that a client takes to read its answer.
+const SLOWEST: Duration = Duration::from_secs(10);
 /// The longest that Envoy lets a request be under way.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -60,10 +62,28 @@ impl Proxy {
         self.outside.plan(takes, Event::Returns(id, well));
     }
 
-    /// Its answer is there.
+    /// Its answer is there, and its service has done its part; some clients take their time to read it.
     pub(crate) fn returns(&mut self, id: usize, well: bool) {
         let stream = &mut self.streams[id];
         self.calls.under_way[stream.asked.route] -= 1;
+        if stream.state != State::Upstream {
+            return;
+        }
+        if !self.outside.chance(self.shape.reads_slowly) {
+            return self.is_read(id, well);
+        }
+        let (worker, context) = (stream.worker, stream.context);
+        if stream.is_known && self.with(worker, |gatherer, _| gatherer.is_alone(context)) {
+            self.with(worker, |gatherer, around| gatherer.begins(around, context, well));
+            self.settle(worker);
+        }
+        let takes = SLOWEST.mul_f64(self.outside.rng.f64());
+        self.outside.plan(takes, Event::Read(id));
+    }
+
+    /// Its answer has passed, whole.
+    pub(crate) fn is_read(&mut self, id: usize, well: bool) {
+        let stream = &mut self.streams[id];
         if stream.state != State::Upstream {
             return;
         }
@@ -103,7 +123,7 @@ impl Proxy {
     pub(crate) fn is_called(&mut self, id: CallId) {
         let Some(call) = self.calls.open.remove(&id) else { return };
         self.calls.under_way[call.route] -= 1;
-        let answer = call.answer.as_ref().map(|(head, body)| (head, body.as_slice()));
+        let answer = call.answer.as_ref().map(|(head, body)| (head, body.clone()));
         self.acts(call.worker, |gatherer, around| gatherer.answered(around, id, answer));
         self.settle(call.worker);
     }

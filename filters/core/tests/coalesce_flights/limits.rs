@@ -99,6 +99,97 @@ fn who_has_waited_long_enough_goes_on_by_itself() {
 }
 
 #[test]
+fn a_crowd_that_has_waited_long_enough_goes_so_many_at_a_time_in_all_workers_together() {
+    let second = Duration::from_secs(1);
+    let settings = Settings {
+        max_wait: second,
+        max_leader_age: 60 * second,
+        release_concurrency: 4,
+        ..Settings::default()
+    };
+    let mut proxy = Proxy::with(2, &settings);
+    proxy.burst(0, 1..=20);
+    (101..=120).for_each(|stream| proxy.follow(1, stream));
+    for _ in 0..9 {
+        proxy.talk();
+        assert_eq!(proxy.ticks(0, 100), []);
+        assert_eq!(proxy.ticks(1, 0), []);
+    }
+    proxy.talk();
+    assert_eq!(proxy.ticks(0, 100), resumed([2, 3]), "the oldest first");
+    assert_eq!(proxy.ticks(1, 0), resumed([101, 102]));
+    assert_eq!(proxy.ticks(0, 100), []);
+    proxy.ends(0, 2);
+    assert_eq!(proxy.acts(0), resumed([4]), "when one is done the next goes");
+    proxy.is_answered(0, 1, "one");
+    assert_eq!(proxy.acts(0), collapsed(5..=20, "one"), "who is in line is answered all the same");
+    proxy.talk();
+    assert_eq!(proxy.acts(1), collapsed(103..=120, "one"));
+    assert_eq!(proxy.outside.exits.iter().filter(|exit| **exit == Exit::MaxWait).count(), 5);
+}
+
+/// docs/coalesce.md has these figures.
+#[test]
+fn of_eight_hundred_clients_of_an_upstream_that_takes_fourteen_seconds_eleven_ask() {
+    let mut proxy = Proxy::of(1);
+    assert_eq!(proxy.arrives(0, 1), Arrival::Leads);
+    proxy.passes(1);
+    (2..=800).for_each(|stream| assert_eq!(proxy.arrives(0, stream), Arrival::Waits));
+    let mut asked = 1;
+    for _ in 0..1_399 {
+        asked += proxy.ticks(0, 10).len();
+    }
+    assert_eq!(asked, 11);
+    proxy.is_answered(0, 1, "soup");
+    assert_eq!(proxy.acts(0), collapsed(12..=800, "soup"));
+}
+
+#[test]
+fn who_has_waited_for_half_as_long_again_goes_at_an_even_pace_and_all_have_gone_by_twice_the_time() {
+    let second = Duration::from_secs(1);
+    let settings = Settings {
+        max_wait: second,
+        max_leader_age: 60 * second,
+        release_concurrency: 2,
+        ..Settings::default()
+    };
+    let mut proxy = Proxy::with(1, &settings);
+    assert_eq!(proxy.arrives(0, 0), Arrival::Leads);
+    (1..=502).for_each(|stream| assert_eq!(proxy.arrives(0, stream), Arrival::Waits));
+    let went: Vec<_> = (0..200).map(|_| proxy.ticks(0, 10).len()).collect();
+    assert_eq!((went[..149].iter().sum::<usize>(), went[99]), (2, 2), "two at a time, and none is done");
+    assert_eq!(went.iter().sum::<usize>(), 502, "nobody waits for longer");
+    assert!(went.iter().all(|count| *count <= 12), "no crowd goes at once: {went:?}");
+    assert_eq!(proxy.outside.exits.iter().filter(|exit| **exit == Exit::Overdue).count(), 500);
+}
+
+#[test]
+fn whom_the_answer_does_not_fit_goes_when_it_begins_wherever_it_waits() {
+    let mut proxy = Proxy::of(2);
+    let german = || get().with("user-agent", "de");
+    assert_eq!(proxy.arrives(0, 1), Arrival::Leads);
+    assert_eq!(proxy.asks(0, 2, KEY, german()), Arrival::Waits);
+    proxy.follow(0, 3);
+    assert_eq!(proxy.asks(1, 4, KEY, german()), Arrival::Waits);
+    proxy.follow(1, 5);
+    proxy.talk();
+    assert_eq!(proxy.begins(0, 1, 200, &head().with("vary", "user-agent")), Begun::Captured);
+    proxy.talk();
+    assert_eq!((proxy.acts(0), proxy.acts(1)), (resumed([2]), resumed([4])));
+    assert_eq!(
+        proxy.asks(0, 6, KEY, german()),
+        Arrival::Waits,
+        "nor need those who come later wait for its end"
+    );
+    assert_eq!(proxy.asks(1, 7, KEY, german()), Arrival::Waits);
+    assert_eq!((proxy.acts(0), proxy.acts(1)), (resumed([6]), resumed([7])));
+    assert_eq!(proxy.outside.exits, [Exit::Vary; 4]);
+    assert!(!proxy.piece(0, 1, "one", true));
+    proxy.talk();
+    assert_eq!((proxy.acts(0), proxy.acts(1)), (collapsed([3], "one"), collapsed([5], "one")));
+}
+
+#[test]
 fn a_clock_that_steps_back_lengthens_no_wait() {
     let settings = Settings { max_wait: Duration::from_millis(50), ..Settings::default() };
     let mut proxy = Proxy::with(1, &settings);

@@ -12,6 +12,7 @@ mod board;
 mod fan_out;
 mod inbox;
 mod limits;
+mod memory;
 mod micro_cache;
 mod proxy;
 mod release;

@@ -88,14 +88,17 @@ fn those_of_a_second_flight_queue_behind_those_of_the_first() {
 }
 
 #[test]
-fn who_waits_too_long_for_a_turn_goes_anyway_and_takes_none() {
+fn who_waits_too_long_for_a_turn_goes_anyway_at_an_even_pace_and_takes_none() {
     let settings = Settings { max_wait: Duration::from_secs(1), ..so_many_at_a_time(1) };
     let mut proxy = Proxy::with(1, &settings);
     proxy.burst(0, 1..=4);
     is_private(&mut proxy, 0, 1);
     assert_eq!(proxy.acts(0), resumed([2]));
-    assert_eq!(proxy.ticks(0, 1_000), resumed([3, 4]), "the oldest first");
-    assert_eq!(proxy.outside.exits, [Exit::Released, Exit::MaxWait, Exit::MaxWait]);
+    assert_eq!(proxy.ticks(0, 1_000), [], "it is nobody's turn");
+    assert_eq!(proxy.ticks(0, 490), []);
+    assert_eq!(proxy.ticks(0, 10), resumed([3]), "the oldest first");
+    assert_eq!(proxy.ticks(0, 10), resumed([4]), "and not both at once");
+    assert_eq!(proxy.outside.exits, [Exit::Released, Exit::Overdue, Exit::Overdue]);
     (1..=4).for_each(|stream| proxy.ends(0, stream));
     proxy.is_quiet();
 }
@@ -147,6 +150,8 @@ fn every_reason_not_to_share_is_counted() {
         (200, head().with("set-cookie", "a=b"), NotShared::SetCookie),
         (200, head().with("vary", "*"), NotShared::Vary),
         (200, head().with("content-range", "bytes 0-1/2"), NotShared::Partial),
+        (200, head().with("content-type", "text/event-stream"), NotShared::Stream),
+        (200, head().with("content-type", "application/grpc-web+proto"), NotShared::Trailers),
         (200, head().with("content-length", "99999999"), NotShared::TooLong),
     ];
     for (status, head, why) in cases {

@@ -3,6 +3,7 @@
 use super::{answer, held, settings, ways};
 use std::collections::BTreeSet;
 use switchyard_core::coalesce::{NotShared, Settings};
+use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -30,6 +31,17 @@ fn only_statuses_of_the_configuration_are_shared() {
         Err(NotShared::Partial),
         "whatever the configuration says"
     );
+}
+
+#[test]
+fn a_304_is_shared_among_those_who_asked_under_a_condition() {
+    let to = |request: &PlainRequest| {
+        settings().may_share_answer_to(request, 304, &answer(&[("content-length", "9999999999")]))
+    };
+    assert_eq!(to(&PlainRequest::get("/")), Err(NotShared::Status));
+    for name in ["if-none-match", "if-modified-since"] {
+        assert_eq!(to(&PlainRequest::get("/").with(name, "a")), Ok(()), "{name}");
+    }
 }
 
 #[test]

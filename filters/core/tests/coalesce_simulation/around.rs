@@ -51,7 +51,7 @@ impl Around<'_> {
         let exit = self.exits.next.pop_front().expect("every exit is counted");
         let stream = &mut self.streams[id];
         stream.exit = Some(exit);
-        if let (Exit::Released | Exit::Vary, Some(key)) = (exit, &stream.key) {
+        if let (Exit::Released | Exit::Vary | Exit::MaxWait, Some(key)) = (exit, &stream.key) {
             let released = self.exits.released.entry(Rc::clone(key)).or_default();
             *released += 1;
             let most = ROUTES.iter().zip(self.may_release).find(|(name, _)| **name == stream.policy.route());
@@ -99,7 +99,11 @@ impl World for Around<'_> {
     }
 
     fn count(&mut self, _: &Policy, event: Event) {
-        if let Event::Left(exit @ (Exit::Led | Exit::Released | Exit::Vary | Exit::MaxWait), _) = event {
+        if let Event::Left(
+            exit @ (Exit::Led | Exit::Released | Exit::Vary | Exit::MaxWait | Exit::Overdue),
+            _,
+        ) = event
+        {
             self.exits.next.push_back(exit);
         }
         self.exits.gone += u64::from(matches!(event, Event::Left(Exit::Gone, _)));

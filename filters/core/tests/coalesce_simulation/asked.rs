@@ -9,7 +9,7 @@ use switchyard_core::request::PlainRequest;
 
 /// After version, receiver, sender and flight.
 pub(crate) const TONGUE: Tongue =
-    Tongue { at: 37, says: &["join", "flying", "gone", "release", "answer", "lead"] };
+    Tongue { at: 37, says: &["join", "flying", "gone", "release", "answer", "lead", "varies"] };
 
 pub(crate) type Outside = crate::simulation::Outside<Event>;
 

@@ -180,3 +180,76 @@ fn leaders_that_fail_are_succeeded_so_often_and_then_the_others_go_a_few_at_a_ti
         assert!(most <= settings.release_concurrency.max(workers), "{most} of {settings:?}");
     }
 }
+
+/// How many the upstream works at: those whose answers have not begun.
+fn under_way(proxy: &Proxy) -> usize {
+    proxy.asked.iter().filter(|asked| asked.answered.is_none()).count()
+}
+
+/// Who leads, and who was elected because that took too long, and who was let go.
+fn may_be_under_way(settings: &Settings, workers: usize) -> usize {
+    let released = usize::try_from(settings.release_concurrency).unwrap_or(1).max(workers);
+    usize::try_from(settings.max_elections).unwrap_or(0) + 1 + released
+}
+
+#[test]
+fn of_a_key_never_more_than_leaders_and_released_are_under_way_and_the_first_answer_is_all_the_crowds() {
+    let mut rng = Rng::with_seed(seed(SEED));
+    for _ in 0..BURSTS / 20 {
+        let workers = rng.usize(1..=4);
+        let settings = Settings { release_concurrency: one(&[1, 3, 8], &mut rng), ..Settings::default() };
+        let mut proxy = proxy(Kind::TakesLong, workers, &settings, &mut rng);
+        proxy.shape.latency = Duration::from_millis(600);
+        crowd(&mut proxy, 400, Duration::from_millis(5));
+        let mut most = 0;
+        while proxy.step() {
+            most = most.max(under_way(&proxy));
+        }
+        proxy.run();
+        assert!(most <= may_be_under_way(&settings, workers), "{most} of {settings:?}, {workers} workers");
+        assert!(proxy.asked.len() <= 100, "{} asked", proxy.asked.len());
+    }
+}
+
+#[test]
+fn a_crowd_whose_upstream_is_stuck_goes_in_turn_then_evenly_and_nobody_waits_for_longer_than_twice() {
+    let mut rng = Rng::with_seed(seed(SEED));
+    for _ in 0..BURSTS / 20 {
+        let workers = rng.usize(1..=4);
+        let settings = Settings::default();
+        let mut proxy = proxy(Kind::NeverComes, workers, &settings, &mut rng);
+        crowd(&mut proxy, 400, Duration::from_millis(5));
+        let (mut most, mut before) = (0, (0, START));
+        let evenly = START.plus(settings.max_wait * 3 / 2);
+        while proxy.step() {
+            let (now, asked) = (proxy.outside.now, proxy.asked.len());
+            if now < evenly {
+                most = most.max(under_way(&proxy));
+            }
+            if now.since(before.1) >= Duration::from_millis(100) {
+                // Four hundred in five seconds, rounded up in every tick of every worker.
+                assert!(asked - before.0 <= 20 * workers, "{} at once", asked - before.0);
+                before = (asked, now);
+            }
+        }
+        proxy.run();
+        assert!(most <= may_be_under_way(&settings, workers), "{most}, {workers} workers");
+        let last = proxy.asked.last().map(|last| last.began).unwrap_or_default();
+        let latest = START.plus(settings.longest_wait() + Duration::from_millis(50));
+        assert!(proxy.asked.len() == 401 && last < latest, "{} by {last:?}", proxy.asked.len());
+    }
+}
+
+#[test]
+fn whoever_follows_a_stream_is_let_go_at_its_headers() {
+    let mut rng = Rng::with_seed(seed(SEED));
+    for _ in 0..BURSTS / 10 {
+        let workers = rng.usize(1..=5);
+        let mut proxy = proxy(Kind::Streams, workers, &Settings::default(), &mut rng);
+        crowd(&mut proxy, 7, FIRST_BYTE - SOON);
+        while proxy.outside.now < START.plus(Duration::from_millis(300)) && proxy.step() {}
+        let waits = proxy.streams.iter().filter(|stream| stream.state == State::Paused).count();
+        assert_eq!(waits, 0, "{workers} workers");
+        proxy.run();
+    }
+}

@@ -15,7 +15,7 @@ impl Tally {
     /// Everything that can happen did, often.
     pub(crate) fn is_everything(&self) {
         let served = [Served::Collapsed, Served::Stale, Served::Shared];
-        let exits = [Exit::Led, Exit::Released, Exit::Vary, Exit::MaxWait, Exit::Gone];
+        let exits = [Exit::Led, Exit::Released, Exit::Vary, Exit::MaxWait, Exit::Overdue, Exit::Gone];
         let exits = exits.into_iter().chain(served.map(Exit::Answered)).map(|exit| format!("Left({exit:?})"));
         let whys = [Why::Gone, Why::Failed, Why::Age, Why::Stall, Why::Lost];
         let passes = [Pass::HitForPass, Pass::Followers, Pass::Flights, Pass::Shadow];

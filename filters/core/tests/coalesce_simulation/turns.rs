@@ -62,6 +62,7 @@ impl Proxy {
                 *answered = Some(now);
                 *complete = ended.then_some(now);
                 let head = exchange.head();
+                self.is_no_more_under_way(id);
                 let begun = self.with(worker, |flights, around| match known {
                     true => flights.answer_begins(around, context, ended, || Some(head)),
                     false => Begun::Passes,
@@ -100,6 +101,17 @@ impl Proxy {
         }
         let wait = exchange.wait(self.shape.latency, &mut self.outside.rng);
         self.outside.plan(wait, Event::Says(id));
+    }
+
+    /// Its answer has begun, or it has ended: one more that was let go may take its place.
+    fn is_no_more_under_way(&mut self, id: usize) {
+        let stream = &mut self.streams[id];
+        if let (Some(Exit::Released | Exit::Vary | Exit::MaxWait), Some(key)) =
+            (stream.exit.take(), &stream.key)
+            && let Some(released) = self.workers[stream.worker].exits.released.get_mut(key)
+        {
+            *released -= 1;
+        }
     }
 
     /// The client reads its answer to the end.
@@ -141,13 +153,9 @@ impl Proxy {
         self.quiet_since = self.outside.now;
         let Worker { house, exits, .. } = &mut self.workers[worker];
         house.streams.remove(&context);
-        if let (Some(Exit::Released | Exit::Vary), Some(key)) = (stream.exit, &stream.key)
-            && let Some(released) = exits.released.get_mut(key)
-        {
-            *released -= 1;
-        }
+        let gone = exits.gone;
+        self.is_no_more_under_way(id);
         if known {
-            let gone = exits.gone;
             self.with(worker, |flights, around| flights.ended(around, context));
             let exits = &mut self.workers[worker].exits;
             // It was about to be let go.

@@ -19,15 +19,18 @@ pub(crate) enum Kind {
     Moved,
     Partial,
     HasTrailers,
+    /// Events, one after the other.
+    Streams,
     Fails,
     /// In the middle.
     BreaksOff,
     StandsStill,
     TakesLong,
+    /// For twenty seconds.
     NeverComes,
 }
 
-pub(crate) const KINDS: [Kind; 14] = [
+pub(crate) const KINDS: [Kind; 15] = [
     Kind::Shareable,
     Kind::Varies,
     Kind::Private,
@@ -37,6 +40,7 @@ pub(crate) const KINDS: [Kind; 14] = [
     Kind::Moved,
     Kind::Partial,
     Kind::HasTrailers,
+    Kind::Streams,
     Kind::Fails,
     Kind::BreaksOff,
     Kind::StandsStill,
@@ -58,7 +62,10 @@ impl Kind {
 
     /// Whether its answer may be given to others, if it is whole.
     pub(crate) fn is_for_all(self) -> bool {
-        matches!(self, Self::Shareable | Self::Varies | Self::StandsStill | Self::TakesLong)
+        matches!(
+            self,
+            Self::Shareable | Self::Varies | Self::StandsStill | Self::TakesLong | Self::NeverComes
+        )
     }
 
     fn status(self) -> u16 {
@@ -150,6 +157,7 @@ impl Exchange {
             (Stage::Head, Kind::NeverComes) => Duration::from_secs(20),
             (Stage::Head, Kind::TakesLong) => usual * 20,
             (Stage::Head, _) => latency / 2 + usual,
+            (Stage::Piece, Kind::Streams) => Duration::from_secs(10),
             (Stage::Piece, Kind::StandsStill) if self.sent > 0 => latency + usual * 5,
             _ => usual / 10,
         }
@@ -175,6 +183,7 @@ fn head(kind: Kind, request: &PlainRequest, serial: usize) -> PlainRequest {
         Kind::SetsCookie => head.with("set-cookie", "a=b"),
         Kind::Partial => head.with("content-range", "bytes 0-1/2"),
         Kind::VariesByMore => head.with("vary", "*"),
+        Kind::Streams => head.with("content-type", "text/event-stream"),
         _ => head,
     }
 }

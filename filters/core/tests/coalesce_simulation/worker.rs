@@ -50,6 +50,6 @@ impl Worker {
 
     /// How long anybody may wait here, whatever was configured when they came.
     pub(crate) fn longest_wait(&self) -> Duration {
-        self.policies.iter().map(|policy| policy.settings().max_wait).max().unwrap_or_default()
+        self.policies.iter().map(|policy| policy.settings().longest_wait()).max().unwrap_or_default()
     }
 }

@@ -283,11 +283,6 @@ impl MetricSink for Hostcalls {
         define(HISTOGRAM, name)
     }
 
-    fn adjust(&self, id: MetricId, by: i64) -> Result<(), HostError> {
-        // SAFETY: plain numbers.
-        check("proxy_increment_metric", unsafe { proxy_increment_metric(id.0, by) })
-    }
-
     fn increment(&self, id: MetricId, by: u64) -> Result<(), HostError> {
         // SAFETY: plain numbers.
         let status = unsafe { proxy_increment_metric(id.0, i64::try_from(by).unwrap_or(i64::MAX)) };

@@ -127,12 +127,6 @@ impl MetricSink for FakeHost {
         self.define(name)
     }
 
-    fn adjust(&self, id: MetricId, by: i64) -> Result<(), HostError> {
-        self.called("proxy_increment_metric")?;
-        self.write(id, |value| *value = value.saturating_add_signed(by));
-        Ok(())
-    }
-
     fn increment(&self, id: MetricId, by: u64) -> Result<(), HostError> {
         self.called("proxy_increment_metric")?;
         self.write(id, |value| *value += by);

@@ -18,10 +18,14 @@ mod protobuf;
 
 use crate::{HostError, Properties};
 use core::fmt;
+use sha2::{Digest as _, Sha256};
 use switchyard_core::request_key::Known;
 
 /// More than this in metadata is not compared, in bytes: it would be in the keys of all that share.
 pub const MOST_METADATA: usize = 64 << 10;
+
+/// A fact that is longer is compared by its hash, in bytes.
+const LONGEST_FACT: usize = 128;
 
 /// The metadata of all filters, in one read.
 const METADATA: [&str; 1] = ["metadata"];
@@ -66,7 +70,18 @@ pub fn read(host: &impl Properties) -> Result<Known, Unknown> {
     }
     let digest = host.property(&DIGEST)?;
     let digest = digest.map(|digest| (DIGEST.join(".").into(), digest.into()));
-    Ok(metadata::facts(&metadata).into_iter().chain(digest).collect())
+    let facts = metadata::facts(&metadata).into_iter().chain(digest);
+    Ok(facts.map(|(name, value)| (name, compared(value))).collect())
+}
+
+/// A fact as it is compared: a long one by its SHA-256, since a key has a bound and groups in a token may have none. The first byte tells
+/// which of both it is.
+fn compared(value: Box<[u8]>) -> Box<[u8]> {
+    let (kind, value) = match value.len() {
+        0..=LONGEST_FACT => (0, value),
+        _ => (1, Sha256::digest(&value).as_slice().into()),
+    };
+    [&[kind], &*value].concat().into()
 }
 
 #[cfg(test)]
@@ -100,7 +115,7 @@ mod tests {
         let jwt = format!("metadata.{JWT}");
         assert_eq!(names(&host), ["connection.sha256_peer_certificate_digest", "metadata.a", &jwt]);
         let known = read(&host).expect("the host says it");
-        assert_eq!(known.facts().next().map(|(_, value)| value), Some(&b"5fde"[..]));
+        assert_eq!(known.facts().next().map(|(_, value)| value), Some(&b"\x005fde"[..]));
     }
 
     #[test]
@@ -124,6 +139,21 @@ mod tests {
                 seen.push(known);
             }
         }
+    }
+
+    #[test]
+    fn a_long_fact_is_short_in_a_key_and_another_than_any_other() {
+        let known = |user: &str| {
+            let host = FakeHost::default();
+            host.set_metadata(&[(JWT, &[("groups", user)])]);
+            read(&host).expect("the host says it")
+        };
+        let (one, other) = ("a".repeat(5000), "a".repeat(4999) + "b");
+        assert_eq!(known(&one), known(&one));
+        assert_ne!(known(&one), known(&other));
+        assert!(known(&one).facts().all(|(_, value)| value.len() == 33));
+        let pretender = known(core::str::from_utf8(&[b'a'; 33]).expect("text"));
+        assert!(pretender.facts().all(|(_, value)| value.first() == Some(&0)));
     }
 
     #[test]

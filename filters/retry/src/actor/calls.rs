@@ -9,7 +9,8 @@ use crate::worker::{Outstanding, Waiting};
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{Attempts, Step, Verdict};
+use switchyard_core::memory::{MOST_ANSWER, length};
+use switchyard_core::retry::{Attempts, Denied, Step, Verdict};
 use switchyard_host::{Call, HeaderMap};
 
 /// The answer to a call of ours.
@@ -81,6 +82,12 @@ impl<H: ActorHost> Actor<'_, H> {
         if exchange.attempts.as_ref().is_none_or(Attempts::is_over) {
             return;
         }
+        // One that does not fit into the VM is none.
+        let fits = body_size <= MOST_ANSWER && self.worker.memory.kept.has_room(length(body_size));
+        if !fits {
+            report(self.worker, route, self.host).denied(Denied::Memory);
+        }
+        let (headers, body_size) = if fits { (headers, body_size) } else { (0, 0) };
         let answer = Answer {
             headers: if headers > 0 {
                 self.host.call_headers().unwrap_or_default()
@@ -130,7 +137,9 @@ impl Answer {
             let status = number(self.trailers.values("grpc-status").next()).unwrap_or_default();
             return by_grpc_status(status, &settings.retry_on);
         }
-        if !settings.retry_on.body.is_empty() && settings.retry_on.says_failure(&self.body) {
+        // What a long one takes when it is read is many times its length.
+        let is_readable = u64::try_from(self.body.len()).is_ok_and(|length| length <= settings.max_body);
+        if is_readable && settings.retry_on.says_failure(&self.body) {
             return by_body(head.status());
         }
         Verdict::Final

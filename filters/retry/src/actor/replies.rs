@@ -9,6 +9,7 @@ use crate::verdict::{Head, number};
 use crate::worker::{Outstanding, Waiting};
 use core::time::Duration;
 use std::rc::Rc;
+use switchyard_core::memory::length;
 use switchyard_core::retry::{Attempts, Denied, Substitute};
 use switchyard_host::HostError;
 
@@ -139,6 +140,17 @@ impl<H: ActorHost> Actor<'_, H> {
     ) -> bool {
         exchange.phase = Phase::Replaced;
         exchange.settle();
+        exchange.unread = self.worker.memory.unread.reserve(length(body.len()));
+        if exchange.unread.is_none() {
+            if let Some(route) = self.worker.plan.route(exchange.route) {
+                report(self.worker, route, self.host).denied(Denied::Memory);
+            }
+            let refusal = b"switchyard: no room for the answer";
+            self.in_name_of(exchange.context, || {
+                self.host.send_response(502, &[(b"content-type", b"text/plain")], refusal)
+            });
+            return true;
+        }
         self.in_name_of(exchange.context, || self.host.send_response(status, headers, body));
         true
     }

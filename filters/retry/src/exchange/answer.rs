@@ -46,7 +46,9 @@ impl Exchange {
         let judging = Judging::of(&head, settings, ended).filter(|_| verdict == Verdict::Final);
         if let Some(judging) = judging.filter(|_| !settings.shadow) {
             exchange.capture =
-                Capture::of(route, exchange.stale_key.as_deref(), &headers, || worker.now(host));
+                Capture::of(route, &worker.memory.kept, exchange.stale_key.as_deref(), &headers, || {
+                    worker.now(host)
+                });
             return exchange.judge_later(this, judging, settings, host);
         }
         match verdict {
@@ -55,7 +57,9 @@ impl Exchange {
                     report(&worker, route, host).denied(Denied::Answer);
                 }
                 exchange.capture =
-                    Capture::of(route, exchange.stale_key.as_deref(), &headers, || worker.now(host));
+                    Capture::of(route, &worker.memory.kept, exchange.stale_key.as_deref(), &headers, || {
+                        worker.now(host)
+                    });
                 if ended {
                     exchange.keep_capture();
                 }

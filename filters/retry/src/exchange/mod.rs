@@ -15,6 +15,7 @@ use crate::report::Report;
 use crate::worker::Worker;
 use core::time::Duration;
 use std::rc::Rc;
+use switchyard_core::memory::{Paid, Reservation};
 use switchyard_core::retry::{Attempts, Decision, Denied, Request, Settings, Subject, Verdict};
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 use switchyard_host::{
@@ -51,7 +52,7 @@ pub(crate) struct Exchange {
     pub(crate) context: u32,
     pub(crate) route: usize,
     pub(crate) upstream: usize,
-    pub(crate) head: HeaderMap,
+    pub(crate) head: Paid<HeaderMap>,
     pub(crate) body: Body,
     pub(crate) grpc: bool,
     pub(crate) phase: Phase,
@@ -67,6 +68,8 @@ pub(crate) struct Exchange {
     /// What tells it from others that an old answer is for, if it may have or leave one.
     pub(crate) stale_key: Option<Vec<u8>>,
     pub(crate) capture: Option<Capture>,
+    /// What its client has not read yet of an answer of ours.
+    pub(crate) unread: Option<Reservation>,
     /// The first attempt's answer has no body.
     bodiless: bool,
     /// All of its body is there, and no trailers follow.
@@ -80,7 +83,7 @@ impl Exchange {
         worker: Rc<Worker>,
         context: u32,
         (route, upstream): (usize, usize),
-        head: HeaderMap,
+        head: Paid<HeaderMap>,
         ended: bool,
     ) -> Self {
         let grpc = head.header("content-type").is_some_and(is_grpc);
@@ -100,6 +103,7 @@ impl Exchange {
             replaceable: false,
             stale_key: None,
             capture: None,
+            unread: None,
             bodiless: false,
             complete: false,
             has_data: false,

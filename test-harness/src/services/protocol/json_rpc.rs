@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Asked, List, Reply, is_poison, tag};
 
+/// The longest answer that can be asked for.
+const MOST: usize = 64 << 20;
+
 pub(super) fn ask(body: &[u8]) -> Asked {
     let Ok(document) = serde_json::from_slice::<Value>(body) else {
         return Asked::new(
@@ -50,6 +53,8 @@ fn answer(call: &Value) -> Option<Value> {
     Some(match method {
         "add" => result(&json!({ "sum": sum(&params), "of": tag(&params) }), &id),
         "echo" | "slow" => result(&params, &id),
+        // So many bytes.
+        "long" => result(&json!("x".repeat(usize::try_from(sum(&params)).unwrap_or(0).min(MOST))), &id),
         "fail" => error(-32001, "failed as asked", &id, Some(&params)),
         _ => error(-32601, "method not found", &id, None),
     })

@@ -1,7 +1,7 @@
 //! One request from its head to its end, and what may happen to it when.
 
 use serde_json::Value;
-use switchyard_batch::Stream;
+use switchyard_batch::{Passage, Stream};
 use switchyard_host::fake::Reply;
 
 /// Where a request is.
@@ -13,6 +13,8 @@ pub(super) enum Place {
     Waits,
     /// It is at the upstream.
     Upstream,
+    /// The same, but a piece of its body is held until the next tick.
+    Relayed,
     /// It was answered by the filter.
     Answered(u16, Vec<u8>),
     /// It has ended, or its VM has, or somebody else has answered it.
@@ -35,6 +37,8 @@ pub(super) struct Ride {
     pub(super) context: u32,
     pub(super) stream: Option<Stream>,
     pub(super) place: Place,
+    /// The tick has let it go before its body was whole.
+    pub(super) in_mid_body: bool,
     pub(super) asks: Asks,
     /// Who asks.
     pub(super) who: &'static str,
@@ -48,7 +52,19 @@ pub(super) struct Ride {
 
 impl Ride {
     pub(super) fn is_held(&self) -> bool {
-        matches!(self.place, Place::AwaitsBody | Place::Waits)
+        matches!(self.place, Place::AwaitsBody | Place::Waits | Place::Relayed)
+    }
+
+    /// A piece of its body comes when its head is upstream: it passes, or is held if the tick has let the request go in mid-body.
+    pub(super) fn is_relayed(&mut self, passage: Passage) {
+        assert!(
+            passage == Passage::On || self.in_mid_body && self.place == Place::Upstream,
+            "{:?}",
+            self.place
+        );
+        if self.place == Place::Upstream || self.place == Place::Relayed {
+            self.place = if passage == Passage::Held { Place::Relayed } else { Place::Upstream };
+        }
     }
 
     /// Whether asking twice does harm.
@@ -88,8 +104,11 @@ impl Ride {
         match reply {
             Reply::WentOn { .. } => {
                 assert!(self.is_held(), "{:?} went on and was {:?}", self.asks, self.place);
-                self.place = Place::Upstream;
-                self.is_made();
+                let before = core::mem::replace(&mut self.place, Place::Upstream);
+                self.in_mid_body |= before == Place::AwaitsBody;
+                if before != Place::Relayed {
+                    self.is_made();
+                }
             }
             Reply::Answered { status, body, .. } => {
                 assert_eq!(self.place, Place::Waits, "{:?} was answered", self.asks);

@@ -109,7 +109,9 @@ impl Sky {
         let (stream, context, root) = self.sides[side].stream();
         let body = matches!(asks, Asks::Call(_)).then_some(0);
         let (place, stream) = (Place::Upstream, Some(stream));
-        let ride = Ride { side, root, context, stream, place, asks, who, body, is_answered: false, made: 0 };
+        let (in_mid_body, is_answered) = (false, false);
+        let ride =
+            Ride { side, root, context, stream, place, in_mid_body, asks, who, body, is_answered, made: 0 };
         let (method, path) = (if body.is_some() { "POST" } else { "GET" }, ride.path());
         let head = [head(method, &path), vec![("authorization", who)], more.to_vec()].concat();
         self.sides[side].host.receive(&head);
@@ -143,7 +145,10 @@ impl Sky {
         let called = self.call(at, |stream, host| stream.on_request_body(host, piece.len(), ended));
         match is_held {
             true => self.goes(at, called, if ended { Place::Waits } else { Place::AwaitsBody }),
-            false => assert_eq!(called, (Passage::On, Vec::new()), "its head is upstream"),
+            false => {
+                assert_eq!(called.1, Vec::new(), "its head is upstream");
+                self.rides[at].is_relayed(called.0);
+            }
         }
     }
 
@@ -152,6 +157,9 @@ impl Sky {
         assert_eq!(self.call(at, |stream, host| stream.on_request_trailers(host)).1, Vec::new());
         let ride = &mut self.rides[at];
         ride.body = None;
+        if ride.place == Place::Relayed {
+            ride.place = Place::Upstream;
+        }
         if ride.place == Place::AwaitsBody {
             ride.place = Place::Upstream;
             ride.is_made();

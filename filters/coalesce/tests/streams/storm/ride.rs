@@ -1,7 +1,7 @@
 //! One request from its head to its end, and what may happen to it when.
 
 use hashbrown::HashMap;
-use switchyard_coalesce::Stream;
+use switchyard_coalesce::{Passage, Stream};
 use switchyard_host::fake::Reply;
 
 /// Where a request is.
@@ -13,6 +13,8 @@ pub(super) enum Place {
     Waits,
     /// It is at the upstream.
     Upstream,
+    /// The same, but a piece of its body is held until the next tick.
+    Relayed,
     /// It was answered by the filter.
     Answered(u16, Vec<u8>),
     /// It has ended, or its VM has.
@@ -26,6 +28,8 @@ pub(super) struct Ride {
     pub(super) context: u32,
     pub(super) stream: Option<Stream>,
     pub(super) place: Place,
+    /// The tick has let it go before its body was whole.
+    pub(super) in_mid_body: bool,
     /// What tells it from others.
     pub(super) key: String,
     pub(super) language: &'static str,
@@ -40,7 +44,19 @@ pub(super) type Complete = HashMap<String, Vec<u8>>;
 
 impl Ride {
     pub(super) fn is_held(&self) -> bool {
-        matches!(self.place, Place::AwaitsBody | Place::Waits)
+        matches!(self.place, Place::AwaitsBody | Place::Waits | Place::Relayed)
+    }
+
+    /// A piece of its body comes when its head is upstream: it passes, or is held if the tick has let the request go in mid-body.
+    pub(super) fn is_relayed(&mut self, passage: Passage) {
+        assert!(
+            passage == Passage::On || self.in_mid_body && self.place == Place::Upstream,
+            "{:?}",
+            self.place
+        );
+        if self.place == Place::Upstream || self.place == Place::Relayed {
+            self.place = if passage == Passage::Held { Place::Relayed } else { Place::Upstream };
+        }
     }
 
     /// The root or its own callback did this to it: for the first time, while it was held, and with an answer that
@@ -49,7 +65,8 @@ impl Ride {
         match reply {
             Reply::WentOn { .. } => {
                 assert!(self.is_held(), "{} went on and was {:?}", self.key, self.place);
-                self.place = Place::Upstream;
+                let before = core::mem::replace(&mut self.place, Place::Upstream);
+                self.in_mid_body |= before == Place::AwaitsBody;
             }
             Reply::Answered { status, headers, body, .. } => {
                 assert_eq!(self.place, Place::Waits, "{} was answered", self.key);

@@ -74,8 +74,19 @@ impl Sky {
         let (stream, context, root) = self.sides[side].stream();
         let key = format!("{} {}", head[0].1, head[3].1);
         let (stream, body) = (Some(stream), body.then(Vec::new));
-        let (place, answer) = (Place::Upstream, None);
-        self.rides.push(Ride { side, root, context, stream, place, key, language, body, answer });
+        let (place, in_mid_body, answer) = (Place::Upstream, false, None);
+        self.rides.push(Ride {
+            side,
+            root,
+            context,
+            stream,
+            place,
+            in_mid_body,
+            key,
+            language,
+            body,
+            answer,
+        });
         let (at, ended) = (self.rides.len() - 1, self.rides[self.rides.len() - 1].body.is_none());
         let called = self.call(at, |stream, host| stream.on_request_headers(host, ended));
         let held = if ended { Place::Waits } else { Place::AwaitsBody };
@@ -104,7 +115,10 @@ impl Sky {
         let called = self.call(at, |stream, host| stream.on_request_body(host, piece.len(), ended));
         match awaited {
             true => self.goes(at, called, if ended { Place::Waits } else { Place::AwaitsBody }),
-            false => assert_eq!(called, (Passage::On, Vec::new()), "its head is upstream"),
+            false => {
+                assert_eq!(called.1, Vec::new(), "its head is upstream");
+                self.rides[at].is_relayed(called.0);
+            }
         }
     }
 
@@ -114,6 +128,9 @@ impl Sky {
         assert_eq!(called.1, Vec::new());
         let ride = &mut self.rides[at];
         ride.body = None;
+        if ride.place == Place::Relayed {
+            ride.place = Place::Upstream;
+        }
         if ride.place == Place::AwaitsBody {
             ride.place = Place::Upstream;
         }

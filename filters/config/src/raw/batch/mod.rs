@@ -51,6 +51,9 @@ section! {
             /// to 1000; 1 is best for an upstream that takes one call at a time. Default: 4, with adaptive 1.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000)))]
             max_in_flight: u64,
+            /// How long a batch may be without an answer, or a request that went alone without the beginning of one, 100ms to
+            /// 1h, and still count as under way; should be longer than calls take. Default: 1s.
+            stall_timeout: Duration,
             /// What tells requests apart that may not share a call, besides the route, method, scheme, authority, path with query
             /// (id_list: without the ids), and who asks.
             key: BatchKey,
@@ -80,6 +83,9 @@ section! {
             /// listener's per_connection_buffer_limit_bytes, or Envoy answers 413 before the filter can let it go. Default:
             /// 64KiB.
             max_body: ByteSize,
+            /// How long a body may take to be whole, 10ms to 10s; a request whose body takes longer goes by itself (not id_list).
+            /// Default: 1s.
+            body_timeout: Duration,
             /// The most requests of the route in one worker that wait or are in batches, 1 to 1000000; further ones go by
             /// themselves. Default: 4096.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]

@@ -12,7 +12,11 @@ pub(super) fn check(raw: &raw::Batch, at: &Path<'_>, errors: &mut Errors) {
     if let Some(protocol) = &raw.protocol {
         check_weighing(raw, protocol, &at.field("protocol"), errors);
         check_repeats(raw, protocol, at, errors);
-        let of_bodies = [("max_body", raw.max_body.is_some()), ("strict", raw.strict == Some(true))];
+        let of_bodies = [
+            ("max_body", raw.max_body.is_some()),
+            ("body_timeout", raw.body_timeout.is_some()),
+            ("strict", raw.strict == Some(true)),
+        ];
         for (name, _) in of_bodies.into_iter().filter(|(_, set)| *set && protocol.id_list.is_some()) {
             errors.add(&at.field(name), "is for bodies, which requests of id_list have none; remove it");
         }

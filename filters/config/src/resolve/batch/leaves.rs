@@ -6,12 +6,15 @@
 
 use crate::error::{Errors, Path};
 use crate::raw::batch as raw;
+use crate::resolve::coalesce::BODIES;
 use crate::resolve::within;
 use core::time::Duration;
 use switchyard_core::batch::{Adaptive, Estimator, Leaves, Settings};
 
 /// How long requests wait: no shorter than a worker's clock can tell, no longer than any client bears.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(10));
+/// How long what is under way may stand still: no shorter than a call under load, no longer than any client bears.
+const STALLS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3600));
 /// How long answers may take.
 const TARGETS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(3600));
 
@@ -19,6 +22,10 @@ const TARGETS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_
 pub(super) fn resolve(raw: &raw::Batch, settings: &mut Settings, at: &Path<'_>, errors: &mut Errors) {
     let delay_at = at.field("max_delay");
     settings.max_delay = within(raw.max_delay, settings.max_delay, DELAYS, &delay_at, errors);
+    let stall_at = at.field("stall_timeout");
+    settings.stall_timeout = within(raw.stall_timeout, settings.stall_timeout, STALLS, &stall_at, errors);
+    let body_at = at.field("body_timeout");
+    settings.body_timeout = within(raw.body_timeout, settings.body_timeout, BODIES, &body_at, errors);
     // What is out of range, or could not be read, is no measure for others. A timeout of zero is none.
     let is_known = !raw.bad.contains(&"max_delay") && is_within(settings.max_delay, DELAYS);
     let delay = is_known.then_some(settings.max_delay);

@@ -5,11 +5,13 @@
 
 use super::claims::{LEASE, slot};
 use super::failures;
+use super::giving::SMALL;
 use super::message::{Message, Offer, Says};
 use super::queue::{Member, Origin};
 use super::world::{End, Event, StreamId};
 use super::{Arrival, Candidate, Gatherer, Head, Policy, Reply, World};
 use crate::batch::Part;
+use crate::memory::length;
 use crate::{Address, Timestamp};
 use core::time::Duration;
 use hashbrown::HashMap;
@@ -61,6 +63,15 @@ impl Away {
     /// Whether this is one of them, and has been let go.
     pub(super) fn is_alone(&self, stream: StreamId) -> bool {
         self.requests.get(&stream).is_some_and(|request| request.is_alone)
+    }
+
+    /// Tells the other worker that the answer to a request begins. Whether this is one of them.
+    pub(super) fn begins<H>(&self, world: &mut impl World<H>, stream: StreamId, well: bool) -> bool {
+        let Some(request) = self.requests.get(&stream) else { return false };
+        if request.is_alone {
+            self.say(world, request.gatherer, stream, Says::Begins { well });
+        }
+        true
     }
 
     /// Whether this was one of them.
@@ -167,10 +178,22 @@ impl<H: Head> Gatherer<H> {
             Says::Reply { status, headers, body } => {
                 if let Some(request) = self.away.requests.remove(&stream) {
                     request.policy.release(request.bytes);
-                    world.reply(stream, &Reply { status, headers, body });
+                    self.hand_on(world, stream, &request, Reply { status, headers, body });
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A client gets what another worker has for it, if there is room for that.
+    fn hand_on(&mut self, world: &mut impl World<H>, stream: StreamId, request: &Request, reply: Reply<'_>) {
+        let Some(unread) = request.policy.memory().unread.reserve(length(reply.body.len())) else {
+            world.count(&request.policy, Event::Withheld);
+            world.reply(stream, &failures::no_room(&request.policy, &request.part));
+            return;
+        };
+        if world.reply(stream, &reply) && reply.body.len() >= SMALL {
+            self.unread.insert(stream, unread);
         }
     }
 

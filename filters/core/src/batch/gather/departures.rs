@@ -24,7 +24,11 @@ pub(super) struct Flight<H> {
     pub(super) members: Vec<Member<H>>,
     /// A request that went on as its client wrote it.
     pub(super) is_lone: bool,
+    /// That, and its answer has begun: nothing of it is held any more.
+    pub(super) returning: Option<Origin>,
     pub(super) started: Timestamp,
+    /// When it counts no more among those that hold others up.
+    pub(super) counts_until: Timestamp,
     /// When the call is given up.
     pub(super) until: Timestamp,
     /// What it has of the budget, if it is a part of a batch that failed.
@@ -34,8 +38,12 @@ pub(super) struct Flight<H> {
 impl<H> Flight<H> {
     /// Whether it is under way in another worker.
     fn is_guest(&self) -> bool {
-        let is_there = |member: &Member<H>| matches!(member.origin, Some(Origin::There(..)));
-        self.is_lone && self.members.iter().any(is_there)
+        self.is_lone && self.origins().any(|origin| matches!(origin, Origin::There(..)))
+    }
+
+    /// Where its requests are.
+    pub(super) fn origins(&self) -> impl Iterator<Item = Origin> {
+        self.members.iter().filter_map(|member| member.origin).chain(self.returning)
     }
 
     pub(super) fn items(&self) -> u32 {
@@ -45,8 +53,9 @@ impl<H> Flight<H> {
 }
 
 impl<H: Head> Gatherer<H> {
-    /// Does what is due. From a callback of the root.
+    /// Does what is due. From a callback of the root. If [`Gatherer::has_work`] afterwards, there is more, for another callback.
     pub fn act(&mut self, world: &mut impl World<H>) {
+        self.give(world);
         loop {
             // Calls that cannot be made leave parts of theirs.
             if let Some(flight) = self.repeats.pop_front() {
@@ -77,13 +86,15 @@ impl<H: Head> Gatherer<H> {
             }
         }
         self.look_after_the_away(world, now);
+        self.end_late_turns(world, now);
         self.act(world);
     }
 
     /// How soon a tick is wanted, if any is.
     pub fn next_tick(&self, now: Timestamp) -> Option<Duration> {
         let alarm = self.alarms.next().map(|at| at.since(self.clock.at(now)).min(LONGEST_TICK));
-        let others = !self.calls.is_empty() || !self.away.is_empty() || self.guests > 0;
+        let others =
+            !self.calls.is_empty() || !self.away.is_empty() || !self.givings.is_empty() || self.guests > 0;
         alarm.or(others.then_some(LONGEST_TICK))
     }
 
@@ -92,6 +103,8 @@ impl<H: Head> Gatherer<H> {
         let now = self.now(world);
         let Some(queue) = self.queues.get_mut(key) else { return };
         queue.is_due = false;
+        self.look_for_stalls(world, key, now);
+        let Some(queue) = self.queues.get_mut(key) else { return };
         // No call is made for what has no time for one.
         let late = queue.expired(now.plus(queue.policy.settings().deadline.floor));
         let policy = Rc::clone(&queue.policy);
@@ -114,7 +127,9 @@ impl<H: Head> Gatherer<H> {
                 policy: Rc::clone(&policy),
                 members,
                 is_lone: false,
+                returning: None,
                 started: now,
+                counts_until: now,
                 until: now,
                 place: None,
             };
@@ -166,14 +181,16 @@ impl<H: Head> Gatherer<H> {
     }
 
     /// A flight is under way from now on.
-    pub(super) fn fly(&mut self, flight: Flight<H>) -> FlightId {
+    pub(super) fn fly(&mut self, mut flight: Flight<H>) -> FlightId {
         self.flown += 1;
-        for origin in flight.members.iter().filter_map(|member| member.origin) {
+        for origin in flight.origins() {
             self.requests.insert(origin, Whereabouts::Flying(self.flown));
         }
         self.guests += usize::from(flight.is_guest());
+        flight.counts_until = flight.started.plus(flight.policy.settings().stall_timeout);
         let queue = self.queues.entry(Rc::clone(&flight.key));
-        queue.or_insert_with(|| super::Queue::new(&flight.policy)).in_flight += 1;
+        let queue = queue.or_insert_with(|| super::Queue::new(&flight.policy));
+        queue.sets_out(self.flown, flight.counts_until);
         self.flights.insert(self.flown, flight);
         self.flown
     }
@@ -183,15 +200,14 @@ impl<H: Head> Gatherer<H> {
         let flight = self.flights.remove(&id)?;
         self.guests -= usize::from(flight.is_guest());
         if let Some(queue) = self.queues.get_mut(&flight.key) {
-            queue.in_flight = queue.in_flight.saturating_sub(1);
-            queue.has_returned = true;
+            queue.has_returned |= queue.comes_back(id, flight.counts_until);
         }
         if self.queues.get(&flight.key).is_some_and(|queue| !queue.is_empty()) {
             self.is_due(&flight.key);
         } else {
             self.tidy(&flight.key);
         }
-        for origin in flight.members.iter().filter_map(|member| member.origin) {
+        for origin in flight.origins() {
             self.requests.remove(&origin);
         }
         Some(flight)

@@ -18,6 +18,9 @@ use std::rc::Rc;
 /// Statuses that each of a batch's requests would get.
 const OF_EVERYBODY: [u16; 6] = [401, 403, 404, 405, 407, 429];
 
+/// What a client is told whose answer would take too much memory.
+const NO_ROOM: &str = "the answer to the batch is too large to be shared out";
+
 /// Why a batch has failed, what its answer says, if there is one, and when.
 #[derive(Debug)]
 struct Failed<'a, H> {
@@ -67,7 +70,9 @@ impl<H: Head> Gatherer<H> {
         for member in others {
             self.fail(world, member, &policy, failed);
         }
-        if policy.settings().on_failure == OnFailure::Singly || again.len() == 1 {
+        // Half of the requests may get as much.
+        let singly = policy.settings().on_failure == OnFailure::Singly || failure == Failure::Memory;
+        if singly || again.len() == 1 {
             for member in again {
                 self.repeat(world, &flight, vec![member], failed);
             }
@@ -103,7 +108,9 @@ impl<H: Head> Gatherer<H> {
             policy,
             members,
             is_lone: false,
+            returning: None,
             started: why.now,
+            counts_until: why.now,
             until: why.now,
             place: Some(place),
         });
@@ -165,6 +172,7 @@ fn explanation(failure: Failure) -> String {
         Failure::Reset => "the upstream ended the connection without an answer".into(),
         Failure::Timeout => "there was no answer in time".into(),
         Failure::Encoded => "the upstream's answer to the batch was encoded, which was not asked for".into(),
+        Failure::Memory => NO_ROOM.into(),
         Failure::Broken(Broken::Status(status)) => format!("the upstream answered {status} to the batch"),
         Failure::Broken(broken) => {
             format!("the upstream's answer to the batch cannot be split: {}", broken.name())
@@ -180,6 +188,11 @@ pub(super) fn reply(policy: &Policy, part: &Part, status: u16, message: &str) ->
 /// The error of a request that has too little time for a batch.
 pub(super) fn short(policy: &Policy, part: &Part) -> Reply<'static> {
     reply(policy, part, 504, "there is too little time for an answer")
+}
+
+/// The error of a request for whose share there is no room.
+pub(super) fn no_room(policy: &Policy, part: &Part) -> Reply<'static> {
+    reply(policy, part, 502, NO_ROOM)
 }
 
 /// The error of a request whose time is over.

@@ -34,6 +34,7 @@ impl<H: Head> Gatherer<H> {
                 self.away.say(world, from, stream, Says::Known(known));
             }
             Says::Gone => self.drop_request(world, origin),
+            Says::Begins { well } => self.lone_begins(world, origin, well),
             Says::Returned { well } => self.end_lone(world, origin, well),
             says => self.told(world, from, stream, says),
         }

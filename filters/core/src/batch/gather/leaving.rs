@@ -9,6 +9,7 @@ use super::{Gatherer, Head, Whereabouts, World};
 impl<H: Head> Gatherer<H> {
     /// The stream has ended.
     pub fn gone(&mut self, world: &mut impl World<H>, stream: StreamId) {
+        self.unread.remove(&stream);
         if !self.away.gone(world, stream) {
             self.drop_request(world, Origin::Here(stream));
         }
@@ -38,6 +39,7 @@ impl<H: Head> Gatherer<H> {
                     }
                 }
             }
+            Some(Whereabouts::Given(number)) => self.leaves_its_turn(world, number, origin),
             None => {}
         }
     }

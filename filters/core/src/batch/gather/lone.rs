@@ -1,7 +1,7 @@
 //! Requests that go on alone, and return.
 //!
-//! Invariants: a lone request keeps others of its key waiting no longer than its time, and one that is paused in another worker
-//! no longer than that worker says that it is there. Trade-off: one whose time is over may be under way still, and counts no more.
+//! Invariants: a lone request keeps others of its key waiting no longer than [`super::stalls`] lets it, and one that is paused in
+//! another worker no longer than that worker says that it is there. Trade-off: one whose time is over may be under way still, and counts no more.
 
 use super::departures::Flight;
 use super::policy::Place;
@@ -58,7 +58,18 @@ impl<H: Head> Gatherer<H> {
             Some(Origin::There(..)) => member.deadline.min(now.plus(SILENCE)),
             _ => member.deadline,
         };
-        self.fly(Flight { key, policy, members: vec![member], is_lone: true, started: now, until, place });
+        let (members, returning, counts_until) = (vec![member], None, now);
+        self.fly(Flight {
+            key,
+            policy,
+            members,
+            is_lone: true,
+            returning,
+            started: now,
+            counts_until,
+            until,
+            place,
+        });
     }
 
     /// Lets a request go on that waited.

@@ -28,6 +28,8 @@ pub(super) enum Says<'a> {
     Ask,
     /// Its client has left.
     Gone,
+    /// Its answer begins.
+    Begins { well: bool },
     /// Its answer is there, whole.
     Returned { well: bool },
     /// It goes on as it is; `told`: the end of its answer is to be told.
@@ -73,6 +75,7 @@ impl<'a> Message<'a> {
             }
             Says::Known(known) => writer.byte(6).byte(u8::from(*known)),
             Says::Declined => writer.byte(7),
+            Says::Begins { well } => writer.byte(8).byte(u8::from(*well)),
         };
         writer.0
     }
@@ -103,6 +106,7 @@ impl<'a> Message<'a> {
             },
             6 => Says::Known(reader.byte()? != 0),
             7 => Says::Declined,
+            8 => Says::Begins { well: reader.byte()? != 0 },
             _ => return None,
         };
         Some(Self { to, from, stream, says })

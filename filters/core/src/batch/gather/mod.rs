@@ -17,28 +17,33 @@ mod claims;
 mod clock;
 mod departures;
 mod failures;
+mod giving;
 mod hosting;
 mod leaving;
 mod lone;
 mod message;
 mod policy;
 mod queue;
+mod stalls;
 mod world;
 
-pub use answers::{BATCH_HEADER, TRACE_HEADER, of_share};
+pub use answers::of_share;
 pub use claims::SLOTS;
+pub use giving::{BATCH_HEADER, MOST_UNSEEN, TRACE_HEADER};
 pub use policy::Policy;
 pub use world::{
     Arrival, CallId, End, Event, Failure, Pairs, Pass, Repeat, Reply, Request, StreamId, Trigger, World,
 };
 
 use super::{MAX_KEY, Part, Scope, Short};
+use crate::memory::Reservation;
 use crate::{Address, HeadView, Timestamp};
 use alarms::Alarms;
 use away::Away;
 use clock::Clock;
 use core::time::Duration;
 use departures::Flight;
+use giving::Giving;
 use hashbrown::HashMap;
 use queue::{Member, Origin, Queue};
 use std::collections::VecDeque;
@@ -69,6 +74,8 @@ type FlightId = u64;
 enum Whereabouts {
     Waiting(Key),
     Flying(FlightId),
+    /// The answer is there, and shares of it are given out.
+    Given(u64),
 }
 
 /// The requests that one worker gathers under one configuration.
@@ -81,10 +88,17 @@ pub struct Gatherer<H> {
     /// Parts of failed batches, to be sent in the root's next callback.
     repeats: VecDeque<Flight<H>>,
     due: VecDeque<Key>,
+    /// Answers that are given out.
+    givings: VecDeque<Giving<H>>,
+    given: u64,
+    /// Streams of this worker that have not read their shares yet.
+    unread: HashMap<StreamId, Reservation>,
     alarms: Alarms,
     away: Away,
     clock: Clock,
     flown: FlightId,
+    /// Lone requests whose answer has begun while nobody waited.
+    returning: Vec<FlightId>,
     /// Flights that are under way in other workers, one request each.
     guests: usize,
 }
@@ -98,10 +112,14 @@ impl<H> Default for Gatherer<H> {
             calls: HashMap::new(),
             repeats: VecDeque::new(),
             due: VecDeque::new(),
+            givings: VecDeque::new(),
+            given: 0,
+            unread: HashMap::new(),
             alarms: Alarms::default(),
             away: Away::default(),
             clock: Clock::default(),
             flown: 0,
+            returning: Vec::new(),
             guests: 0,
         }
     }
@@ -167,8 +185,10 @@ impl<H: Head> Gatherer<H> {
             .queues
             .get_key_value(key.as_slice())
             .map_or_else(|| Key::from(key), |(key, _)| Rc::clone(key));
-        let queue = self.queues.entry(Rc::clone(&key)).or_insert_with(|| Queue::new(policy));
-        let is_idle = queue.in_flight == 0 && queue.is_empty();
+        self.queues.entry(Rc::clone(&key)).or_insert_with(|| Queue::new(policy));
+        self.look_for_stalls(world, &key, now);
+        let Some(queue) = self.queues.get_mut(&key) else { return Arrival::Passes };
+        let is_idle = queue.in_flight() == 0 && queue.is_empty();
         if is_idle && settings.leaves != super::Leaves::FixedDelay {
             self.lone(world, (key, member), Trigger::Idle, now);
             return Arrival::Alone;
@@ -183,7 +203,7 @@ impl<H: Head> Gatherer<H> {
             return self.short(world, (key, member), policy, now);
         }
         queue.push(member);
-        let is_full = queue.is_full().is_some() && queue.in_flight < settings.max_in_flight;
+        let is_full = queue.is_full().is_some() && queue.in_flight() < settings.max_in_flight;
         self.set_alarm(&key);
         if let Some(origin) = origin {
             self.requests.insert(origin, Whereabouts::Waiting(Rc::clone(&key)));
@@ -229,14 +249,14 @@ impl<H: Head> Gatherer<H> {
 
     /// Forgets a queue that is of no use any more. Its alarm, if it has one, finds nothing.
     fn tidy(&mut self, key: &Key) {
-        if self.queues.get(key).is_some_and(|queue| queue.is_empty() && queue.in_flight == 0) {
+        if self.queues.get(key).is_some_and(|queue| queue.is_empty() && queue.in_flight() == 0) {
             self.queues.remove(key);
         }
     }
 
     /// Whether something is to be done in a callback of the root.
     pub fn has_work(&self) -> bool {
-        !self.due.is_empty() || !self.repeats.is_empty()
+        !self.due.is_empty() || !self.repeats.is_empty() || self.may_give()
     }
 
     /// How many requests are known: those that wait, and those in batches.
@@ -268,6 +288,6 @@ fn is_short<H>(member: &Member<H>, queue: &Queue<H>, now: Timestamp) -> bool {
     let items = queue.items().saturating_add(u32::try_from(member.items()).unwrap_or(u32::MAX));
     let takes = queue.policy.estimate(items);
     let waits =
-        if queue.in_flight == 0 { Duration::ZERO } else { takes.min(queue.policy.settings().max_delay) };
+        if queue.in_flight() == 0 { Duration::ZERO } else { takes.min(queue.policy.settings().max_delay) };
     now.plus(takes + waits + queue.policy.settings().deadline.floor) > member.deadline
 }

@@ -5,6 +5,7 @@
 
 use super::super::{Bypass, HeadKey, Model, Pace, Settings};
 use super::world::Pass;
+use crate::memory::{Account, Memory};
 use crate::request_key::{Known, Noise};
 use crate::retry::Budget;
 use crate::{HeadView, Timestamp};
@@ -23,7 +24,8 @@ pub struct Policy {
     /// Calls and requests under way in place of batches that failed.
     repeats: Rc<Cell<u32>>,
     requests: Cell<u32>,
-    held: Cell<u64>,
+    memory: Memory,
+    held: Account,
     noise: RefCell<Noise>,
 }
 
@@ -47,10 +49,24 @@ impl Policy {
             budget: RefCell::default(),
             repeats: Rc::default(),
             requests: Cell::default(),
-            held: Cell::default(),
+            held: Memory::default().kept.part(settings.max_bytes_held),
+            memory: Memory::default(),
             noise: RefCell::default(),
             settings,
         }
+    }
+
+    /// The same in a VM with these accounts.
+    #[must_use]
+    pub fn within(mut self, memory: &Memory) -> Self {
+        self.held = memory.kept.part(self.settings.max_bytes_held);
+        self.memory = memory.clone();
+        self
+    }
+
+    /// The accounts of its VM.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The route's name.
@@ -70,7 +86,7 @@ impl Policy {
 
     /// What the requests hold that wait or are in batches, in bytes.
     pub fn held(&self) -> u64 {
-        self.held.get()
+        self.held.taken()
     }
 
     /// How many requests wait, are in batches, or went alone and have no answer yet.
@@ -125,22 +141,21 @@ impl Policy {
 
     /// A place for a request that holds so many bytes.
     pub(super) fn admit(&self, bytes: u64) -> Result<(), Pass> {
-        let (requests, held) = (self.requests.get().saturating_add(1), self.held.get().saturating_add(bytes));
+        let requests = self.requests.get().saturating_add(1);
         if requests > self.settings.max_requests {
             return Err(Pass::Requests);
         }
-        if held > self.settings.max_bytes_held {
+        if !self.held.take(bytes) {
             return Err(Pass::Held);
         }
         self.requests.set(requests);
-        self.held.set(held);
         Ok(())
     }
 
     /// Its place is free again.
     pub(super) fn release(&self, bytes: u64) {
         self.requests.set(self.requests.get().saturating_sub(1));
-        self.held.set(self.held.get().saturating_sub(bytes));
+        self.held.give_back(bytes);
     }
 
     /// A request that counts for the budget.

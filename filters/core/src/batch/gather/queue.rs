@@ -3,12 +3,12 @@
 //! Invariants: first come, first served: no request is overtaken by one of its own key. What is taken is within all limits, or is
 //! a single request.
 
-use super::Policy;
 use super::world::{StreamId, Trigger};
+use super::{FlightId, Policy};
 use crate::batch::{Leaves, Part};
 use crate::{Address, HeadView, Timestamp};
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// How late a tick may come.
@@ -84,8 +84,8 @@ pub(super) struct Queue<H> {
     load: Load,
     /// When the time of the first of them is over.
     soonest: Timestamp,
-    /// Batches and lone requests that are under way.
-    pub(super) in_flight: u32,
+    /// Batches and lone requests that are under way, by the time when they count no more.
+    under_way: BTreeSet<(Timestamp, FlightId)>,
     /// When it is to be looked at, as the alarms have it.
     pub(super) alarm: Option<Timestamp>,
     /// It is to be looked at in the root's next callback.
@@ -101,7 +101,7 @@ impl<H> Queue<H> {
             waiting: VecDeque::new(),
             load: Load::default(),
             soonest: LATEST,
-            in_flight: 0,
+            under_way: BTreeSet::new(),
             alarm: None,
             is_due: false,
             has_returned: false,
@@ -110,6 +110,28 @@ impl<H> Queue<H> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Batches and lone requests that are under way, and hold others up.
+    pub(super) fn in_flight(&self) -> u32 {
+        u32::try_from(self.under_way.len()).unwrap_or(u32::MAX)
+    }
+
+    /// A flight is under way, and counts until then.
+    pub(super) fn sets_out(&mut self, flight: FlightId, until: Timestamp) {
+        self.under_way.insert((until, flight));
+    }
+
+    /// A flight that counts until then counts no more. Whether it did.
+    pub(super) fn comes_back(&mut self, flight: FlightId, until: Timestamp) -> bool {
+        self.under_way.remove(&(until, flight))
+    }
+
+    /// The next flight that has stood still for so long that it counts no more.
+    pub(super) fn stalled(&mut self, now: Timestamp) -> Option<FlightId> {
+        let next = self.under_way.first().filter(|(until, _)| *until <= now)?.1;
+        self.under_way.pop_first();
+        Some(next)
     }
 
     /// Items that wait.
@@ -167,10 +189,10 @@ impl<H> Queue<H> {
     pub(super) fn leaves(&self, now: Timestamp) -> Option<Trigger> {
         let oldest = self.waiting.front()?;
         let settings = self.policy.settings();
-        if self.in_flight >= settings.max_in_flight {
+        if self.in_flight() >= settings.max_in_flight {
             return None;
         }
-        if self.in_flight == 0 && settings.leaves != Leaves::FixedDelay {
+        if self.in_flight() == 0 && settings.leaves != Leaves::FixedDelay {
             let limit = self.policy.limit(now.since(oldest.arrived));
             return Some(match self.load.items > limit.into() {
                 // More than may go wait for the next.
@@ -212,10 +234,11 @@ impl<H> Queue<H> {
     pub(super) fn looked_at(&self) -> Option<Timestamp> {
         let oldest = self.waiting.front()?;
         let settings = self.policy.settings();
-        if self.in_flight >= settings.max_in_flight {
-            return Some(before(self.soonest, settings.deadline.floor));
+        let stalls = self.under_way.first().map_or(LATEST, |(until, _)| *until);
+        if self.in_flight() >= settings.max_in_flight {
+            return Some(before(self.soonest, settings.deadline.floor).min(stalls));
         }
-        Some(oldest.arrived.plus(settings.max_delay).min(self.leave_by()))
+        Some(oldest.arrived.plus(settings.max_delay).min(self.leave_by()).min(stalls))
     }
 
     /// Takes the next batch: the oldest requests, as many as it may have.

@@ -24,6 +24,10 @@ pub trait World<H> {
     fn resume(&mut self, policy: &Policy, stream: StreamId, left: Duration) -> bool;
     /// Answers a request that waited; `false` if it is gone.
     fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool;
+    /// Whether this stream ends when its reply is written and not when its client has read it, as HTTP/1.1 streams do.
+    fn is_read_unseen(&mut self, _stream: StreamId) -> bool {
+        false
+    }
     /// Sends a message to a worker's queue; `false` if there is no such queue.
     fn send(&mut self, queue: u32, message: &[u8]) -> bool;
     /// A slot of shared data and its compare-and-swap number; `None` if there is none.
@@ -85,8 +89,12 @@ pub enum Event {
     Failed(Failure),
     /// A part of a failed batch is sent again.
     Repeated(Repeat),
+    /// There was no room for a client's share.
+    Withheld,
     /// The worker that gathers could not be reached; requests are gathered here.
     Degraded,
+    /// What was under way has stood still for so long that it holds nobody up any more.
+    Stalled,
 }
 
 /// Why a request went on by itself at once.
@@ -98,8 +106,12 @@ pub enum Pass {
     Unbatchable(Why),
     /// Its body is longer than may be batched.
     Body,
-    /// Its body did not come: the plugin's `allow_on_headers_stop_iteration` is not set.
+    /// Its body did not come: the plugin's `allow_on_headers_stop_iteration` is not set, or its client sends none.
     NoBody,
+    /// Its body may not end before its answer begins.
+    Stream,
+    /// Its body was not whole in time.
+    BodyTimeout,
     /// It is more by itself than a batch may be.
     Limit,
     /// As many wait as may.
@@ -165,6 +177,8 @@ pub enum Failure {
     Timeout,
     /// The answer was encoded, though that was not asked for.
     Encoded,
+    /// There is no room for the answer.
+    Memory,
     /// The answer cannot be split.
     Broken(Broken),
 }

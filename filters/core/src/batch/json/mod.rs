@@ -17,6 +17,8 @@ use std::borrow::Cow;
 pub const REQUEST_DEPTH: usize = 60;
 /// How deep an answer may be: traces of calls are deep, and this costs a byte for each level.
 pub const ANSWER_DEPTH: usize = 10_000;
+/// The most fields of an object in an answer that is looked into.
+pub const MOST_FIELDS: usize = 65_536;
 
 /// What is wrong with a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,29 +135,44 @@ impl<'a> Value<'a> {
         Some(Cow::Borrowed(inner))
     }
 
-    /// The items of an array; `None` if it is none.
+    /// The items of an array; `None` if it is none. A list of them takes six times as much as the shortest document that has so many:
+    /// for requests, which are short.
     pub fn items(self) -> Option<Vec<Self>> {
-        let mut items = Vec::new();
-        let mut inside = Scanner::within(self, b'[')?;
-        if !inside.takes(b']') {
-            loop {
-                items.push(inside.known_value());
-                if !inside.takes(b',') {
-                    break;
-                }
-            }
-        }
-        Some(items)
+        Some(self.elements()?.collect())
     }
 
-    /// The fields of an object; `None` if it is none.
+    /// The items of an array, one at a time; `None` if it is none.
+    pub fn elements(self) -> Option<impl Iterator<Item = Self>> {
+        let mut inside = Scanner::within(self, b'[')?;
+        let mut has_more = !inside.takes(b']');
+        Some(core::iter::from_fn(move || {
+            let item = has_more.then(|| inside.known_value())?;
+            has_more = inside.takes(b',');
+            Some(item)
+        }))
+    }
+
+    /// The fields of an object; `None` if it is none. They take eight times as much as the shortest document that has so many: for
+    /// requests, which are short.
     pub fn object(self) -> Option<Object<'a>> {
+        self.fields(usize::MAX)
+    }
+
+    /// The same of an answer, which may be of any length; `None`, too, if it has more than [`MOST_FIELDS`].
+    pub fn object_of_answer(self) -> Option<Object<'a>> {
+        self.fields(MOST_FIELDS)
+    }
+
+    fn fields(self, most: usize) -> Option<Object<'a>> {
         let mut fields = Vec::new();
         let mut inside = Scanner::within(self, b'{')?;
         if !inside.takes(b'}') {
             loop {
                 let key = inside.known_value();
                 inside.takes(b':');
+                if fields.len() >= most {
+                    return None;
+                }
                 fields.push(Field { name: key.string()?, key, value: inside.known_value() });
                 if !inside.takes(b',') {
                     break;
@@ -170,18 +187,10 @@ impl<'a> Value<'a> {
         let steps = pointer.split('/').skip(1);
         steps.map(|step| step.replace("~1", "/").replace("~0", "~")).try_fold(self, |value, step| {
             if value.is_array() {
-                return value.items()?.into_iter().nth(step.parse().ok()?);
+                return value.elements()?.nth(step.parse().ok()?);
             }
-            value.object()?.get(&step).ok()?
+            value.object_of_answer()?.get(&step).ok()?
         })
-    }
-
-    /// Its text with another in place of `inner`, a value within it.
-    pub fn replaced(self, inner: Self, other: &str) -> String {
-        let from = inner.at.saturating_sub(self.at);
-        let before = self.text.get(..from).unwrap_or_default();
-        let after = self.text.get(from + inner.text.len()..).unwrap_or_default();
-        [before, other, after].concat()
     }
 }
 
@@ -209,16 +218,6 @@ impl<'a> Object<'a> {
             _ => None,
         });
         repeated.map_or(Ok(()), |at| Err(Fault { at, flaw: Flaw::Repeated }))
-    }
-
-    /// It, written anew, with other texts in place of some values.
-    pub fn rewritten(&self, other: impl Fn(&str) -> Option<String>) -> String {
-        let fields = self.fields.iter().map(|field| {
-            let value = other(&field.name).map_or(Cow::Borrowed(field.value.text), Cow::Owned);
-            [field.key.text, ":", &value].concat()
-        });
-        let fields: Vec<_> = fields.collect();
-        ["{", &fields.join(","), "}"].concat()
     }
 }
 

@@ -10,14 +10,17 @@
 //! `data` is that of `index`, not always that of places (openai-python issue 420).
 
 use super::apportion::apportion;
-use super::{array, misplaced, siblings, texts, with_siblings};
+use super::{around, array, misplaced, siblings, texts, with_siblings};
 use crate::batch::json::{REQUEST_DEPTH, Value, quoted};
 use crate::batch::part::Item;
+use crate::batch::shares::{Piece, Shares, array as array_of};
 use crate::batch::{Answer, Broken, Joined, Part, Share, Unbatchable, Why};
 
 const INPUT: &str = "input";
 /// How deep figures of use are: details of totals.
 const USAGE_DEPTH: u32 = 4;
+/// The longest figures of use, in bytes; the usual ones have a hundred.
+const MOST_USAGE: usize = 4 << 10;
 
 /// The embeddings protocol.
 #[derive(Clone, Debug)]
@@ -101,38 +104,42 @@ pub(super) fn join(parts: &[&Part]) -> Joined {
     Joined { path: None, body: with_siblings(parts, INPUT, &array(texts(parts))).into() }
 }
 
-pub(super) fn split(parts: &[&Part], answer: Answer<'_>) -> Result<Vec<Share>, Broken> {
-    let object = answer.document()?.object().ok_or(Broken::Form)?;
-    let data = object.get("data")?.and_then(Value::items).ok_or(Broken::Form)?;
-    let mut vectors = by_index(&data, texts(parts).count())?.into_iter();
+pub(super) fn split(parts: &[&Part], answer: Answer<'_>) -> Result<Shares, Broken> {
+    let object = answer.document()?.object_of_answer().ok_or(Broken::Form)?;
+    let data = object.get("data")?.ok_or(Broken::Form)?;
+    let mut vectors = by_index(data, texts(parts).count())?.into_iter();
     let weights: Vec<_> = parts.iter().map(|part| part.weight).collect();
-    let usage = object.get("usage")?;
-    let share = |(place, part): (usize, &&Part)| {
+    let usage = object.get("usage")?.filter(|usage| usage.is_object());
+    // Everybody gets figures of its own, which are written anew.
+    if usage.is_some_and(|usage| usage.text().len() > MOST_USAGE) {
+        return Err(Broken::Form);
+    }
+    let mut shares = Shares::of(answer.status, parts.len());
+    for (place, part) in parts.iter().enumerate() {
         let own = vectors.by_ref().take(part.items.len()).enumerate();
-        let own: Vec<_> =
-            own.map(|(number, (vector, index))| vector.replaced(index, &number.to_string())).collect();
-        let own = array(own.iter().map(|vector| &**vector));
-        let body = object.rewritten(|name| match name {
-            "data" => Some(own.clone()),
-            "usage" => usage.and_then(|usage| used(usage, &weights, place, USAGE_DEPTH)),
-            _ => None,
-        });
-        Share::json(answer.status, body)
-    };
-    Ok(parts.iter().enumerate().map(share).collect())
+        let own = own.map(|(number, (vector, index))| Piece::replaced(vector, index, &number.to_string()));
+        let used = usage.and_then(|usage| used(usage, &weights, place, USAGE_DEPTH));
+        shares.cut_framed(array_of(own), used.unwrap_or_default().into());
+    }
+    Ok(shares.framed(around(&object, |name| match name {
+        "data" => Some(Piece::Own),
+        "usage" => usage.map(|_| Piece::Use),
+        _ => None,
+    })))
 }
 
 /// All vectors in the order of their index, each with the place where that stands.
-fn by_index<'a>(data: &[Value<'a>], expected: usize) -> Result<Vec<(Value<'a>, Value<'a>)>, Broken> {
-    if data.len() != expected {
-        return Err(Broken::Length { expected, found: data.len() });
+fn by_index(data: Value<'_>, expected: usize) -> Result<Vec<(Value<'_>, Value<'_>)>, Broken> {
+    let found = data.elements().ok_or(Broken::Form)?.count();
+    if found != expected {
+        return Err(Broken::Length { expected, found });
     }
     let mut vectors = vec![None; expected];
-    for vector in data {
-        let index = vector.object().ok_or(Broken::Form)?.get("index")?.ok_or(Broken::NoId)?;
+    for vector in data.elements().ok_or(Broken::Form)? {
+        let index = vector.object_of_answer().ok_or(Broken::Form)?.get("index")?.ok_or(Broken::NoId)?;
         let place = index.whole_number().and_then(|index| usize::try_from(index).ok());
         let slot = place.and_then(|place| vectors.get_mut(place)).ok_or(Broken::OtherId)?;
-        if slot.replace((*vector, index)).is_some() {
+        if slot.replace((vector, index)).is_some() {
             return Err(Broken::SameId);
         }
     }

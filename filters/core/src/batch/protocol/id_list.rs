@@ -12,10 +12,11 @@
 
 mod target;
 
-use super::{array, group};
+use super::{around, group};
 use crate::batch::json::Value;
 use crate::batch::part::Item;
-use crate::batch::{Answer, Broken, Joined, Part, Share, Unbatchable, Why};
+use crate::batch::shares::{Piece, Shares, array as array_of};
+use crate::batch::{Answer, Broken, Joined, Outcome, Part, Share, Unbatchable, Why};
 use hashbrown::{HashMap, HashSet};
 
 /// How a list of ids is written in a query.
@@ -81,37 +82,43 @@ impl IdList {
         Joined { path: Some([group, sign, &self.parameter, "=", &ids].concat()), body: Vec::new() }
     }
 
-    pub(super) fn split(&self, parts: &[&Part], answer: Answer<'_>) -> Result<Vec<Share>, Broken> {
+    pub(super) fn split(&self, parts: &[&Part], answer: Answer<'_>) -> Result<Shares, Broken> {
         let document = answer.document()?;
-        let around = match &self.field {
-            Some(field) => Some((document.object().ok_or(Broken::Form)?, field)),
+        let object = match &self.field {
+            Some(field) => Some((document.object_of_answer().ok_or(Broken::Form)?, field)),
             None => None,
         };
-        let objects = match &around {
+        let found = match &object {
             Some((object, field)) => object.get(field)?.ok_or(Broken::Form)?,
             None => document,
         };
-        let objects = self.by_id(parts, &objects.items().ok_or(Broken::Form)?)?;
-        let share = |part: &&Part| {
-            let own = part.items.iter().filter_map(|item| objects.get(item.id.as_deref()?).copied());
-            if part.is_single {
-                return own.map(|object| Share::json(answer.status, object)).next().unwrap_or_else(missing);
+        let objects = self.by_id(parts, found.elements().ok_or(Broken::Form)?)?;
+        let mut shares = Shares::of(answer.status, parts.len());
+        for part in parts {
+            let mut own = part.items.iter().filter_map(|item| objects.get(item.id.as_deref()?).cloned());
+            match (part.is_single, &object) {
+                (true, _) => match own.next() {
+                    Some(object) => shares.cut(vec![object], Outcome::Answered),
+                    None => shares.made(missing()),
+                },
+                (false, Some(_)) => shares.cut_framed(array_of(own.map(Some)), Box::default()),
+                (false, None) => shares.cut(array_of(own.map(Some)), Outcome::Answered),
             }
-            let own = array(own);
-            let body = match &around {
-                Some((object, field)) => object.rewritten(|name| (*name == ***field).then(|| own.clone())),
-                None => own,
-            };
-            Share::json(answer.status, body)
-        };
-        Ok(parts.iter().map(share).collect())
+        }
+        let frame =
+            object.map(|(object, field)| around(&object, |name| (*name == **field).then_some(Piece::Own)));
+        Ok(shares.framed(frame.unwrap_or_default()))
     }
 
-    /// The text of every object by its id.
-    fn by_id<'a>(&self, parts: &[&Part], objects: &[Value<'a>]) -> Result<HashMap<String, &'a str>, Broken> {
+    /// Every object by its id.
+    fn by_id<'a>(
+        &self,
+        parts: &[&Part],
+        objects: impl Iterator<Item = Value<'a>>,
+    ) -> Result<HashMap<String, Piece>, Broken> {
         let items = parts.iter().flat_map(|part| &part.items);
         let asked: HashSet<_> = items.filter_map(|item| item.id.as_deref()).collect();
-        let mut found = HashMap::with_capacity(objects.len());
+        let mut found = HashMap::with_capacity(asked.len());
         for object in objects {
             let id = object.pointer(&self.id_pointer).ok_or(Broken::NoId)?;
             let id = match id.string() {
@@ -122,7 +129,7 @@ impl IdList {
             if !asked.contains(&*id) {
                 return Err(Broken::OtherId);
             }
-            if found.insert(id, object.text()).is_some() {
+            if found.insert(id, Piece::of(object)).is_some() {
                 return Err(Broken::SameId);
             }
         }

@@ -6,10 +6,11 @@
 //! Source: KServe's and TensorFlow Serving's first protocol, `instances` and `predictions`.
 
 use super::weight::weight;
-use super::{array, misplaced, siblings, texts};
+use super::{around, array, misplaced, siblings, texts};
 use crate::batch::json::{REQUEST_DEPTH, Value};
 use crate::batch::part::Item;
-use crate::batch::{Answer, Broken, Joined, Part, Share, Unbatchable, Why};
+use crate::batch::shares::{Piece, Shares, array as array_of};
+use crate::batch::{Answer, Broken, Joined, Outcome, Part, Unbatchable, Why};
 
 /// What a client sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,34 +78,33 @@ impl JsonArray {
         Joined { path: None, body: body.into() }
     }
 
-    pub(super) fn split(&self, parts: &[&Part], answer: Answer<'_>) -> Result<Vec<Share>, Broken> {
+    pub(super) fn split(&self, parts: &[&Part], answer: Answer<'_>) -> Result<Shares, Broken> {
         let document = answer.document()?;
-        let around = match &self.answers {
-            Some(field) => Some((document.object().ok_or(Broken::Form)?, field)),
+        let object = match &self.answers {
+            Some(field) => Some((document.object_of_answer().ok_or(Broken::Form)?, field)),
             None => None,
         };
-        let items = match &around {
+        let items = match &object {
             Some((object, field)) => object.get(field)?.ok_or(Broken::Form)?,
             None => document,
         };
-        let items = items.items().ok_or(Broken::Form)?;
-        let (expected, found) = (texts(parts).count(), items.len());
+        let found = items.elements().ok_or(Broken::Form)?.count();
+        let expected = texts(parts).count();
         if found != expected {
             return Err(Broken::Length { expected, found });
         }
-        let mut items = items.iter().map(|item| item.text());
-        let share = |part: &&Part| {
-            let own: Vec<_> = items.by_ref().take(part.items.len()).collect();
-            let body = match (&around, own.as_slice()) {
-                (_, [only]) if part.is_single => (*only).to_owned(),
-                (Some((object, field)), own) => {
-                    let own = array(own.iter().copied());
-                    object.rewritten(|name| (*name == ***field).then(|| own.clone()))
-                }
-                (None, own) => array(own.iter().copied()),
-            };
-            Share::json(answer.status, body)
-        };
-        Ok(parts.iter().map(share).collect())
+        let mut items = items.elements().ok_or(Broken::Form)?.map(Piece::of);
+        let mut shares = Shares::of(answer.status, parts.len());
+        for part in parts {
+            let mut own = items.by_ref().take(part.items.len());
+            match (part.is_single, &object) {
+                (true, _) => shares.cut(own.next().into_iter().collect(), Outcome::Answered),
+                (false, Some(_)) => shares.cut_framed(array_of(own.map(Some)), Box::default()),
+                (false, None) => shares.cut(array_of(own.map(Some)), Outcome::Answered),
+            }
+        }
+        let frame =
+            object.map(|(object, field)| around(&object, |name| (*name == **field).then_some(Piece::Own)));
+        Ok(shares.framed(frame.unwrap_or_default()))
     }
 }

@@ -12,7 +12,8 @@ use super::weight::weight;
 use super::{array, misplaced};
 use crate::batch::json::{REQUEST_DEPTH, Value, quoted};
 use crate::batch::part::Item;
-use crate::batch::{Answer, Broken, Joined, Part, Share, Unbatchable, Why};
+use crate::batch::shares::{Piece, Shares, array as array_of};
+use crate::batch::{Answer, Broken, Joined, Outcome, Part, Share, Unbatchable, Why};
 use std::borrow::Cow;
 
 /// What a call may have.
@@ -101,7 +102,7 @@ pub(super) fn join(parts: &[&Part]) -> Joined {
     Joined { path: None, body: array(calls.iter().map(|call| &**call)).into() }
 }
 
-pub(super) fn split(parts: &[&Part], answer: Answer<'_>) -> Result<Vec<Share>, Broken> {
+pub(super) fn split(parts: &[&Part], answer: Answer<'_>) -> Result<Shares, Broken> {
     let ids: Vec<_> = parts.iter().flat_map(|part| &part.items).map(|item| item.id.as_deref()).collect();
     let mut answers = if ids.iter().all(Option::is_none) {
         answers_to_none(&ids, answer)?
@@ -109,27 +110,31 @@ pub(super) fn split(parts: &[&Part], answer: Answer<'_>) -> Result<Vec<Share>, B
         answers_to(&ids, answer)?
     }
     .into_iter();
-    let share = |part: &&Part| {
-        let answers: Vec<_> = answers.by_ref().take(part.items.len()).collect();
-        share(part, answer.status, &answers)
-    };
-    Ok(parts.iter().map(share).collect())
+    let mut shares = Shares::of(answer.status, parts.len());
+    for part in parts {
+        let own: Vec<_> = answers.by_ref().take(part.items.len()).collect();
+        share(&mut shares, part, own);
+    }
+    Ok(shares)
 }
 
 /// Nobody wants an answer, and nobody gets one; but the server may say that it did not understand.
-fn answers_to_none(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Option<String>>, Broken> {
+fn answers_to_none(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Response>, Broken> {
     answer.succeeds()?;
     let is_blank = answer.body.trim_ascii().is_empty();
-    let found = if is_blank { Vec::new() } else { answer.document()?.items().ok_or(Broken::Form)? };
-    if found.is_empty() { Ok(vec![None; ids.len()]) } else { Err(Broken::OtherId) }
+    let says_something = !is_blank && answer.document()?.elements().ok_or(Broken::Form)?.next().is_some();
+    if says_something { Err(Broken::OtherId) } else { Ok(vec![None; ids.len()]) }
 }
 
-/// What the server says to each call, with the client's id in it.
-fn answers_to(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Option<String>>, Broken> {
-    let found = answer.document()?.items().ok_or(Broken::Form)?;
+/// What the server says to a call, with the client's id in it; `None`: nothing.
+type Response = Option<[Piece; 3]>;
+
+/// What the server says to each call.
+fn answers_to(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Response>, Broken> {
+    let found = answer.document()?.elements().ok_or(Broken::Form)?;
     let mut answers = vec![None; ids.len()];
     for response in found {
-        let number = response.object().ok_or(Broken::Form)?.get("id")?.ok_or(Broken::NoId)?;
+        let number = response.object_of_answer().ok_or(Broken::Form)?.get("id")?.ok_or(Broken::NoId)?;
         if number.is_null() {
             return Err(Broken::NoId);
         }
@@ -137,7 +142,7 @@ fn answers_to(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Option<Str
         let place = place.ok_or(Broken::OtherId)?;
         let id = ids.get(place).copied().flatten().ok_or(Broken::OtherId)?;
         let slot = answers.get_mut(place).ok_or(Broken::OtherId)?;
-        if slot.replace(response.replaced(number, id)).is_some() {
+        if slot.replace(Piece::replaced(response, number, id)).is_some() {
             return Err(Broken::SameId);
         }
     }
@@ -145,16 +150,23 @@ fn answers_to(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Option<Str
 }
 
 /// What one client gets, of the answers to its calls.
-fn share(part: &Part, status: u16, answers: &[Option<String>]) -> Share {
-    let calls =
-        || part.items.iter().zip(answers).filter_map(|(item, answer)| Some((item.id.as_ref()?, answer)));
-    let is_lost = calls().any(|(_, answer)| answer.is_none());
-    if part.is_single && is_lost {
-        return failure(part, 502, LEFT_OUT).lost();
+fn share(shares: &mut Shares, part: &Part, answers: Vec<Response>) {
+    let calls = part.items.iter().zip(answers).filter_map(|(item, answer)| Some((item.id.as_ref()?, answer)));
+    let calls: Vec<_> = calls.collect();
+    let is_lost = calls.iter().any(|(_, answer)| answer.is_none());
+    if calls.is_empty() {
+        return shares.made(Share::nothing());
     }
-    let texts = calls().map(|(id, answer)| answer.clone().unwrap_or_else(|| error(id, LEFT_OUT)));
-    let share = enveloped(part, status, &texts.collect::<Vec<_>>());
-    if is_lost { share.lost() } else { share }
+    if part.is_single && is_lost {
+        return shares.made(failure(part, 502, LEFT_OUT).lost());
+    }
+    let outcome = if is_lost { Outcome::Lost } else { Outcome::Answered };
+    let mut calls = calls.into_iter().map(|(id, answer)| match answer {
+        Some(pieces) => Vec::from(pieces),
+        None => vec![Piece::Text(error(id, LEFT_OUT).into())],
+    });
+    let own = if part.is_single { calls.next().unwrap_or_default() } else { array_of(calls) };
+    shares.cut(own, outcome);
 }
 
 /// An error for each call that wants an answer.

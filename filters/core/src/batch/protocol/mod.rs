@@ -18,6 +18,7 @@ pub use json_array::{JsonArray, Sends};
 pub use json_rpc::JsonRpc;
 
 use super::json::{Fault, Flaw, Object, Value, quoted};
+use super::shares::{Piece, Shares};
 use super::{Answer, Broken, Joined, Part, Share, Unbatchable, Why};
 use core::borrow::Borrow;
 
@@ -83,7 +84,7 @@ impl Protocol {
     ///
     /// # Errors
     /// Why nobody gets anything of it.
-    pub fn split<P: Borrow<Part>>(&self, parts: &[P], answer: Answer<'_>) -> Result<Vec<Share>, Broken> {
+    pub fn split<P: Borrow<Part>>(&self, parts: &[P], answer: Answer<'_>) -> Result<Shares, Broken> {
         let parts: Vec<&Part> = parts.iter().map(Borrow::borrow).collect();
         match self {
             Self::JsonRpc(_) => json_rpc::split(&parts, answer),
@@ -154,4 +155,16 @@ fn with_siblings(parts: &[&Part], field: &str, value: &str) -> String {
     let group = group(parts).trim_ascii();
     let comma = if group.is_empty() { "" } else { "," };
     ["{", group, comma, &quoted(field), ":", value, "}"].concat()
+}
+
+/// What stands around the value of one field of an answer, whose fields otherwise go to everybody, as it does in the answer.
+fn around(object: &Object<'_>, own: impl Fn(&str) -> Option<Piece>) -> Vec<Piece> {
+    let mut pieces = vec![Piece::Sign("{")];
+    for field in &object.fields {
+        pieces.extend((pieces.len() > 1).then_some(Piece::Sign(",")));
+        let value = own(&field.name).unwrap_or_else(|| Piece::of(field.value));
+        pieces.extend([Piece::of(field.key), Piece::Sign(":"), value]);
+    }
+    pieces.push(Piece::Sign("}"));
+    pieces
 }

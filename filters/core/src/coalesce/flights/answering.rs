@@ -5,11 +5,12 @@
 
 use super::super::board::FlightId;
 use super::super::message::Says;
-use super::super::settings::OnError;
+use super::super::settings::{OnError, Settings};
 use super::super::sharing::NotShared;
 use super::group::{Capture, Group, State, length};
 use super::inbox::Landed;
 use super::{Answer, Begun, Event, Exit, Flights, Policy, Role, Served, StreamId, Why, World};
+use crate::memory::append;
 use crate::{HeadView, RequestView};
 use std::rc::Rc;
 
@@ -32,6 +33,17 @@ impl<H: RequestView> Flights<H> {
                 self.drop_role(stream);
                 return Begun::Passes;
             }
+            Some(Role::Released(key)) => {
+                // The upstream has done its part; how fast the client reads is nobody else's concern.
+                let key = Rc::clone(key);
+                self.drop_role(stream);
+                self.released_ended(world, &key);
+                return Begun::Passes;
+            }
+            Some(Role::Elder(key)) => {
+                let key = Rc::clone(key);
+                return self.elder_begins(world, stream, &key, (ended, answer));
+            }
             _ => return Begun::Passes,
         };
         let Some(group) = self.groups.get(&key).filter(|group| group.is_led_by(stream)) else {
@@ -49,14 +61,8 @@ impl<H: RequestView> Flights<H> {
             self.disperse(world, &key, false);
             return Begun::Passes;
         };
-        let shared = match self.groups.get(&key).and_then(Group::leader) {
-            // What its answer's length says is not sent.
-            Some(leader) if leader.request.method() == b"HEAD" => {
-                policy.settings().may_share_without_body(status, &head)
-            }
-            _ => policy.settings().may_share(status, &head),
-        };
-        match shared {
+        let Some(leader) = self.groups.get(&key).and_then(Group::leader) else { return Begun::Passes };
+        match policy.settings().may_share_answer_to(&*leader.request, status, &head) {
             Ok(()) => self.capture(world, &key, (status, &head), Served::Collapsed, ended),
             Err(why) => {
                 world.count(&policy, Event::NotShared(why));
@@ -70,7 +76,7 @@ impl<H: RequestView> Flights<H> {
     }
 
     /// Begins to copy the answer.
-    fn capture<A: HeadView>(
+    pub(super) fn capture<A: HeadView>(
         &mut self,
         world: &mut impl World,
         key: &Rc<[u8]>,
@@ -93,6 +99,7 @@ impl<H: RequestView> Flights<H> {
             self.complete(world, key);
             return Begun::Passes;
         }
+        self.part_from_unfit(world, key);
         Begun::Captured
     }
 
@@ -112,9 +119,14 @@ impl<H: RequestView> Flights<H> {
         let policy = Rc::clone(&group.policy);
         let Some(capture) = group.capture() else { return false };
         let whole = length(&capture.answer.body).saturating_add(length(piece));
+        let most = policy.settings().max_body_bytes;
         let too_much = match () {
-            () if whole > policy.settings().max_body_bytes => Some(NotShared::TooLong),
+            () if whole > most => Some(NotShared::TooLong),
             () if !policy.hold(length(piece)) => Some(NotShared::Memory),
+            () if !append(&mut capture.answer.body, piece, usize::try_from(most).unwrap_or(usize::MAX)) => {
+                policy.let_go(length(piece));
+                Some(NotShared::Memory)
+            }
             () => None,
         };
         if let Some(why) = too_much {
@@ -122,7 +134,6 @@ impl<H: RequestView> Flights<H> {
             self.disperse(world, &key, why == NotShared::TooLong);
             return false;
         }
-        capture.answer.body.extend_from_slice(piece);
         capture.moved = now;
         if ended {
             self.look_at_clock(world);
@@ -153,6 +164,8 @@ impl<H: RequestView> Flights<H> {
         let flight = self.land(world, &mut group);
         let Some(Capture { mut answer, served, keep, .. }) = capture else { return };
         group.policy.let_go(length(&answer.body));
+        // It grew by more than it needed, and may be kept.
+        answer.body.shrink_to_fit();
         answer.at = self.time;
         let answer = Rc::new(answer);
         if served == Served::Collapsed {
@@ -172,7 +185,7 @@ impl<H: RequestView> Flights<H> {
     ) {
         if let Some(flight) = flight {
             for remote in &group.remotes {
-                self.say(world, remote.at, flight, Says::Answer(served, Answer::clone(&answer)));
+                self.say(world, remote.at, flight, Says::Answer(served, Rc::clone(&answer)));
             }
             self.linger(Landed::new(flight, Rc::clone(&answer), served, self.wall, self.time));
         }
@@ -196,7 +209,9 @@ impl<H: RequestView> Flights<H> {
             return Begun::Replaced(stale, Served::Stale);
         }
         match &policy.settings().on_error {
-            OnError::Share(statuses) if statuses.contains(&status) => {
+            OnError::Share(statuses)
+                if statuses.contains(&status) && Settings::is_for_others(status, head).is_ok() =>
+            {
                 return self.capture(world, key, (status, head), Served::Shared, ended);
             }
             OnError::Elect | OnError::Share(_) => self.succeed(world, key, Why::Failed),
@@ -224,9 +239,7 @@ impl<H: RequestView> Flights<H> {
         if pass {
             group.policy.pass_on(key, self.time);
         }
-        let workers = group.remotes.len() + usize::from(!group.members.is_empty());
-        let workers = u32::try_from(workers.max(1)).unwrap_or(u32::MAX);
-        let at_a_time = (group.policy.settings().release_concurrency / workers).max(1);
+        let at_a_time = group.at_a_time();
         if let Some(flight) = flight {
             for remote in &group.remotes {
                 self.say(world, remote.at, flight, Says::Release { at_a_time, pass });

@@ -7,6 +7,7 @@
 use super::super::sharing::NotShared;
 use super::group::{Member, length};
 use super::{Answer, Event, Exit, Flights, Policy, Role, Served, StreamId, World};
+use crate::memory::MOST_UNREAD;
 use crate::{RequestView, Timestamp};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -35,11 +36,27 @@ impl<H> Fan<H> {
     /// as many as may be held beside the answer itself.
     fn may_give_unseen(&mut self, bytes: u64) -> bool {
         let unseen = self.unseen.saturating_add(bytes);
-        let may = self.unseen == 0 || unseen.saturating_add(bytes) <= self.policy.settings().max_bytes_held;
+        let most = self.policy.settings().max_bytes_held.min(MOST_UNREAD);
+        let may = self.unseen == 0 || unseen.saturating_add(bytes) <= most;
         if may {
             self.unseen = unseen;
         }
         may
+    }
+
+    pub(super) fn key(&self) -> Rc<[u8]> {
+        Rc::clone(&self.key)
+    }
+
+    pub(super) fn policy(&self) -> Rc<Policy> {
+        Rc::clone(&self.policy)
+    }
+
+    /// Those who have waited long enough for their copy.
+    pub(super) fn take_late(&mut self, now: Timestamp) -> VecDeque<Member<H>> {
+        let max_wait = self.policy.settings().max_wait;
+        let is_late = |member: &mut Member<H>| now.since(member.since) >= max_wait;
+        core::iter::from_fn(|| self.queue.pop_front_if(is_late)).collect()
     }
 
     /// Whether the next one may have its copy now.
@@ -50,10 +67,10 @@ impl<H> Fan<H> {
 
 /// Those whose answer was for one only; they ask the upstream themselves, a few at a time.
 pub(super) struct Release<H> {
-    policy: Rc<Policy>,
+    pub(super) policy: Rc<Policy>,
     at_a_time: u32,
     under_way: u32,
-    queue: VecDeque<(Member<H>, Exit)>,
+    pub(super) queue: VecDeque<(Member<H>, Exit)>,
 }
 
 impl<H: RequestView> Flights<H> {
@@ -79,7 +96,7 @@ impl<H: RequestView> Flights<H> {
         if !self.roles.contains_key(&stream) {
             return;
         }
-        if exit == Exit::MaxWait {
+        if exit == Exit::Overdue {
             self.drop_role(stream);
         }
         if !world.resume(stream) {
@@ -154,18 +171,29 @@ impl<H: RequestView> Flights<H> {
         for member in &members {
             self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
         }
-        let release = self.releases.entry(Rc::clone(key)).or_insert_with(|| Release {
+        let line = self.open_line(key, policy, at_a_time);
+        line.queue.extend(members.into_iter().map(|member| (member, exit)));
+        self.release_more(world, key);
+    }
+
+    /// The line of those of a key that ask by themselves, so many at a time.
+    pub(super) fn open_line(
+        &mut self,
+        key: &Rc<[u8]>,
+        policy: &Rc<Policy>,
+        at_a_time: u32,
+    ) -> &mut Release<H> {
+        let line = self.releases.entry(Rc::clone(key)).or_insert_with(|| Release {
             policy: Rc::clone(policy),
             at_a_time,
             under_way: 0,
             queue: VecDeque::new(),
         });
-        release.at_a_time = at_a_time.max(1);
-        release.queue.extend(members.into_iter().map(|member| (member, exit)));
-        self.release_more(world, key);
+        line.at_a_time = at_a_time.max(1);
+        line
     }
 
-    /// One that was let go has ended.
+    /// The answer to one that was let go has begun, or it has ended.
     pub(super) fn released_ended(&mut self, world: &mut impl World, key: &Rc<[u8]>) {
         if let Some(release) = self.releases.get_mut(key) {
             release.under_way = release.under_way.saturating_sub(1);
@@ -173,59 +201,33 @@ impl<H: RequestView> Flights<H> {
         self.release_more(world, key);
     }
 
-    fn release_more(&mut self, world: &mut impl World, key: &Rc<[u8]>) {
-        while let Some(release) = self.releases.get_mut(key).filter(|one| one.under_way < one.at_a_time) {
-            let policy = Rc::clone(&release.policy);
-            let Some((member, exit)) = release.queue.pop_front() else {
-                if release.under_way == 0 {
-                    self.releases.remove(key);
-                }
-                return;
-            };
+    /// Lets those go on whose turn it is.
+    pub(super) fn release_more(&mut self, world: &mut impl World, key: &Rc<[u8]>) {
+        while let Some((policy, member, exit)) = self.next_in_line(key) {
             if !self.roles.contains_key(&member.stream) {
                 continue;
             }
-            release.under_way += 1;
+            if let Some(line) = self.releases.get_mut(key) {
+                line.under_way += 1;
+            }
             world.count(&policy, Event::Left(exit, self.time.since(member.since)));
             self.set_role(member.stream, Role::Released(Rc::clone(key)));
             self.due.push_back((member.stream, exit));
         }
-    }
-
-    /// Lets those go on alone that have waited long enough for their turn.
-    pub(super) fn end_long_waits(&mut self, world: &mut impl World) {
-        let now = self.time;
-        let overdue = |policy: &Policy, since: Timestamp| now.since(since) >= policy.settings().max_wait;
-        let mut late = Vec::new();
-        for fan in &mut self.fans {
-            while let Some(member) = fan.queue.pop_front_if(|one| overdue(&fan.policy, one.since)) {
-                late.push((Rc::clone(&fan.policy), member));
-            }
-        }
-        for release in self.releases.values_mut() {
-            while let Some((member, _)) =
-                release.queue.pop_front_if(|one| overdue(&release.policy, one.0.since))
-            {
-                late.push((Rc::clone(&release.policy), member));
-            }
-        }
-        for group in self.groups.values_mut() {
-            while let Some(member) = group.members.pop_front_if(|one| overdue(&group.policy, one.since)) {
-                late.push((Rc::clone(&group.policy), member));
-            }
-        }
-        // The oldest first, whatever the tables' order is.
-        late.sort_unstable_by_key(|(_, member)| (member.since, member.stream));
-        for (policy, member) in late {
-            self.let_go_alone(world, &policy, &member);
+        if self.releases.get(key).is_some_and(|line| line.under_way == 0 && line.queue.is_empty()) {
+            self.releases.remove(key);
         }
     }
 
-    fn let_go_alone(&mut self, world: &mut impl World, policy: &Rc<Policy>, member: &Member<H>) {
-        if self.roles.contains_key(&member.stream) {
-            world.count(policy, Event::Left(Exit::MaxWait, self.time.since(member.since)));
-            self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
-            self.due.push_back((member.stream, Exit::MaxWait));
+    /// The next of a key that asks by itself, if one more may: of those who wait for no answer any more, or of those who do and
+    /// have waited long enough.
+    fn next_in_line(&mut self, key: &Rc<[u8]>) -> Option<(Rc<Policy>, Member<H>, Exit)> {
+        let line = self.releases.get_mut(key).filter(|line| line.under_way < line.at_a_time)?;
+        if let Some((member, exit)) = line.queue.pop_front() {
+            return Some((Rc::clone(&line.policy), member, exit));
         }
+        let group = self.groups.get_mut(key)?;
+        let member = group.take_late(self.time)?;
+        Some((Rc::clone(&group.policy), member, Exit::MaxWait))
     }
 }

@@ -1,6 +1,6 @@
 //! One key's flight as a worker sees it: led by a stream here, or by a worker elsewhere; and who waits for it.
 
-use super::super::answer::{Answer, Served};
+use super::super::answer::{Answer, Served, Varied};
 use super::super::board::{Claim, FlightId};
 use super::{Policy, StreamId};
 use crate::{Address, Timestamp};
@@ -20,6 +20,8 @@ pub(super) struct Group<H> {
     pub(super) claim: Option<Claim>,
     /// How often followers have led after a failure.
     pub(super) elections: u32,
+    /// Streams of this worker that led and took too long; their answers may still be the first.
+    pub(super) elders: Vec<(StreamId, Rc<H>)>,
 }
 
 pub(super) enum State<H> {
@@ -54,6 +56,25 @@ pub(super) struct Away {
     pub(super) asked: Timestamp,
     /// When it said something last.
     pub(super) heard: Timestamp,
+    /// How many of those that wait here may ask by themselves at a time.
+    pub(super) at_a_time: u32,
+    /// What the answer varies by, once it has begun.
+    pub(super) vary: Vec<Varied>,
+}
+
+impl Away {
+    /// A flight that this worker leads, which is asked, and heard, now.
+    pub(super) fn new(flight: FlightId, leader: Address, now: Timestamp) -> Self {
+        Self { flight, leader, asked: now, heard: now, at_a_time: 1, vary: Vec::new() }
+    }
+
+    /// That worker says that it leads the flight; it may be another one by now.
+    pub(super) fn is_led_from(&mut self, leader: Address, at_a_time: u32, now: Timestamp) {
+        if self.leader != leader {
+            self.vary.clear();
+        }
+        (self.leader, self.heard, self.at_a_time) = (leader, now, at_a_time);
+    }
 }
 
 /// A request that waits.

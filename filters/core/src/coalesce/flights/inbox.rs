@@ -5,8 +5,9 @@
 
 use super::super::board::FlightId;
 use super::super::message::{Message, Says};
-use super::group::{Away, Group, Remote, State};
-use super::{Answer, Exit, Flights, Served, World};
+use super::super::sharing::NotShared;
+use super::group::{Away, Group, Remote, State, length};
+use super::{Answer, Event, Exit, Flights, Served, World};
 use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -53,18 +54,24 @@ impl<H: RequestView> Flights<H> {
         if let Says::Join { sent, oldest } = message.says {
             let reply = self.asked(from, flight, sent, oldest);
             self.say(world, from, flight, reply);
+            self.tell_vary(world, from, flight);
             return;
         }
         let Some((key, away)) = self.follows(flight) else {
             return self.decline(world, flight, message.says);
         };
-        if message.says == Says::Flying {
-            // Its leader may be another one by now.
-            (away.leader, away.heard) = (from, now);
-        } else if away.leader == from
-            && let Some(group) = self.groups.remove(&key)
-        {
-            self.told(world, &key, group, flight, message.says);
+        match message.says {
+            Says::Flying { at_a_time } => away.is_led_from(from, at_a_time, now),
+            _ if away.leader != from => {}
+            Says::Varies(vary) => {
+                away.vary = vary;
+                self.part_from_unfit(world, &key);
+            }
+            says => {
+                if let Some(group) = self.groups.remove(&key) {
+                    self.told(world, &key, group, flight, says);
+                }
+            }
         }
     }
 
@@ -82,7 +89,7 @@ impl<H: RequestView> Flights<H> {
         if let Says::Lead { elections, others } = says {
             for (at, _) in others {
                 // They take it from whoever leads.
-                self.say(world, at, flight, Says::Flying);
+                self.say(world, at, flight, Says::Flying { at_a_time: 1 });
                 self.say(world, at, flight, Says::Gone { elections });
             }
         }
@@ -98,11 +105,11 @@ impl<H: RequestView> Flights<H> {
                 Some(remote) => remote.oldest = oldest,
                 None => group.remotes.push(Remote { at: from, oldest }),
             }
-            return Says::Flying;
+            return Says::Flying { at_a_time: group.at_a_time() };
         }
         let landed = self.landed.iter().find(|landed| landed.flight == flight && sent <= landed.wall);
         landed.map_or(Says::Gone { elections: 0 }, |landed| {
-            Says::Answer(landed.served, Answer::clone(&landed.answer))
+            Says::Answer(landed.served, Rc::clone(&landed.answer))
         })
     }
 
@@ -126,10 +133,18 @@ impl<H: RequestView> Flights<H> {
                 self.lead_again(world, key, group, (Some(flight), flight));
                 self.lead_for(world, key, flight, (elections, others));
             }
+            Says::Answer(_, answer) if !policy.account().has_room(length(&answer.body)) => {
+                self.land(world, &mut group);
+                world.count(&policy, Event::NotShared(NotShared::Memory));
+                let at_a_time = policy.settings().release_concurrency;
+                self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
+            }
             Says::Answer(served, mut answer) => {
                 self.land(world, &mut group);
-                answer.at = self.time;
-                let answer = Rc::new(answer);
+                // Nobody else has it yet.
+                if let Some(answer) = Rc::get_mut(&mut answer) {
+                    answer.at = self.time;
+                }
                 self.hand_out(world, key, &policy, group.members, (answer, served));
             }
             Says::Release { at_a_time, pass } => {
@@ -139,7 +154,7 @@ impl<H: RequestView> Flights<H> {
                 }
                 self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
             }
-            Says::Gone { .. } | Says::Join { .. } | Says::Flying => {
+            Says::Gone { .. } | Says::Join { .. } | Says::Flying { .. } | Says::Varies(_) => {
                 self.land(world, &mut group);
                 let at_a_time = policy.settings().release_concurrency;
                 self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));

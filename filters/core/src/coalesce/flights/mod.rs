@@ -12,12 +12,15 @@
 //! this one differs from as docs/coalesce.md says.
 
 mod answering;
+mod elders;
 mod exits;
 mod group;
 mod inbox;
 mod policy;
 mod roles;
 mod succession;
+mod varying;
+mod waits;
 mod world;
 
 pub use policy::Policy;
@@ -25,6 +28,7 @@ pub use world::{Arrival, Begun, Event, Exit, Pass, StreamId, Why, World};
 
 use super::answer::{Answer, Served};
 use super::board::{self, Claimed, FlightId};
+use super::settings::Settings;
 use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use exits::{Fan, Release};
@@ -56,6 +60,8 @@ pub struct Flights<H> {
     waiting: usize,
     number: u64,
     time: Timestamp,
+    /// When it was looked at last who has waited long enough.
+    looked: Timestamp,
     wall: Timestamp,
     /// How much the local time is ahead of the wall, which has stepped back so much.
     ahead: Duration,
@@ -75,6 +81,7 @@ impl<H> Default for Flights<H> {
             waiting: 0,
             number: 0,
             time: Timestamp::default(),
+            looked: Timestamp::default(),
             wall: Timestamp::default(),
             ahead: Duration::ZERO,
         }
@@ -124,6 +131,11 @@ impl<H: RequestView> Flights<H> {
     /// How many streams something is remembered about.
     pub fn streams(&self) -> usize {
         self.roles.len()
+    }
+
+    /// Its time when it read the clock last.
+    pub fn time(&self) -> Timestamp {
+        self.time
     }
 
     /// Reads the clock: a time that never steps back.
@@ -182,10 +194,15 @@ impl<H: RequestView> Flights<H> {
             return Ok(pass(world, policy, Pass::Followers));
         }
         let (stream, remote) = (member.stream, group.leader().is_none());
+        world.count(policy, Event::Followed { remote });
+        if !group.may_fit(&*member.request) {
+            let (policy, at_a_time) = (Rc::clone(&group.policy), group.at_a_time());
+            self.release(world, key, &policy, [member].into(), (Exit::Vary, at_a_time));
+            return Ok(Arrival::Waits);
+        }
         group.is_awaited_from(member.since);
         group.members.push_back(member);
         self.set_role(stream, Role::Waits(Rc::clone(key)));
-        world.count(policy, Event::Followed { remote });
         Ok(Arrival::Waits)
     }
 
@@ -205,6 +222,7 @@ impl<H: RequestView> Flights<H> {
             remotes: Vec::new(),
             claim: None,
             elections: 0,
+            elders: Vec::new(),
         };
         let stream = member.stream;
         let arrival = match claimed {
@@ -281,6 +299,7 @@ impl<H: RequestView> Flights<H> {
                 world.count(&policy, Event::Left(Exit::Gone, self.time.since(since)));
             }
             Some(Role::Released(key)) => self.released_ended(world, &key),
+            Some(Role::Elder(key)) => self.elder_ended(&key, stream),
             Some(Role::Answered(policy, bytes)) => policy.copy_read(bytes),
             Some(Role::Watched(..) | Role::Alone) | None => {}
         }

@@ -4,6 +4,7 @@ use super::super::answer::{Answer, Served};
 use super::super::cache::Cache;
 use super::super::passes::Passes;
 use super::super::settings::Settings;
+use crate::memory::{Account, Memory};
 use crate::request_key::{Known, Noise};
 use crate::{HeadView, RequestView, Timestamp};
 use core::cell::{Cell, RefCell};
@@ -14,9 +15,11 @@ use std::rc::Rc;
 pub struct Policy {
     route: Box<str>,
     settings: Settings,
-    kept: RefCell<Cache>,
+    stored: RefCell<Cache>,
     passes: RefCell<Passes>,
-    held: Cell<u64>,
+    /// The answers that are in the VM, and the copies of them that are in Envoy.
+    kept: Account,
+    unread: Account,
     /// Answers that clients have not read yet.
     copies: Cell<u32>,
     flights: Cell<u32>,
@@ -26,16 +29,32 @@ pub struct Policy {
 impl Policy {
     /// The policy of the route of this name, with nothing remembered.
     pub fn new(route: &str, settings: Settings) -> Self {
+        let memory = Memory::default();
         Self {
             route: route.into(),
-            kept: RefCell::new(Cache::new(settings.max_stored_bytes)),
+            stored: RefCell::new(Cache::new(settings.max_stored_bytes)),
             passes: RefCell::default(),
-            held: Cell::default(),
+            kept: memory.kept.part(u64::MAX),
+            unread: memory.unread.part(u64::MAX),
             copies: Cell::default(),
             flights: Cell::default(),
             noise: RefCell::default(),
             settings,
         }
+    }
+
+    /// The same in a VM with these accounts.
+    #[must_use]
+    pub fn within(mut self, memory: &Memory) -> Self {
+        self.kept = memory.kept.part(u64::MAX);
+        self.unread = memory.unread.part(u64::MAX);
+        self.stored = RefCell::new(Cache::new(self.settings.max_stored_bytes).within(&memory.kept));
+        self
+    }
+
+    /// The account of what is kept in its VM.
+    pub(super) fn account(&self) -> &Account {
+        &self.kept
     }
 
     /// The route's name.
@@ -57,12 +76,14 @@ impl Policy {
 
     /// What answers take in this worker, in bytes: those on their way through, and copies that clients have not read yet.
     pub fn held(&self) -> u64 {
-        self.held.get()
+        self.kept.taken().saturating_add(self.unread.taken())
     }
 
-    /// How many keys' answers are known to be for one client only.
-    pub fn passes(&self) -> usize {
-        self.passes.borrow().len()
+    /// How many keys' answers are known now to be for one client only.
+    pub fn passes(&self, now: Timestamp) -> usize {
+        let Ok(mut passes) = self.passes.try_borrow_mut() else { return 0 };
+        passes.expire(now);
+        passes.len()
     }
 
     /// Whether answers are kept.
@@ -73,38 +94,47 @@ impl Policy {
 
     /// Whether so many bytes more may be held; they are then.
     pub(super) fn hold(&self, bytes: u64) -> bool {
-        let held = self.held.get().saturating_add(bytes);
-        let may = held <= self.settings.max_bytes_held;
-        if may {
-            self.held.set(held);
+        if !self.has_room(bytes) {
+            return false;
         }
-        may
+        while !self.kept.take(bytes) {
+            // Answers on their way are worth more than old ones.
+            if !self.stored.try_borrow_mut().is_ok_and(|mut stored| stored.give_way()) {
+                return false;
+            }
+        }
+        true
     }
 
-    /// An answer that is to be given out takes so many bytes itself.
+    fn has_room(&self, bytes: u64) -> bool {
+        self.held().saturating_add(bytes) <= self.settings.max_bytes_held
+    }
+
+    /// An answer that is to be given out, and is there already, takes so many bytes itself.
     pub(super) fn hold_copy_of(&self, bytes: u64) {
-        self.held.set(self.held.get().saturating_add(bytes));
+        self.kept.take_anyway(bytes);
     }
 
-    /// Whether one copy more of so many bytes may be given out: at least one at a time may, whatever the bound.
+    /// Whether one copy more of so many bytes may be given out: at least one at a time may, whatever the route's bound; never more
+    /// than the VM's.
     pub(super) fn may_copy(&self, bytes: u64) -> bool {
-        self.copies.get() == 0 || self.held.get().saturating_add(bytes) <= self.settings.max_bytes_held
+        (self.copies.get() == 0 || self.has_room(bytes)) && self.unread.has_room(bytes)
     }
 
     /// A copy is given out.
     pub(super) fn copy(&self, bytes: u64) {
         self.copies.set(self.copies.get() + 1);
-        self.held.set(self.held.get().saturating_add(bytes));
+        self.unread.take_anyway(bytes);
     }
 
     /// A client has read its copy, or is gone.
     pub(super) fn copy_read(&self, bytes: u64) {
         self.copies.set(self.copies.get().saturating_sub(1));
-        self.let_go(bytes);
+        self.unread.give_back(bytes);
     }
 
     pub(super) fn let_go(&self, bytes: u64) {
-        self.held.set(self.held.get().saturating_sub(bytes));
+        self.kept.give_back(bytes);
     }
 
     /// Whether there may be one flight more; there is then.
@@ -124,14 +154,14 @@ impl Policy {
         if !self.keeps() {
             return None;
         }
-        self.kept.try_borrow_mut().ok()?.fresh(key, request, now)
+        self.stored.try_borrow_mut().ok()?.fresh(key, request, now)
     }
 
     pub(super) fn stale(&self, key: &[u8], request: &impl RequestView, now: Timestamp) -> Option<Rc<Answer>> {
         if !self.keeps() {
             return None;
         }
-        self.kept.try_borrow_mut().ok()?.stale(key, request, now)
+        self.stored.try_borrow_mut().ok()?.stale(key, request, now)
     }
 
     /// Keeps an answer that was complete at `now`, for as long as it may serve.
@@ -146,9 +176,9 @@ impl Policy {
         let stale = if stale { self.settings.stale_if_error } else { Duration::ZERO };
         let stale_until = fresh_until.plus(stale);
         if stale_until > now
-            && let Ok(mut kept) = self.kept.try_borrow_mut()
+            && let Ok(mut stored) = self.stored.try_borrow_mut()
         {
-            kept.put(Rc::clone(key), Rc::clone(answer), fresh_until, stale_until);
+            stored.put(Rc::clone(key), Rc::clone(answer), fresh_until, stale_until);
         }
     }
 

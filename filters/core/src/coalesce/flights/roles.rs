@@ -14,12 +14,14 @@ pub(super) enum Role {
     Waits(Rc<[u8]>),
     /// Its waiting is over; the next act lets it go on or answers it.
     Leaves(Rc<Policy>, Timestamp),
-    /// It was let go, and counts among those of its key that are under way.
+    /// It was let go, and counts among those of its key that are under way until its answer begins.
     Released(Rc<[u8]>),
     /// It was answered with so many bytes.
     Answered(Rc<Policy>, u64),
     /// Its answer may show that this key's answers are for all again.
     Watched(Rc<Policy>, Rc<[u8]>),
+    /// It led and took too long: another one leads in its place, and yet its answer may be the first.
+    Elder(Rc<[u8]>),
     /// It led, and another one leads in its place.
     Alone,
 }

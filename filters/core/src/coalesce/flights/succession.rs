@@ -41,17 +41,21 @@ impl<H: RequestView> Flights<H> {
     pub(super) fn succeed(&mut self, world: &mut impl World, key: &Rc<[u8]>, why: Why) {
         let Some(mut group) = self.groups.remove(key) else { return };
         // A client may leave while it waits for the headers as often as it likes; what breaks off later may be a failure.
-        let blamed = why != Why::Gone || group.capture().is_some();
+        let has_begun = group.capture().is_some();
         group.drop_capture();
-        group.elections += u32::from(blamed);
+        group.elections += u32::from(why != Why::Gone || has_begun);
         if group.elections > group.policy.settings().max_elections {
             self.groups.insert(Rc::clone(key), group);
             return self.disperse(world, key, false);
         }
+        world.count(&group.policy, Event::Succeeded(why));
+        if why == Why::Age && !has_begun && !group.members.is_empty() {
+            self.grows_old(key, &mut group);
+            return self.promote(world, key, group);
+        }
         if let Some(leader) = group.leader() {
             self.leave_alone(leader.stream);
         }
-        world.count(&group.policy, Event::Succeeded(why));
         match self.oldest_elsewhere(&mut group) {
             Some(remote) => self.hand_over(world, key, group, remote.at),
             None => self.promote(world, key, group),
@@ -89,7 +93,7 @@ impl<H: RequestView> Flights<H> {
             () if !sent => return self.lead_again(world, key, group, (None, flight)),
             () => {}
         }
-        group.state = State::Away(Away { flight, leader: to, asked: self.time, heard: self.time });
+        group.state = State::Away(Away::new(flight, to, self.time));
         self.known.insert(flight, Rc::clone(key));
         self.groups.insert(Rc::clone(key), group);
     }
@@ -108,8 +112,9 @@ impl<H: RequestView> Flights<H> {
             return self.decline(world, flight, Says::Lead { elections, others });
         };
         group.remotes.extend(others.iter().map(|(at, oldest)| Remote { at: *at, oldest: *oldest }));
+        let at_a_time = group.at_a_time();
         for (at, _) in others {
-            self.say(world, at, flight, Says::Flying);
+            self.say(world, at, flight, Says::Flying { at_a_time });
         }
     }
 
@@ -171,7 +176,7 @@ impl<H: RequestView> Flights<H> {
         flight: FlightId,
         leader: Address,
     ) {
-        group.state = State::Away(Away { flight, leader, asked: self.time, heard: self.time });
+        group.state = State::Away(Away::new(flight, leader, self.time));
         self.known.insert(flight, Rc::clone(key));
         self.ask(world, group);
     }
@@ -191,13 +196,13 @@ impl<H: RequestView> Flights<H> {
 
     pub(super) fn say(&self, world: &mut impl World, to: Address, flight: FlightId, says: Says) -> bool {
         let Some(from) = self.me else { return false };
-        world.send(to.queue, &Message { to: to.epoch, from, flight, says }.encode())
+        let message = Message { to: to.epoch, from, flight, says }.encode();
+        message.is_some_and(|message| world.send(to.queue, &message))
     }
 
     /// The periodic work: who has waited long enough goes on; leaders that are slow, silent or stuck are succeeded.
     pub fn tick(&mut self, world: &mut impl World) {
         let now = self.look_at_clock(world);
-        self.end_long_waits(world);
         self.forget_landed();
         for group in self.groups.values_mut() {
             if let Some(claim) = &mut group.claim {
@@ -217,6 +222,8 @@ impl<H: RequestView> Flights<H> {
                 Stir::Empty => self.forget(world, &key),
             }
         }
+        // Last, so that somebody leads before others ask for themselves.
+        self.end_long_waits(world);
     }
 
     fn ask_again(&mut self, world: &mut impl World, key: &Rc<[u8]>) {
@@ -251,6 +258,8 @@ fn stirs<H>(group: &Group<H>, now: Timestamp) -> Option<Stir> {
             let stuck = |capture: &super::group::Capture| now.since(capture.moved) >= settings.stall_timeout;
             match () {
                 () if leader.capture.as_ref().is_some_and(stuck) => Some(Stir::Succeed(Why::Stall)),
+                // When nobody may be elected any more, those who wait go when they have waited long enough.
+                () if group.elections >= settings.max_elections => None,
                 () if now.since(leader.since) >= settings.max_leader_age => Some(Stir::Succeed(Why::Age)),
                 () => None,
             }

@@ -97,8 +97,16 @@ pub enum Pass {
     Followers,
     /// There are all the flights that there may be.
     Flights,
+    /// There is no room for its head.
+    Memory,
     /// It would have waited, but the policy only counts.
     Shadow,
+    /// Its body may not end before its answer begins.
+    Stream,
+    /// Its body did not come: the plugin's `allow_on_headers_stop_iteration` is not set, or its client sends none.
+    NoBody,
+    /// Its body was not whole in time.
+    BodyTimeout,
 }
 
 /// What became of a request that waited.
@@ -112,8 +120,10 @@ pub enum Exit {
     Released,
     /// It went on by itself: the answer varies by its headers.
     Vary,
-    /// It went on by itself: it had waited long enough.
+    /// It went on by itself, in its turn: it had waited long enough.
     MaxWait,
+    /// It went on by itself, though others of its key were under way: it had waited for nearly as long as anybody may.
+    Overdue,
     /// Its client left.
     Gone,
 }

@@ -1,0 +1,103 @@
+//! Accounts of bytes.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use proptest::prelude::*;
+use switchyard_core::memory::{Account, Memory, Paid, append, buffer};
+use switchyard_core::request::PlainRequest;
+use switchyard_core::{HeadView as _, RequestView as _};
+
+#[test]
+fn what_is_taken_of_a_part_is_taken_of_the_whole() {
+    let whole = Account::new(100);
+    let (one, two) = (whole.part(60), whole.part(80));
+    assert!(one.take(60) && !one.take(1), "its own bound");
+    assert!(two.take(40) && !two.take(1), "the bound of the whole");
+    assert_eq!((one.taken(), two.taken(), whole.taken()), (60, 40, 100));
+    one.give_back(10);
+    assert!(two.take(10) && !two.has_room(1));
+    assert!(two.could_have(80) && !two.could_have(81) && !one.could_have(61));
+}
+
+#[test]
+fn a_part_that_is_no_more_has_given_back_what_it_had() {
+    let whole = Account::new(100);
+    let part = whole.part(u64::MAX);
+    let reservation = part.reserve(30).expect("room");
+    part.take_anyway(90);
+    assert_eq!(whole.taken(), 120, "what is there is there");
+    drop(part);
+    assert_eq!(whole.taken(), 120, "somebody has a part of it still");
+    drop(reservation);
+    assert_eq!(whole.taken(), 0);
+}
+
+#[test]
+fn a_reservation_grows_within_the_bound_and_is_free_when_it_is_dropped() {
+    let account = Account::new(100);
+    let mut reservation = account.reserve(60).expect("room");
+    assert!(reservation.grow(40) && !reservation.grow(1));
+    assert_eq!((reservation.bytes(), account.taken()), (100, 100));
+    assert!(account.reserve(1).is_none());
+    drop(reservation);
+    assert_eq!(account.taken(), 0);
+}
+
+#[test]
+fn a_head_is_paid_for_as_long_as_it_is_there() {
+    let memory = Memory::bounded(2_000, 0);
+    let head = PlainRequest::get("/soup").with("x-long", "x".repeat(600));
+    let paid = Paid::head(head.clone(), 100, &memory.kept).expect("room");
+    assert!(memory.kept.taken() > 700);
+    assert!(Paid::head(head, 1_000, &memory.kept).is_none());
+    assert_eq!((paid.path(), paid.pairs().count()), (&b"/soup"[..], 3));
+    drop(paid);
+    assert_eq!(memory.kept.taken(), 0);
+}
+
+#[test]
+fn what_cannot_be_had_is_no_trap() {
+    assert_eq!(buffer(usize::MAX), None);
+    assert_eq!(buffer(7).map(|buffer| buffer.capacity()), Some(7));
+}
+
+proptest! {
+    #[test]
+    fn a_buffer_holds_what_it_may_and_is_never_larger(
+        pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..40),
+        most in 0..600_usize,
+    ) {
+        let (mut buffer, mut expected) = (Vec::new(), Vec::<u8>::new());
+        for piece in pieces {
+            let fits = expected.len() + piece.len() <= most;
+            prop_assert_eq!(append(&mut buffer, &piece, most), fits);
+            if fits {
+                expected.extend(&piece);
+            }
+            prop_assert!(buffer.capacity() <= most.max(8), "{} of {most}", buffer.capacity());
+        }
+        prop_assert_eq!(buffer, expected);
+    }
+
+    #[test]
+    fn accounts_are_the_sums_of_their_parts_and_never_below_zero(
+        events in prop::collection::vec((0..3_usize, 0..3_u8, 0..60_u64), 0..80),
+    ) {
+        let whole = Account::new(100);
+        let mut parts: Vec<_> = (0..3).map(|_| whole.part(50)).collect();
+        for (at, what, bytes) in events {
+            let before = parts[at].taken();
+            match what {
+                0 => {
+                    let may = before + bytes <= 50 && whole.taken() + bytes <= 100;
+                    prop_assert_eq!(parts[at].take(bytes), may);
+                }
+                1 => parts[at].give_back(bytes),
+                _ => parts[at] = whole.part(50),
+            }
+            prop_assert_eq!(whole.taken(), parts.iter().map(Account::taken).sum::<u64>());
+            prop_assert!(whole.taken() <= 100);
+        }
+    }
+}
