@@ -8,7 +8,7 @@ use crate::vm::ActingHost;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
-use switchyard_core::memory::Paid;
+use switchyard_core::memory::{Paid, Reservation, head_bytes};
 use switchyard_core::{RequestView, coalesce};
 use switchyard_host::{HeaderMap, Passage};
 
@@ -20,6 +20,8 @@ pub struct Stream {
     awaiting: Option<(HeaderMap, Rc<Policy>)>,
     /// A piece of that body has come, before the tick let the request go without it.
     has_body: bool,
+    /// What its head takes until then.
+    paid: Option<Reservation>,
     /// It is known to the flights.
     known: bool,
     /// Its answer's body is copied.
@@ -29,7 +31,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, awaiting: None, has_body: false, known: false, captured: false }
+        Self { context, worker, awaiting: None, has_body: false, paid: None, known: false, captured: false }
     }
 
     /// The request begins.
@@ -45,7 +47,10 @@ impl Stream {
         let settings = policy.settings();
         // Whoever only counts holds nothing back.
         let awaits = !ended && settings.key.body && !settings.shadow && headers.method() == b"POST";
-        if awaits && worker.vm.await_body(self.context, &policy, host) {
+        if awaits {
+            self.paid = worker.vm.surroundings.memory.kept.reserve(head_bytes(&headers));
+        }
+        if self.paid.is_some() && worker.vm.await_body(self.context, &policy, host) {
             self.awaiting = Some((headers, policy));
             worker.settle(host);
             return Passage::Held;
@@ -77,6 +82,8 @@ impl Stream {
             return Passage::Held;
         }
         let Some((headers, policy)) = self.awaiting.take() else { return Passage::On };
+        // Its place in a flight is paid for anew.
+        self.paid = None;
         let body = if too_long { Err(()) } else { host.request_body(size).map_err(drop) };
         let passage = match body {
             Ok(body) if body.len() == size => {
@@ -91,6 +98,7 @@ impl Stream {
     /// The request ends with trailers, with which Envoy lets all of it go on: they are in no key.
     pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
         if let Some((_, policy)) = self.awaiting.take() {
+            self.paid = None;
             // Without a piece of its body before, it is still among those that the tick lets go; again would be once
             // too often.
             let held = self.worker.vm.body_came(self.context) || self.has_body;
