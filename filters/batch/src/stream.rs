@@ -7,6 +7,7 @@ use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
 use switchyard_core::batch::{HeadKey, Unbatchable};
+use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;
 use switchyard_core::streams::awaits_its_answer;
 use switchyard_host::held_bodies::Piece;
@@ -19,6 +20,8 @@ struct Awaiting {
     key: HeadKey,
     /// What has passed of it, where nothing is held back.
     copy: Option<Vec<u8>>,
+    /// For head and copy.
+    paid: Reservation,
 }
 
 /// One request under a configuration.
@@ -52,7 +55,13 @@ impl Stream {
         let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
         let passage = match policy.key(&headers) {
             Err(why) => self.pass(&policy, Pass::Bypass(why), host),
-            Ok(key) => self.begin(Awaiting { headers, policy, key, copy: None }, ended, host),
+            Ok(key) => match worker.vm.memory.kept.reserve(head_bytes(&headers)) {
+                Some(paid) => {
+                    let request = Awaiting { headers, policy, key, copy: None, paid };
+                    self.begin(request, ended, host)
+                }
+                None => self.pass(&policy, Pass::Held, host),
+            },
         };
         worker.settle(host);
         passage
@@ -102,23 +111,23 @@ impl Stream {
                 return self.goes_on_without(piece, host);
             }
         }
-        if let Some(copy) = &mut request.copy
-            && !too_long
-        {
-            copy.extend(host.request_body(size).unwrap_or_default());
-        }
-        if !ended && !too_long {
+        let passes = match &mut request.copy {
+            _ if too_long => Some(Pass::Body),
+            Some(copy) => copied(copy, &mut request.paid, size, host).err(),
+            None => None,
+        };
+        if !ended && passes.is_none() {
             return if request.copy.is_some() { Passage::On } else { Passage::Held };
         }
         let Some(mut request) = self.awaiting.take() else { return Passage::On };
         let body = match request.copy.take() {
-            Some(copy) => Ok(copy),
-            None if too_long => Ok(Vec::new()),
-            None => host.request_body(size),
+            _ if passes.is_some() => Vec::new(),
+            Some(copy) => copy,
+            None => host.request_body(size).unwrap_or_default(),
         };
-        let passage = match body {
-            Ok(body) if !too_long && body.len() == before + size => self.read(request, body, host),
-            _ => self.pass(&request.policy, Pass::Body, host),
+        let passage = match passes {
+            None if body.len() == before + size => self.read(request, body, host),
+            why => self.pass(&request.policy, why.unwrap_or(Pass::Body), host),
         };
         worker.settle(host);
         passage
@@ -153,7 +162,9 @@ impl Stream {
 
     /// The request is whole.
     fn read(&mut self, request: Awaiting, body: Vec<u8>, host: &impl ActingHost) -> Passage {
-        let Awaiting { headers, policy, key, .. } = request;
+        let Awaiting { headers, policy, key, paid, .. } = request;
+        // Its place in the batch is paid for anew.
+        drop(paid);
         let settings = policy.settings();
         let part = match settings.protocol.read(headers.method(), headers.path_and_query(), &body) {
             Ok(part) => part,
@@ -270,6 +281,23 @@ impl Stream {
             self.worker.settle(host);
         }
     }
+}
+
+/// Copies a piece of a body that passes.
+fn copied(
+    copy: &mut Vec<u8>,
+    paid: &mut Reservation,
+    size: usize,
+    host: &impl ActingHost,
+) -> Result<(), Pass> {
+    if !paid.grow(length(size)) {
+        return Err(Pass::Held);
+    }
+    let piece = host.request_body(size).unwrap_or_default();
+    if piece.len() != size {
+        return Err(Pass::Body);
+    }
+    append(copy, &piece, usize::MAX).then_some(()).ok_or(Pass::Held)
 }
 
 /// Whether the answer that begins is none of a failure: a quick one says nothing about how long answers take.

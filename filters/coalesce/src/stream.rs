@@ -8,7 +8,7 @@ use crate::vm::ActingHost;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
-use switchyard_core::memory::Paid;
+use switchyard_core::memory::{Paid, Reservation, head_bytes};
 use switchyard_core::request_key::Known;
 use switchyard_core::streams::awaits_its_answer;
 use switchyard_core::{RequestView, coalesce};
@@ -19,8 +19,8 @@ use switchyard_host::{HeaderMap, Passage, identity, noise};
 pub struct Stream {
     context: u32,
     worker: Rc<Worker>,
-    /// Its head and policy, while its body is awaited.
-    awaiting: Option<(HeaderMap, Rc<Policy>)>,
+    /// Its head, its policy and what the head takes, while its body is awaited.
+    awaiting: Option<(HeaderMap, Rc<Policy>, Reservation)>,
     /// It is known to the flights.
     known: bool,
     /// Its answer's body is copied.
@@ -46,8 +46,8 @@ impl Stream {
         let passage = match ended {
             true => self.arrive(headers, &policy, None, host),
             false => match self.may_await_body(&headers, &policy) {
-                Ok(()) => {
-                    self.awaiting = Some((headers, policy));
+                Ok(paid) => {
+                    self.awaiting = Some((headers, policy, paid));
                     Passage::Held
                 }
                 Err(why) => self.pass(&policy, why, host),
@@ -58,25 +58,28 @@ impl Stream {
     }
 
     /// Holds the request for its body, if its key may be one with that.
-    fn may_await_body(&self, headers: &HeaderMap, policy: &Rc<Policy>) -> Result<(), Pass> {
+    fn may_await_body(&self, headers: &HeaderMap, policy: &Rc<Policy>) -> Result<Reservation, Pass> {
         const ANY: [u8; 32] = [0; 32];
         let settings = policy.settings();
         let is_keyed = settings.key.body && headers.method() == b"POST";
         // What its head says by itself is known before its body is.
         let key = settings.key(policy.route(), headers, is_keyed.then_some(&ANY), Known::nothing);
         key.map_err(Pass::Bypass)?;
-        match () {
-            // Whoever only counts holds nothing back.
-            () if !is_keyed || settings.shadow => Err(Pass::Bypass(Bypass::Body)),
-            () if awaits_its_answer(headers) => Err(Pass::Stream),
-            () if self.worker.await_body(self.context, policy) => Ok(()),
-            () => Err(Pass::NoBody),
+        // Whoever only counts holds nothing back.
+        if !is_keyed || settings.shadow {
+            return Err(Pass::Bypass(Bypass::Body));
         }
+        if awaits_its_answer(headers) {
+            return Err(Pass::Stream);
+        }
+        let kept = &self.worker.vm.surroundings.memory.kept;
+        let paid = kept.reserve(head_bytes(headers)).ok_or(Pass::Memory)?;
+        if self.worker.await_body(self.context, policy) { Ok(paid) } else { Err(Pass::NoBody) }
     }
 
     /// A piece of the request's body is there; while it is awaited, all that there is of it.
     pub fn on_request_body(&mut self, host: &impl ActingHost, size: usize, ended: bool) -> Passage {
-        let Some((_, policy)) = &self.awaiting else { return Passage::On };
+        let Some((_, policy, _)) = &self.awaiting else { return Passage::On };
         let worker = Rc::clone(&self.worker);
         let too_long = u64::try_from(size).unwrap_or(u64::MAX) > policy.settings().key.max_body_bytes;
         let piece = worker.body_came(self.context, ended || too_long);
@@ -87,7 +90,8 @@ impl Stream {
             worker.settle(host);
             return Passage::Held;
         }
-        let Some((headers, policy)) = self.awaiting.take() else { return Passage::On };
+        // Its place in a flight is paid for anew.
+        let Some((headers, policy, _)) = self.awaiting.take() else { return Passage::On };
         let body = match piece {
             // The head is gone already.
             Piece::Unheld | Piece::Relayed => return Passage::On,
@@ -108,7 +112,7 @@ impl Stream {
 
     /// The request ends with trailers, with which Envoy lets all of it go on: they are in no key.
     pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
-        if let Some((_, policy)) = self.awaiting.take() {
+        if let Some((_, policy, _)) = self.awaiting.take() {
             // It is still among those that the tick lets go; again would be once too often.
             if self.worker.forget_body(self.context) {
                 self.pass(&policy, Pass::Bypass(Bypass::Body), host);

@@ -168,11 +168,15 @@ pub struct Paid<T> {
 impl<T: HeadView> Paid<T> {
     /// A head, and a key beside it of so many bytes; `None`: there is no room for them.
     pub fn head(value: T, key: usize, account: &Account) -> Option<Self> {
-        let pairs = value.pairs().map(|(name, other)| name.len() + other.len() + HEADER_OVERHEAD);
-        let bytes = pairs.sum::<usize>() + key + OVERHEAD;
-        let paid = account.reserve(length(bytes))?;
+        let paid = account.reserve(head_bytes(&value).saturating_add(length(key)))?;
         Some(Self { value, _paid: paid })
     }
+}
+
+/// What a request's head takes while it is held.
+pub fn head_bytes(head: &impl HeadView) -> u64 {
+    let pairs = head.pairs().map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD);
+    length(pairs.sum::<usize>() + OVERHEAD)
 }
 
 impl<T> Deref for Paid<T> {

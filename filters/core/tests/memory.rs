@@ -63,6 +63,8 @@ fn what_cannot_be_had_is_no_trap() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_buffer_holds_what_it_may_and_is_never_larger(
         pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..40),

@@ -24,6 +24,7 @@ mod reload;
 mod shadow;
 mod storm;
 mod tells;
+mod unread;
 mod unreadable;
 mod waking;
 mod who_asks;

@@ -88,3 +88,28 @@ fn no_worker_is_asked_for_anything() {
     pass(slice::from_mut(&mut one), 1_000);
     assert_eq!(one.host.store().keys("switchyard.batch.gatherer"), [""; 0], "no slots");
 }
+
+#[test]
+fn what_is_copied_as_it_passes_takes_no_more_than_a_vm_keeps() {
+    const MIB: usize = 1 << 20;
+    let mut worker = Worker::alone(&calls(r#""mode": "shadow", "max_body": "1MiB", "max_bytes": "1MiB""#));
+    let most = usize::try_from(switchyard_core::memory::MOST_KEPT).expect("a size") / MIB;
+    let piece = vec![b' '; MIB - 1];
+    let uploads: Vec<_> = (0..most + 1)
+        .map(|_| {
+            let mut request = worker.begin(&post(), false);
+            worker.upload(&mut request, &piece, false);
+            request
+        })
+        .collect();
+    for mut request in uploads.into_iter().rev() {
+        assert_eq!(worker.upload(&mut request, b"1", true), Passage::On);
+        worker.end(request);
+    }
+    let passed = |worker: &mut Worker, reason| worker.count("batch_passed", ("reason", reason));
+    assert_eq!(
+        (passed(&mut worker, "max_bytes_held"), passed(&mut worker, "body")),
+        (2, 0),
+        "with their heads"
+    );
+}

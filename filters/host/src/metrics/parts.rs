@@ -273,4 +273,6 @@ fn read(filter: &str, host: &impl SharedData) -> Option<Vec<Slot>> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use switchyard_core::retry::{Attempts, Denied, Step, Verdict};
 use switchyard_host::{Call, HeaderMap};
 
 /// The answer to a call of ours.
+#[derive(Default)]
 pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -71,6 +72,25 @@ impl<H: ActorHost> Actor<'_, H> {
         true
     }
 
+    /// The answer to a call, without headers if there is none; nor is there one that does not fit into the VM.
+    fn taken_in(&self, route: &Route, headers: usize, body_size: usize, grpc: bool) -> Answer {
+        let mut answer = Answer::default();
+        if body_size > MOST_ANSWER || !self.worker.memory.kept.has_room(length(body_size)) {
+            report(self.worker, route, self.host).denied(Denied::Memory);
+            return answer;
+        }
+        if headers > 0 {
+            answer.headers = self.host.call_headers().unwrap_or_default();
+        }
+        if body_size > 0 {
+            answer.body = self.host.call_body(body_size).unwrap_or_default();
+        }
+        if grpc {
+            answer.trailers = self.host.call_trailers().unwrap_or_default();
+        }
+        answer
+    }
+
     /// The answer to a call has come, or the call has failed; `headers` is how many it has.
     pub(crate) fn answered(&self, call: u32, headers: usize, body_size: usize) {
         let outstanding = self.worker.calls.try_borrow_mut().ok().and_then(|mut calls| calls.remove(&call));
@@ -82,25 +102,7 @@ impl<H: ActorHost> Actor<'_, H> {
         if exchange.attempts.as_ref().is_none_or(Attempts::is_over) {
             return;
         }
-        // One that does not fit into the VM is none.
-        let fits = body_size <= MOST_ANSWER && self.worker.memory.kept.has_room(length(body_size));
-        if !fits {
-            report(self.worker, route, self.host).denied(Denied::Memory);
-        }
-        let (headers, body_size) = if fits { (headers, body_size) } else { (0, 0) };
-        let answer = Answer {
-            headers: if headers > 0 {
-                self.host.call_headers().unwrap_or_default()
-            } else {
-                HeaderMap::default()
-            },
-            body: if body_size > 0 { self.host.call_body(body_size).unwrap_or_default() } else { Vec::new() },
-            trailers: if exchange.grpc {
-                self.host.call_trailers().unwrap_or_default()
-            } else {
-                HeaderMap::default()
-            },
-        };
+        let answer = self.taken_in(route, headers, body_size, exchange.grpc);
         let verdict = answer.verdict(route, exchange.grpc, self.now);
         if !exchange.attempts.as_ref().is_some_and(Attempts::is_substitute) {
             upstream.retried(verdict == Verdict::Final && !answer.headers.is_empty());

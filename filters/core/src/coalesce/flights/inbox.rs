@@ -133,19 +133,9 @@ impl<H: RequestView> Flights<H> {
                 self.lead_again(world, key, group, (Some(flight), flight));
                 self.lead_for(world, key, flight, (elections, others));
             }
-            Says::Answer(_, answer) if !policy.account().has_room(length(&answer.body)) => {
+            Says::Answer(served, answer) => {
                 self.land(world, &mut group);
-                world.count(&policy, Event::NotShared(NotShared::Memory));
-                let at_a_time = policy.settings().release_concurrency;
-                self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
-            }
-            Says::Answer(served, mut answer) => {
-                self.land(world, &mut group);
-                // Nobody else has it yet.
-                if let Some(answer) = Rc::get_mut(&mut answer) {
-                    answer.at = self.time;
-                }
-                self.hand_out(world, key, &policy, group.members, (answer, served));
+                self.receive(world, key, group, (answer, served));
             }
             Says::Release { at_a_time, pass } => {
                 self.land(world, &mut group);
@@ -160,6 +150,27 @@ impl<H: RequestView> Flights<H> {
                 self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
             }
         }
+    }
+
+    /// The answer to a flight of another worker is here, for those who wait for it; they ask themselves if there is no room for it.
+    fn receive(
+        &mut self,
+        world: &mut impl World,
+        key: &Rc<[u8]>,
+        group: Group<H>,
+        (mut answer, served): (Rc<Answer>, Served),
+    ) {
+        let policy = group.policy;
+        if !policy.account().has_room(length(&answer.body)) {
+            world.count(&policy, Event::NotShared(NotShared::Memory));
+            let at_a_time = policy.settings().release_concurrency;
+            return self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
+        }
+        // Nobody else has it yet.
+        if let Some(answer) = Rc::get_mut(&mut answer) {
+            answer.at = self.time;
+        }
+        self.hand_out(world, key, &policy, group.members, (answer, served));
     }
 
     /// Keeps an answer for those whose message is on its way.

@@ -3,31 +3,30 @@
 use super::*;
 use crate::Status;
 use crate::fake::{FakeHost, SharedStore};
-use proptest::prelude::*;
 
 const FILTER: &str = "soup";
-const HELD: &str = "held";
+pub(super) const HELD: &str = "held";
 
 /// A process: what its VMs share, its gauges, and the time.
-struct Process {
+pub(super) struct Process {
     store: SharedStore,
-    gauges: RefCell<BTreeMap<String, u64>>,
-    now: Cell<u64>,
+    pub(super) gauges: RefCell<BTreeMap<String, u64>>,
+    pub(super) now: Cell<u64>,
 }
 
-struct Vm {
-    host: FakeHost,
-    parts: Parts,
+pub(super) struct Vm {
+    pub(super) host: FakeHost,
+    pub(super) parts: Parts,
 }
 
 impl Process {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let store = SharedStore::default();
         prepare(FILTER, &FakeHost::with_shared(&store)).expect("shared data");
         Self { store, gauges: RefCell::default(), now: Cell::new(1_700_000_000_000) }
     }
 
-    fn vm(&self) -> Vm {
+    pub(super) fn vm(&self) -> Vm {
         Vm { host: FakeHost::with_shared(&self.store), parts: Parts::default() }
     }
 
@@ -36,11 +35,11 @@ impl Process {
         true
     }
 
-    fn tell(&self, vm: &Vm) {
+    pub(super) fn tell(&self, vm: &Vm) {
         self.tell_while(vm, |name, value| self.set(name, value));
     }
 
-    fn tell_while(&self, vm: &Vm, set: impl FnMut(&str, u64) -> bool) {
+    pub(super) fn tell_while(&self, vm: &Vm, set: impl FnMut(&str, u64) -> bool) {
         vm.parts.tell(FILTER, &vm.host, Timestamp::from_millis(self.now.get()), set);
     }
 
@@ -50,7 +49,7 @@ impl Process {
     }
 
     /// Time passes, in which these tick.
-    fn pass(&self, millis: u64, vms: &[&Vm]) {
+    pub(super) fn pass(&self, millis: u64, vms: &[&Vm]) {
         for _ in 0..millis / 100 {
             self.now.set(self.now.get() + 100);
             vms.iter().for_each(|vm| self.tell(vm));
@@ -212,76 +211,4 @@ fn when_there_is_no_slot_left_others_are_told_still() {
     assert_eq!(process.gauge(), u64::from(SLOTS));
     process.held(&vms[0], 1);
     assert_eq!(process.gauge(), u64::from(SLOTS) + 1);
-}
-
-#[derive(Clone, Debug)]
-enum Happens {
-    Adds(usize, bool, i64),
-    Ticks(usize),
-    Passes(u64),
-    StepsBack(u64),
-    Dies(usize),
-    DiesTelling(usize, usize),
-    Fails(usize, bool),
-}
-
-fn happens() -> impl Strategy<Value = Happens> {
-    prop_oneof![
-        4 => (0..3_usize, any::<bool>(), -9..20_i64).prop_map(|(vm, other, by)| Happens::Adds(vm, other, by)),
-        4 => (0..3_usize).prop_map(Happens::Ticks),
-        3 => (1..3_000_u64).prop_map(Happens::Passes),
-        1 => (1..100_000_u64).prop_map(Happens::StepsBack),
-        1 => (0..3_usize).prop_map(Happens::Dies),
-        1 => (0..3_usize, 0..3_usize).prop_map(|(vm, other)| Happens::DiesTelling(vm, other)),
-        1 => (0..3_usize, any::<bool>()).prop_map(|(vm, reads)| Happens::Fails(vm, reads)),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_happened_gauges_come_to_what_the_living_add(events in prop::collection::vec(happens(), 1..60)) {
-        let process = Process::new();
-        let mut vms: Vec<_> = (0..3).map(|_| process.vm()).collect();
-        for event in events {
-            match event {
-                Happens::Adds(vm, other, by) => vms[vm].parts.adjust(if other { "other" } else { HELD }, by),
-                Happens::Ticks(vm) => process.tell(&vms[vm]),
-                Happens::Passes(millis) => process.now.set(process.now.get() + millis),
-                Happens::StepsBack(millis) => process.now.set(process.now.get() - millis),
-                Happens::Dies(vm) => vms[vm] = process.vm(),
-                Happens::DiesTelling(vm, other) => {
-                    // Another one tells in the middle of it, and then it is no more.
-                    process.tell_while(&vms[vm], |_, _| {
-                        if other != vm {
-                            process.tell(&vms[other]);
-                        }
-                        false
-                    });
-                    vms[vm] = process.vm();
-                }
-                Happens::Fails(vm, reads) => {
-                    let call = if reads { "proxy_get_shared_data" } else { "proxy_set_shared_data" };
-                    vms[vm].host.fail(call, Status::InternalFailure);
-                    process.tell(&vms[vm]);
-                    vms[vm].host.recover(call);
-                }
-            }
-        }
-        process.pass(4_000, &vms.iter().collect::<Vec<_>>());
-        for name in [HELD, "other"] {
-            let sum: u64 = vms.iter().filter_map(|vm| vm.parts.own.borrow().get(name).copied()).sum();
-            prop_assert_eq!(process.gauges.borrow().get(name).copied().unwrap_or(0), sum, "{}", name);
-        }
-    }
-
-    #[test]
-    fn no_bytes_of_a_slot_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-        let parts = [("a".to_owned(), 1), ("b".to_owned(), u64::MAX)].into();
-        let mut slot = encode(9, &parts);
-        prop_assert_eq!(decode(&slot), Some((9, parts)));
-        slot.extend(&bytes);
-        let _ = (decode(&bytes), decode(&slot));
-    }
 }
