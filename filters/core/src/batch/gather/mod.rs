@@ -21,6 +21,7 @@ mod hosting;
 mod leaving;
 mod lone;
 mod message;
+mod orphans;
 mod policy;
 mod queue;
 mod stalls;
@@ -41,6 +42,7 @@ use clock::Clock;
 use core::time::Duration;
 use departures::Flight;
 use hashbrown::HashMap;
+use orphans::Orphans;
 use queue::{Member, Origin, Queue};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -84,6 +86,7 @@ pub struct Gatherer<H> {
     due: VecDeque<Key>,
     alarms: Alarms,
     away: Away,
+    orphans: Orphans,
     clock: Clock,
     flown: FlightId,
     /// Lone requests whose answer has begun while nobody waited.
@@ -103,6 +106,7 @@ impl<H> Default for Gatherer<H> {
             due: VecDeque::new(),
             alarms: Alarms::default(),
             away: Away::default(),
+            orphans: Orphans::default(),
             clock: Clock::default(),
             flown: 0,
             returning: Vec::new(),
@@ -242,7 +246,7 @@ impl<H: Head> Gatherer<H> {
 
     /// Whether something is to be done in a callback of the root.
     pub fn has_work(&self) -> bool {
-        !self.due.is_empty() || !self.repeats.is_empty()
+        !self.due.is_empty() || !self.repeats.is_empty() || self.orphans.is_due()
     }
 
     /// How many requests are known: those that wait, and those in batches.
