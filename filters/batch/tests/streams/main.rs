@@ -25,5 +25,6 @@ mod shadow;
 mod storm;
 mod tells;
 mod unreadable;
+mod unsent;
 mod waking;
 mod worker;

@@ -11,7 +11,7 @@ use switchyard_core::request::PlainRequest;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A worker begins anew, where it was.
-fn dies(proxy: &mut Proxy, at: usize) {
+pub(crate) fn dies(proxy: &mut Proxy, at: usize) {
     let mut worker: Gatherer<PlainRequest> = Gatherer::default();
     worker.reachable_at(Address { queue: at as u32, epoch: 900 + at as u64 });
     proxy.workers[at] = worker;
@@ -29,29 +29,6 @@ fn a_second_after_the_worker_that_gathers_has_died_its_guests_go_alone() {
     assert_eq!(proxy.count(Event::Ended(End::Alone)), 3);
     proxy.is_quiet();
     assert_eq!(proxy.arrives(1, 5, post(), "5"), Arrival::Alone, "and it is not asked for a while");
-}
-
-#[test]
-fn a_crowd_whose_worker_has_died_goes_a_few_at_a_time() {
-    let mut proxy = busy(&Settings { max_in_flight: 2, ..settings() });
-    for stream in 2..=9 {
-        assert_eq!(proxy.arrives(1, stream, post(), &stream.to_string()), Arrival::Waits);
-    }
-    assert_eq!(proxy.talk(), []);
-    dies(&mut proxy, 0);
-    assert_eq!(proxy.lives_for(ms(1_500)), resumed([2, 3]), "two at a time");
-    proxy.leaves(1, 2);
-    assert!(proxy.workers[1].has_work());
-    assert_eq!(proxy.acts(1), resumed([4]), "when the answer to one begins, or it ends, the next goes");
-    proxy.leaves(1, 5);
-    proxy.leaves(1, 3);
-    proxy.leaves(1, 4);
-    assert_eq!(proxy.acts(1), resumed([6, 7]), "one that has left takes no place");
-    let late: Vec<_> = proxy.lives_for(ms(14_000));
-    assert!(matches!(late[..], [Done::Replied(8, 504, _), Done::Replied(9, 504, _)]), "{late:?}");
-    proxy.passes(ms(100));
-    [6, 7].into_iter().for_each(|stream| proxy.leaves(1, stream));
-    proxy.is_quiet();
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod guests;
 mod leaving;
 mod limits;
 mod lost;
+mod orphans;
 mod proxy;
 mod stalls;
 mod triggers;
