@@ -140,6 +140,19 @@ fn failures_go_to_all_if_the_operator_says_so() {
 }
 
 #[test]
+fn a_failure_that_is_its_own_clients_goes_to_nobody_else() {
+    let settings = Settings { on_error: OnError::Share(vec![503]), ..Settings::default() };
+    for (name, value) in
+        [("set-cookie", "a=b"), ("cache-control", "private"), ("content-type", "text/event-stream")]
+    {
+        let mut proxy = Proxy::with(1, &settings);
+        proxy.burst(0, [1, 2]);
+        assert_eq!(proxy.begins(0, 1, 503, &head().with(name, value)), Begun::Passes, "{name}");
+        assert_eq!(proxy.acts(0), resumed([2]));
+    }
+}
+
+#[test]
 fn a_leader_whose_body_stands_still_is_succeeded() {
     let settings = Settings { stall_timeout: Duration::from_millis(100), ..Settings::default() };
     let mut proxy = Proxy::with(1, &settings);
