@@ -14,9 +14,11 @@ fn call(client: &Client, method: &str, number: u64) -> Request {
 }
 
 fn section(settings: &Value) -> Value {
-    let mut section = batch_section(Protocol::JsonRpc, settings);
-    section["timeout"] = LONG.into();
-    section
+    let mut settings = settings.clone();
+    if let Some(settings) = settings.as_object_mut() {
+        settings.insert("timeout".to_owned(), LONG.into());
+    }
+    batch_section(Protocol::JsonRpc, &settings)
 }
 
 /// So many clients at a time get their answers, more than one in a call.

@@ -260,5 +260,5 @@ async fn where_envoy_gives_a_filter_no_body_posts_pass_after_a_while() -> Outcom
     let body = "asked ".repeat(10_000);
     let posts = answers(&envoy, together(4, |number| clients[number % 2].post("/", body.clone()))).await?;
     assert!(posts.iter().all(|answer| asked(answer)["body"] == json!(body)));
-    until_passed(&envoy, "body", 4).await
+    until_passed(&envoy, "no_body", 4).await
 }

@@ -145,20 +145,6 @@ fn credentials_are_shared_only_by_the_word_that_says_so() {
 }
 
 #[test]
-fn of_waits_and_leaders_ages_what_is_not_written_gives_way() {
-    let read = |section: &str| {
-        let settings = read(section).expect("in range");
-        (settings.max_wait.as_millis(), settings.max_leader_age.as_millis())
-    };
-    assert_eq!(read(r#"{"max_wait": "3s"}"#), (3_000, 3_000));
-    assert_eq!(read(r#"{"max_wait": "10ms"}"#), (10, 100), "no leader is that quick");
-    assert_eq!(read(r#"{"max_wait": "7s"}"#), (7_000, 5_000));
-    assert_eq!(read(r#"{"max_leader_age": "1h"}"#), (3_600_000, 3_600_000));
-    assert_eq!(read(r#"{"max_leader_age": "2s"}"#), (10_000, 2_000));
-    assert_eq!(read(r#"{"max_wait": "2s", "max_leader_age": "2s"}"#), (2_000, 2_000));
-}
-
-#[test]
 fn limits_that_turn_each_other_off_are_the_operators() {
     for section in [
         r#"{"max_wait": "10ms"}"#,

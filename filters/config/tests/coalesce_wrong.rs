@@ -64,17 +64,6 @@ const WRONG: &[(&str, &[&str])] = &[
             "max_stored_bytes: 0 bytes are out of range; it takes 1 to 64MiB",
         ],
     ),
-    (
-        r#"{"max_wait": "3s", "max_leader_age": "5s"}"#,
-        &[
-            "max_wait: is less than max_leader_age, so nobody would lead in the place of a leader that takes too long \
-           before all ask for themselves; raise it or lower that",
-        ],
-    ),
-    (
-        r#"{"max_wait": "9ms", "max_leader_age": "5s"}"#,
-        &[r#"max_wait: is shorter than 10ms; write "10ms" or more"#],
-    ),
     (r#"{"body_timeout": "1s"}"#, &["body_timeout: belongs to key.body: true; add that or remove it"]),
     (
         r#"{"key": {"body": true}, "body_timeout": "11s"}"#,

@@ -26,6 +26,7 @@ mod storm;
 mod tells;
 mod unread;
 mod unreadable;
+mod unsent;
 mod waking;
 mod who_asks;
 mod worker;

@@ -11,7 +11,7 @@ use switchyard_core::request::PlainRequest;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A worker begins anew, where it was.
-fn dies(proxy: &mut Proxy, at: usize) {
+pub(crate) fn dies(proxy: &mut Proxy, at: usize) {
     let mut worker: Gatherer<PlainRequest> = Gatherer::default();
     worker.reachable_at(Address { queue: at as u32, epoch: 900 + at as u64 });
     proxy.workers[at] = worker;

@@ -17,6 +17,7 @@ mod guests;
 mod leaving;
 mod limits;
 mod lost;
+mod orphans;
 mod proxy;
 mod stalls;
 mod triggers;

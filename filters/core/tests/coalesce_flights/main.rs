@@ -9,6 +9,7 @@
 )]
 
 mod board;
+mod elders;
 mod fan_out;
 mod inbox;
 mod limits;

@@ -140,98 +140,16 @@ fn failures_go_to_all_if_the_operator_says_so() {
 }
 
 #[test]
-fn a_leader_that_takes_too_long_is_succeeded_and_whose_answer_begins_first_answers_all() {
-    let settings = Settings { max_leader_age: Duration::from_secs(1), ..Settings::default() };
-    let mut proxy = Proxy::with(1, &settings);
-    proxy.burst(0, [1, 2, 3]);
-    assert_eq!(proxy.ticks(0, 990), []);
-    assert_eq!(proxy.ticks(0, 10), resumed([2]));
-    assert_eq!(proxy.begins(0, 2, 200, &head()), Begun::Captured);
-    assert_eq!(proxy.begins(0, 1, 200, &head()), Begun::Passes, "it comes second");
-    assert!(!proxy.piece(0, 2, "two", true));
-    assert_eq!(proxy.acts(0), collapsed([3], "two"));
-
-    let mut proxy = Proxy::with(1, &settings);
-    proxy.burst(0, [1, 2, 3]);
-    assert_eq!(proxy.ticks(0, 1_000), resumed([2]));
-    proxy.is_answered(0, 1, "one");
-    assert_eq!(proxy.acts(0), collapsed([3], "one"), "the first leader's answer is theirs");
-    assert_eq!(proxy.begins(0, 2, 200, &head()), Begun::Passes, "nobody waits for the second");
-    (1..=3).for_each(|stream| proxy.ends(0, stream));
-    proxy.is_quiet();
-}
-
-#[test]
-fn the_late_answer_of_an_elder_is_all_workers() {
-    let settings = Settings { max_leader_age: Duration::from_secs(1), ..Settings::default() };
-    let mut proxy = Proxy::with(2, &settings);
-    proxy.burst(0, [1]);
-    proxy.follow(1, 2);
-    proxy.follow(0, 3);
-    proxy.talk();
-    assert_eq!(
-        proxy.ticks(0, 1_000),
-        resumed([3]),
-        "who waits beside it, though another one has waited longer"
-    );
-    proxy.is_answered(0, 1, "one");
-    proxy.talk();
-    assert_eq!(proxy.acts(1), collapsed([2], "one"));
-    proxy.begins(0, 3, 200, &head());
-    [1, 3].into_iter().for_each(|stream| proxy.ends(0, stream));
-    proxy.ends(1, 2);
-    proxy.ticks(0, 1_000);
-    proxy.is_quiet();
-}
-
-#[test]
-fn an_elder_whose_answer_is_a_failure_keeps_it_and_one_whose_answer_is_private_tells_all() {
-    let settings = Settings { max_leader_age: Duration::from_secs(1), ..Settings::default() };
-    let mut proxy = Proxy::with(1, &settings);
-    proxy.burst(0, 1..=4);
-    assert_eq!(proxy.ticks(0, 1_000), resumed([2]));
-    assert_eq!(proxy.begins(0, 1, 503, &head()), Begun::Passes);
-    assert_eq!(proxy.acts(0), [], "who leads now may do better");
-    assert_eq!(proxy.ticks(0, 1_000), resumed([3]));
-    assert_eq!(proxy.begins(0, 2, 200, &head().with("cache-control", "private")), Begun::Passes);
-    assert_eq!(proxy.acts(0), resumed([4]), "at the headers");
-    (1..=4).for_each(|stream| proxy.ends(0, stream));
-    proxy.is_quiet();
-}
-
-#[test]
-fn an_elder_whose_answer_breaks_off_is_succeeded_like_any_leader() {
-    let settings = Settings { max_leader_age: Duration::from_secs(1), ..Settings::default() };
-    let mut proxy = Proxy::with(1, &settings);
-    proxy.burst(0, 1..=4);
-    assert_eq!(proxy.ticks(0, 1_000), resumed([2]));
-    assert_eq!(proxy.begins(0, 1, 200, &head()), Begun::Captured);
-    assert!(proxy.piece(0, 1, "on", false));
-    proxy.ends(0, 1);
-    assert_eq!(proxy.acts(0), resumed([3]));
-    proxy.is_answered(0, 2, "two");
-    assert_eq!(proxy.acts(0), collapsed([4], "two"), "one that was overtaken and came first nevertheless");
-    (2..=4).for_each(|stream| proxy.ends(0, stream));
-    proxy.is_quiet();
-}
-
-#[test]
-fn when_nobody_may_be_elected_any_more_those_who_wait_are_answered_or_go_in_their_turn() {
-    let settings = Settings {
-        max_leader_age: Duration::from_secs(1),
-        max_wait: Duration::from_secs(3),
-        max_elections: 1,
-        release_concurrency: 1,
-        ..Settings::default()
-    };
-    let mut proxy = Proxy::with(1, &settings);
-    proxy.burst(0, 1..=5);
-    assert_eq!(proxy.ticks(0, 1_000), resumed([2]));
-    assert_eq!(proxy.ticks(0, 1_900), [], "it takes long, too");
-    assert_eq!(proxy.ticks(0, 100), resumed([3]), "one at a time");
-    assert_eq!(proxy.ticks(0, 100), []);
-    proxy.is_answered(0, 1, "one");
-    assert_eq!(proxy.acts(0), collapsed([4, 5], "one"));
+fn a_failure_that_is_its_own_clients_goes_to_nobody_else() {
+    let settings = Settings { on_error: OnError::Share(vec![503]), ..Settings::default() };
+    for (name, value) in
+        [("set-cookie", "a=b"), ("cache-control", "private"), ("content-type", "text/event-stream")]
+    {
+        let mut proxy = Proxy::with(1, &settings);
+        proxy.burst(0, [1, 2]);
+        assert_eq!(proxy.begins(0, 1, 503, &head().with(name, value)), Begun::Passes, "{name}");
+        assert_eq!(proxy.acts(0), resumed([2]));
+    }
 }
 
 #[test]

@@ -100,6 +100,31 @@ fn an_answer_whose_trailers_could_not_be_copied_is_not_shared() {
 }
 
 #[test]
+fn a_stream_is_known_by_its_head_and_not_shared() {
+    for value in [
+        "text/event-stream",
+        "Text/Event-Stream; charset=utf-8",
+        "multipart/x-mixed-replace;boundary=frame",
+        "application/connect+proto",
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/json-seq",
+    ] {
+        assert_eq!(shares(&[("content-type", value)]), Err(NotShared::Stream), "{value:?}");
+    }
+    assert_eq!(shares(&[("x-accel-buffering", "No")]), Err(NotShared::Stream));
+    assert_eq!(shares(&[("x-accel-buffering", "yes")]), Ok(()));
+    for value in [
+        "text/event-streams",
+        "multipart/mixed",
+        "application/connect",
+        "application/json; x=text/event-stream",
+    ] {
+        assert_eq!(shares(&[("content-type", value)]), Ok(()), "{value:?}");
+    }
+}
+
+#[test]
 fn an_answer_that_says_it_is_too_long_is_known_by_its_head() {
     let short = Settings { max_body_bytes: 100, ..settings() };
     let says = |length: &str| short.may_share(200, &answer(&[("content-length", length)]));

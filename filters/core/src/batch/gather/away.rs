@@ -38,6 +38,8 @@ struct Request {
     asks: u32,
     /// It has been let go; the end of its answer is to be told.
     is_alone: bool,
+    /// The worker that gathers is no more; it goes alone when it is its turn.
+    is_orphan: bool,
 }
 
 /// What this worker has with others.
@@ -63,6 +65,14 @@ impl Away {
     /// Whether this is one of them, and has been let go.
     pub(super) fn is_alone(&self, stream: StreamId) -> bool {
         self.requests.get(&stream).is_some_and(|request| request.is_alone)
+    }
+
+    /// The slot and the policy of a request that waits for its turn to go alone.
+    pub(super) fn orphan(&self, stream: StreamId) -> Option<(u32, &Rc<Policy>)> {
+        self.requests
+            .get(&stream)
+            .filter(|request| request.is_orphan)
+            .map(|request| (request.slot, &request.policy))
     }
 
     /// Tells the other worker that the answer to a request begins. Whether this is one of them.
@@ -141,8 +151,18 @@ impl<H: Head> Gatherer<H> {
         }
         let slot = slot(&request.key);
         let (part, policy) = (request.part, Rc::clone(policy));
-        let request =
-            Request { gatherer, policy, part, bytes, slot, deadline, asked: now, asks: 0, is_alone: false };
+        let request = Request {
+            gatherer,
+            policy,
+            part,
+            bytes,
+            slot,
+            deadline,
+            asked: now,
+            asks: 0,
+            is_alone: false,
+            is_orphan: false,
+        };
         self.away.requests.insert(stream, request);
         Arrival::Waits
     }
@@ -169,12 +189,12 @@ impl<H: Head> Gatherer<H> {
                     self.away.gone(world, stream);
                 }
             }
-            Says::Alone { told: false } => self.go_on(world, stream, now),
+            Says::Alone { told: false } => drop(self.go_on(world, stream, now)),
             Says::Declined => {
                 self.away.declined.insert(request.slot, self.clock.wall().plus(LEASE));
                 self.go_on(world, stream, now);
             }
-            Says::Known(false) => self.lost(world, stream, now),
+            Says::Known(false) => self.lost(world, stream),
             Says::Reply { status, headers, body } => {
                 if let Some(request) = self.away.requests.remove(&stream) {
                     request.policy.release(request.bytes);
@@ -197,22 +217,26 @@ impl<H: Head> Gatherer<H> {
         }
     }
 
-    fn go_on(&mut self, world: &mut impl World<H>, stream: StreamId, now: Timestamp) {
-        if let Some(request) = self.away.requests.remove(&stream) {
+    /// Lets a request go on; `false`: it is gone.
+    pub(super) fn go_on(&mut self, world: &mut impl World<H>, stream: StreamId, now: Timestamp) -> bool {
+        self.away.requests.remove(&stream).is_some_and(|request| {
             request.policy.release(request.bytes);
-            world.resume(&request.policy, stream, request.deadline.since(now));
-        }
+            world.resume(&request.policy, stream, request.deadline.since(now))
+        })
     }
 
     /// Nobody knows what became of it.
-    fn lost(&mut self, world: &mut impl World<H>, stream: StreamId, now: Timestamp) {
-        let Some(request) = self.away.requests.remove(&stream) else { return };
+    fn lost(&mut self, world: &mut impl World<H>, stream: StreamId) {
+        let Some(request) = self.away.requests.get_mut(&stream).filter(|request| !request.is_orphan) else {
+            return;
+        };
         let (policy, part) = (&request.policy, &request.part);
-        policy.release(request.bytes);
         if policy.repeats(part) && policy.settings().on_failure != crate::batch::OnFailure::Fail {
-            world.count(policy, Event::Ended(End::Alone));
-            world.resume(policy, stream, request.deadline.since(now));
-        } else {
+            request.is_orphan = true;
+            self.orphans.push(stream);
+        } else if let Some(request) = self.away.requests.remove(&stream) {
+            let (policy, part) = (&request.policy, &request.part);
+            policy.release(request.bytes);
             world.count(policy, Event::Ended(End::Failed));
             world.reply(
                 stream,
@@ -228,6 +252,7 @@ impl<H: Head> Gatherer<H> {
         for stream in streams {
             self.look_after(world, stream, now);
         }
+        self.orphans.retain(|stream| self.away.orphan(stream).is_some());
     }
 
     fn look_after(&mut self, world: &mut impl World<H>, stream: StreamId, now: Timestamp) {
@@ -238,12 +263,12 @@ impl<H: Head> Gatherer<H> {
             self.away.close(world, stream, &request, false);
             world.count(&request.policy, Event::Ended(End::TimedOut));
             world.reply(stream, &failures::late(&request.policy, &request.part));
-        } else if now.since(request.asked) >= ASK {
+        } else if now.since(request.asked) >= ASK && !request.is_orphan {
             if request.asks >= ASKS && !request.is_alone {
                 // Others need not find out by themselves.
                 self.away.declined.insert(request.slot, self.clock.wall().plus(LEASE));
                 self.away.say(world, gatherer, stream, Says::Gone);
-                return self.lost(world, stream, now);
+                return self.lost(world, stream);
             }
             // Of one that went alone, too: the worker that gathers would take it for one of a worker that is no more.
             (request.asked, request.asks) = (now, request.asks.saturating_add(1));

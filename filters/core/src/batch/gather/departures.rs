@@ -62,6 +62,9 @@ impl<H: Head> Gatherer<H> {
                 self.leave(world, flight, Trigger::Repeat);
             } else if let Some(key) = self.due.pop_front() {
                 self.depart(world, &key);
+            } else if self.orphans.is_due() {
+                let now = self.now(world);
+                self.let_orphans_go(world, now);
             } else {
                 return;
             }

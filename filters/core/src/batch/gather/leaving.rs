@@ -10,7 +10,7 @@ impl<H: Head> Gatherer<H> {
     /// The stream has ended.
     pub fn gone(&mut self, world: &mut impl World<H>, stream: StreamId) {
         self.unread.remove(&stream);
-        if !self.away.gone(world, stream) {
+        if !self.orphans.ended(stream) && !self.away.gone(world, stream) {
             self.drop_request(world, Origin::Here(stream));
         }
     }

@@ -22,6 +22,7 @@ mod hosting;
 mod leaving;
 mod lone;
 mod message;
+mod orphans;
 mod policy;
 mod queue;
 mod stalls;
@@ -45,6 +46,7 @@ use core::time::Duration;
 use departures::Flight;
 use giving::Giving;
 use hashbrown::HashMap;
+use orphans::Orphans;
 use queue::{Member, Origin, Queue};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -95,6 +97,7 @@ pub struct Gatherer<H> {
     unread: HashMap<StreamId, Reservation>,
     alarms: Alarms,
     away: Away,
+    orphans: Orphans,
     clock: Clock,
     flown: FlightId,
     /// Lone requests whose answer has begun while nobody waited.
@@ -117,6 +120,7 @@ impl<H> Default for Gatherer<H> {
             unread: HashMap::new(),
             alarms: Alarms::default(),
             away: Away::default(),
+            orphans: Orphans::default(),
             clock: Clock::default(),
             flown: 0,
             returning: Vec::new(),
@@ -256,7 +260,8 @@ impl<H: Head> Gatherer<H> {
 
     /// Whether something is to be done in a callback of the root.
     pub fn has_work(&self) -> bool {
-        !self.due.is_empty() || !self.repeats.is_empty() || self.may_give()
+        let gives = self.may_give() || self.orphans.is_due();
+        !self.due.is_empty() || !self.repeats.is_empty() || gives
     }
 
     /// How many requests are known: those that wait, and those in batches.
