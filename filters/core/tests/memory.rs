@@ -1,5 +1,6 @@
 //! Accounts of bytes.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 

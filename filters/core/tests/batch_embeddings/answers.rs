@@ -122,3 +122,13 @@ fn a_failure_is_told_as_the_interface_tells_it() {
     assert!(failure(429).contains(r#""type":"rate_limit_error","param":null,"code":"rate_limit_exceeded""#));
     assert!(failure(400).contains(r#""type":"invalid_request_error","param":null,"code":"invalid_request""#));
 }
+
+#[test]
+fn figures_of_use_are_no_longer_than_figures_are() {
+    let answer =
+        |length| format!(r#"{{"data":[{{"index":0}}],"usage":{{"note":"{}"}}}}"#, "x".repeat(length));
+    let body = asks(r#""a""#);
+    assert!(split(&[&body], &answer(4_000)).is_ok());
+    // Everybody would get them written anew.
+    assert_eq!(split(&[&body], &answer(5_000)), Err(Broken::Form));
+}

@@ -9,7 +9,7 @@ mod batch_shares;
 mod properties;
 
 use crate::batch_shares::SplitAll as _;
-use switchyard_core::batch::json::Flaw;
+use switchyard_core::batch::json::{Flaw, MOST_FIELDS};
 use switchyard_core::batch::{Answer, Broken, JsonArray, Outcome, Part, Protocol, Sends, Share, Why};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -204,4 +204,15 @@ fn every_way_to_break_has_a_name() {
     let mut names = all.map(Broken::name).to_vec();
     names.sort_unstable();
     assert_eq!(names, ["form", "length", "no_id", "other_id", "same_id", "status"]);
+}
+
+#[test]
+fn an_object_with_more_fields_than_any_has_is_not_looked_into() {
+    let answer = |fields| {
+        let fields: String = (0..fields).map(|field| format!(r#""{field}":0,"#)).collect();
+        format!(r#"{{{fields}"predictions":[1]}}"#)
+    };
+    let body = &[r#"{"instances":[1]}"#];
+    assert!(split(&instances(), body, &answer(MOST_FIELDS - 1)).is_ok());
+    assert_eq!(split(&instances(), body, &answer(MOST_FIELDS)), Err(Broken::Form));
 }

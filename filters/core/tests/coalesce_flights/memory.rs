@@ -98,3 +98,21 @@ fn answers_that_are_kept_give_way_to_what_others_of_the_vm_have() {
     proxy.policies.clear();
     assert_eq!(memory.kept.taken(), 0);
 }
+
+#[test]
+fn a_kept_answer_is_given_to_as_many_as_may_have_copies_and_others_ask() {
+    let memory = Memory::bounded(u64::MAX, 1_000);
+    let settings = Settings { hold: core::time::Duration::from_secs(10), ..Settings::default() };
+    let mut proxy = Proxy::of(1);
+    proxy.policies[0] = Rc::new(Policy::new("route", settings).within(&memory));
+    assert_eq!(proxy.asks(0, 1, KEY, get()), Arrival::Leads);
+    proxy.is_answered(0, 1, &"a".repeat(400));
+    proxy.ends(0, 1);
+    let mut serves = |stream| matches!(proxy.asks(0, stream, KEY, get()), Arrival::Served(..));
+    assert!(serves(2) && serves(3) && !serves(4));
+    assert_eq!(memory.unread.taken(), 800);
+    proxy.ends(0, 2);
+    assert!(matches!(proxy.asks(0, 5, KEY, get()), Arrival::Served(..)));
+    (3..=5).for_each(|stream| proxy.ends(0, stream));
+    assert_eq!(memory.unread.taken(), 0);
+}

@@ -35,6 +35,8 @@ fn an_answer_serves_those_who_come_within_its_time() {
     proxy.passes(999);
     assert_eq!(body(&proxy.arrives(0, 2)), Some((&b"one"[..], Served::Hit)));
     assert_eq!(proxy.count(Event::Kept(Served::Hit)), 1);
+    // It has read its copy.
+    proxy.ends(0, 2);
     proxy.passes(1);
     assert_eq!(proxy.arrives(0, 3), Arrival::Leads);
     proxy.ends(0, 3);

@@ -203,7 +203,7 @@ impl<H: RequestView> Flights<H> {
         let Some(group) = self.groups.get(key) else { return Begun::Passes };
         let policy = Rc::clone(&group.policy);
         let stale = group.leader().and_then(|leader| policy.stale(key, &*leader.request, self.time));
-        if let Some(stale) = stale {
+        if let Some(stale) = stale.filter(|stale| policy.may_copy(length(&stale.body))) {
             world.count(&policy, Event::Kept(Served::Stale));
             self.give_stale(world, key, Rc::clone(&stale));
             return Begun::Replaced(stale, Served::Stale);
@@ -222,10 +222,11 @@ impl<H: RequestView> Flights<H> {
 
     fn give_stale(&mut self, world: &mut impl World, key: &Rc<[u8]>, stale: Rc<Answer>) {
         let Some(mut group) = self.groups.remove(key) else { return };
-        if let Some(leader) = group.leader() {
-            self.drop_role(leader.stream);
-        }
+        let leader = group.leader().map(|leader| leader.stream);
         let flight = self.land(world, &mut group);
+        if let Some(leader) = leader {
+            self.is_answered(leader, &group.policy, &stale);
+        }
         self.give_all(world, key, group, flight, (stale, Served::Stale));
     }
 

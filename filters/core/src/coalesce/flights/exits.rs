@@ -125,8 +125,7 @@ impl<H: RequestView> Flights<H> {
             self.release(world, &key, &policy, [member].into(), (Exit::Released, at_a_time));
             return Some(0);
         }
-        self.set_role(member.stream, Role::Answered(Rc::clone(&policy), bytes));
-        policy.copy(bytes);
+        self.is_answered(member.stream, &policy, &answer);
         world.count(&policy, Event::Left(Exit::Answered(served), now.since(member.since)));
         if !world.reply(member.stream, &answer, served, now) {
             self.ended(world, member.stream);

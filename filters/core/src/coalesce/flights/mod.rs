@@ -33,7 +33,7 @@ use super::settings::Settings;
 use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use exits::{Fan, Release};
-use group::{Group, Member, lead};
+use group::{Group, Member, lead, length};
 use hashbrown::HashMap;
 use roles::Role;
 use std::collections::VecDeque;
@@ -161,8 +161,11 @@ impl<H: RequestView> Flights<H> {
         policy: &Rc<Policy>,
     ) -> Arrival {
         let now = self.look_at_clock(world);
-        if let Some(answer) = policy.fresh(&key, &request, now) {
+        // Without room for a copy it is as if nothing were kept.
+        let kept = policy.fresh(&key, &request, now);
+        if let Some(answer) = kept.filter(|answer| policy.may_copy(length(&answer.body))) {
             world.count(policy, Event::Kept(Policy::HELD));
+            self.is_answered(stream, policy, &answer);
             return Arrival::Served(answer, Policy::HELD);
         }
         let key: Rc<[u8]> = key.into();
@@ -177,6 +180,13 @@ impl<H: RequestView> Flights<H> {
             Err(member) if policy.take_off() => self.take_off(world, &key, member, policy),
             Err(_) => pass(world, policy, Pass::Flights),
         }
+    }
+
+    /// A stream gets a copy of an answer; when it ends, that has been read.
+    fn is_answered(&mut self, stream: StreamId, policy: &Rc<Policy>, answer: &Answer) {
+        let bytes = length(&answer.body);
+        policy.copy(bytes);
+        self.set_role(stream, Role::Answered(Rc::clone(policy), bytes));
     }
 
     /// Waits for the flight of this key, if there is one.
