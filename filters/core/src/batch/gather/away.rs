@@ -38,6 +38,8 @@ struct Request {
     asks: u32,
     /// It has been let go; the end of its answer is to be told.
     is_alone: bool,
+    /// Its answer has begun, and its place is free.
+    is_returning: bool,
     /// The worker that gathers is no more; it goes alone when it is its turn.
     is_orphan: bool,
 }
@@ -76,10 +78,13 @@ impl Away {
     }
 
     /// Tells the other worker that the answer to a request begins. Whether this is one of them.
-    pub(super) fn begins<H>(&self, world: &mut impl World<H>, stream: StreamId, well: bool) -> bool {
-        let Some(request) = self.requests.get(&stream) else { return false };
-        if request.is_alone {
-            self.say(world, request.gatherer, stream, Says::Begins { well });
+    pub(super) fn begins<H>(&mut self, world: &mut impl World<H>, stream: StreamId, well: bool) -> bool {
+        let Some(request) = self.requests.get_mut(&stream) else { return false };
+        if request.is_alone && !request.is_returning {
+            request.is_returning = true;
+            request.policy.release(request.bytes);
+            let gatherer = request.gatherer;
+            self.say(world, gatherer, stream, Says::Begins { well });
         }
         true
     }
@@ -100,7 +105,9 @@ impl Away {
     fn close<H>(&self, world: &mut impl World<H>, stream: StreamId, request: &Request, well: bool) {
         let says = if request.is_alone { Says::Returned { well } } else { Says::Gone };
         self.say(world, request.gatherer, stream, says);
-        request.policy.release(request.bytes);
+        if !request.is_returning {
+            request.policy.release(request.bytes);
+        }
     }
 
     /// Whether there is a queue for it.
@@ -161,6 +168,7 @@ impl<H: Head> Gatherer<H> {
             asked: now,
             asks: 0,
             is_alone: false,
+            is_returning: false,
             is_orphan: false,
         };
         self.away.requests.insert(stream, request);
