@@ -7,7 +7,7 @@ use switchyard_test_harness::prelude::*;
 type Outcome = anyhow::Result<()>;
 
 /// A header that tells requests of one key from each other, on their way and at the upstream.
-const NUMBER: &str = "x-number";
+const NUMBER: &str = "x-correlation-id";
 
 /// Nobody is succeeded but for what a scenario does.
 fn patient(more: &Value) -> Value {
@@ -93,7 +93,7 @@ async fn whom_an_answer_does_not_fit_goes_on_at_its_head() -> Outcome {
     let clients = client_of_each_worker(&envoy, &upstreams, 2).await?;
     let varies = |delay_ms| Behaviour::Answer {
         status: 200,
-        headers: [("vary".to_owned(), "x-lang".to_owned())].into(),
+        headers: [("vary".to_owned(), "user-agent".to_owned())].into(),
         body: Some("s".repeat(3 << 20)),
         delay_ms,
     };
@@ -104,7 +104,7 @@ async fn whom_an_answer_does_not_fit_goes_on_at_its_head() -> Outcome {
     let slow = tokio::spawn(slow);
     until_under_way(&envoy, upstream, 1).await?;
     let others = (0..4).map(|number| {
-        tokio::spawn(clients[number % 2].get("/hot").header("x-lang", "de").header(NUMBER, "1").send())
+        tokio::spawn(clients[number % 2].get("/hot").header("user-agent", "de").header(NUMBER, "1").send())
     });
     let others: Vec<_> = others.collect();
     until_waiting(&envoy, 4).await?;

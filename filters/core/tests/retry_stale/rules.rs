@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use switchyard_core::request::PlainRequest;
-use switchyard_core::request_key::{KeyRules, Known};
+use switchyard_core::request_key::{KeyRules, Known, Pattern};
 use switchyard_core::retry::StaleIfError;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -119,6 +119,27 @@ fn host_path_query_and_the_named_headers_tell_answers_apart() {
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), all);
+}
+
+#[test]
+fn what_is_asked_for_is_never_left_out() {
+    let rules = KeyRules { ignore_headers: vec![Pattern::new("*")], ..KeyRules::default() };
+    let policy = StaleIfError { key: rules, ..policy(&[]) };
+    let keys = ["http", "https"].map(|scheme| policy.key(&get().with(":scheme", scheme), Known::nothing));
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[test]
+fn a_vary_by_what_is_in_the_key_in_part_is_not_covered() {
+    for name in ["dnt", "sec-gpc", "referer", "cache-control", "via"] {
+        assert!(!keeps(&[], &[("vary", name)]), "{name}");
+    }
+    let policy = StaleIfError {
+        key: KeyRules { ignore_headers: vec![Pattern::new("x-lab")], ..KeyRules::default() },
+        ..policy(&[])
+    };
+    let answer = PlainRequest::default().with("vary", "x-lab");
+    assert!(!policy.may_store(200, &answer), "what is left out tells nothing apart");
 }
 
 #[test]
