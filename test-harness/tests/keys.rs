@@ -1,6 +1,8 @@
 //! What tells requests apart in all filters that share: nobody gets another's answer through a header that nobody thought of, and what
 //! means the same is shared.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
