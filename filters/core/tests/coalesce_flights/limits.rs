@@ -24,6 +24,24 @@ fn a_flight_has_so_many_followers_in_a_worker() {
 }
 
 #[test]
+fn whoever_stands_in_line_is_one_of_the_followers() {
+    let mut proxy =
+        Proxy::with(1, &Settings { max_followers: 2, release_concurrency: 1, ..Settings::default() });
+    let german = || get().with("user-agent", "de");
+    proxy.burst(0, [1, 2]);
+    assert_eq!(proxy.begins(0, 1, 200, &head().with("vary", "user-agent")), Begun::Captured);
+    assert_eq!(proxy.asks(0, 3, KEY, german()), Arrival::Waits);
+    assert_eq!(proxy.acts(0), resumed([3]), "it is its turn, and it takes no place any more");
+    assert_eq!(proxy.asks(0, 4, KEY, german()), Arrival::Waits);
+    assert_eq!(proxy.asks(0, 5, KEY, german()), Arrival::Passes, "one waits, one stands in line");
+    assert_eq!(proxy.arrives(0, 6), Arrival::Passes);
+    assert_eq!(proxy.count(Event::Passed(Pass::Followers)), 2);
+    proxy.ends(0, 3);
+    assert_eq!(proxy.acts(0), resumed([4]));
+    assert_eq!(proxy.arrives(0, 7), Arrival::Waits);
+}
+
+#[test]
 fn there_are_so_many_flights_and_every_one_that_ends_makes_room() {
     let mut proxy = Proxy::with(1, &Settings { max_flights: 2, ..Settings::default() });
     for round in 0..10 {

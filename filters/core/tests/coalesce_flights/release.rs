@@ -103,6 +103,37 @@ fn who_waits_too_long_for_a_turn_goes_anyway_at_an_even_pace_and_takes_none() {
     proxy.is_quiet();
 }
 
+/// Whoever comes while an answer that does not fit it is under way stands in line before those who wait for that answer.
+#[test]
+fn whoever_has_waited_longest_is_first_in_line_and_all_have_gone_by_twice_the_time() {
+    let settings = Settings { max_wait: Duration::from_secs(1), ..so_many_at_a_time(1) };
+    let mut proxy = Proxy::with(1, &settings);
+    (1..=51).for_each(|stream| drop(proxy.arrives(0, stream)));
+    proxy.passes(900);
+    assert_eq!(proxy.begins(0, 1, 200, &head().with("vary", "user-agent")), Begun::Captured);
+    for stream in [100, 101] {
+        assert_eq!(proxy.asks(0, stream, KEY, get().with("user-agent", "de")), Arrival::Waits);
+    }
+    assert_eq!(proxy.acts(0), resumed([100]), "one at a time");
+    proxy.workers[0].answer_trailers(&mut proxy.outside, 1);
+    assert_eq!(proxy.acts(0), [], "the answer is for nobody else");
+    let mut went = Vec::new();
+    for _ in 0..110 {
+        let now = proxy.ticks(0, 10);
+        assert!(now.len() <= 2, "not all at once: {now:?}");
+        went.extend(now);
+    }
+    assert_eq!(
+        went,
+        resumed(2..=51),
+        "nobody waits for longer than two seconds, and the newcomer waits still"
+    );
+    proxy.ends(0, 100);
+    assert_eq!(proxy.acts(0), resumed([101]));
+    (1..=51).chain([101]).for_each(|stream| proxy.ends(0, stream));
+    proxy.is_quiet();
+}
+
 #[test]
 fn a_key_that_is_not_shared_is_passed_on_at_once_until_its_time_is_over() {
     let mut proxy = Proxy::with(2, &Settings { pass_ttl: Duration::from_secs(1), ..so_many_at_a_time(1) });

@@ -36,12 +36,37 @@ struct Request {
     asked: Timestamp,
     /// How often it was asked for since something was heard.
     asks: u32,
-    /// It has been let go; the end of its answer is to be told.
-    is_alone: bool,
-    /// Its answer has begun, and its place is free.
-    is_returning: bool,
+    stage: Stage,
+}
+
+/// How far a request has come. One at a time: whoever has been let go waits for no turn any more, whoever lets it go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The other worker gathers it.
+    Gathered,
     /// The worker that gathers is no more; it goes alone when it is its turn.
-    is_orphan: bool,
+    Orphan,
+    /// It has been let go; the end of its answer is to be told.
+    Alone,
+    /// The same; its answer has begun, and its place is free.
+    Returning,
+}
+
+impl Request {
+    /// One that another worker gathers from now on.
+    fn new(
+        gatherer: Address,
+        policy: &Rc<Policy>,
+        (part, bytes, slot): (Part, u64, u32),
+        (deadline, now): (Timestamp, Timestamp),
+    ) -> Self {
+        let policy = Rc::clone(policy);
+        Self { gatherer, policy, part, bytes, slot, deadline, asked: now, asks: 0, stage: Stage::Gathered }
+    }
+
+    fn is_alone(&self) -> bool {
+        matches!(self.stage, Stage::Alone | Stage::Returning)
+    }
 }
 
 /// What this worker has with others.
@@ -66,22 +91,22 @@ impl Away {
 
     /// Whether this is one of them, and has been let go.
     pub(super) fn is_alone(&self, stream: StreamId) -> bool {
-        self.requests.get(&stream).is_some_and(|request| request.is_alone)
+        self.requests.get(&stream).is_some_and(Request::is_alone)
     }
 
     /// The slot and the policy of a request that waits for its turn to go alone.
     pub(super) fn orphan(&self, stream: StreamId) -> Option<(u32, &Rc<Policy>)> {
         self.requests
             .get(&stream)
-            .filter(|request| request.is_orphan)
+            .filter(|request| request.stage == Stage::Orphan)
             .map(|request| (request.slot, &request.policy))
     }
 
     /// Tells the other worker that the answer to a request begins. Whether this is one of them.
     pub(super) fn begins<H>(&mut self, world: &mut impl World<H>, stream: StreamId, well: bool) -> bool {
         let Some(request) = self.requests.get_mut(&stream) else { return false };
-        if request.is_alone && !request.is_returning {
-            request.is_returning = true;
+        if request.stage == Stage::Alone {
+            request.stage = Stage::Returning;
             request.policy.release(request.bytes);
             let gatherer = request.gatherer;
             self.say(world, gatherer, stream, Says::Begins { well });
@@ -103,9 +128,9 @@ impl Away {
 
     /// Tells the other worker that a request is over.
     fn close<H>(&self, world: &mut impl World<H>, stream: StreamId, request: &Request, well: bool) {
-        let says = if request.is_alone { Says::Returned { well } } else { Says::Gone };
+        let says = if request.is_alone() { Says::Returned { well } } else { Says::Gone };
         self.say(world, request.gatherer, stream, says);
-        if !request.is_returning {
+        if request.stage != Stage::Returning {
             request.policy.release(request.bytes);
         }
     }
@@ -135,6 +160,11 @@ impl<H: Head> Gatherer<H> {
     ) -> Arrival {
         let stream = request.stream;
         let deadline = now.plus(request.allowance);
+        let bytes = u64::try_from(request.part.bytes()).unwrap_or(u64::MAX);
+        if let Err(why) = policy.admit(bytes) {
+            world.count(policy, Event::Passed(why));
+            return Arrival::Passes;
+        }
         let offer = Offer {
             route: policy.route().into(),
             configuration: policy.configuration(),
@@ -143,34 +173,15 @@ impl<H: Head> Gatherer<H> {
             head: request.head.pairs().map(|(name, value)| (name.into(), value.into())).collect(),
             body: request.body.as_slice().into(),
         };
-        let sent = || self.away.say(world, gatherer, stream, Says::Offer(Box::new(offer)));
-        let bytes = u64::try_from(request.part.bytes()).unwrap_or(u64::MAX);
-        if let Err(why) = policy.admit(bytes) {
-            world.count(policy, Event::Passed(why));
-            return Arrival::Passes;
-        }
-        if !sent() {
+        if !self.away.say(world, gatherer, stream, Says::Offer(Box::new(offer))) {
             // That worker is no more; its claim will be over soon.
             policy.release(bytes);
             world.count(policy, Event::Degraded);
             let member = Member::new(Origin::Here(stream), request.part, request.head, now, deadline);
             return self.gather(world, member, request.key, policy, now);
         }
-        let slot = slot(&request.key);
-        let (part, policy) = (request.part, Rc::clone(policy));
-        let request = Request {
-            gatherer,
-            policy,
-            part,
-            bytes,
-            slot,
-            deadline,
-            asked: now,
-            asks: 0,
-            is_alone: false,
-            is_returning: false,
-            is_orphan: false,
-        };
+        let what = (request.part, bytes, slot(&request.key));
+        let request = Request::new(gatherer, policy, what, (deadline, now));
         self.away.requests.insert(stream, request);
         Arrival::Waits
     }
@@ -185,13 +196,14 @@ impl<H: Head> Gatherer<H> {
     ) {
         let now = self.now(world);
         let Some(request) = self.away.requests.get_mut(&stream) else { return };
-        if request.gatherer != from || request.is_alone {
+        if request.gatherer != from || request.is_alone() {
             return;
         }
         (request.asked, request.asks) = (now, 0);
         match says {
             Says::Alone { told: true } => {
-                request.is_alone = true;
+                // It may be an orphan that waits for its turn: that worker only stood still. It has set out now.
+                request.stage = Stage::Alone;
                 let (policy, left) = (Rc::clone(&request.policy), request.deadline.since(now));
                 if !world.resume(&policy, stream, left) {
                     self.away.gone(world, stream);
@@ -235,12 +247,14 @@ impl<H: Head> Gatherer<H> {
 
     /// Nobody knows what became of it.
     fn lost(&mut self, world: &mut impl World<H>, stream: StreamId) {
-        let Some(request) = self.away.requests.get_mut(&stream).filter(|request| !request.is_orphan) else {
+        let Some(request) =
+            self.away.requests.get_mut(&stream).filter(|request| request.stage != Stage::Orphan)
+        else {
             return;
         };
         let (policy, part) = (&request.policy, &request.part);
         if policy.repeats(part) && policy.settings().on_failure != crate::batch::OnFailure::Fail {
-            request.is_orphan = true;
+            request.stage = Stage::Orphan;
             self.orphans.push(stream);
         } else if let Some(request) = self.away.requests.remove(&stream) {
             let (policy, part) = (&request.policy, &request.part);
@@ -266,13 +280,13 @@ impl<H: Head> Gatherer<H> {
     fn look_after(&mut self, world: &mut impl World<H>, stream: StreamId, now: Timestamp) {
         let Some(request) = self.away.requests.get_mut(&stream) else { return };
         let gatherer = request.gatherer;
-        if request.deadline <= now && !request.is_alone {
+        if request.deadline <= now && !request.is_alone() {
             let Some(request) = self.away.requests.remove(&stream) else { return };
             self.away.close(world, stream, &request, false);
             world.count(&request.policy, Event::Ended(End::TimedOut));
             world.reply(stream, &failures::late(&request.policy, &request.part));
-        } else if now.since(request.asked) >= ASK && !request.is_orphan {
-            if request.asks >= ASKS && !request.is_alone {
+        } else if now.since(request.asked) >= ASK && request.stage != Stage::Orphan {
+            if request.asks >= ASKS && !request.is_alone() {
                 // Others need not find out by themselves.
                 self.away.declined.insert(request.slot, self.clock.wall().plus(LEASE));
                 self.away.say(world, gatherer, stream, Says::Gone);

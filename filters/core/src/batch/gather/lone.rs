@@ -18,7 +18,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 impl<H: Head> Gatherer<H> {
     /// The answer to a request that went on alone is there, whole.
     pub fn returned(&mut self, world: &mut impl World<H>, stream: StreamId, well: bool) {
-        if !self.away.returned(world, stream, well) {
+        if !self.orphans.ended(stream) && !self.away.returned(world, stream, well) {
             self.end_lone(world, Origin::Here(stream), well);
         }
     }

@@ -175,7 +175,6 @@ impl<H: Head> Gatherer<H> {
         now: Timestamp,
     ) -> Arrival {
         let settings = policy.settings();
-        let origin = member.origin;
         policy.deposit(now);
         let place = match fits(&member, policy) && key.len() <= MAX_KEY {
             true => policy.admit(member.bytes),
@@ -185,11 +184,7 @@ impl<H: Head> Gatherer<H> {
             world.count(policy, Event::Passed(why));
             return Arrival::Passes;
         }
-        let key = self
-            .queues
-            .get_key_value(key.as_slice())
-            .map_or_else(|| Key::from(key), |(key, _)| Rc::clone(key));
-        self.queues.entry(Rc::clone(&key)).or_insert_with(|| Queue::new(policy));
+        let key = self.open_queue(key, policy);
         self.look_for_stalls(world, &key, now);
         let Some(queue) = self.queues.get_mut(&key) else { return Arrival::Passes };
         let is_idle = queue.in_flight() == 0 && queue.is_empty();
@@ -206,16 +201,32 @@ impl<H: Head> Gatherer<H> {
         if is_short(&member, queue, now) {
             return self.short(world, (key, member), policy, now);
         }
+        self.wait(key, member);
+        Arrival::Waits
+    }
+
+    /// The queue of this key, which is made if there is none.
+    fn open_queue(&mut self, key: Vec<u8>, policy: &Rc<Policy>) -> Key {
+        let known = self.queues.get_key_value(key.as_slice()).map(|(key, _)| Rc::clone(key));
+        let key = known.unwrap_or_else(|| Key::from(key));
+        self.queues.entry(Rc::clone(&key)).or_insert_with(|| Queue::new(policy));
+        key
+    }
+
+    /// A request waits for a batch to leave, which is due if it is full now.
+    fn wait(&mut self, key: Key, member: Member<H>) {
+        let Some(queue) = self.queues.get_mut(&key) else { return };
+        let origin = member.origin;
         queue.push(member);
-        let is_full = queue.is_full().is_some() && queue.in_flight() < settings.max_in_flight;
+        let may_leave = queue.in_flight() < queue.policy.settings().max_in_flight;
+        let is_full = queue.is_full().is_some() && may_leave;
         self.set_alarm(&key);
-        if let Some(origin) = origin {
-            self.requests.insert(origin, Whereabouts::Waiting(Rc::clone(&key)));
-        }
         if is_full {
             self.is_due(&key);
         }
-        Arrival::Waits
+        if let Some(origin) = origin {
+            self.requests.insert(origin, Whereabouts::Waiting(key));
+        }
     }
 
     /// A request that has too little time for a batch.

@@ -7,10 +7,10 @@ use super::super::board::FlightId;
 use super::super::message::Says;
 use super::super::settings::{OnError, Settings};
 use super::super::sharing::NotShared;
-use super::group::{Capture, Group, State, length};
+use super::group::{Capture, Group, State};
 use super::inbox::Landed;
 use super::{Answer, Begun, Event, Exit, Flights, Policy, Role, Served, StreamId, Why, World};
-use crate::memory::append;
+use crate::memory::{append, length};
 use crate::{HeadView, RequestView};
 use std::rc::Rc;
 
@@ -46,30 +46,41 @@ impl<H: RequestView> Flights<H> {
             }
             _ => return Begun::Passes,
         };
-        let Some(group) = self.groups.get(&key).filter(|group| group.is_led_by(stream)) else {
+        self.leader_begins(world, stream, &key, (ended, answer))
+    }
+
+    /// The answer to one that leads begins.
+    fn leader_begins<A: HeadView>(
+        &mut self,
+        world: &mut impl World,
+        stream: StreamId,
+        key: &Rc<[u8]>,
+        (ended, answer): (bool, impl FnOnce() -> Option<(u16, A)>),
+    ) -> Begun {
+        let Some(group) = self.groups.get(key).filter(|group| group.is_led_by(stream)) else {
             return Begun::Passes;
         };
         if !group.is_waited_for() && !group.policy.keeps() {
             self.drop_role(stream);
-            self.forget(world, &key);
+            self.forget(world, key);
             return Begun::Passes;
         }
         let policy = Rc::clone(&group.policy);
         self.look_at_clock(world);
         // Nobody can tell whether an answer is for others that cannot be read.
         let Some((status, head)) = answer() else {
-            self.disperse(world, &key, false);
+            self.disperse(world, key, false);
             return Begun::Passes;
         };
-        let Some(leader) = self.groups.get(&key).and_then(Group::leader) else { return Begun::Passes };
+        let Some(leader) = self.groups.get(key).and_then(Group::leader) else { return Begun::Passes };
         match policy.settings().may_share_answer_to(&*leader.request, status, &head) {
-            Ok(()) => self.capture(world, &key, (status, &head), Served::Collapsed, ended),
+            Ok(()) => self.capture(world, key, (status, &head), Served::Collapsed, ended),
             Err(why) => {
                 world.count(&policy, Event::NotShared(why));
                 if why == NotShared::Status && status >= 500 {
-                    return self.failed(world, &key, (status, &head), ended);
+                    return self.failed(world, key, (status, &head), ended);
                 }
-                self.disperse(world, &key, true);
+                self.disperse(world, key, true);
                 Begun::Passes
             }
         }
@@ -118,13 +129,13 @@ impl<H: RequestView> Flights<H> {
         };
         let policy = Rc::clone(&group.policy);
         let Some(capture) = group.capture() else { return false };
-        let whole = length(&capture.answer.body).saturating_add(length(piece));
+        let whole = length(capture.answer.body.len()).saturating_add(length(piece.len()));
         let most = policy.settings().max_body_bytes;
         let too_much = match () {
             () if whole > most => Some(NotShared::TooLong),
-            () if !policy.hold(length(piece)) => Some(NotShared::Memory),
+            () if !policy.hold(length(piece.len())) => Some(NotShared::Memory),
             () if !append(&mut capture.answer.body, piece, usize::try_from(most).unwrap_or(usize::MAX)) => {
-                policy.let_go(length(piece));
+                policy.let_go(length(piece.len()));
                 Some(NotShared::Memory)
             }
             () => None,
@@ -163,7 +174,7 @@ impl<H: RequestView> Flights<H> {
         self.drop_role(stream);
         let flight = self.land(world, &mut group);
         let Some(Capture { mut answer, served, keep, .. }) = capture else { return };
-        group.policy.let_go(length(&answer.body));
+        group.policy.let_go(length(answer.body.len()));
         // It grew by more than it needed, and may be kept.
         answer.body.shrink_to_fit();
         answer.at = self.time;
@@ -203,7 +214,7 @@ impl<H: RequestView> Flights<H> {
         let Some(group) = self.groups.get(key) else { return Begun::Passes };
         let policy = Rc::clone(&group.policy);
         let stale = group.leader().and_then(|leader| policy.stale(key, &*leader.request, self.time));
-        if let Some(stale) = stale.filter(|stale| policy.may_copy(length(&stale.body))) {
+        if let Some(stale) = stale.filter(|stale| policy.may_copy(length(stale.body.len()))) {
             world.count(&policy, Event::Kept(Served::Stale));
             self.give_stale(world, key, Rc::clone(&stale));
             return Begun::Replaced(stale, Served::Stale);

@@ -2,12 +2,13 @@
 //!
 //! Invariants: a stream is touched only in [`Flights::act`], and only if it has a role, that is, has not ended; what is given out in
 //! one act is bounded in bytes and in number, and what clients have not read yet is bounded by the policy's `max_bytes_held`:
-//! where that shows, the next ones wait for it, and where it does not, they ask for themselves.
+//! where that shows, the next ones wait for it, and where it does not, they ask for themselves; whoever asks by itself stands in a
+//! line whose first has waited longest, which is what [`super::waits`] goes by.
 
 use super::super::sharing::NotShared;
-use super::group::{Member, length};
+use super::group::Member;
 use super::{Answer, Event, Exit, Flights, Policy, Role, Served, StreamId, World};
-use crate::memory::MOST_UNREAD;
+use crate::memory::{MOST_UNREAD, length};
 use crate::{RequestView, Timestamp};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -61,7 +62,7 @@ impl<H> Fan<H> {
 
     /// Whether the next one may have its copy now.
     pub(super) fn may_go_on(&self) -> bool {
-        self.queue.is_empty() || self.policy.may_copy(length(&self.answer.body))
+        self.queue.is_empty() || self.policy.may_copy(length(self.answer.body.len()))
     }
 }
 
@@ -70,7 +71,20 @@ pub(super) struct Release<H> {
     pub(super) policy: Rc<Policy>,
     at_a_time: u32,
     under_way: u32,
+    /// Those who stand in line, the oldest first.
     pub(super) queue: VecDeque<(Member<H>, Exit)>,
+}
+
+impl<H> Release<H> {
+    /// These stand in line, too. Some may have waited for longer than those who stand there: they were in a flight meanwhile.
+    fn take_in(&mut self, members: VecDeque<Member<H>>, exit: Exit) {
+        let last = self.queue.back().map(|(member, _)| member.place());
+        let is_behind = members.front().is_none_or(|first| last <= Some(first.place()));
+        self.queue.extend(members.into_iter().map(|member| (member, exit)));
+        if !is_behind {
+            self.queue.make_contiguous().sort_unstable_by_key(|(member, _)| member.place());
+        }
+    }
 }
 
 impl<H: RequestView> Flights<H> {
@@ -109,7 +123,7 @@ impl<H: RequestView> Flights<H> {
         let position = self.fans.iter().position(Fan::may_go_on)?;
         let fan = self.fans.get_mut(position)?;
         let (policy, answer, served) = (Rc::clone(&fan.policy), Rc::clone(&fan.answer), fan.served);
-        let bytes = length(&answer.body);
+        let bytes = length(answer.body.len());
         let Some(member) = fan.queue.pop_front() else {
             self.fans.remove(position);
             policy.let_go(bytes);
@@ -148,7 +162,7 @@ impl<H: RequestView> Flights<H> {
             self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
         }
         if !queue.is_empty() {
-            policy.hold_copy_of(length(&answer.body));
+            policy.hold_copy_of(length(answer.body.len()));
             let (key, policy) = (Rc::clone(key), Rc::clone(policy));
             self.fans.push_back(Fan { key, policy, answer, served, queue, unseen: 0 });
         }
@@ -171,7 +185,7 @@ impl<H: RequestView> Flights<H> {
             self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
         }
         let line = self.open_line(key, policy, at_a_time);
-        line.queue.extend(members.into_iter().map(|member| (member, exit)));
+        line.take_in(members, exit);
         self.release_more(world, key);
     }
 

@@ -3,6 +3,7 @@
 use super::super::answer::{Answer, Served, Varied};
 use super::super::board::{Claim, FlightId};
 use super::{Policy, StreamId};
+use crate::memory::length;
 use crate::{Address, Timestamp};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -91,6 +92,13 @@ pub(super) struct Remote {
     pub(super) oldest: Timestamp,
 }
 
+impl<H> Member<H> {
+    /// Its place among those who wait: the oldest first.
+    pub(super) fn place(&self) -> (Timestamp, StreamId) {
+        (self.since, self.stream)
+    }
+}
+
 impl<H> Group<H> {
     /// Whether anybody waits, here or elsewhere.
     pub(super) fn is_waited_for(&self) -> bool {
@@ -143,7 +151,7 @@ impl<H> Group<H> {
     pub(super) fn drop_capture(&mut self) {
         let State::Led(leader) = &mut self.state else { return };
         if let Some(capture) = leader.capture.take() {
-            self.policy.let_go(length(&capture.answer.body));
+            self.policy.let_go(length(capture.answer.body.len()));
         }
     }
 }
@@ -156,9 +164,4 @@ pub(super) fn lead<H>(member: &Member<H>, now: Timestamp) -> State<H> {
         since: now,
         capture: None,
     })
-}
-
-/// A body's length.
-pub(super) fn length(body: &[u8]) -> u64 {
-    u64::try_from(body.len()).unwrap_or(u64::MAX)
 }

@@ -6,8 +6,9 @@
 use super::super::board::FlightId;
 use super::super::message::{Message, Says};
 use super::super::sharing::NotShared;
-use super::group::{Away, Group, Remote, State, length};
+use super::group::{Away, Group, Remote, State};
 use super::{Answer, Event, Exit, Flights, Served, World};
+use crate::memory::length;
 use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -161,7 +162,7 @@ impl<H: RequestView> Flights<H> {
         (mut answer, served): (Rc<Answer>, Served),
     ) {
         let policy = group.policy;
-        if !policy.account().has_room(length(&answer.body)) {
+        if !policy.account().has_room(length(answer.body.len())) {
             world.count(&policy, Event::NotShared(NotShared::Memory));
             let at_a_time = policy.settings().release_concurrency;
             return self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));

@@ -30,10 +30,11 @@ pub use world::{Arrival, Begun, Event, Exit, Pass, StreamId, Why, World};
 use super::answer::{Answer, Served};
 use super::board::{self, Claimed, FlightId};
 use super::settings::Settings;
+use crate::memory::length;
 use crate::{Address, RequestView, Timestamp};
 use core::time::Duration;
 use exits::{Fan, Release};
-use group::{Group, Member, lead, length};
+use group::{Group, Member, lead};
 use hashbrown::HashMap;
 use roles::Role;
 use std::collections::VecDeque;
@@ -163,7 +164,7 @@ impl<H: RequestView> Flights<H> {
         let now = self.look_at_clock(world);
         // Without room for a copy it is as if nothing were kept.
         let kept = policy.fresh(&key, &request, now);
-        if let Some(answer) = kept.filter(|answer| policy.may_copy(length(&answer.body))) {
+        if let Some(answer) = kept.filter(|answer| policy.may_copy(length(answer.body.len()))) {
             world.count(policy, Event::Kept(Policy::HELD));
             self.is_answered(stream, policy, &answer);
             return Arrival::Served(answer, Policy::HELD);
@@ -184,7 +185,7 @@ impl<H: RequestView> Flights<H> {
 
     /// A stream gets a copy of an answer; when it ends, that has been read.
     fn is_answered(&mut self, stream: StreamId, policy: &Rc<Policy>, answer: &Answer) {
-        let bytes = length(&answer.body);
+        let bytes = length(answer.body.len());
         policy.copy(bytes);
         self.set_role(stream, Role::Answered(Rc::clone(policy), bytes));
     }
@@ -197,11 +198,13 @@ impl<H: RequestView> Flights<H> {
         member: Member<H>,
         policy: &Rc<Policy>,
     ) -> Result<Arrival, Member<H>> {
+        let in_line = self.releases.get(key).map_or(0, |line| line.queue.len());
         let Some(group) = self.groups.get_mut(key) else { return Err(member) };
         if policy.settings().shadow {
             return Ok(pass(world, policy, Pass::Shadow));
         }
-        if group.members.len() >= usize::try_from(policy.settings().max_followers).unwrap_or(usize::MAX) {
+        let most = usize::try_from(policy.settings().max_followers).unwrap_or(usize::MAX);
+        if group.members.len().saturating_add(in_line) >= most {
             return Ok(pass(world, policy, Pass::Followers));
         }
         let (stream, remote) = (member.stream, group.leader().is_none());

@@ -68,7 +68,7 @@ impl<H: RequestView> Flights<H> {
             }
         }
         // The oldest first, whatever the tables' order is.
-        late.sort_unstable_by_key(|(_, member)| (member.since, member.stream));
+        late.sort_unstable_by_key(|(_, member)| member.place());
         for (policy, member) in late {
             self.let_go_alone(world, &policy, &member);
         }
