@@ -113,6 +113,20 @@ fn copies_that_are_not_read_hold_up_the_others_until_they_are() {
 }
 
 #[test]
+fn no_answer_is_held_for_a_crowd_that_has_left_while_somebody_reads() {
+    let mut proxy = Proxy::with(1, &Settings { max_bytes_held: 2_500, ..Settings::default() });
+    proxy.burst(0, 0..=3);
+    proxy.is_answered(0, 0, &"a".repeat(1_000));
+    assert_eq!(proxy.acts(0).len(), 1, "a copy, and the answer itself");
+    [2, 3].into_iter().for_each(|stream| proxy.ends(0, stream));
+    assert!(proxy.workers[0].has_work());
+    assert_eq!(proxy.acts(0), []);
+    assert_eq!(proxy.policies[0].held(), 1_000, "what is read");
+    [0, 1].into_iter().for_each(|stream| proxy.ends(0, stream));
+    proxy.is_quiet();
+}
+
+#[test]
 fn of_copies_that_nobody_sees_read_only_as_many_are_given_out_as_may_be_held() {
     const BODY: usize = 100 << 10;
     for (unseen, body) in [(true, BODY), (false, BODY), (true, BODY / 4), (false, BODY / 4)] {

@@ -51,7 +51,7 @@ impl<H> Fan<H> {
     }
 
     /// Whether the next one may have its copy now.
-    pub(super) fn may_go_on(&self) -> bool {
+    fn may_go_on(&self) -> bool {
         self.queue.is_empty() || self.policy.may_copy(length(&self.answer.body))
     }
 }
@@ -83,6 +83,12 @@ impl<H: RequestView> Flights<H> {
         }
     }
 
+    /// Whether the next one of these may have its copy now, or has left and needs none.
+    pub(super) fn may_give(&self, fan: &Fan<H>) -> bool {
+        let has_left = |member: &Member<H>| !self.roles.contains_key(&member.stream);
+        fan.queue.front().is_some_and(has_left) || fan.may_go_on()
+    }
+
     fn resume(&mut self, world: &mut impl World, stream: StreamId, exit: Exit) {
         if !self.roles.contains_key(&stream) {
             return;
@@ -97,7 +103,7 @@ impl<H: RequestView> Flights<H> {
 
     /// Answers one; the bytes it got, or nothing if nobody may be answered now.
     fn reply_to_next(&mut self, world: &mut impl World, now: Timestamp) -> Option<u64> {
-        let position = self.fans.iter().position(Fan::may_go_on)?;
+        let position = self.fans.iter().position(|fan| self.may_give(fan))?;
         let fan = self.fans.get_mut(position)?;
         let (policy, answer, served) = (Rc::clone(&fan.policy), Rc::clone(&fan.answer), fan.served);
         let bytes = length(&answer.body);
