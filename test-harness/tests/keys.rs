@@ -371,6 +371,32 @@ async fn what_a_client_tells_envoy_to_do_reaches_no_batch_and_no_kept_answer() -
     Ok(())
 }
 
+/// HTTP/2 needs no header to announce the body of a GET, and the body may say what is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_get_with_a_body_shares_with_nobody_though_no_header_announces_it() -> Outcome {
+    let upstream = Upstream::start("upstream-1", "127.0.0.1:0".parse()?).await?;
+    let service = Service::start(Cost::FREE).await?;
+    let (envoy, client) = start(&upstream, &service).await?;
+    let ask =
+        |path: &str, body: &'static str| client.get(path).header("transfer-encoding", "chunked").body(body);
+    upstream.behave(echo("x-none")).await?;
+    let annas = ask("/orders/search", "anna").send().await?;
+    assert!(annas.text().contains("anna"), "{annas:?}");
+    upstream.behave(Behaviour::status(503)).await?;
+    for other in [ask("/orders/search", "bert").send().await?, client.get("/orders/search").send().await?] {
+        assert_eq!((other.status.as_u16(), other.header("x-switchyard-fallback")), (503, ""), "{other:?}");
+    }
+    upstream.behave(Behaviour::held(echo("x-none"))).await?;
+    let bodies = ["anna", "bert"];
+    let both = together(2, |number| ask("/items/search", bodies[number]));
+    until_under_way(&envoy, &upstream, 2).await?;
+    upstream.release();
+    for (answer, body) in answers(&envoy, both).await?.iter().zip(bodies) {
+        assert!(answer.text().contains(body), "{answer:?}");
+    }
+    Ok(())
+}
+
 /// A client can make its own request late; that gets it nothing of another's.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_makes_its_own_request_late_gets_no_old_answer_of_another() -> Outcome {
