@@ -24,6 +24,10 @@ pub const MOST_KEPT: u64 = 256 << 20;
 pub const MOST_UNREAD: u64 = 256 << 20;
 /// The longest answer to a call that is taken into a VM. Envoy itself reads no more of one than 32 MiB.
 pub const MOST_ANSWER: usize = 64 << 20;
+/// A reply of so many bytes is a long one.
+pub const LONG: u64 = 64 << 10;
+/// What long ones may take of [`MOST_UNREAD`].
+pub const MOST_LONG_UNREAD: u64 = long_of(MOST_UNREAD);
 /// What a request that is held takes besides its head.
 const OVERHEAD: usize = 512;
 /// What each of its headers does.
@@ -36,6 +40,8 @@ pub struct Memory {
     pub kept: Account,
     /// What is in Envoy on its behalf.
     pub unread: Account,
+    /// The part of that which long replies may take.
+    long: Account,
 }
 
 impl Default for Memory {
@@ -44,10 +50,23 @@ impl Default for Memory {
     }
 }
 
+/// What long replies may take of so many bytes.
+const fn long_of(unread: u64) -> u64 {
+    unread - unread / 4
+}
+
 impl Memory {
     /// Accounts with these bounds.
     pub fn bounded(kept: u64, unread: u64) -> Self {
-        Self { kept: Account::new(kept), unread: Account::new(unread) }
+        let unread = Account::new(unread);
+        let long = unread.part(long_of(unread.0.most));
+        Self { kept: Account::new(kept), unread, long }
+    }
+
+    /// What a reply of so many bytes is paid for out of, until its client has read it. A quarter is for short ones alone, so that a few
+    /// clients that do not read long ones keep nobody else from theirs.
+    pub fn unread_for(&self, bytes: u64) -> &Account {
+        if bytes < LONG { &self.unread } else { &self.long }
     }
 }
 

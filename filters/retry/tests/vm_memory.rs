@@ -11,7 +11,7 @@
 
 mod worker;
 
-use switchyard_core::memory::{MOST_ANSWER, MOST_KEPT, MOST_UNREAD};
+use switchyard_core::memory::{MOST_ANSWER, MOST_KEPT, MOST_LONG_UNREAD};
 use switchyard_host::fake::Reply;
 use switchyard_retry::Passage;
 use worker::{GET, OK, Request, Worker};
@@ -81,7 +81,7 @@ fn replies_take_no_more_than_may_be_unread_and_who_has_ended_has_read() {
     const BODY: usize = 32 * MIB;
     let mut worker = Worker::filter(r#""num_retries": 1, "max_body": "1KiB""#);
     let body = vec![b'x'; BODY];
-    let most = usize::try_from(MOST_UNREAD).expect("a size") / BODY;
+    let most = usize::try_from(MOST_LONG_UNREAD).expect("a size") / BODY;
     let retried = |worker: &mut Worker| {
         let mut request = worker.send(&GET);
         assert_eq!(worker.fail(&mut request), Passage::Held);
@@ -104,7 +104,7 @@ fn replies_take_no_more_than_may_be_unread_and_who_has_ended_has_read() {
 fn full(worker: &mut Worker) -> Vec<Request> {
     const BODY: usize = 32 * MIB;
     let body = vec![b'x'; BODY];
-    let fill = (0..usize::try_from(MOST_UNREAD).expect("a size") / BODY).map(|_| {
+    let fill = (0..usize::try_from(MOST_LONG_UNREAD).expect("a size") / BODY).map(|_| {
         let mut request = worker.send(&GET);
         assert_eq!(worker.fail(&mut request), Passage::Held);
         let call = worker.next_call();

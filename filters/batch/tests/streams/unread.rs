@@ -1,7 +1,7 @@
 //! Large shares: given out as clients read them, and the root is woken for the next.
 
 use crate::worker::{Batching, OK, Request, Worker, get, items};
-use switchyard_core::memory::{MOST_KEPT, MOST_UNREAD};
+use switchyard_core::memory::{MOST_KEPT, MOST_LONG_UNREAD};
 use switchyard_host::fake::Called;
 
 const SHARE: usize = 60 << 20;
@@ -32,7 +32,7 @@ fn reads(worker: &mut Worker, mut request: Request) {
 fn the_next_share_waits_until_one_is_read_and_the_root_is_woken_for_it() {
     let mut worker = Worker::alone(&items(""));
     worker.host.set_property("request.protocol", b"HTTP/2");
-    let fit = usize::try_from(MOST_UNREAD).expect("a size") / SHARE;
+    let fit = usize::try_from(MOST_LONG_UNREAD).expect("a size") / SHARE;
     let (mut waiting, call) = batch(&mut worker, fit + 2);
     worker.answer_call(&call, OK, &object());
     assert_eq!(worker.done.len(), 1, "one in each callback");
@@ -68,8 +68,8 @@ fn of_clients_of_http1_who_comes_after_as_many_as_may_goes_alone() {
 fn an_answer_for_which_there_is_no_room_is_not_taken_in() {
     let mut worker = Worker::alone(&items(""));
     worker.host.set_property("request.protocol", b"HTTP/2");
-    // Two answers go out, to as many clients as may have theirs unread; and then so many are kept.
-    let calls: Vec<_> = (0..2 + MOST_KEPT / SHARE as u64 + 1)
+    // One answer goes out, the next to one more client, as many as may have theirs unread; and then so many are kept.
+    let calls: Vec<_> = (0..1 + MOST_KEPT / SHARE as u64 + 1)
         .map(|_| {
             let (waiting, call) = batch(&mut worker, 2);
             worker.answer_call(&call, OK, &object());

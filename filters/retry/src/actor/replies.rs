@@ -138,7 +138,8 @@ impl<H: ActorHost> Actor<'_, H> {
         headers: &[(&[u8], &[u8])],
         body: &[u8],
     ) -> bool {
-        exchange.unread = self.worker.memory.unread.reserve(length(body.len()));
+        let bytes = length(body.len());
+        exchange.unread = self.worker.memory.unread_for(bytes).reserve(bytes);
         if exchange.unread.is_none() {
             if let Some(route) = self.worker.plan.route(exchange.route) {
                 report(self.worker, route, self.host).denied(Denied::Memory);

@@ -227,7 +227,8 @@ impl<H: Head> Gatherer<H> {
 
     /// A client gets what another worker has for it, if there is room for that.
     fn hand_on(&mut self, world: &mut impl World<H>, stream: StreamId, request: &Request, reply: Reply<'_>) {
-        let Some(unread) = request.policy.memory().unread.reserve(length(reply.body.len())) else {
+        let bytes = length(reply.body.len());
+        let Some(unread) = request.policy.memory().unread_for(bytes).reserve(bytes) else {
             world.count(&request.policy, Event::Withheld);
             world.reply(stream, &failures::no_room(&request.policy, &request.part));
             return;

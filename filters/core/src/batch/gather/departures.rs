@@ -90,6 +90,7 @@ impl<H: Head> Gatherer<H> {
         }
         self.look_after_the_away(world, now);
         self.end_late_turns(world, now);
+        self.end_stuck_turns(world, now);
         self.act(world);
     }
 

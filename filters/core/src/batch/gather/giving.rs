@@ -1,7 +1,7 @@
 //! An answer is given out: share by share, as fast as clients read.
 //!
 //! Invariants: shares are made one at a time, and what clients have not read of them stays within [`crate::memory::Memory::unread`];
-//! who waits for that is answered, let go or gone by its deadline. Of replies that nobody can tell the reading of (HTTP/1.1 streams
+//! who waits for that is answered, let go or gone by its deadline, and waits for no longer than `stall_timeout` where nobody reads. Of replies that nobody can tell the reading of (HTTP/1.1 streams
 //! end when theirs is written, those of other workers elsewhere) a batch has [`MOST_UNSEEN`] bytes; who comes after goes alone, where
 //! Envoy's flow control is, or gets a 502.
 //! Trade-off: shares go out in the order of the batch, so one that there is no room for yet holds up shorter ones behind it.
@@ -60,6 +60,8 @@ pub(super) struct Giving<H> {
     size: u32,
     queue: VecDeque<Turn<H>>,
     unseen: Unseen,
+    /// The first tick by which there was no room for the next share.
+    stuck: Option<Timestamp>,
     _kept: Reservation,
 }
 
@@ -67,10 +69,12 @@ impl<H> Giving<H> {
     /// Whether the next one may have its share now, or will not have it ever: there is no room for it in any case, or its client
     /// has left and needs none.
     fn may_go_on(&self) -> bool {
-        let unread = &self.policy.memory().unread;
         let next = self.queue.front().filter(|turn| turn.member.origin.is_some());
-        let bytes = next.map(|turn| length(self.shares.length(turn.place)));
-        bytes.is_none_or(|bytes| unread.has_room(bytes) || !unread.could_have(bytes))
+        next.is_none_or(|turn| {
+            let bytes = length(self.shares.length(turn.place));
+            let unread = self.policy.memory().unread_for(bytes);
+            unread.has_room(bytes) || !unread.could_have(bytes)
+        })
     }
 
     fn reply(&self, turn: &Turn<H>) -> Option<Reply<'_>> {
@@ -124,6 +128,7 @@ impl<H: Head> Gatherer<H> {
             size,
             queue,
             unseen: Unseen::default(),
+            stuck: None,
             _kept: kept,
         });
     }
@@ -147,6 +152,7 @@ impl<H: Head> Gatherer<H> {
     fn give_next(&mut self, world: &mut impl World<H>) -> Option<u64> {
         let at = self.givings.iter().position(Giving::may_go_on)?;
         let mut giving = self.givings.remove(at)?;
+        giving.stuck = None;
         let Some(turn) = giving.queue.pop_front() else { return Some(0) };
         let given = self.give_one(world, &mut giving, turn);
         if !giving.queue.is_empty() {
@@ -175,7 +181,7 @@ impl<H: Head> Gatherer<H> {
             _ => true,
         };
         let may = giving.unseen.may_give(bytes, MOST_UNSEEN, is_read_unseen);
-        let paid = if may { policy.memory().unread.reserve(bytes) } else { None };
+        let paid = if may { policy.memory().unread_for(bytes).reserve(bytes) } else { None };
         let reply = paid.as_ref().and_then(|_| giving.reply(&turn));
         let Some(reply) = reply else {
             self.withhold(world, (Rc::clone(&giving.key), turn.member), &policy);
@@ -227,6 +233,30 @@ impl<H: Head> Gatherer<H> {
         self.givings.retain(|giving| !giving.queue.is_empty());
         for (policy, member) in late {
             self.end(world, member, &policy, End::TimedOut, |part| failures::late(&policy, part));
+        }
+    }
+
+    /// Those for whose share there has been no room for too long do without it: other clients do not read theirs.
+    pub(super) fn end_stuck_turns(&mut self, world: &mut impl World<H>, now: Timestamp) {
+        let mut stuck = Vec::new();
+        for giving in &mut self.givings {
+            if giving.may_go_on() {
+                giving.stuck = None;
+                continue;
+            }
+            let since = *giving.stuck.get_or_insert(now);
+            if now.since(since) < giving.policy.settings().stall_timeout {
+                continue;
+            }
+            while !giving.may_go_on()
+                && let Some(turn) = giving.queue.pop_front()
+            {
+                stuck.push((Rc::clone(&giving.key), turn.member, Rc::clone(&giving.policy)));
+            }
+        }
+        self.givings.retain(|giving| !giving.queue.is_empty());
+        for (key, member, policy) in stuck {
+            self.withhold(world, (key, member), &policy);
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Fan<H> {
     served: Served,
     queue: VecDeque<Member<H>>,
     unseen: Unseen,
+    /// The first tick by which there was no room for the next copy.
+    stuck: Option<Timestamp>,
 }
 
 impl<H> Fan<H> {
@@ -121,6 +123,7 @@ impl<H: RequestView> Flights<H> {
         let fan = self.fans.get_mut(position)?;
         let (policy, answer, served) = (Rc::clone(&fan.policy), Rc::clone(&fan.answer), fan.served);
         let bytes = length(answer.body.len());
+        fan.stuck = None;
         let Some(member) = fan.queue.pop_front() else {
             self.fans.remove(position);
             policy.let_go(bytes);
@@ -144,6 +147,29 @@ impl<H: RequestView> Flights<H> {
         Some(bytes)
     }
 
+    /// Those for whose copy there has been no room for too long ask for themselves: other clients do not read theirs.
+    pub(super) fn end_stuck_fans(&mut self, world: &mut impl World) {
+        let now = self.time;
+        let mut stuck = Vec::new();
+        for fan in &mut self.fans {
+            let has_left = |member: &Member<H>| !self.roles.contains_key(&member.stream);
+            if fan.queue.front().is_some_and(has_left) || fan.may_go_on() {
+                fan.stuck = None;
+                continue;
+            }
+            let since = *fan.stuck.get_or_insert(now);
+            if now.since(since) >= fan.policy.settings().stall_timeout {
+                stuck.push((fan.key(), fan.policy(), core::mem::take(&mut fan.queue)));
+            }
+        }
+        for (key, policy, mut members) in stuck {
+            members.retain(|member| self.roles.contains_key(&member.stream));
+            world.count(&policy, Event::NotShared(NotShared::Memory));
+            let at_a_time = policy.settings().release_concurrency;
+            self.release(world, &key, &policy, members, (Exit::Released, at_a_time));
+        }
+    }
+
     /// Gives this answer to those whom it fits; the others go on by themselves. The answer's bytes are held until all have theirs.
     pub(super) fn hand_out(
         &mut self,
@@ -161,7 +187,15 @@ impl<H: RequestView> Flights<H> {
         if !queue.is_empty() {
             policy.hold_copy_of(length(answer.body.len()));
             let (key, policy) = (Rc::clone(key), Rc::clone(policy));
-            self.fans.push_back(Fan { key, policy, answer, served, queue, unseen: Unseen::default() });
+            self.fans.push_back(Fan {
+                key,
+                policy,
+                answer,
+                served,
+                queue,
+                unseen: Unseen::default(),
+                stuck: None,
+            });
         }
         self.release(world, key, policy, others, (Exit::Vary, policy.settings().release_concurrency));
     }

@@ -222,6 +222,7 @@ impl<H: RequestView> Flights<H> {
                 Stir::Empty => self.forget(world, &key),
             }
         }
+        self.end_stuck_fans(world);
         // Last, so that somebody leads before others ask for themselves.
         self.end_long_waits(world);
     }
