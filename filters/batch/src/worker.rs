@@ -104,7 +104,7 @@ pub(crate) struct Worker {
     /// The root's context.
     pub(crate) context: u32,
     gatherer: RefCell<Gatherer<HeaderMap>>,
-    pub(crate) bodies: RefCell<Bodies>,
+    pub(crate) bodies: Bodies,
     queue: Cell<Option<u32>>,
     pub(crate) begun: Cell<bool>,
     /// A message that wakes the root is under way.
@@ -133,7 +133,7 @@ impl Worker {
             vm,
             context,
             gatherer: RefCell::default(),
-            bodies: RefCell::default(),
+            bodies: Bodies::default(),
             queue: Cell::default(),
             begun: Cell::default(),
             woken: Cell::default(),
@@ -270,7 +270,8 @@ impl Worker {
             return;
         }
         let now = self.time.get();
-        let wanted = [gatherer.next_tick(now), self.next_body(), work, news].into_iter().flatten().min();
+        let wanted =
+            [gatherer.next_tick(now), self.bodies.next_look(), work, news].into_iter().flatten().min();
         let Some(wanted) = wanted else { return };
         let at = now.plus(wanted.max(SHORTEST_TICK));
         // A tick that comes too early finds that out by itself.
