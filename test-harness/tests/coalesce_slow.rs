@@ -6,8 +6,8 @@ use switchyard_test_harness::prelude::*;
 
 type Outcome = anyhow::Result<()>;
 
-/// A header that tells requests of one key from each other, on their way and at the upstream: it is in no key, being neutral.
-const NUMBER: &str = "user-agent";
+/// A header that tells requests of one key from each other, on their way and at the upstream.
+const NUMBER: &str = "x-correlation-id";
 
 /// Nobody is succeeded but for what a scenario does.
 fn patient(more: &Value) -> Value {
@@ -114,7 +114,7 @@ async fn whom_an_answer_does_not_fit_goes_on_at_its_head() -> Outcome {
     let clients = client_of_each_worker(&envoy, &upstreams, 2).await?;
     let varies = |delay_ms| Behaviour::Answer {
         status: 200,
-        headers: [("vary".to_owned(), NUMBER.to_owned())].into(),
+        headers: [("vary".to_owned(), "user-agent".to_owned())].into(),
         body: Some("s".repeat(3 << 20)),
         delay_ms,
     };
@@ -124,8 +124,9 @@ async fn whom_an_answer_does_not_fit_goes_on_at_its_head() -> Outcome {
     let slow = envoy.client("ingress").await?.with_small_buffers().get("/hot").open();
     let slow = tokio::spawn(slow);
     until_under_way(&envoy, upstream, 1).await?;
-    let others =
-        (0..4).map(|number| tokio::spawn(clients[number % 2].get("/hot").header(NUMBER, "de").send()));
+    let others = (0..4).map(|number| {
+        tokio::spawn(clients[number % 2].get("/hot").header("user-agent", "de").header(NUMBER, "1").send())
+    });
     let others: Vec<_> = others.collect();
     until_waiting(&envoy, 4).await?;
     upstream.release();

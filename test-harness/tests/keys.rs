@@ -1,6 +1,8 @@
 //! What tells requests apart in all filters that share: nobody gets another's answer through a header that nobody thought of, and what
 //! means the same is shared.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
@@ -57,8 +59,19 @@ const CREDENTIALS: &str = "proxy-authorization";
 
 /// `/items/…` coalesces, `/rpc` batches, `/orders/…` keeps answers for worse times.
 async fn start(upstream: &Upstream, service: &Service) -> anyhow::Result<(Envoy, Client)> {
+    start_with(upstream, service, |_| ()).await
+}
+
+/// The same with this change of the bootstrap.
+async fn start_with(
+    upstream: &Upstream,
+    service: &Service,
+    edit: impl FnOnce(&mut Value),
+) -> anyhow::Result<(Envoy, Client)> {
     let stale = json!({ "stale_if_error": { "max_age": "60s" } });
-    let retry = json!({ "engine": "filter", "num_retries": 0, "fallback": stale });
+    let retry = json!({
+        "engine": "filter", "num_retries": 0, "retry_on": { "statuses": ["500-599"], "timeout": true }, "fallback": stale,
+    });
     let batch = patient_section(Protocol::JsonRpc, &json!({}));
     let document = json!({
         "default_cluster": "checkout",
@@ -77,7 +90,7 @@ async fn start(upstream: &Upstream, service: &Service) -> anyhow::Result<(Envoy,
         .endpoints("checkout", &[upstream.address()])
         .endpoints("catalog", &[service.address()]);
     // Each worker keeps its own answers.
-    let envoy = Envoy::start(bootstrap.concurrency(1)).await?;
+    let envoy = Envoy::start(bootstrap.edit(edit).concurrency(1)).await?;
     let client = Client::http2(envoy.listener_address("ingress").await?);
     Ok((envoy, client))
 }
@@ -306,25 +319,112 @@ async fn equal_conditions_share_their_304_and_nobody_else_gets_it() -> Outcome {
     Ok(())
 }
 
+/// A client is taken for one of the house, whose headers Envoy hears.
+fn trusting(bootstrap: &mut Value) {
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+    let manager = bootstrap.pointer_mut(manager).expect("a manager");
+    manager["use_remote_address"] = json!(true);
+    manager["internal_address_config"] =
+        json!({ "cidr_ranges": [{ "address_prefix": "127.0.0.0", "prefix_len": 8 }] });
+}
+
+/// A request whose client tells Envoy to answer 204 in the server's place after 50 ms.
+fn commanding(request: Request) -> Request {
+    request
+        .header("x-envoy-upstream-rq-timeout-ms", "50")
+        .header("x-envoy-upstream-rq-timeout-alt-response", "204")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_tells_envoy_to_do_reaches_no_batch_and_no_kept_answer() -> Outcome {
+    let upstream = Upstream::start("upstream-1", "127.0.0.1:0".parse()?).await?;
+    let service = Service::start(Cost::FREE).await?;
+    let (envoy, client) = start_with(&upstream, &service, trusting).await?;
+    // A call is under way, and two of one key wait for it; the commanding one waits for nobody.
+    let call = |id: u64| {
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "echo", "params": [id] });
+        client.post("/rpc", call.to_string()).header("content-type", "application/json")
+    };
+    service.hold_next(2);
+    let mut asked = together(1, |_| call(1));
+    until_busy(&envoy, &service, 1).await?;
+    let commanded = together(1, |_| commanding(call(2)));
+    until_busy(&envoy, &service, 2).await?;
+    asked.extend(together(2, |number| call(3 + number as u64)));
+    envoy.wait_for_stat("wasmcustom.switchyard.route=.=rpc;.;batch_active", |count| count >= 3).await?;
+    service.release();
+    let answered = answers(&envoy, asked).await?;
+    assert!(answered.iter().all(|answer| answer.status == 200 && answer.text().contains("result")));
+    answers(&envoy, commanded).await?;
+    let told = service
+        .calls()
+        .iter()
+        .filter(|call| call.items == 2 && call.request.header("x-envoy-upstream-rq-timeout-ms").is_some())
+        .count();
+    assert_eq!(told, 0, "no batch is told what one client said");
+    // What it makes of its own request is kept for nobody else.
+    upstream.behave(Behaviour::slow(400)).await?;
+    let own = commanding(client.get("/orders/1")).send().await?;
+    upstream.behave(Behaviour::status(503)).await?;
+    let others = client.get("/orders/1").send().await?;
+    assert_eq!((others.status.as_u16(), others.header("x-switchyard-fallback")), (503, ""), "own: {own:?}");
+    Ok(())
+}
+
+/// HTTP/2 needs no header to announce the body of a GET, and the body may say what is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_get_with_a_body_shares_with_nobody_though_no_header_announces_it() -> Outcome {
+    let upstream = Upstream::start("upstream-1", "127.0.0.1:0".parse()?).await?;
+    let service = Service::start(Cost::FREE).await?;
+    let (envoy, client) = start(&upstream, &service).await?;
+    let ask =
+        |path: &str, body: &'static str| client.get(path).header("transfer-encoding", "chunked").body(body);
+    upstream.behave(echo("x-none")).await?;
+    let annas = ask("/orders/search", "anna").send().await?;
+    assert!(annas.text().contains("anna"), "{annas:?}");
+    upstream.behave(Behaviour::status(503)).await?;
+    for other in [ask("/orders/search", "bert").send().await?, client.get("/orders/search").send().await?] {
+        assert_eq!((other.status.as_u16(), other.header("x-switchyard-fallback")), (503, ""), "{other:?}");
+    }
+    upstream.behave(Behaviour::held(echo("x-none"))).await?;
+    let bodies = ["anna", "bert"];
+    let both = together(2, |number| ask("/items/search", bodies[number]));
+    until_under_way(&envoy, &upstream, 2).await?;
+    upstream.release();
+    for (answer, body) in answers(&envoy, both).await?.iter().zip(bodies) {
+        assert!(answer.text().contains(body), "{answer:?}");
+    }
+    Ok(())
+}
+
+/// A client can make its own request late; that gets it nothing of another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_makes_its_own_request_late_gets_no_old_answer_of_another() -> Outcome {
+    let upstream = Upstream::start("upstream-1", "127.0.0.1:0".parse()?).await?;
+    let service = Service::start(Cost::FREE).await?;
+    let (envoy, client) = start(&upstream, &service).await?;
+    upstream.behave(echo("x-api-key")).await?;
+    let annas = client.get("/orders/me").header("x-api-key", "anna").send().await?;
+    assert_eq!(told(&annas, "x-api-key"), "anna");
+    upstream.behave(Behaviour::held(echo("x-api-key"))).await?;
+    for late in ["bert", "anna"] {
+        let hurried = client.get("/orders/me").header("x-api-key", late).header("grpc-timeout", "1m");
+        let answer = hurried.send().await?;
+        assert_eq!((answer.status.as_u16(), answer.header("x-switchyard-fallback")), (504, ""), "{answer:?}");
+    }
+    upstream.release();
+    envoy.wait_for_stat("http.ingress.downstream_rq_active", |count| count == 0).await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_client_tells_envoy_to_do_shapes_its_own_answer_alone() -> Outcome {
     let upstreams = Upstreams::start(1).await?;
-    // A client is taken for one of the house, whose headers Envoy hears.
-    let trusting = |bootstrap: &mut Value| {
-        let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-        let manager = bootstrap.pointer_mut(manager).expect("a manager");
-        manager["use_remote_address"] = json!(true);
-        manager["internal_address_config"] =
-            json!({ "cidr_ranges": [{ "address_prefix": "127.0.0.0", "prefix_len": 8 }] });
-    };
     let bootstrap = alone(&upstreams, &json!({ "hold": "10s", "share_status": [200, 204] }));
     let envoy = Envoy::start(bootstrap.edit(trusting).concurrency(1)).await?;
     let (upstream, client) = (&upstreams[0], envoy.client("ingress").await?);
     upstream.behave(Behaviour::held(Behaviour::body("page"))).await?;
-    let commanded = client
-        .get("/")
-        .header("x-envoy-upstream-rq-timeout-ms", "50")
-        .header("x-envoy-upstream-rq-timeout-alt-response", "204");
+    let commanded = commanding(client.get("/"));
     assert_eq!(commanded.send().await?.status, 204, "Envoy does what it is told");
     let victims = together(2, |_| client.get("/"));
     until_followers(&envoy, 1).await?;

@@ -33,7 +33,6 @@ pub trait ActingHost:
     + Ticks
     + HttpCalls
     + CallAnswers
-    + Properties
     + RequestHeaders
     + ResponseHeaders
     + BodyPort
@@ -51,7 +50,6 @@ impl<
         + Ticks
         + HttpCalls
         + CallAnswers
-        + Properties
         + RequestHeaders
         + ResponseHeaders
         + BodyPort,

@@ -10,10 +10,13 @@
 //! large as what is in it; so the bounds are a quarter of what a VM has.
 //! Source: Envoy gives a VM 1 GiB of linear memory, of the 4 GiB that wasm32 could have (proxy-wasm-cpp-host, `limits.h`).
 
+mod unseen;
+
 use crate::{HeadView, RequestView};
 use core::cell::Cell;
 use core::ops::Deref;
 use std::rc::Rc;
+pub use unseen::Unseen;
 
 /// What a VM keeps: requests that wait, answers that are given out, kept, or copied as they pass.
 pub const MOST_KEPT: u64 = 256 << 20;

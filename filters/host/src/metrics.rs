@@ -10,14 +10,15 @@
 //! own name stands last, so that what is left when the labels are cut out has no trailing dot.
 //!
 //! Invariant: a name is defined once per VM (old and new configuration share the VM), and a VM holds at most
-//! [`MAX_SERIES`] names: what comes later is counted under no name, once, in `switchyard.metrics_dropped`.
+//! [`MAX_SERIES`] names: what comes later is counted under no name, each name once, in `switchyard.metrics_dropped`, however often it is
+//! asked for. As many refused names are remembered as may be defined; those beyond are not counted.
 
 pub mod parts;
 
 use crate::{Clock, MetricId, MetricSink, SharedData};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parts::Parts;
 use std::rc::Rc;
 
@@ -70,6 +71,7 @@ pub struct Registry {
     series: RefCell<HashMap<String, Series>>,
     gauges: RefCell<HashMap<String, MetricId>>,
     parts: Parts,
+    refused: RefCell<HashSet<Box<str>>>,
     dropped: Counter,
 }
 
@@ -85,7 +87,7 @@ impl Registry {
         let pending = Counter::default();
         match if full { None } else { sink.define_counter(name).ok() } {
             Some(id) => drop(series.insert(name.to_owned(), Series { id, pending: pending.clone() })),
-            None => self.dropped.increment(),
+            None => self.refuse(name),
         }
         pending
     }
@@ -133,9 +135,18 @@ impl Registry {
         match id {
             Some(id) if known.is_none() => drop(gauges.insert(name.to_owned(), id)),
             Some(_) => {}
-            None => self.dropped.increment(),
+            None => self.refuse(name),
         }
         id
+    }
+
+    /// There is no series of this name, which is counted once.
+    fn refuse(&self, name: &str) {
+        let mut refused = self.refused.borrow_mut();
+        if refused.len() < MAX_SERIES && !refused.contains(name) {
+            refused.insert(name.into());
+            self.dropped.increment();
+        }
     }
 
     /// Writes what has gathered to the host; called on ticks.
@@ -172,6 +183,7 @@ pub fn series_name(metric: &str, labels: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
     use crate::fake::FakeHost;
+    use switchyard_core::Timestamp;
 
     #[test]
     fn labels_are_encoded_as_the_shipped_stats_tags_expect() {
@@ -205,5 +217,33 @@ mod tests {
         registry.flush(&host);
         assert_eq!(host.counter("switchyard.metrics_dropped"), 5);
         assert_eq!(host.counter(&format!("switchyard.{}", MAX_SERIES)), 0);
+    }
+
+    #[test]
+    fn a_name_that_there_is_no_room_for_is_counted_once_however_often_it_is_told() {
+        let (registry, host) = (Registry::default(), FakeHost::default());
+        parts::prepare("filter", &host).expect("shared data");
+        for series in 0..MAX_SERIES {
+            registry.counter(&host, &format!("switchyard.{series}"));
+        }
+        for tick in 0..10 {
+            registry.adjust_gauge("switchyard.held", if tick % 2 == 0 { 1 } else { -1 });
+            registry.tell_gauges("filter", &host);
+            registry.set_gauge(&host, "switchyard.now", tick);
+            registry.histogram(&host, "switchyard.waits").record(&host, tick);
+            registry.counter(&host, "switchyard.late").increment();
+            host.set_now(Timestamp::from_millis(1_000 * (tick + 1)));
+            registry.flush(&host);
+        }
+        assert_eq!(host.counter("switchyard.metrics_dropped"), 4);
+        for series in 0..2 * MAX_SERIES {
+            registry.set_gauge(&host, &format!("switchyard.more{series}"), 1);
+        }
+        registry.flush(&host);
+        assert_eq!(
+            host.counter("switchyard.metrics_dropped"),
+            MAX_SERIES as u64,
+            "what is remembered is bounded"
+        );
     }
 }

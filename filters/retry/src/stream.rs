@@ -56,7 +56,7 @@ impl Stream {
         if route.looks_at_answers() && !tunnel {
             let keeps = route.keeps_bodies();
             let known = || identity::read(host).ok();
-            let stale_key = route.keeps_answers().and_then(|stale| stale.key(&headers, known));
+            let stale_key = route.keeps_answers().and_then(|stale| stale.key(&headers, ended, known));
             let more = stale_key.as_ref().map_or(0, Vec::len);
             let Some(head) = Paid::head(headers, more, &worker.memory.kept) else {
                 return report(&worker, route, host).denied(Denied::Memory);

@@ -100,6 +100,47 @@ fn replies_take_no_more_than_may_be_unread_and_who_has_ended_has_read() {
     assert_eq!(worker.count("retries_denied", "memory"), 1);
 }
 
+/// As many replies as may be unread.
+fn full(worker: &mut Worker) -> Vec<Request> {
+    const BODY: usize = 32 * MIB;
+    let body = vec![b'x'; BODY];
+    let fill = (0..usize::try_from(MOST_UNREAD).expect("a size") / BODY).map(|_| {
+        let mut request = worker.send(&GET);
+        assert_eq!(worker.fail(&mut request), Passage::Held);
+        let call = worker.next_call();
+        worker.reply(&call, OK, &body);
+        assert_eq!(worker.answer_to(&request).status, 200);
+        request
+    });
+    fill.collect()
+}
+
+#[test]
+fn words_of_ours_need_no_room_and_a_grpc_call_keeps_its_own_failure() {
+    let mut worker = Worker::filter(r#""num_retries": 1, "max_body": "1KiB", "timeout": "1s""#);
+    let filled = full(&mut worker);
+    // The host does not end the call of either; the watchdog ends their wait.
+    let mut request = worker.send(&GET);
+    assert_eq!(worker.fail(&mut request), Passage::Held);
+    worker.next_call();
+    worker.pass(2_100);
+    let answer = worker.answer_to(&request);
+    assert_eq!((answer.status, answer.header("content-type")), (504, vec!["text/plain"]));
+    assert_eq!(answer.body, b"switchyard: no answer in time");
+    worker.end(request);
+    let kind = ("content-type", "application/grpc");
+    let mut request = worker.send(&[&[kind, ("idempotency-key", "7")], &GET[..]].concat());
+    assert_eq!(worker.answer(&mut request, &[OK[0], kind], false), Passage::Held);
+    assert_eq!(worker.body(&mut request, &[0, 0, 0, 0, 1, 8], false), Passage::Held);
+    assert_eq!(worker.trailers(&mut request, &[("grpc-status", "14")]), Passage::Held);
+    worker.next_call();
+    worker.pass(2_100);
+    assert!(worker.was_let_go(&request), "its status and message are no text of ours");
+    worker.end(request);
+    filled.into_iter().for_each(|request| worker.end(request));
+    assert_eq!((worker.count("retries_denied", "memory"), worker.count("retry_watchdog", "")), (0, 2));
+}
+
 #[test]
 fn a_long_answer_to_an_attempt_is_not_read_for_what_it_says() {
     let on_body = r#""retry_on": {"body": [{"pointer": "/error", "exists": true}]}, "num_retries": 2, "max_body": "1KiB""#;

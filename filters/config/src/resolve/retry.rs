@@ -13,7 +13,7 @@ use crate::raw::{Mode, Route};
 use core::time::Duration;
 use switchyard_core::request_key::Pattern;
 use switchyard_core::retry::{
-    BackOff, BudgetPolicy, Engine, Hedge, Jitter, Request, ResetFormat, ResetHeader, Settings,
+    BackOff, BudgetPolicy, Engine, Fallback, Hedge, Jitter, Request, ResetFormat, ResetHeader, Settings,
 };
 
 /// The largest body that is kept; a worker keeps many of them.
@@ -41,12 +41,7 @@ pub(super) fn resolve(
         .map(|raw| retry_on::resolve(raw, known && engine == Engine::Router, &at.field("retry_on"), errors));
     let back_off = raw.back_off.as_ref().map(|raw| back_off(raw, &at.field("back_off"), errors));
     let fallback = raw.fallback.as_ref();
-    let mut fallback = fallback.map(|raw| fallback::resolve(raw, upstream, &at.field("fallback"), errors));
-    let stale = fallback.as_mut().and_then(|fallback| fallback.stale.as_mut());
-    if let (Some(stale), Some(header)) = (stale, &deadline.header) {
-        // How much time is left is another in every request, and says nothing about the answer.
-        stale.key.ignore_headers.push(Pattern::new(header));
-    }
+    let fallback = fallback.map(|raw| fallback::resolve(raw, upstream, &at.field("fallback"), errors));
     Some(Settings {
         shadow: raw.mode.map_or(shadow, |mode| mode == Mode::Shadow),
         engine,
@@ -54,14 +49,22 @@ pub(super) fn resolve(
         num_retries: narrow(bounded(raw.num_retries, 2, 0, 10, &at.field("num_retries"), errors)),
         per_try_timeout: per_try_timeout(raw, deadline.timeout, at, errors),
         hedge_on_per_try_timeout: raw.hedge_on_per_try_timeout.unwrap_or_default(),
-        deadline,
         non_idempotent: raw.non_idempotent.unwrap_or_default(),
         back_off: back_off.unwrap_or_default(),
         budget: raw.budget.as_ref().map(|raw| budget(raw, &at.field("budget"), errors)).unwrap_or_default(),
         max_body: size(raw.max_body, 64 << 10, (0, MOST_BODY), &at.field("max_body"), errors),
         hedge: raw.hedge.as_ref().map(|raw| hedge(raw, &at.field("hedge"), errors)),
-        fallback: fallback.unwrap_or_default(),
+        fallback: without_time_left(fallback.unwrap_or_default(), deadline.header.as_deref()),
+        deadline,
     })
+}
+
+/// How much time is left is another in every request, and says nothing about the answer: it is in no key of old answers.
+fn without_time_left(mut fallback: Fallback, header: Option<&str>) -> Fallback {
+    if let (Some(stale), Some(header)) = (fallback.stale.as_mut(), header) {
+        stale.key.ignore_headers.push(Pattern::new(header));
+    }
+    fallback
 }
 
 /// Refuses what the engine cannot do.

@@ -13,7 +13,7 @@
 use super::{KeyPolicy, Part, Settings};
 use crate::HeadView;
 use crate::directives::members;
-use crate::request_key::{Known, Place, names_principal, pairs, part, proves_principal};
+use crate::request_key::{Known, Noise, Place, names_principal, pairs, part, proves_principal};
 use std::borrow::Cow;
 
 /// The longest key without a part's group, in bytes.
@@ -114,6 +114,17 @@ impl Settings {
         pairs(&mut key, borrowed(&head.keyed));
         let asks = !self.key.mixes_principals && self.principal(&mut key, &head);
         if key.len() > MAX_KEY { Err(Bypass::KeyTooLong) } else { Ok(HeadKey { bytes: key, asks }) }
+    }
+
+    /// What of a request's key, of its headers and of what the proxy knows, is found to be another one in nearly every request, for the
+    /// first time.
+    pub fn noise(&self, noise: &mut Noise, request: &impl HeadView, known: &Known) -> Vec<String> {
+        if !noise.looks() {
+            return Vec::new();
+        }
+        let Head { keyed, principal, credentials, .. } = Head::read(request, self);
+        let headers = borrowed(&keyed).chain(borrowed(&principal)).chain(borrowed(&credentials));
+        noise.look(headers.chain(self.key.rules.counting(known)))
     }
 
     /// Who asks. A header that is there without a value says nothing about it. Whether what the proxy knows of it counts, too.

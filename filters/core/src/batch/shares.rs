@@ -1,7 +1,8 @@
 //! What each client gets of an answer, as places of that answer.
 //!
 //! Invariants: what it says of an answer grows with the answer's items and fields, and never with their size; a share is made only
-//! when it is asked for, exactly as long as it is, and without a trap where there is no memory for it.
+//! when it is asked for, exactly as long as it is, and without a trap where there is no memory for it; how long it is costs no walk over
+//! its pieces, of which there may be as many as the answer has fields.
 //! Trade-off: the answer must be kept until the last share is made.
 
 use super::json::Value;
@@ -76,7 +77,31 @@ enum Cut {
     /// It has nothing of the answer.
     Made(Share),
     /// Its pieces and figures of use, with what stands around, or without.
-    Pieces { own: Vec<Piece>, used: Box<str>, is_framed: bool, outcome: Outcome },
+    Pieces { own: Pieces, used: Box<str>, is_framed: bool, outcome: Outcome },
+}
+
+/// Pieces one after another, and how long they are, without what is a client's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Pieces {
+    list: Vec<Piece>,
+    length: usize,
+}
+
+impl From<Vec<Piece>> for Pieces {
+    fn from(list: Vec<Piece>) -> Self {
+        let length = list.iter().map(Piece::length).sum();
+        Self { list, length }
+    }
+}
+
+/// What stands around what is a client's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Frame {
+    pieces: Pieces,
+    /// How often a client's own is in it.
+    own: usize,
+    /// How often its figures of use are.
+    used: usize,
 }
 
 /// Every client's share of an answer, in the order of their parts.
@@ -84,19 +109,20 @@ enum Cut {
 pub struct Shares {
     status: u16,
     cuts: Vec<Cut>,
-    /// What stands around what is a client's own.
-    frame: Vec<Piece>,
+    frame: Frame,
 }
 
 impl Shares {
     /// None yet, of an answer with this status.
     pub(super) fn of(status: u16, parts: usize) -> Self {
-        Self { status, cuts: Vec::with_capacity(parts), frame: Vec::new() }
+        Self { status, cuts: Vec::with_capacity(parts), frame: Frame::default() }
     }
 
     /// With this around what is a client's own, where it is to be.
     pub(super) fn framed(mut self, frame: Vec<Piece>) -> Self {
-        self.frame = frame;
+        let count = |wanted| frame.iter().filter(|piece| **piece == wanted).count();
+        let (own, used) = (count(Piece::Own), count(Piece::Use));
+        self.frame = Frame { pieces: frame.into(), own, used };
         self
     }
 
@@ -107,12 +133,12 @@ impl Shares {
 
     /// The next client gets these pieces as a document.
     pub(super) fn cut(&mut self, own: Vec<Piece>, outcome: Outcome) {
-        self.cuts.push(Cut::Pieces { own, used: Box::default(), is_framed: false, outcome });
+        self.cuts.push(Cut::Pieces { own: own.into(), used: Box::default(), is_framed: false, outcome });
     }
 
     /// The next client gets these pieces, and these figures of use, in what stands around.
     pub(super) fn cut_framed(&mut self, own: Vec<Piece>, used: Box<str>) {
-        self.cuts.push(Cut::Pieces { own, used, is_framed: true, outcome: Outcome::Answered });
+        self.cuts.push(Cut::Pieces { own: own.into(), used, is_framed: true, outcome: Outcome::Answered });
     }
 
     /// How many there are.
@@ -129,17 +155,10 @@ impl Shares {
     pub fn length(&self, place: usize) -> usize {
         match self.cuts.get(place) {
             Some(Cut::Made(share)) => share.body.len(),
-            Some(Cut::Pieces { own, used, is_framed, .. }) => {
-                let own: usize = own.iter().map(Piece::length).sum();
-                if !is_framed {
-                    return own;
-                }
-                let around = self.frame.iter().map(|piece| match piece {
-                    Piece::Own => own,
-                    Piece::Use => used.len(),
-                    other => other.length(),
-                });
-                around.sum()
+            Some(Cut::Pieces { own, is_framed: false, .. }) => own.length,
+            Some(Cut::Pieces { own, used, .. }) => {
+                let Frame { pieces, own: owns, used: uses } = &self.frame;
+                pieces.length + own.length * owns + used.len() * uses
             }
             None => 0,
         }
@@ -165,11 +184,11 @@ impl Shares {
             pieces.iter().for_each(|piece| body.extend_from_slice(piece.text(answer)));
         };
         if !is_framed {
-            write(&mut body, own);
+            write(&mut body, &own.list);
         }
-        for piece in self.frame.iter().filter(|_| is_framed) {
+        for piece in self.frame.pieces.list.iter().filter(|_| is_framed) {
             match piece {
-                Piece::Own => write(&mut body, own),
+                Piece::Own => write(&mut body, &own.list),
                 Piece::Use => body.extend_from_slice(used.as_bytes()),
                 other => body.extend_from_slice(other.text(answer)),
             }
@@ -197,6 +216,22 @@ mod tests {
         let mut shares = Shares::of(200, 1);
         shares.cut(Piece::replaced(value, id, r#""mine""#).into(), Outcome::Answered);
         assert_eq!(body(&shares, 0, answer), r#"{ "id" : "mine", "x":17 }"#);
+    }
+
+    #[test]
+    fn what_stands_around_is_measured_once_however_many_ask_for_lengths() {
+        let frame =
+            vec![Piece::Sign("{"), Piece::Place(0..7), Piece::Own, Piece::Use, Piece::Own, Piece::Sign("}")];
+        let mut shares = Shares::of(200, 2).framed(frame);
+        shares.cut_framed(vec![Piece::Text("abc".into()), Piece::Place(0..10)], "12".into());
+        shares.cut(vec![Piece::Place(3..8)], Outcome::Answered);
+        // With the pieces gone only what was measured is left.
+        shares.frame.pieces.list.clear();
+        for cut in &mut shares.cuts {
+            let Cut::Pieces { own, .. } = cut else { continue };
+            own.list.clear();
+        }
+        assert_eq!((shares.length(0), shares.length(1)), (1 + 7 + 13 + 2 + 13 + 1, 5));
     }
 
     #[test]

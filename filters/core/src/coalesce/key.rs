@@ -12,7 +12,7 @@
 use super::Settings;
 use super::head::Head;
 use crate::directives::{CACHE_CONTROL, says, seconds};
-use crate::request_key::{Known, pairs, part};
+use crate::request_key::{Known, Noise, pairs, part};
 use crate::{HeadView, RequestView};
 
 /// The longest key, in bytes: it is compared, copied into shared data and sent to other workers.
@@ -115,6 +115,17 @@ impl Settings {
             rules.known(&mut key, &known().ok_or(Bypass::Identity)?);
         }
         if key.len() > MAX_KEY { Err(Bypass::KeyTooLong) } else { Ok(key) }
+    }
+
+    /// What of a request's key, of its headers and of what the proxy knows, is found to be another one in nearly every request, for the
+    /// first time.
+    pub fn noise(&self, noise: &mut Noise, request: &impl HeadView, known: &Known) -> Vec<String> {
+        if !noise.looks() {
+            return Vec::new();
+        }
+        let head = Head::read(request, &self.key.rules);
+        let headers = head.keyed.iter().map(|(name, value)| (*name, &**value));
+        noise.look(headers.chain(self.key.rules.counting(known)))
     }
 
     /// Whether this header (in lower case) is in the key because the configuration says so.

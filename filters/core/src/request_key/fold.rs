@@ -13,8 +13,10 @@ use std::borrow::Cow;
 pub(super) fn encodings(value: &[u8]) -> Cow<'_, [u8]> {
     let codings: Option<Vec<Vec<u8>>> = members(value).map(coding).collect();
     let Some(mut codings) = codings else { return Cow::Borrowed(value) };
-    // It is always allowed unless it is excluded or has a weight of its own.
-    codings.retain(|coding| coding != b"identity");
+    // It is always allowed, unless it has a weight of its own or a star stands for it.
+    if !codings.iter().any(|coding| coding.starts_with(b"*")) {
+        codings.retain(|coding| coding != b"identity");
+    }
     codings.sort_unstable();
     codings.dedup();
     Cow::Owned(codings.join(&b','))

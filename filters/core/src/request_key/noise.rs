@@ -4,8 +4,6 @@
 //! Trade-off: a few hundred requests in a row are looked at, and then none for a long while; a header that becomes another one later
 //! is noticed later. Values are known by a hash: a collision makes a header look calmer than it is.
 
-use super::{KeyRules, Known, Place};
-use crate::HeadView;
 use hashbrown::HashMap;
 use xxhash_rust::xxh64::xxh64;
 
@@ -39,19 +37,6 @@ struct Watched {
 }
 
 impl Noise {
-    /// A request comes whose key these rules make. The names that are found to be another one in nearly every request, for the first time.
-    pub fn observe(&mut self, rules: &KeyRules, request: &impl HeadView, known: &Known) -> Vec<String> {
-        if !self.looks() {
-            return Vec::new();
-        }
-        let keyed = request.pairs().filter_map(|(name, value)| match rules.place(name, value) {
-            Place::Keyed(value) if !name.starts_with(b":") => Some((name, value)),
-            _ => None,
-        });
-        let keyed: Vec<_> = keyed.collect();
-        self.look(keyed.iter().map(|(name, value)| (*name, &**value)).chain(rules.counting(known)))
-    }
-
     /// Whether the next request is looked at; it counts in any case.
     pub fn looks(&mut self) -> bool {
         self.requests = self.requests % (LOOK + REST) + 1;

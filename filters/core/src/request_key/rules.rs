@@ -99,8 +99,9 @@ impl KeyRules {
 
     /// Whether requests of one key have the same in this header, or what means the same: then a `vary` by it asks for no more.
     pub(crate) fn tells_apart_by(&self, name: &[u8]) -> bool {
-        // Only where it stood is in the key, and in case of the cookies only those that count.
-        let in_part = name == b"referer" || name == b"cookie" && !self.ignore_cookies.is_empty();
+        // Only where it stood is in the key, whether it is `1`, and of the cookies only those that count.
+        let in_part = matches!(name, b"referer" | b"dnt" | b"sec-gpc")
+            || name == b"cookie" && !self.ignore_cookies.is_empty();
         // The first are in a key only if they are named; what the others say is looked at by itself.
         let named_alone = matches!(
             name,
@@ -114,7 +115,7 @@ impl KeyRules {
     fn ignores(&self, name: &[u8]) -> bool {
         let ignores =
             |pattern: &Pattern| pattern.matches(name) && !(pattern.is_open() && names_principal(name));
-        !is_condition(name) && self.ignore_headers.iter().any(ignores)
+        !is_condition(name) && !name.starts_with(b":") && self.ignore_headers.iter().any(ignores)
     }
 
     fn folded<'a>(&self, name: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> {
@@ -139,7 +140,7 @@ impl KeyRules {
     }
 
     /// What of that the operator has not left out.
-    pub(super) fn counting<'a>(&self, known: &'a Known) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    pub(crate) fn counting<'a>(&self, known: &'a Known) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let counts = |name: &[u8]| !self.ignore_attributes.iter().any(|pattern| pattern.matches(name));
         known.facts().filter(move |(name, _)| counts(name))
     }

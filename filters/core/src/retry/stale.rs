@@ -125,11 +125,17 @@ fn size(key: &[u8], answer: &StoredAnswer) -> u64 {
 
 impl StaleIfError {
     /// What tells the answers to `request` from others, at most [`MAX_KEY`] bytes; `None` if none may be kept: only those to a GET
-    /// without a range or a body, and to requests with credentials only if the credentials are part of the key. `known`, what the proxy
-    /// knows of who asks, is read only if all else lets an answer be kept.
-    pub fn key(&self, request: &impl HeadView, known: impl FnOnce() -> Option<Known>) -> Option<Vec<u8>> {
+    /// without a range or a body, and to requests with credentials only if the credentials are part of the key. `ended`: it ends with
+    /// its head; HTTP/2 needs no header to announce a body. `known`, what the proxy knows of who asks, is read only if all else lets
+    /// an answer be kept.
+    pub fn key(
+        &self,
+        request: &impl HeadView,
+        ended: bool,
+        known: impl FnOnce() -> Option<Known>,
+    ) -> Option<Vec<u8>> {
         let is_part = request.header("range").is_some();
-        if request.method() != b"GET" || is_part || announces_body(request) {
+        if request.method() != b"GET" || !ended || is_part || announces_body(request) {
             return None;
         }
         if says(request, CACHE_CONTROL, "no-store") {

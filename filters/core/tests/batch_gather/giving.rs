@@ -65,6 +65,22 @@ fn shares_are_given_out_as_fast_as_clients_read() {
 }
 
 #[test]
+fn who_has_left_holds_nobody_up_however_large_its_share_would_be() {
+    let memory = Memory::bounded(u64::MAX, 10 << 10);
+    let mut proxy = busy(&once(), &memory, 2..5);
+    let share = long(8 * KIB);
+    let text = format!("[{share},{share},1]");
+    assert_eq!(proxy.is_told(Some((head(200), &text))), [replied(2, &share)]);
+    assert!(!proxy.workers[0].has_work(), "there is no room for the second, and the third is behind it");
+    proxy.leaves(0, 3);
+    assert!(proxy.workers[0].has_work());
+    assert_eq!(proxy.acts(0), [replied(4, "1")]);
+    [2, 4].into_iter().for_each(|stream| proxy.leaves(0, stream));
+    proxy.is_quiet();
+    assert_eq!((memory.kept.taken(), memory.unread.taken()), (0, 0));
+}
+
+#[test]
 fn who_waits_for_its_share_has_its_deadline() {
     let memory = Memory::bounded(u64::MAX, 10 << 10);
     let mut settings = once();
@@ -135,6 +151,23 @@ fn who_is_told_nothing_of_reading_gives_so_much_and_others_ask_for_themselves() 
         assert_eq!(streams(&done), expected);
         assert_eq!(proxy.count(Event::Withheld), 5 - fit);
     }
+}
+
+#[test]
+fn short_shares_count_for_unseen_like_long_ones() {
+    const SHARE: usize = 63 << 10;
+    let fit = MOST_UNSEEN as usize / SHARE;
+    let count = fit as u32 + 3;
+    let mut settings = once();
+    (settings.max_items, settings.max_requests) = (2_000, 4_000);
+    let mut proxy = busy(&settings, &Memory::default(), 2..2 + count);
+    proxy.outside.reads_unseen = true;
+    let mut done = proxy.is_told(Some((head(200), &answer(count as usize, &long(SHARE)))));
+    while proxy.workers[0].has_work() {
+        done.extend(proxy.acts(0));
+    }
+    let given = done.iter().filter(|done| matches!(done, Done::Replied(_, 200, _))).count();
+    assert_eq!((given, proxy.count(Event::Withheld)), (fit, 3));
 }
 
 #[test]

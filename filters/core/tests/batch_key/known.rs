@@ -1,9 +1,10 @@
 //! What the proxy knows of who asks.
 
 use super::{Whole as _, different, names, post, settings};
-use switchyard_core::batch::{Bypass, KeyPolicy};
+use switchyard_core::batch::{Bypass, KeyPolicy, Settings};
 use switchyard_core::request::PlainRequest;
-use switchyard_core::request_key::Known;
+use switchyard_core::request_key::{Known, Noise};
+use switchyard_core::retry::Deadline;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -27,6 +28,24 @@ fn a_configured_header_stands_in_place_of_facts_and_they_stand_in_where_it_is_mi
     assert_eq!(different(["1", "2"].map(|token| key(policy(), &anna, Some(token)))), 1);
     assert_eq!(different(["1", "2"].map(|token| key(policy(), &post(), Some(token)))), 2);
     assert!(key(policy(), &anna, None).is_ok(), "nobody is asked");
+}
+
+#[test]
+fn what_is_not_in_the_key_is_no_noise() {
+    let settings = Settings {
+        deadline: Deadline { header: Some("x-deadline-ms".into()), ..Deadline::default() },
+        ..settings(KeyPolicy::default())
+    };
+    let mut noise = Noise::default();
+    let mut told = Vec::new();
+    for number in 0..256 {
+        let mut request = post();
+        for name in ["grpc-timeout", "x-deadline-ms", "traceparent", "accept-encoding", "x-once"] {
+            request = request.with(name, number.to_string());
+        }
+        told.extend(settings.noise(&mut noise, &request, &Known::default()));
+    }
+    assert_eq!(told, ["x-once"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use switchyard_core::request::PlainRequest;
-use switchyard_core::request_key::{KeyRules, Known};
+use switchyard_core::request_key::{KeyRules, Known, Pattern};
 use switchyard_core::retry::StaleIfError;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -19,7 +19,7 @@ fn policy(key_headers: &[&str]) -> StaleIfError {
 }
 
 fn key(key_headers: &[&str], request: &PlainRequest) -> Option<Vec<u8>> {
-    policy(key_headers).key(request, Known::nothing)
+    policy(key_headers).key(request, true, Known::nothing)
 }
 
 fn get() -> PlainRequest {
@@ -59,6 +59,7 @@ fn a_body_may_tell_requests_apart_so_none_has_a_key() {
     }
     assert!(key(&[], &get().with("content-length", "0")).is_some());
     assert_eq!(key(&[], &get().with("content-length", "0").with("content-length", "5")), None);
+    assert_eq!(policy(&[]).key(&get(), false, Known::nothing), None, "HTTP/2 announces none");
 }
 
 #[test]
@@ -119,6 +120,28 @@ fn host_path_query_and_the_named_headers_tell_answers_apart() {
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), all);
+}
+
+#[test]
+fn what_is_asked_for_is_never_left_out() {
+    let rules = KeyRules { ignore_headers: vec![Pattern::new("*")], ..KeyRules::default() };
+    let policy = StaleIfError { key: rules, ..policy(&[]) };
+    let keys =
+        ["http", "https"].map(|scheme| policy.key(&get().with(":scheme", scheme), true, Known::nothing));
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[test]
+fn a_vary_by_what_is_in_the_key_in_part_is_not_covered() {
+    for name in ["dnt", "sec-gpc", "referer", "cache-control", "via"] {
+        assert!(!keeps(&[], &[("vary", name)]), "{name}");
+    }
+    let policy = StaleIfError {
+        key: KeyRules { ignore_headers: vec![Pattern::new("x-lab")], ..KeyRules::default() },
+        ..policy(&[])
+    };
+    let answer = PlainRequest::default().with("vary", "x-lab");
+    assert!(!policy.may_store(200, &answer), "what is left out tells nothing apart");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 mod calls;
 mod replies;
 
-use crate::exchange::{Exchange, report};
+use crate::exchange::{Exchange, places, report};
 use crate::plan::{Route, Upstream};
 use crate::worker::{Waiting, Worker};
 use calls::Answer;
@@ -115,12 +115,7 @@ impl<H: ActorHost> Actor<'_, H> {
                     if !decision.overdue {
                         report(self.worker, route, self.host).deadline();
                     }
-                    self.reply(
-                        exchange,
-                        504,
-                        &[(b"content-type", b"text/plain")],
-                        b"switchyard: no answer in time",
-                    )
+                    self.refuse(exchange, 504, b"switchyard: no answer in time")
                 }
                 Step::Send(attempt) => {
                     let address = self.address(exchange, attempt.endpoint);
@@ -140,9 +135,4 @@ impl<H: ActorHost> Actor<'_, H> {
             decision = attempts.could_not(route.local(), self.now);
         }
     }
-}
-
-/// The route and the upstream of a request.
-fn places<'a>(worker: &'a Worker, exchange: &Exchange) -> Option<(&'a Route, &'a Upstream)> {
-    Some((worker.plan.route(exchange.route)?, worker.plan.upstreams().get(exchange.upstream)?))
 }

@@ -138,20 +138,31 @@ impl<H: ActorHost> Actor<'_, H> {
         headers: &[(&[u8], &[u8])],
         body: &[u8],
     ) -> bool {
-        exchange.phase = Phase::Replaced;
-        exchange.settle();
         exchange.unread = self.worker.memory.unread.reserve(length(body.len()));
         if exchange.unread.is_none() {
             if let Some(route) = self.worker.plan.route(exchange.route) {
                 report(self.worker, route, self.host).denied(Denied::Memory);
             }
-            let refusal = b"switchyard: no room for the answer";
-            self.in_name_of(exchange.context, || {
-                self.host.send_response(502, &[(b"content-type", b"text/plain")], refusal)
-            });
-            return true;
+            return self.refuse(exchange, 502, b"switchyard: no room for the answer");
         }
+        exchange.phase = Phase::Replaced;
+        exchange.settle();
         self.in_name_of(exchange.context, || self.host.send_response(status, headers, body));
+        true
+    }
+
+    /// Ends the stream with a few words of ours, which there is always room for. A gRPC call keeps the failure that is held, as where
+    /// nothing can take its place; if there is none, Envoy makes the words its status and message, and a content type of ours would
+    /// spoil the one that its client looks for.
+    pub(super) fn refuse(&self, exchange: &mut Exchange, status: u16, words: &[u8]) -> bool {
+        const PLAIN: (&[u8], &[u8]) = (b"content-type", b"text/plain");
+        if exchange.grpc && exchange.phase != Phase::Open {
+            return self.let_go(exchange);
+        }
+        exchange.phase = Phase::Replaced;
+        exchange.settle();
+        let headers = Some(PLAIN).filter(|_| !exchange.grpc);
+        self.in_name_of(exchange.context, || self.host.send_response(status, headers.as_slice(), words));
         true
     }
 

@@ -3,7 +3,7 @@
 //! Steps that are more than "hold" or "go on" are left to the next tick: another answer may be sent only from the root's
 //! callbacks.
 
-use super::{Exchange, Phase, StreamHost, report};
+use super::{Exchange, Phase, StreamHost, places, report};
 use crate::judging::{Judging, Piece};
 use crate::kept::Capture;
 use crate::plan::{Route, Upstream};
@@ -12,8 +12,7 @@ use crate::worker::Waiting;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::retry::{Attempts, Decision, Denied, Settings, Step, Verdict};
-use switchyard_host::Bodies;
-use switchyard_host::Passage;
+use switchyard_host::{Bodies, HeaderMap, Passage};
 
 impl Exchange {
     /// The first attempt's answer begins, or one of ours passes.
@@ -23,21 +22,10 @@ impl Exchange {
             return Passage::On;
         }
         let worker = Rc::clone(&exchange.worker);
-        let plan = &worker.plan;
-        let (Some(route), Some(upstream)) =
-            (plan.route(exchange.route), plan.upstreams().get(exchange.upstream))
-        else {
-            return Passage::On;
-        };
+        let Some((route, upstream)) = places(&worker, &exchange) else { return Passage::On };
         // An answer that cannot be read goes on.
         let Ok(headers) = host.response_headers() else { return Passage::On };
-        if let Some(started) = exchange.started {
-            let now = worker.now(host);
-            if let Ok(mut latency) = upstream.latency.try_borrow_mut() {
-                let endpoint = exchange.attempts.as_ref().and_then(Attempts::first_endpoint);
-                latency.observe(endpoint, now.since(started), now);
-            }
-        }
+        exchange.observe_latency(upstream, host);
         exchange.bodiless = ended;
         let settings = route.local();
         let head = Head { headers: &headers, grpc: exchange.grpc };
@@ -45,10 +33,7 @@ impl Exchange {
         let verdict = head.of_first(&settings.retry_on, &settings.back_off, now, host);
         let judging = Judging::of(&head, settings, ended).filter(|_| verdict == Verdict::Final);
         if let Some(judging) = judging.filter(|_| !settings.shadow) {
-            exchange.capture =
-                Capture::of(route, &worker.memory.kept, exchange.stale_key.as_deref(), &headers, || {
-                    worker.now(host)
-                });
+            exchange.capture = exchange.begin_capture(route, &headers, host);
             return exchange.judge_later(this, judging, settings, host);
         }
         match verdict {
@@ -56,10 +41,7 @@ impl Exchange {
                 if !settings.shadow && Judging::is_out_of_reach(&head, settings, ended) {
                     report(&worker, route, host).denied(Denied::Answer);
                 }
-                exchange.capture =
-                    Capture::of(route, &worker.memory.kept, exchange.stale_key.as_deref(), &headers, || {
-                        worker.now(host)
-                    });
+                exchange.capture = exchange.begin_capture(route, &headers, host);
                 if ended {
                     exchange.keep_capture();
                 }
@@ -73,6 +55,22 @@ impl Exchange {
         }
     }
 
+    /// How long the first attempt took, if anybody asked when it began.
+    fn observe_latency(&self, upstream: &Upstream, host: &impl StreamHost) {
+        let Some(started) = self.started else { return };
+        let now = self.worker.now(host);
+        if let Ok(mut latency) = upstream.latency.try_borrow_mut() {
+            let endpoint = self.attempts.as_ref().and_then(Attempts::first_endpoint);
+            latency.observe(endpoint, now.since(started), now);
+        }
+    }
+
+    /// What is kept of an answer with these headers for worse times, if any of it may be.
+    fn begin_capture(&self, route: &Route, headers: &HeaderMap, host: &impl StreamHost) -> Option<Capture> {
+        let key = self.stale_key.as_deref();
+        Capture::of(route, &self.worker.memory.kept, key, headers, || self.worker.now(host))
+    }
+
     /// A piece of the answer's body passes, or of what is held back of it.
     pub(crate) fn on_response_body(
         this: &Waiting,
@@ -82,12 +80,7 @@ impl Exchange {
     ) -> Passage {
         let Ok(mut exchange) = this.try_borrow_mut() else { return Passage::On };
         let worker = Rc::clone(&exchange.worker);
-        let plan = &worker.plan;
-        let (Some(route), Some(upstream)) =
-            (plan.route(exchange.route), plan.upstreams().get(exchange.upstream))
-        else {
-            return Passage::On;
-        };
+        let Some((route, upstream)) = places(&worker, &exchange) else { return Passage::On };
         let most = usize::try_from(route.settings.max_body).unwrap_or(usize::MAX);
         exchange.has_data |= size > 0;
         exchange.complete |= ended;
@@ -119,12 +112,7 @@ impl Exchange {
     pub(crate) fn on_response_trailers(this: &Waiting, host: &impl StreamHost) -> Passage {
         let Ok(mut exchange) = this.try_borrow_mut() else { return Passage::On };
         let worker = Rc::clone(&exchange.worker);
-        let plan = &worker.plan;
-        let (Some(route), Some(upstream)) =
-            (plan.route(exchange.route), plan.upstreams().get(exchange.upstream))
-        else {
-            return Passage::On;
-        };
+        let Some((route, upstream)) = places(&worker, &exchange) else { return Passage::On };
         match exchange.phase {
             Phase::Held => Passage::Held,
             Phase::Judging(Judging::Grpc) => {

@@ -226,6 +226,11 @@ pub(crate) fn report<'a, H: MetricSink>(worker: &'a Worker, route: &'a Route, ho
     Report { registry: &worker.registry, host, route: &route.name }
 }
 
+/// The route and the upstream of a request.
+pub(crate) fn places<'a>(worker: &'a Worker, exchange: &Exchange) -> Option<(&'a Route, &'a Upstream)> {
+    Some((worker.plan.route(exchange.route)?, worker.plan.upstreams().get(exchange.upstream)?))
+}
+
 /// Whether this content-type is gRPC's, as Envoy has it; gRPC-Web, whose status is in the body, is not.
 pub(crate) fn is_grpc(kind: &[u8]) -> bool {
     let rest = kind.strip_prefix(b"application/grpc");

@@ -4,7 +4,7 @@
 //! who waits for that is answered, let go or gone by its deadline. Of replies that nobody can tell the reading of (HTTP/1.1 streams
 //! end when theirs is written, those of other workers elsewhere) a batch has [`MOST_UNSEEN`] bytes; who comes after goes alone, where
 //! Envoy's flow control is, or gets a 502.
-//! Trade-off: short shares are taken for unseen without asking, which would cost two host calls each.
+//! Trade-off: shares go out in the order of the batch, so one that there is no room for yet holds up shorter ones behind it.
 
 use super::answers::of_share;
 use super::departures::Flight;
@@ -13,7 +13,7 @@ use super::world::{End, Event, StreamId, Trigger};
 use super::{Gatherer, Head, Key, Policy, Reply, Whereabouts, World, failures};
 use crate::Timestamp;
 use crate::batch::{Outcome, Shares, relayed};
-use crate::memory::{Reservation, length};
+use crate::memory::{Reservation, Unseen, length};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -31,8 +31,6 @@ const BYTES_AT_A_TIME: u64 = 1 << 20;
 const SHARES_AT_A_TIME: u32 = 128;
 /// Shares that are shorter are in the kernel's buffers anyway, in bytes.
 pub(super) const SMALL: usize = 4 << 10;
-/// It is worth asking of longer ones whether they are read unseen, in bytes.
-const LARGE: u64 = 64 << 10;
 /// Bytes of one batch's shares that nobody will know of whether they have been read.
 pub const MOST_UNSEEN: u64 = 64 << 20;
 
@@ -61,20 +59,18 @@ pub(super) struct Giving<H> {
     /// The batch's items.
     size: u32,
     queue: VecDeque<Turn<H>>,
-    unseen: u64,
+    unseen: Unseen,
     _kept: Reservation,
 }
 
 impl<H> Giving<H> {
-    fn next_length(&self) -> u64 {
-        self.queue.front().map_or(0, |turn| length(self.shares.length(turn.place)))
-    }
-
-    /// Whether the next one may have its share now, or will not have it ever.
+    /// Whether the next one may have its share now, or will not have it ever: there is no room for it in any case, or its client
+    /// has left and needs none.
     fn may_go_on(&self) -> bool {
         let unread = &self.policy.memory().unread;
-        let bytes = self.next_length();
-        unread.has_room(bytes) || !unread.could_have(bytes)
+        let next = self.queue.front().filter(|turn| turn.member.origin.is_some());
+        let bytes = next.map(|turn| length(self.shares.length(turn.place)));
+        bytes.is_none_or(|bytes| unread.has_room(bytes) || !unread.could_have(bytes))
     }
 
     fn reply(&self, turn: &Turn<H>) -> Option<Reply<'_>> {
@@ -127,7 +123,7 @@ impl<H: Head> Gatherer<H> {
             trace,
             size,
             queue,
-            unseen: 0,
+            unseen: Unseen::default(),
             _kept: kept,
         });
     }
@@ -174,8 +170,12 @@ impl<H: Head> Gatherer<H> {
                 None => return 0,
             },
         };
-        let seen = self.is_seen(world, giving, origin, bytes);
-        let paid = if seen { policy.memory().unread.reserve(bytes) } else { None };
+        let is_read_unseen = || match origin {
+            Origin::Here(stream) => world.is_read_unseen(stream),
+            _ => true,
+        };
+        let may = giving.unseen.may_give(bytes, MOST_UNSEEN, is_read_unseen);
+        let paid = if may { policy.memory().unread.reserve(bytes) } else { None };
         let reply = paid.as_ref().and_then(|_| giving.reply(&turn));
         let Some(reply) = reply else {
             self.withhold(world, (Rc::clone(&giving.key), turn.member), &policy);
@@ -187,24 +187,6 @@ impl<H: Head> Gatherer<H> {
         let end = if outcome == Outcome::Lost { End::Lost } else { End::Answered };
         self.end(world, turn.member, &policy, end, |_| reply);
         bytes
-    }
-
-    /// Whether it will be known when this share has been read, or the batch may have so many unseen bytes more.
-    fn is_seen(&self, world: &mut impl World<H>, giving: &mut Giving<H>, origin: Origin, bytes: u64) -> bool {
-        let unseen = giving.unseen.saturating_add(bytes);
-        let asks = bytes >= LARGE || unseen > MOST_UNSEEN;
-        if let Origin::Here(stream) = origin
-            && asks
-            && !world.is_read_unseen(stream)
-        {
-            return true;
-        }
-        // One share may be as long as it likes.
-        let may = giving.unseen == 0 || unseen <= MOST_UNSEEN;
-        if may {
-            giving.unseen = unseen;
-        }
-        may
     }
 
     /// There is no room for a client's share: it goes alone, if it may be made twice, or gets an error.

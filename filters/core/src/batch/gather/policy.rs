@@ -116,7 +116,7 @@ impl Policy {
     /// that of what the proxy knows.
     pub fn noise(&self, request: &impl HeadView, known: &Known) -> Vec<String> {
         let noise = self.noise.try_borrow_mut();
-        noise.map(|mut noise| noise.observe(&self.settings.key.rules, request, known)).unwrap_or_default()
+        noise.map(|mut noise| self.settings.noise(&mut noise, request, known)).unwrap_or_default()
     }
 
     /// How much time a request has.

@@ -8,7 +8,7 @@
 use super::super::sharing::NotShared;
 use super::group::Member;
 use super::{Answer, Event, Exit, Flights, Policy, Role, Served, StreamId, World};
-use crate::memory::{MOST_UNREAD, length};
+use crate::memory::{MOST_UNREAD, Unseen, length};
 use crate::{RequestView, Timestamp};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -18,9 +18,6 @@ const BYTES_AT_A_TIME: u64 = 1 << 20;
 /// Answers that one act gives out: some milliseconds' worth.
 const REPLIES_AT_A_TIME: u32 = 128;
 
-/// Copies that are shorter are in the kernel's buffers anyway, in bytes.
-const SMALL: u64 = 64 << 10;
-
 /// An answer and those who get it.
 pub(super) struct Fan<H> {
     key: Rc<[u8]>,
@@ -28,21 +25,15 @@ pub(super) struct Fan<H> {
     answer: Rc<Answer>,
     served: Served,
     queue: VecDeque<Member<H>>,
-    /// Bytes of copies that nobody will know of whether they have been read.
-    unseen: u64,
+    unseen: Unseen,
 }
 
 impl<H> Fan<H> {
-    /// Whether one more copy of so many bytes may be given out that nobody will know of whether it has been read: the first, and
-    /// as many as may be held beside the answer itself.
-    fn may_give_unseen(&mut self, bytes: u64) -> bool {
-        let unseen = self.unseen.saturating_add(bytes);
+    /// Whether one more copy of so many bytes may be given out, for all that is known of those before: unseen there may be as many
+    /// as may be held beside the answer itself.
+    fn may_give(&mut self, bytes: u64, is_read_unseen: impl FnOnce() -> bool) -> bool {
         let most = self.policy.settings().max_bytes_held.min(MOST_UNREAD);
-        let may = self.unseen == 0 || unseen.saturating_add(bytes) <= most;
-        if may {
-            self.unseen = unseen;
-        }
-        may
+        self.unseen.may_give(bytes, most.saturating_sub(bytes), is_read_unseen)
     }
 
     pub(super) fn key(&self) -> Rc<[u8]> {
@@ -106,6 +97,12 @@ impl<H: RequestView> Flights<H> {
         }
     }
 
+    /// Whether the next one of these may have its copy now, or has left and needs none.
+    pub(super) fn may_give(&self, fan: &Fan<H>) -> bool {
+        let has_left = |member: &Member<H>| !self.roles.contains_key(&member.stream);
+        fan.queue.front().is_some_and(has_left) || fan.may_go_on()
+    }
+
     fn resume(&mut self, world: &mut impl World, stream: StreamId, exit: Exit) {
         if !self.roles.contains_key(&stream) {
             return;
@@ -120,7 +117,7 @@ impl<H: RequestView> Flights<H> {
 
     /// Answers one; the bytes it got, or nothing if nobody may be answered now.
     fn reply_to_next(&mut self, world: &mut impl World, now: Timestamp) -> Option<u64> {
-        let position = self.fans.iter().position(Fan::may_go_on)?;
+        let position = self.fans.iter().position(|fan| self.may_give(fan))?;
         let fan = self.fans.get_mut(position)?;
         let (policy, answer, served) = (Rc::clone(&fan.policy), Rc::clone(&fan.answer), fan.served);
         let bytes = length(answer.body.len());
@@ -132,7 +129,7 @@ impl<H: RequestView> Flights<H> {
         if !self.roles.contains_key(&member.stream) {
             return Some(0);
         }
-        if bytes >= SMALL && world.is_read_unseen(member.stream) && !fan.may_give_unseen(bytes) {
+        if !fan.may_give(bytes, || world.is_read_unseen(member.stream)) {
             let key = Rc::clone(&fan.key);
             world.count(&policy, Event::NotShared(NotShared::Memory));
             let at_a_time = policy.settings().release_concurrency;
@@ -164,7 +161,7 @@ impl<H: RequestView> Flights<H> {
         if !queue.is_empty() {
             policy.hold_copy_of(length(answer.body.len()));
             let (key, policy) = (Rc::clone(key), Rc::clone(policy));
-            self.fans.push_back(Fan { key, policy, answer, served, queue, unseen: 0 });
+            self.fans.push_back(Fan { key, policy, answer, served, queue, unseen: Unseen::default() });
         }
         self.release(world, key, policy, others, (Exit::Vary, policy.settings().release_concurrency));
     }

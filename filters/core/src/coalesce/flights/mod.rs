@@ -103,7 +103,7 @@ impl<H: RequestView> Flights<H> {
 
     /// Whether there is something to [`Flights::act`] on.
     pub fn has_work(&self) -> bool {
-        !self.due.is_empty() || self.fans.iter().any(Fan::may_go_on)
+        !self.due.is_empty() || self.fans.iter().any(|fan| self.may_give(fan))
     }
 
     /// How often [`Flights::tick`] wants to be called; zero: not at all.

@@ -71,7 +71,7 @@ impl Policy {
     /// that of what the proxy knows.
     pub fn noise(&self, request: &impl HeadView, known: &Known) -> Vec<String> {
         let noise = self.noise.try_borrow_mut();
-        noise.map(|mut noise| noise.observe(&self.settings.key.rules, request, known)).unwrap_or_default()
+        noise.map(|mut noise| self.settings.noise(&mut noise, request, known)).unwrap_or_default()
     }
 
     /// What answers take in this worker, in bytes: those on their way through, and copies that clients have not read yet.
