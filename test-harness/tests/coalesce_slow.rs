@@ -54,6 +54,27 @@ async fn a_crowd_whose_upstream_is_slow_goes_a_few_at_a_time_and_gets_the_first_
     nothing_is_left(&envoy).await
 }
 
+/// The same with the waits that are the defaults, and the figures of docs/coalesce.md: the first leader, two that are elected at 5 s
+/// and 10 s, and eight that have waited for 10 s.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_eight_hundred_clients_of_an_upstream_that_takes_fourteen_seconds_eleven_ask() -> Outcome {
+    const CROWD: usize = 800;
+    const TAKES_MS: u64 = 14_000;
+    const ASK: u64 = 11;
+    let upstreams = Upstreams::start(1).await?;
+    let (upstream, envoy) = (&upstreams[0], start_coalescing(&upstreams, 2, &json!({})).await?);
+    let clients = client_of_each_worker(&envoy, &upstreams, 2).await?;
+    upstream.behave(Behaviour::slow(TAKES_MS)).await?;
+    let asked = together(CROWD, |number| clients[number % 2].get("/hot").header(NUMBER, number.to_string()));
+    until_followers(&envoy, CROWD as u64 - 1).await?;
+    // When eleven have asked, there is nobody left who may before an answer begins.
+    until_under_way(&envoy, upstream, ASK).await?;
+    let answered = answers(&envoy, asked).await?;
+    assert!(answered.iter().all(|answer| answer.status == 200));
+    assert_eq!((upstream.count(), upstream.most_at_a_time()), (ASK, ASK));
+    nothing_is_left(&envoy).await
+}
+
 /// Whoever follows a stream is let go at its head, however many they are: one that streams takes nobody's turn.
 #[tokio::test(flavor = "multi_thread")]
 async fn followers_of_an_event_stream_have_their_own_at_once() -> Outcome {

@@ -100,7 +100,7 @@ impl Stream {
         let before = request.copy.as_ref().map_or(0, Vec::len);
         let too_long = u64::try_from(before + size).unwrap_or(u64::MAX) > request.policy.settings().max_body;
         if request.copy.is_none() {
-            let piece = worker.body_came(self.context, ended || too_long);
+            let piece = worker.bodies.came(self.context, ended || too_long);
             if piece == Piece::Relayed {
                 // The tick has to come at once.
                 worker.now(host);
@@ -147,7 +147,7 @@ impl Stream {
     pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
         if let Some(request) = self.awaiting.take() {
             // It is still among those that the tick lets go; again would be once too often.
-            if self.worker.forget_body(self.context) || request.copy.is_some() {
+            if self.worker.bodies.forget(self.context) || request.copy.is_some() {
                 self.pass(&request.policy, Pass::Body, host);
                 self.worker.settle(host);
             }
@@ -269,7 +269,7 @@ impl Stream {
     /// The stream has ended, in whichever way.
     pub fn on_done(&mut self, host: &impl ActingHost) {
         if self.awaiting.take().is_some() {
-            self.worker.forget_body(self.context);
+            self.worker.bodies.forget(self.context);
         }
         self.leave(host);
     }

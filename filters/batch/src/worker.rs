@@ -102,7 +102,7 @@ pub(crate) struct Worker {
     /// The root's context.
     pub(crate) context: u32,
     gatherer: RefCell<Gatherer<HeaderMap>>,
-    pub(crate) bodies: RefCell<Bodies>,
+    pub(crate) bodies: Bodies,
     queue: Cell<Option<u32>>,
     pub(crate) begun: Cell<bool>,
     /// A message that wakes the root is under way.
@@ -131,7 +131,7 @@ impl Worker {
             vm,
             context,
             gatherer: RefCell::default(),
-            bodies: RefCell::default(),
+            bodies: Bodies::default(),
             queue: Cell::default(),
             begun: Cell::default(),
             woken: Cell::default(),
@@ -268,7 +268,8 @@ impl Worker {
             return;
         }
         let now = self.time.get();
-        let wanted = [gatherer.next_tick(now), self.next_body(), work, news].into_iter().flatten().min();
+        let wanted =
+            [gatherer.next_tick(now), self.bodies.next_look(), work, news].into_iter().flatten().min();
         let Some(wanted) = wanted else { return };
         let at = now.plus(wanted.max(SHORTEST_TICK));
         // A tick that comes too early finds that out by itself.

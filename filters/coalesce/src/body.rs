@@ -9,11 +9,11 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::{Rc, Weak};
 use switchyard_core::coalesce::{Event, Pass, Policy, StreamId, World};
-use switchyard_host::held_bodies::{HeldBodies, Missing, Piece};
+use switchyard_host::held_bodies::{Missing, SharedBodies};
 
 /// The requests of one configuration that are held for their bodies.
 pub(crate) type Bodies = Rc<OfOne>;
-type OfOne = RefCell<HeldBodies<Rc<Policy>>>;
+type OfOne = SharedBodies<Rc<Policy>>;
 
 /// Those of all configurations.
 #[derive(Default)]
@@ -37,8 +37,7 @@ impl AllBodies {
     /// How soon a tick is to look whether a body is late, if any is awaited.
     pub(crate) fn next_look(&self) -> Option<Duration> {
         let all = self.0.try_borrow().ok()?;
-        let looks = all.iter().filter_map(Weak::upgrade).filter_map(|one| one.try_borrow().ok()?.next_look());
-        looks.min()
+        all.iter().filter_map(Weak::upgrade).filter_map(|one| one.next_look()).min()
     }
 }
 
@@ -47,44 +46,32 @@ impl Worker {
     pub(crate) fn await_body(&self, stream: StreamId, policy: &Rc<Policy>) -> bool {
         self.vm.stirred.set(true);
         let timeout = policy.settings().body_timeout;
-        self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.hold(stream, Rc::clone(policy), timeout))
-    }
-
-    /// A piece of the body has come.
-    pub(crate) fn body_came(&self, stream: StreamId, ended: bool) -> Piece {
-        self.bodies.try_borrow_mut().map_or(Piece::Unheld, |mut bodies| bodies.came(stream, ended))
-    }
-
-    /// The request has ended, or goes on. Whether it was held for its body.
-    pub(crate) fn forget_body(&self, stream: StreamId) -> bool {
-        self.bodies.try_borrow_mut().is_ok_and(|mut bodies| bodies.forget(stream))
+        self.bodies.hold(stream, Rc::clone(policy), timeout)
     }
 }
 
 impl Vm {
     /// Lets those go on whose body is late. From the tick.
     pub(crate) fn end_body_waits(&self, host: &impl ActingHost) {
-        if self.bodies.next_look().is_none() {
-            return;
-        }
-        let now = host.now().ok();
         for bodies in self.bodies.all() {
-            let Ok(mut bodies) = bodies.try_borrow_mut() else { continue };
-            let (due, late) = (bodies.take_due(), bodies.late(now));
-            drop(bodies);
-            for stream in due {
-                self.with(host, |_, around| around.resume(stream));
-            }
-            for (stream, missing, policy) in late {
-                let why = match missing {
-                    Missing::All => Pass::NoBody,
-                    Missing::End => Pass::BodyTimeout,
-                };
-                self.with(host, |_, around| {
-                    around.count(&policy, Event::Passed(why));
-                    around.resume(stream)
-                });
-            }
+            bodies.end_waits(
+                || host.now().ok(),
+                |stream, late| {
+                    self.with(host, |_, around| {
+                        if let Some((missing, policy)) = late {
+                            around.count(&policy, Event::Passed(why(missing)));
+                        }
+                        around.resume(stream)
+                    });
+                },
+            );
         }
+    }
+}
+
+fn why(missing: Missing) -> Pass {
+    match missing {
+        Missing::All => Pass::NoBody,
+        Missing::End => Pass::BodyTimeout,
     }
 }

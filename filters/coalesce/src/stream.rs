@@ -82,7 +82,7 @@ impl Stream {
         let Some((_, policy, _)) = &self.awaiting else { return Passage::On };
         let worker = Rc::clone(&self.worker);
         let too_long = u64::try_from(size).unwrap_or(u64::MAX) > policy.settings().key.max_body_bytes;
-        let piece = worker.body_came(self.context, ended || too_long);
+        let piece = worker.bodies.came(self.context, ended || too_long);
         if piece == Piece::Held && !ended && !too_long {
             return Passage::Held;
         }
@@ -114,7 +114,7 @@ impl Stream {
     pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
         if let Some((_, policy, _)) = self.awaiting.take() {
             // It is still among those that the tick lets go; again would be once too often.
-            if self.worker.forget_body(self.context) {
+            if self.worker.bodies.forget(self.context) {
                 self.pass(&policy, Pass::Bypass(Bypass::Body), host);
                 self.worker.settle(host);
             }
@@ -235,7 +235,7 @@ impl Stream {
     /// The stream has ended, in whichever way.
     pub fn on_done(&mut self, host: &impl ActingHost) {
         if self.awaiting.take().is_some() {
-            self.worker.forget_body(self.context);
+            self.worker.bodies.forget(self.context);
         }
         if self.known {
             self.worker.vm.ended(self.context, host);

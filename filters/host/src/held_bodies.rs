@@ -11,6 +11,7 @@
 //! go; and after the tick has, each piece is held until the next tick, or until the next piece, with which all goes on.
 //! Source: as Envoy's buffer filter and its `request_timeout`, which end a request in place of letting it go.
 
+use core::cell::RefCell;
 use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_core::Timestamp;
@@ -43,6 +44,10 @@ pub struct HeldBodies<T> {
     /// Those of them of which a piece is held.
     due: Vec<u32>,
 }
+
+/// The same, as a configuration's root and its streams have them.
+#[derive(Debug)]
+pub struct SharedBodies<T>(RefCell<HeldBodies<T>>);
 
 /// One of them.
 #[derive(Debug)]
@@ -176,6 +181,52 @@ impl<T> HeldBodies<T> {
         // The oldest first, whatever the table's order is.
         late.sort_unstable_by_key(|(stream, _, _)| *stream);
         late
+    }
+}
+
+impl<T> Default for SharedBodies<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T> SharedBodies<T> {
+    /// See [`HeldBodies::hold`].
+    pub fn hold(&self, stream: u32, whose: T, timeout: Duration) -> bool {
+        self.0.try_borrow_mut().is_ok_and(|mut bodies| bodies.hold(stream, whose, timeout))
+    }
+
+    /// See [`HeldBodies::came`].
+    pub fn came(&self, stream: u32, ended: bool) -> Piece {
+        self.0.try_borrow_mut().map_or(Piece::Unheld, |mut bodies| bodies.came(stream, ended))
+    }
+
+    /// See [`HeldBodies::forget`].
+    pub fn forget(&self, stream: u32) -> bool {
+        self.0.try_borrow_mut().is_ok_and(|mut bodies| bodies.forget(stream))
+    }
+
+    /// See [`HeldBodies::next_look`].
+    pub fn next_look(&self) -> Option<Duration> {
+        self.0.try_borrow().ok()?.next_look()
+    }
+
+    /// Lets those go on that must: of whom a piece is held, and, with what is missing, whose body is late. From the tick; the clock is
+    /// read if any body is awaited.
+    pub fn end_waits(
+        &self,
+        now: impl FnOnce() -> Option<Timestamp>,
+        mut go: impl FnMut(u32, Option<(Missing, T)>),
+    ) {
+        let Ok(mut bodies) = self.0.try_borrow_mut() else { return };
+        if bodies.next_look().is_none() {
+            return;
+        }
+        let (due, late) = (bodies.take_due(), bodies.late(now()));
+        // Whoever goes on may end at once, and be forgotten.
+        drop(bodies);
+        due.into_iter().for_each(|stream| go(stream, None));
+        late.into_iter().for_each(|(stream, missing, whose)| go(stream, Some((missing, whose))));
     }
 }
 
