@@ -179,3 +179,54 @@ fn a_share_that_could_never_be_given_is_not_waited_for() {
     assert_eq!(streams(&proxy.is_told(Some((head(200), &text)))), [(2, 502), (3, 200)]);
     proxy.is_quiet();
 }
+
+/// Members: one whose client does not read its long share, and two for whose long shares there is no room then.
+fn stuck(settings: &Settings, memory: &Memory) -> Proxy {
+    let mut proxy = busy(settings, memory, 2..5);
+    let share = long(100 * KIB);
+    assert_eq!(streams(&proxy.is_told(Some((head(200), &answer(3, &share))))), [(2, 200)]);
+    proxy
+}
+
+#[test]
+fn who_finds_no_room_for_so_long_since_others_do_not_read_does_without() {
+    let memory = Memory::bounded(u64::MAX, 200 << 10);
+    for (settings, after) in [(items(), (0, 0)), (once(), (502, 502))] {
+        let mut proxy = stuck(&settings, &memory);
+        let stall_timeout = settings.stall_timeout;
+        assert_eq!(proxy.passes(ms(1)), [], "noticed");
+        assert_eq!(proxy.passes(stall_timeout - ms(1)), []);
+        assert_eq!(
+            streams(&proxy.passes(ms(1))),
+            [(3, after.0), (4, after.1)],
+            "alone, if they may be made twice"
+        );
+        assert_eq!(proxy.count(Event::Withheld), 2);
+        (2..5).for_each(|stream| proxy.leaves(0, stream));
+        proxy.is_quiet();
+        assert_eq!((memory.kept.taken(), memory.unread.taken()), (0, 0));
+    }
+}
+
+#[test]
+fn who_waits_while_others_read_on_is_patient() {
+    let memory = Memory::bounded(u64::MAX, 200 << 10);
+    let mut proxy = stuck(&items(), &memory);
+    let most = items().stall_timeout - ms(1);
+    for stream in [2, 3] {
+        assert_eq!(proxy.passes(ms(1)), []);
+        assert_eq!(proxy.passes(most), []);
+        proxy.leaves(0, stream);
+        assert_eq!(streams(&proxy.acts(0)), [(stream + 1, 200)]);
+    }
+    assert_eq!(proxy.count(Event::Withheld), 0);
+}
+
+#[test]
+fn long_replies_that_nobody_reads_leave_room_for_short_ones() {
+    let memory = Memory::bounded(u64::MAX, 200 << 10);
+    let mut proxy = stuck(&items(), &memory);
+    assert!(!memory.unread_for(100 << 10).has_room(100 << 10));
+    assert!(memory.unread_for(50 << 10).has_room(50 << 10));
+    proxy.leaves(0, 2);
+}

@@ -242,3 +242,20 @@ fn trailers_make_an_answer_its_own_clients() {
     assert_eq!(proxy.acts(0), resumed([2]));
     assert_eq!(proxy.count(Event::NotShared(switchyard_core::coalesce::NotShared::Trailers)), 1);
 }
+
+#[test]
+fn who_finds_no_room_for_so_long_since_others_do_not_read_asks_by_itself() {
+    const BODY: usize = 100 << 10;
+    let settings = Settings { max_bytes_held: 3 * BODY as u64, ..Settings::default() };
+    let mut proxy = Proxy::with(1, &settings);
+    proxy.burst(0, 0..=4);
+    proxy.is_answered(0, 0, &"a".repeat(BODY));
+    assert_eq!(proxy.acts(0), collapsed([1, 2], &"a".repeat(BODY)));
+    let stall_timeout = u64::try_from(settings.stall_timeout.as_millis()).expect("a time");
+    assert_eq!(proxy.ticks(0, 10), [], "noticed");
+    assert_eq!(proxy.ticks(0, stall_timeout - 10), []);
+    assert_eq!(proxy.ticks(0, 10), resumed([3, 4]));
+    assert_eq!(proxy.count(Event::NotShared(NotShared::Memory)), 1);
+    (0..=4).for_each(|stream| proxy.ends(0, stream));
+    proxy.is_quiet();
+}
