@@ -77,7 +77,7 @@ impl Stage {
         let bar = progress(requests, path);
         let load = Load::against(self.envoy.listener_address("ingress").await?).path(path).requests(requests);
         let counter = bar.clone();
-        let load = load.keys(if user { "x-user" } else { "x-request" }, move |number| {
+        let load = load.keys(if user { "x-user" } else { "x-correlation-id" }, move |number| {
             counter.inc(1);
             format!("user-{number}")
         });
