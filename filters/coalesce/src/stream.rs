@@ -146,8 +146,7 @@ impl Stream {
         noise::tell("coalesce", policy.route(), &noise, &self.worker.vm.surroundings.registry, host);
         let kept = &self.worker.vm.surroundings.memory.kept;
         let Some(headers) = Paid::head(headers, key.len(), kept) else {
-            self.worker.vm.with(host, |_, around| around.count(policy, Event::Passed(Pass::Memory)));
-            return Passage::On;
+            return self.pass(policy, Pass::Memory, host);
         };
         self.known = true;
         let context = self.context;
