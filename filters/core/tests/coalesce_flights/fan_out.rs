@@ -84,6 +84,23 @@ fn one_act_gives_out_so_many_answers() {
     assert_eq!(acts, [128, 128, 44]);
 }
 
+/// A tick between the end of the answer and the callback that gives it out, and between two of those.
+#[test]
+fn whoever_has_waited_longest_for_an_answer_gets_it_when_it_is_there() {
+    let settings = Settings { max_elections: 0, release_concurrency: 1, ..Settings::default() };
+    let mut proxy = Proxy::with(1, &settings);
+    proxy.burst(0, 0..=300);
+    let waits = u64::try_from((settings.max_wait + QUICK_TICK).as_millis()).unwrap();
+    assert_eq!(proxy.ticks(0, waits), resumed([1]), "one at a time asks by itself");
+    proxy.is_answered(0, 0, "");
+    let mut answered = Vec::new();
+    while proxy.workers[0].has_work() {
+        answered.extend(proxy.ticks(0, 10));
+        answered.extend(proxy.acts(0));
+    }
+    assert_eq!(answered, collapsed(2..=300, ""));
+}
+
 #[test]
 fn one_act_gives_out_a_mebibyte_and_one_answer_more_at_most() {
     let mut proxy = Proxy::of(1);

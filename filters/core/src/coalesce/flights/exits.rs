@@ -46,8 +46,12 @@ impl<H> Fan<H> {
         Rc::clone(&self.policy)
     }
 
-    /// Those who have waited long enough for their copy.
+    /// Those who have waited long enough for a copy that there is no room for. Where there is, the next acts give it to all of
+    /// them, however long they have waited.
     pub(super) fn take_late(&mut self, now: Timestamp) -> VecDeque<Member<H>> {
+        if self.may_go_on() {
+            return VecDeque::new();
+        }
         let max_wait = self.policy.settings().max_wait;
         let is_late = |member: &mut Member<H>| now.since(member.since) >= max_wait;
         core::iter::from_fn(|| self.queue.pop_front_if(is_late)).collect()
