@@ -15,7 +15,7 @@ use switchyard_host::rotation::Rotation;
 /// A configuration in force in one worker.
 #[derive(Default)]
 pub(crate) struct Plan {
-    table: RouteTable,
+    table: Rc<RouteTable>,
     /// Of each route, if it batches.
     batched: Vec<Option<Batched>>,
     /// Their places, by the routes' names: there may be thousands, and a call looks for one.
@@ -91,7 +91,7 @@ impl Plan {
             plan.has_followers |= upstream.as_ref().is_some_and(|upstream| upstream.rotation.follows());
             plan.batched.push(Some(Batched { policy: Rc::new(policy), upstream, told: Cell::default() }));
         }
-        plan.table = RouteTable::new(document.into_matchers());
+        plan.table = Rc::clone(document.table());
         plan
     }
 

@@ -82,7 +82,7 @@ impl Root {
         let now = host.now().unwrap_or_default();
         // Workers start within nanoseconds of each other; the context id tells roots of one VM apart.
         let seed = now.as_nanos() ^ u64::from(self.context).rotate_left(32);
-        let plan = Plan::new(document, &self.vm.memory, host, now);
+        let plan = Plan::new(&document, &self.vm.memory, host, now);
         log::info!("switchyard.retry: configuration accepted: {} routes have a retry policy", plan.len());
         self.worker = Rc::new(Worker::new(plan, Rc::clone(&self.vm.registry), self.vm.accounts(), seed));
         let version = [("filter", "retry"), ("version", env!("CARGO_PKG_VERSION"))];

@@ -20,7 +20,7 @@ pub struct Plan {
     pub(crate) default_cluster: Option<Box<str>>,
     /// Requests that no route matches.
     pub(crate) unmatched: OnceCell<Counter>,
-    table: RouteTable,
+    table: Rc<RouteTable>,
     routes: Vec<Route>,
     upstreams: Vec<Names>,
     worker: RefCell<Worker>,
@@ -92,7 +92,7 @@ impl Plan {
             explain: document.explain(),
             default_cluster: document.default_cluster().map(Into::into),
             routes: document.routes().iter().map(Route::new).collect(),
-            table: RouteTable::new(document.into_matchers()),
+            table: Rc::clone(document.table()),
             unmatched: OnceCell::new(),
             upstreams: names,
             worker: RefCell::new(Worker { rng: fastrand::Rng::with_seed(seed), upstreams }),

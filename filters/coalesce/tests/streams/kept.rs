@@ -4,7 +4,7 @@ use crate::worker::{Coalescing, FAILED, GET, HEAD, OK, Request, Worker, page, pa
 use std::slice;
 use switchyard_coalesce::Passage;
 use switchyard_host::Status;
-use switchyard_host::fake::Fate;
+use switchyard_frame::fake::Fate;
 
 const HOLD: &str = r#""hold": "1s""#;
 const STALE: &str = r#""hold": "1s", "stale_if_error": "1m""#;

@@ -3,11 +3,7 @@
 //! Invariant: buckets are bounded in number, whatever happens.
 
 use switchyard_core::coalesce::BUCKETS;
-use switchyard_host::metrics::parts;
 use switchyard_host::{HostError, SharedData, reach};
-
-/// What this filter's workers and queues are called after.
-pub(crate) const FILTER: &str = "coalesce";
 
 /// The key of a bucket.
 pub(crate) fn bucket(number: u32) -> String {
@@ -20,9 +16,10 @@ pub(crate) fn bucket(number: u32) -> String {
     key
 }
 
-/// Makes the count of workers, the places of their gauges and, where it is wanted, the `board`; what is there stays.
-pub(crate) fn prepare(board: bool, host: &impl SharedData) -> Result<(), HostError> {
-    reach::prepare(FILTER, host)?;
-    parts::prepare(FILTER, host)?;
-    if board { reach::make_places(BUCKETS, bucket, host) } else { Ok(()) }
+/// Makes the board; what is there stays.
+///
+/// # Errors
+/// If shared data cannot be had.
+pub(crate) fn prepare(host: &impl SharedData) -> Result<(), HostError> {
+    reach::make_places(BUCKETS, bucket, host)
 }

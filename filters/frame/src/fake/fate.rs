@@ -1,6 +1,7 @@
 //! What clients see of what a filter did to their requests.
 
-use super::{Filter, Reply, Request, Worker};
+use super::{Request, Subject, Worker};
+use switchyard_host::fake::Reply;
 
 /// What became of a stream that waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +43,9 @@ impl Fate {
     }
 }
 
-impl<F: Filter> Worker<F> {
+impl<S: Subject> Worker<S> {
     /// What was done to this stream, once; nothing yet is `None`.
-    pub fn fate(&self, request: &Request<F>) -> Option<Fate> {
+    pub fn fate(&self, request: &Request<S>) -> Option<Fate> {
         let mut fates = self.done.iter().filter_map(|reply| match reply {
             Reply::Answered { context, status, headers, body } if *context == request.context => {
                 Some(Fate::Answered { status: *status, headers: headers.clone(), body: body.clone() })
@@ -63,17 +64,17 @@ impl<F: Filter> Worker<F> {
     }
 
     /// The body that this stream was answered with.
-    pub fn body_for(&self, request: &Request<F>) -> Option<Vec<u8>> {
+    pub fn body_for(&self, request: &Request<S>) -> Option<Vec<u8>> {
         self.fate(request)?.body().map(<[u8]>::to_vec)
     }
 
     /// Whether it was let go on.
-    pub fn went_on(&self, request: &Request<F>) -> bool {
+    pub fn went_on(&self, request: &Request<S>) -> bool {
         self.fate(request) == Some(Fate::WentOn)
     }
 
     /// Whether it still waits.
-    pub fn waits(&self, request: &Request<F>) -> bool {
+    pub fn waits(&self, request: &Request<S>) -> bool {
         self.fate(request).is_none()
     }
 }

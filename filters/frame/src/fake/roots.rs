@@ -7,30 +7,31 @@
 #![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
 use super::worker::{SET_TICK, done_by_root, done_by_stream};
-use super::{Called, FakeHost, Filter, Head, Reply, SharedStore, time::millis};
-use crate::Queues as _;
+use super::{Head, RootOf, StreamOf, Subject, VmOf, time::millis};
+use crate::{Root, Vm};
 use core::time::Duration;
-use std::rc::Rc;
 use switchyard_core::Timestamp;
+use switchyard_host::Queues as _;
+use switchyard_host::fake::{Called, FakeHost, Reply, SharedStore};
 
 /// What a root did to streams, and the calls that it made.
 pub type Done = (Vec<Reply>, Vec<Called>);
 
 /// One root.
-struct Life<F: Filter> {
+struct Life<S: Subject> {
     number: u32,
-    root: F::Root,
+    root: RootOf<S>,
     period: Duration,
     /// When its period was asked for, or came to its end.
     ticked: u64,
 }
 
 /// The roots of one worker.
-pub struct Roots<F: Filter> {
+pub struct Roots<S: Subject> {
     /// Their host.
     pub host: FakeHost,
-    vm: Rc<F::Vm>,
-    lives: Vec<Life<F>>,
+    vm: VmOf<S>,
+    lives: Vec<Life<S>>,
     /// Queues, each with the root that registered it last.
     heard: Vec<(u32, u32)>,
     /// Calls that were not answered yet.
@@ -39,11 +40,11 @@ pub struct Roots<F: Filter> {
     timer: u64,
 }
 
-impl<F: Filter> Roots<F> {
+impl<S: Subject> Roots<S> {
     /// A worker of this process with one root.
     pub fn new(store: &SharedStore, section: &str) -> Self {
         let (lives, heard, called) = (Vec::new(), Vec::new(), Vec::new());
-        let (host, vm) = (FakeHost::with_shared(store), Rc::default());
+        let (host, vm) = (FakeHost::with_shared(store), Vm::default());
         let mut roots = Self { host, vm, lives, heard, called, context: 1_000, timer: 0 };
         roots.reload(section);
         roots
@@ -52,19 +53,19 @@ impl<F: Filter> Roots<F> {
     /// A new root serves from now on.
     pub fn reload(&mut self, section: &str) {
         let number = self.lives.last().map_or(1, |life| life.number + 1);
-        let mut root = (F::CALLBACKS.in_vm)(number, Rc::clone(&self.vm));
-        self.host.set_configuration(F::document(section).as_bytes());
+        let mut root = Root::in_vm(number, self.vm.clone());
+        self.host.set_configuration(S::document(section).as_bytes());
         self.host.in_context(number);
         // The host may refuse to say what the configuration is; then there is none.
-        assert!((F::CALLBACKS.configure)(&mut root, &self.host));
+        assert!(root.configure(&self.host));
         self.lives.push(Life { number, root, period: Duration::ZERO, ticked: 0 });
     }
 
     /// A stream of the root that serves, its context, and its root's number.
-    pub fn stream(&mut self) -> (F::Stream, u32, u32) {
+    pub fn stream(&mut self) -> (StreamOf<S>, u32, u32) {
         self.context += 1;
         let life = self.lives.last().expect("a root");
-        ((F::CALLBACKS.stream)(&life.root, self.context), self.context, life.number)
+        (life.root.stream(self.context).expect("a configuration"), self.context, life.number)
     }
 
     /// Roots that serve no more end with their last stream.
@@ -75,7 +76,7 @@ impl<F: Filter> Roots<F> {
             let stays = Some(life.number) == current || in_use.contains(&life.number);
             if !stays {
                 host.in_context(life.number);
-                (F::CALLBACKS.on_root_done)(&mut life.root, host);
+                life.root.on_done(host);
                 called.retain(|call| call.context != life.number);
             }
             stays
@@ -83,7 +84,7 @@ impl<F: Filter> Roots<F> {
     }
 
     /// A callback of a root, or of one of its streams, in this context.
-    fn during<R>(&mut self, root: u32, context: u32, act: impl FnOnce(&mut F::Root, &FakeHost) -> R) -> R {
+    fn during<R>(&mut self, root: u32, context: u32, act: impl FnOnce(&mut RootOf<S>, &FakeHost) -> R) -> R {
         let Self { host, lives, heard, timer, .. } = self;
         let life = lives.iter_mut().find(|life| life.number == root).expect("the root of a stream lives");
         let (registered, asked) = (host.registered().len(), host.calls(SET_TICK));
@@ -113,7 +114,7 @@ impl<F: Filter> Roots<F> {
     }
 
     /// A callback of a root.
-    fn of_root(&mut self, number: u32, act: impl FnOnce(&mut F::Root, &FakeHost)) -> Done {
+    fn of_root(&mut self, number: u32, act: impl FnOnce(&mut RootOf<S>, &FakeHost)) -> Done {
         self.during(number, number, act);
         assert_eq!(self.host.context(), number, "the root speaks in its own name again");
         let done = done_by_root(&self.host, number);
@@ -126,7 +127,7 @@ impl<F: Filter> Roots<F> {
         let lives = |root: u32| self.lives.iter().any(|life| life.number == root);
         let is_due = |(queue, root): &&(u32, u32)| self.host.queued(*queue) > 0 && lives(*root);
         let (queue, root) = *self.heard.iter().rev().find(is_due)?;
-        Some(self.of_root(root, |root, host| (F::CALLBACKS.on_queue_ready)(root, host, queue)))
+        Some(self.of_root(root, |root, host| root.on_queue_ready(host, queue)))
     }
 
     /// A call is answered.
@@ -134,7 +135,7 @@ impl<F: Filter> Roots<F> {
         self.called.retain(|other| other.number != call.number);
         self.host.answer_call(head, body, &[]);
         self.of_root(call.context, |root, host| {
-            (F::CALLBACKS.on_call_response)(root, host, call.number, head.len(), body.len());
+            root.on_call_response(host, call.number, head.len(), body.len());
         })
     }
 
@@ -142,13 +143,13 @@ impl<F: Filter> Roots<F> {
     pub fn tick(&mut self, timer: u64) -> Vec<Done> {
         self.timer = timer;
         let is_due =
-            |life: &&mut Life<F>| !life.period.is_zero() && timer >= life.ticked + millis(life.period);
-        let begin_anew = |life: &mut Life<F>| {
+            |life: &&mut Life<S>| !life.period.is_zero() && timer >= life.ticked + millis(life.period);
+        let begin_anew = |life: &mut Life<S>| {
             life.ticked = timer;
             life.number
         };
         let due: Vec<_> = self.lives.iter_mut().filter(is_due).map(begin_anew).collect();
-        due.into_iter().map(|number| self.of_root(number, F::CALLBACKS.tick)).collect()
+        due.into_iter().map(|number| self.of_root(number, |root, host| root.tick(host))).collect()
     }
 
     /// Whether no root ticks.

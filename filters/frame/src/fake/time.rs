@@ -1,15 +1,15 @@
 //! Time, ticks and messages of workers, and what they count.
 
-use super::{Filter, Worker};
-use crate::metrics::series_name;
+use super::{Subject, Worker};
 use core::time::Duration;
 use switchyard_core::Timestamp;
+use switchyard_host::metrics::series_name;
 
-impl<F: Filter> Worker<F> {
+impl<S: Subject> Worker<S> {
     /// A tick, now.
     pub fn tick(&mut self) {
         self.ticked = self.now;
-        self.of_root(F::CALLBACKS.tick);
+        self.of_root(|root, host| root.tick(host));
     }
 
     /// Whether messages wait for this worker.
@@ -20,7 +20,7 @@ impl<F: Filter> Worker<F> {
     /// The callback of the messages that wait for this worker. Whether there were any.
     pub fn deliver(&mut self) -> bool {
         let Some(queue) = self.host.queue().filter(|_| self.has_messages()) else { return false };
-        self.of_root(|root, host| (F::CALLBACKS.on_queue_ready)(root, host, queue));
+        self.of_root(|root, host| root.on_queue_ready(host, queue));
         true
     }
 
@@ -50,7 +50,7 @@ pub(super) fn millis(period: Duration) -> u64 {
 }
 
 /// Delivers messages until there are none.
-pub fn settle<F: Filter>(workers: &mut [Worker<F>]) {
+pub fn settle<S: Subject>(workers: &mut [Worker<S>]) {
     let mut rounds = 0;
     // All of them have a turn, whoever had one before.
     while workers.iter_mut().map(Worker::deliver).filter(|delivered| *delivered).count() > 0 {
@@ -60,10 +60,10 @@ pub fn settle<F: Filter>(workers: &mut [Worker<F>]) {
 }
 
 /// Lets time pass, with messages and the ticks that were asked for.
-pub fn pass<F: Filter>(workers: &mut [Worker<F>], millis: u64) {
-    for _ in 0..millis / F::STEP {
+pub fn pass<S: Subject>(workers: &mut [Worker<S>], millis: u64) {
+    for _ in 0..millis / S::STEP {
         for worker in &mut *workers {
-            worker.set_time(worker.now + F::STEP);
+            worker.set_time(worker.now + S::STEP);
             let period = worker.period();
             if period > 0 && worker.now >= worker.ticked + period {
                 worker.tick();

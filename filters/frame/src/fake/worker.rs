@@ -5,10 +5,11 @@
 //! call, and a callback of the root makes its calls in the root's name, and ends in it. Trade-off: only the newest root is led;
 //! a test that reloads has the old one in its hands. [`Roots`](super::Roots) all live, each with its own timer.
 
-use super::{Called, FakeHost, Filter, Head, Reply, Request, SharedStore};
+use super::{Head, Request, RootOf, StreamOf, Subject, VmOf};
+use crate::{Root, Vm};
 use core::time::Duration;
-use std::rc::Rc;
 use switchyard_core::Timestamp;
+use switchyard_host::fake::{Called, FakeHost, Reply, SharedStore};
 
 /// When tests begin, in milliseconds.
 const START: u64 = 1_700_000_000_000;
@@ -18,12 +19,12 @@ pub const ROOT: u32 = 1;
 pub const SET_TICK: &str = "proxy_set_tick_period_milliseconds";
 
 /// One worker, whose newest root serves.
-pub struct Worker<F: Filter> {
+pub struct Worker<S: Subject> {
     /// The root that serves.
-    pub root: F::Root,
+    pub root: RootOf<S>,
     /// Its host.
     pub host: FakeHost,
-    vm: Rc<F::Vm>,
+    vm: VmOf<S>,
     /// Its root's context.
     pub root_context: u32,
     /// Its clock, in milliseconds.
@@ -38,7 +39,7 @@ pub struct Worker<F: Filter> {
     pub called: Vec<Called>,
 }
 
-impl<F: Filter> Worker<F> {
+impl<S: Subject> Worker<S> {
     /// The only worker of a process, whose route has this section.
     pub fn alone(section: &str) -> Self {
         Self::of(&SharedStore::default(), section)
@@ -59,29 +60,29 @@ impl<F: Filter> Worker<F> {
 
     /// A worker that has no configuration yet.
     pub fn unconfigured(store: &SharedStore) -> Self {
-        let (host, vm) = (FakeHost::with_shared(store), Rc::default());
+        let (host, vm) = (FakeHost::with_shared(store), Vm::default());
         host.set_now(Timestamp::from_millis(START));
-        let root = (F::CALLBACKS.in_vm)(ROOT, Rc::clone(&vm));
+        let root = Root::in_vm(ROOT, vm.clone());
         let (done, called) = (Vec::new(), Vec::new());
         Self { root, host, vm, root_context: ROOT, now: START, ticked: START, context: 10, done, called }
     }
 
     /// Gives the root this section; whether it takes it.
     pub fn configure(&mut self, section: &str) -> bool {
-        self.configure_with(&F::document(section))
+        self.configure_with(&S::document(section))
     }
 
     /// Gives the root this document; whether it takes it.
     pub fn configure_with(&mut self, document: &str) -> bool {
         self.host.set_configuration(document.as_bytes());
         self.host.in_context(self.root_context);
-        (F::CALLBACKS.configure)(&mut self.root, &self.host)
+        self.root.configure(&self.host)
     }
 
     /// A new root with this section begins to serve in the same VM; the old one, which may have streams yet.
-    pub fn reload(&mut self, section: &str) -> F::Root {
+    pub fn reload(&mut self, section: &str) -> RootOf<S> {
         self.root_context += 1;
-        let new = (F::CALLBACKS.in_vm)(self.root_context, Rc::clone(&self.vm));
+        let new = Root::in_vm(self.root_context, self.vm.clone());
         let old = std::mem::replace(&mut self.root, new);
         assert!(self.configure(section), "the document must be accepted");
         self.host.has_tick_period(Duration::ZERO);
@@ -91,8 +92,8 @@ impl<F: Filter> Worker<F> {
     /// A callback of a stream.
     pub fn of_stream<R>(
         &mut self,
-        request: &mut Request<F>,
-        act: impl FnOnce(&mut F::Stream, &FakeHost) -> R,
+        request: &mut Request<S>,
+        act: impl FnOnce(&mut StreamOf<S>, &FakeHost) -> R,
     ) -> R {
         self.host.in_context(request.context);
         let asked = self.host.calls(SET_TICK);
@@ -103,7 +104,7 @@ impl<F: Filter> Worker<F> {
     }
 
     /// A callback of the root.
-    pub fn of_root<R>(&mut self, act: impl FnOnce(&mut F::Root, &FakeHost) -> R) -> R {
+    pub fn of_root<R>(&mut self, act: impl FnOnce(&mut RootOf<S>, &FakeHost) -> R) -> R {
         self.host.in_context(self.root_context);
         let asked = self.host.calls(SET_TICK);
         let result = act(&mut self.root, &self.host);
@@ -137,7 +138,7 @@ impl<F: Filter> Worker<F> {
     pub fn answer_call(&mut self, call: &Called, head: Head<'_>, body: &[u8]) {
         self.host.answer_call(head, body, &[]);
         let (number, headers) = (call.number, head.len());
-        self.of_root(|root, host| (F::CALLBACKS.on_call_response)(root, host, number, headers, body.len()));
+        self.of_root(|root, host| root.on_call_response(host, number, headers, body.len()));
     }
 }
 

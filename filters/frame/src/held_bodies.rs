@@ -11,10 +11,13 @@
 //! go; and after the tick has, each piece is held until the next tick, or until the next piece, with which all goes on.
 //! Source: as Envoy's buffer filter and its `request_timeout`, which end a request in place of letting it go.
 
+use crate::Visits;
 use core::cell::RefCell;
 use core::time::Duration;
 use hashbrown::HashMap;
+use std::rc::{Rc, Weak};
 use switchyard_core::Timestamp;
+use switchyard_host::Host;
 
 /// How long a body may take to begin.
 pub const PATIENCE: Duration = Duration::from_secs(1);
@@ -211,22 +214,68 @@ impl<T> SharedBodies<T> {
         self.0.try_borrow().ok()?.next_look()
     }
 
-    /// Lets those go on that must: of whom a piece is held, and, with what is missing, whose body is late. From the tick; the clock is
-    /// read if any body is awaited.
-    pub fn end_waits(
-        &self,
-        now: impl FnOnce() -> Option<Timestamp>,
-        mut go: impl FnMut(u32, Option<(Missing, T)>),
-    ) {
-        let Ok(mut bodies) = self.0.try_borrow_mut() else { return };
+    /// Lets those go on that must: of whom a piece is held, and, once `late` knows what is missing, whose body is late. From the tick;
+    /// the clock is read if any body is awaited. Whether any did.
+    pub fn end_waits(&self, visits: &Visits, host: &impl Host, mut late: impl FnMut(Missing, T)) -> bool {
+        let Ok(mut bodies) = self.0.try_borrow_mut() else { return false };
         if bodies.next_look().is_none() {
-            return;
+            return false;
         }
-        let (due, late) = (bodies.take_due(), bodies.late(now()));
+        let (due, overdue) = (bodies.take_due(), bodies.late(host.now().ok()));
         // Whoever goes on may end at once, and be forgotten.
         drop(bodies);
-        due.into_iter().for_each(|stream| go(stream, None));
-        late.into_iter().for_each(|(stream, missing, whose)| go(stream, Some((missing, whose))));
+        let any = !due.is_empty() || !overdue.is_empty();
+        let go = |stream| {
+            if visits.enter(stream, host) {
+                // Whoever cannot be let go is gone.
+                let _ = host.resume_request();
+            }
+        };
+        due.into_iter().for_each(go);
+        for (stream, missing, whose) in overdue {
+            late(missing, whose);
+            go(stream);
+        }
+        any
+    }
+}
+
+/// Those of all configurations in a VM, for filters any of whose roots looks after the requests of all. Whether Envoy gives bodies is
+/// up to each configuration of the plugin, and learned for each.
+#[derive(Debug)]
+pub struct AllBodies<T>(RefCell<Vec<Weak<SharedBodies<T>>>>);
+
+impl<T> Default for AllBodies<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T> AllBodies<T> {
+    /// Room for those of one configuration more.
+    pub fn of_another_configuration(&self) -> Rc<SharedBodies<T>> {
+        let bodies = Rc::default();
+        if let Ok(mut all) = self.0.try_borrow_mut() {
+            all.retain(|bodies| bodies.strong_count() > 0);
+            all.push(Rc::downgrade(&bodies));
+        }
+        bodies
+    }
+
+    fn all(&self) -> Vec<Rc<SharedBodies<T>>> {
+        self.0.try_borrow().map(|all| all.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
+    }
+
+    /// See [`HeldBodies::next_look`].
+    pub fn next_look(&self) -> Option<Duration> {
+        let all = self.0.try_borrow().ok()?;
+        all.iter().filter_map(Weak::upgrade).filter_map(|one| one.next_look()).min()
+    }
+
+    /// See [`SharedBodies::end_waits`].
+    pub fn end_waits(&self, visits: &Visits, host: &impl Host, mut late: impl FnMut(Missing, T)) -> bool {
+        let ended = |bodies: Rc<SharedBodies<T>>| bodies.end_waits(visits, host, &mut late);
+        self.all().into_iter().map(ended).fold(false, |any, ended| any | ended)
     }
 }
 
