@@ -4,7 +4,6 @@ use core::cell::Cell;
 use hashbrown::HashMap;
 use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
-use switchyard_core::RequestView;
 use switchyard_core::batch::Scope;
 use switchyard_core::batch::gather::Policy;
 use switchyard_core::memory::Memory;
@@ -57,7 +56,7 @@ impl Upstream {
 impl Plan {
     /// The plan of `document`, the configuration with this number, in a VM with these accounts.
     pub(crate) fn new(
-        document: Document,
+        document: &Document,
         configuration: u64,
         memory: &Memory,
         host: &impl SharedData,
@@ -115,9 +114,14 @@ impl Plan {
         self.policies().any(|policy| policy.settings().scope == Scope::Proxy && !policy.settings().shadow)
     }
 
-    /// The policy of a request, if its route has one.
-    pub(crate) fn find(&self, request: &impl RequestView) -> Option<&Rc<Policy>> {
-        let batched = self.batched.get(self.table.find(request)?)?.as_ref()?;
+    /// Which route a request is of.
+    pub(crate) fn table(&self) -> &RouteTable {
+        &self.table
+    }
+
+    /// The policy of a route, if it has one.
+    pub(crate) fn policy(&self, route: usize) -> Option<&Rc<Policy>> {
+        let batched = self.batched.get(route)?.as_ref()?;
         Some(&batched.policy)
     }
 

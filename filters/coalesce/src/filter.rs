@@ -18,8 +18,10 @@ impl Filter for Coalesce {
     fn new<H: Host>(document: &Document, setup: Setup<Vm>, host: &H) -> Result<Self, HostError> {
         let plan = Plan::new(document, &setup.memory);
         let proxy = plan.has_proxy_scope();
-        let prepared =
-            || prepare(Self::NAME, host).and_then(|()| if proxy { board::prepare(host) } else { Ok(()) });
+        let prepared = || {
+            prepare(Self::NAME, host)?;
+            if proxy { board::prepare(host) } else { Ok(()) }
+        };
         if !plan.is_empty()
             && let Err(error) = prepared()
         {

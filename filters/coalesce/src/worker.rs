@@ -111,7 +111,7 @@ impl Coalesce {
         let rest =
             if stirred { SLOW_TICK } else { self.setup.registry.next_look_at_gauges().unwrap_or_default() };
         self.pacer.every(self.wanted_tick().unwrap_or(rest), host);
-        self.pacer.rested();
+        self.pacer.rested(false);
     }
 
     /// Lets those go on whose body is late.

@@ -44,9 +44,9 @@ impl Pacer {
         self.stirred.replace(false)
     }
 
-    /// What has happened since the tick came was the tick itself, and does not count.
-    pub fn rested(&self) {
-        self.stirred.set(false);
+    /// What has happened since the tick came was the tick itself, and does not count; `stirred`: what had happened before does yet.
+    pub fn rested(&self, stirred: bool) {
+        self.stirred.set(stirred);
     }
 
     /// Ticks with this period from now on; zero: none.

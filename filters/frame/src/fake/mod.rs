@@ -12,8 +12,8 @@ mod worker;
 pub use fate::Fate;
 pub use request::Request;
 pub use roots::{Done, Roots};
-pub use time::{pass, settle};
 pub use switchyard_host::fake::Head;
+pub use time::{pass, settle};
 pub use worker::{ROOT, SET_TICK, Worker};
 
 /// The stream of a subject's filter.

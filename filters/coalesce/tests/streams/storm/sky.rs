@@ -90,7 +90,8 @@ impl Sky {
             answer,
         });
         let (at, ended) = (self.rides.len() - 1, self.rides[self.rides.len() - 1].body.is_none());
-        let called = self.call(at, |stream, host| stream.on_request_headers(host, &Default::default(), ended));
+        let called =
+            self.call(at, |stream, host| stream.on_request_headers(host, &Default::default(), ended));
         let held = if ended { Place::Waits } else { Place::AwaitsBody };
         self.goes(at, called, held);
     }
