@@ -7,7 +7,7 @@
 //! Invariant: a module imports nothing but the host's `proxy_*` functions.
 
 use crate::setup::{WasmCargo, envoy::hex};
-use crate::workspace::{cargo, quietly, wasm_dir, working};
+use crate::workspace::{cargo, quietly, wasm_dir};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -17,18 +17,15 @@ use std::path::PathBuf;
 const ALWAYS: [&str; 4] =
     ["proxy_on_context_create", "proxy_on_delete", "proxy_on_vm_start", "proxy_on_configure"];
 
-/// A package that becomes a module.
-struct Package {
+/// A module that is to be built.
+struct Plan {
+    /// `router` of `switchyard-router`.
     name: String,
+    package: String,
+    /// The feature of its package that makes it, if that makes several.
+    feature: Option<String>,
     /// The callbacks to keep; `None` keeps all.
     callbacks: Option<Vec<String>>,
-}
-
-impl Package {
-    /// The module's name: `router` of `switchyard-router`.
-    fn short(&self) -> &str {
-        self.name.trim_start_matches("switchyard-")
-    }
 }
 
 /// A module that was built.
@@ -44,30 +41,24 @@ pub(crate) struct Module {
 /// When the toolchain cannot be set up, the build fails, or a module imports what no host has.
 pub(crate) fn build() -> Result<Vec<Module>> {
     let wasm_cargo = WasmCargo::set_up()?;
-    let packages = packages()?;
-    for package in &packages {
-        // One at a time, so that no module takes over features of another; and as a cdylib alone: a library that is
-        // made as an rlib too gets no link-time optimisation, which is an eighth of the bytes.
-        let mut command = wasm_cargo.command("rustc");
-        command.args(["--release", "--lib", "--crate-type", "cdylib", "--package", &package.name]);
-        quietly(&format!("building {}", package.short()), &mut command)?;
-    }
     std::fs::create_dir_all(wasm_dir())?;
-    let bar = working("cutting out unused callbacks");
-    let modules = packages
-        .iter()
-        .map(|package| {
-            let file = package.name.replace('-', "_");
-            let built = wasm_cargo.modules().join(format!("{file}.wasm"));
-            let wasm = std::fs::read(&built).with_context(|| format!("reading {}", built.display()))?;
-            let wasm = finish(&wasm, package.callbacks.as_deref()).with_context(|| package.name.clone())?;
-            let path = wasm_dir().join(format!("{}.wasm", package.short()));
-            std::fs::write(&path, &wasm)?;
-            Ok(Module { path, bytes: wasm.len(), sha256: hex(&Sha256::digest(&wasm)) })
-        })
-        .collect();
-    bar.finish_and_clear();
-    modules
+    let plans = plans(&metadata()?);
+    plans.iter().map(|plan| make(plan, &wasm_cargo).with_context(|| plan.name.clone())).collect()
+}
+
+fn make(plan: &Plan, wasm_cargo: &WasmCargo) -> Result<Module> {
+    // One at a time, so that no module takes over features of another; and as a cdylib alone: a library that is
+    // made as an rlib too gets no link-time optimisation, which is an eighth of the bytes.
+    let mut command = wasm_cargo.command("rustc");
+    command.args(["--release", "--lib", "--crate-type", "cdylib", "--package", &plan.package]);
+    command.args(plan.feature.iter().flat_map(|feature| ["--features", feature]));
+    quietly(&format!("building {}", plan.name), &mut command)?;
+    let built = wasm_cargo.modules().join(format!("{}.wasm", plan.package.replace('-', "_")));
+    let wasm = std::fs::read(&built).with_context(|| format!("reading {}", built.display()))?;
+    let wasm = finish(&wasm, plan.callbacks.as_deref())?;
+    let path = wasm_dir().join(format!("{}.wasm", plan.name));
+    std::fs::write(&path, &wasm)?;
+    Ok(Module { path, bytes: wasm.len(), sha256: hex(&Sha256::digest(&wasm)) })
 }
 
 /// Prints name, size and sha256 of each module.
@@ -79,25 +70,43 @@ pub(crate) fn print(modules: &[Module]) {
     }
 }
 
-/// The packages of this workspace that are cdylibs, or say that they become modules.
-fn packages() -> Result<Vec<Package>> {
+fn metadata() -> Result<Value> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version", "1", "--no-deps"]);
-    let metadata: Value = serde_json::from_str(&quietly("reading the workspace", &mut metadata)?)?;
+    Ok(serde_json::from_str(&quietly("reading the workspace", &mut metadata)?)?)
+}
+
+/// The modules of a workspace: packages that are cdylibs or list callbacks are one each, and those that list modules several.
+fn plans(metadata: &Value) -> Vec<Plan> {
     let list =
         |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    let is_module = |package: &Value| {
-        let cdylib = |target: &Value| list(target, "kind").contains(&"cdylib".into());
-        package.pointer("/metadata/switchyard").is_some() || list(package, "targets").iter().any(cdylib)
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let all = list(metadata, "packages");
+    let callbacks = |package: &Value| {
+        let listed = package.pointer("/metadata/switchyard/callbacks").and_then(Value::as_array)?;
+        Some(listed.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     };
-    let all = list(&metadata, "packages");
-    let modules = all.iter().filter(|package| is_module(package)).map(|package| {
-        let callbacks = package.pointer("/metadata/switchyard/callbacks").and_then(Value::as_array);
-        let names = |names: &Vec<Value>| names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
-        Package { name: name.to_owned(), callbacks: callbacks.map(names) }
-    });
-    Ok(modules.collect())
+    let named = |name: &str| all.iter().find(|package| text(package, "name").as_deref() == Some(name));
+    let mut plans = Vec::new();
+    for package in &all {
+        let name = text(package, "name").unwrap_or_default();
+        if let Some(modules) = package.pointer("/metadata/switchyard/modules").and_then(Value::as_object) {
+            plans.extend(modules.iter().map(|(module, of)| Plan {
+                name: module.clone(),
+                package: name.clone(),
+                feature: text(of, "feature"),
+                callbacks: text(of, "filter").and_then(|filter| callbacks(named(&filter)?)),
+            }));
+            continue;
+        }
+        let cdylib = |target: &Value| list(target, "kind").contains(&"cdylib".into());
+        let kept = callbacks(package);
+        if kept.is_some() || list(package, "targets").iter().any(cdylib) {
+            let short = name.trim_start_matches("switchyard-").to_owned();
+            plans.push(Plan { name: short, package: name, feature: None, callbacks: kept });
+        }
+    }
+    plans
 }
 
 /// The module without the callbacks that are not listed, and without what only they used.
@@ -136,6 +145,7 @@ fn finish(wasm: &[u8], callbacks: Option<&[String]>) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     /// A module with one function behind each of `exports`, importing `import` from `env`.
     fn module(import: &str, exports: &[&str]) -> Vec<u8> {
@@ -162,6 +172,23 @@ mod tests {
         assert_eq!(exports(&cut), ["malloc", "proxy_on_delete", "proxy_on_done", "proxy_on_memory_allocate"]);
         let whole = finish(&module("proxy_log", &all), None).unwrap();
         assert_eq!(exports(&whole), all);
+    }
+
+    #[test]
+    fn a_package_may_make_several_modules_with_the_callbacks_of_others() {
+        let package =
+            |name: &str, switchyard: Value| json!({"name": name, "metadata": {"switchyard": switchyard}});
+        let plans = plans(&json!({"packages": [
+            package("switchyard-a", json!({"callbacks": ["on_tick"]})),
+            package("switchyard-b", Value::Null),
+            package("switchyard-c", json!({"modules": {"a-c": {"feature": "a", "filter": "switchyard-a"}}})),
+            {"name": "switchyard-d", "targets": [{"kind": ["cdylib"]}]},
+        ]}));
+        let made = plans.iter().map(|plan| (&*plan.name, plan.feature.as_deref(), plan.callbacks.is_some()));
+        assert_eq!(
+            made.collect::<Vec<_>>(),
+            [("a", None, true), ("a-c", Some("a"), true), ("d", None, false)]
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `cargo xtask tidy`: what is written about the project is true of it.
 //!
 //! Paths and commands that the documentation names exist; every Envoy bootstrap under envoy-config/ loads in a
-//! real Envoy; every Switchyard document and example is valid; generated files are current; the crates'
-//! dependencies point the way docs/architecture.md says.
+//! real Envoy; every Switchyard document and example is valid; generated files are current; crates and the modules in
+//! them depend on each other the way docs/architecture.md says.
 
+mod arrows;
+mod circles;
 mod markdown;
 
 use crate::documents::{check, is_bootstrap, parse, read};
@@ -18,20 +20,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Crates and the crates of ours that they may depend on.
-const ARROWS: [(&str, &[&str]); 10] = [
-    ("filters/batch", &["switchyard-core", "switchyard-config", "switchyard-host"]),
-    ("filters/coalesce", &["switchyard-core", "switchyard-config", "switchyard-host"]),
-    ("filters/core", &[]),
-    ("filters/config", &["switchyard-core"]),
-    ("filters/host", &["switchyard-core"]),
-    ("filters/outlier", &["switchyard-core", "switchyard-config", "switchyard-host"]),
-    ("filters/retry", &["switchyard-core", "switchyard-config", "switchyard-host"]),
-    ("filters/router", &["switchyard-core", "switchyard-config", "switchyard-host"]),
-    ("test-harness", &["switchyard-core"]),
-    ("xtask", &["switchyard-config"]),
-];
-
 /// Checks everything and prints what is wrong; returns whether nothing was.
 ///
 /// # Errors
@@ -41,7 +29,8 @@ pub(crate) fn tidy(envoy: &Envoy) -> Result<bool> {
     documentation(&mut wrong)?;
     configurations(envoy, &mut wrong)?;
     generated(&mut wrong);
-    arrows(&mut wrong)?;
+    arrows::crates(&root(), &mut wrong)?;
+    arrows::modules(&root(), &mut wrong)?;
     module_docs(&root(), &mut wrong)?;
     for problem in &wrong {
         eprintln!("tidy: {problem}");
@@ -175,20 +164,6 @@ fn generated(wrong: &mut Vec<String>) {
             wrong.push(format!("{} is not current; run cargo xtask schema", shown(&path)));
         }
     }
-}
-
-fn arrows(wrong: &mut Vec<String>) -> Result<()> {
-    for (folder, allowed) in ARROWS {
-        let manifest = root().join(folder).join("Cargo.toml");
-        let text =
-            fs::read_to_string(&manifest).with_context(|| format!("reading {}", manifest.display()))?;
-        let normal = text.split("[dev-dependencies]").next().unwrap_or_default();
-        let names = normal.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
-        for name in names.filter(|name| name.starts_with("switchyard-") && !allowed.contains(name)) {
-            wrong.push(format!("{folder} depends on {name}, against docs/architecture.md"));
-        }
-    }
-    Ok(())
 }
 
 /// Every module opens by saying what it is.

@@ -1,35 +1,35 @@
 //! The world around a worker's batches, over the host's ports.
 
 use crate::CANDIDATES_HEADER;
-use crate::reach::slot;
-use crate::worker::{ActingHost, Worker};
+use crate::site::Site;
+use crate::slots::slot;
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
-use switchyard_host::{Call, HeaderMap};
+use switchyard_host::{Call, HeaderMap, Host};
 
 /// The header by which Envoy's router is told how long a request may take.
 const ROUTE_TIMEOUT: &str = "x-envoy-upstream-rq-timeout-ms";
 
 /// The world during one callback.
 pub(crate) struct Around<'a, H> {
-    pub(crate) worker: &'a Worker,
-    pub(crate) host: &'a H,
+    site: &'a Site,
+    host: &'a H,
 }
 
-impl<H: ActingHost> World<HeaderMap> for Around<'_, H> {
+impl<H: Host> World<HeaderMap> for Around<'_, H> {
     fn now(&mut self) -> Timestamp {
-        self.worker.now(self.host)
+        self.site.now(self.host)
     }
 
     fn call(&mut self, policy: &Policy, request: &Request<'_>, left: Duration) -> Option<CallId> {
-        let upstream = self.worker.plan.upstream_of(policy)?;
-        self.worker.look_at_health(self.host);
+        let upstream = self.site.plan.upstream_of(policy)?;
+        self.site.look_at_health(self.host);
         let mut headers = request.headers.to_vec();
         headers.extend(upstream.next_address().map(|address| (CANDIDATES_HEADER, address)));
         let body = Some(request.body).filter(|body| !body.is_empty());
         // A context that was entered for a stream must not own the call.
-        if !self.worker.come_back(self.host) {
+        if !self.site.setup.visits.come_back(self.host) {
             return None;
         }
         let call = Call { cluster: &upstream.cluster, headers: &headers, body, timeout: left };
@@ -42,7 +42,7 @@ impl<H: ActingHost> World<HeaderMap> for Around<'_, H> {
     }
 
     fn resume(&mut self, policy: &Policy, stream: StreamId, left: Duration) -> bool {
-        if !self.worker.enter(stream, self.host) {
+        if !self.site.setup.visits.enter(stream, self.host) {
             return false;
         }
         let deadline = &policy.settings().deadline;
@@ -59,12 +59,12 @@ impl<H: ActingHost> World<HeaderMap> for Around<'_, H> {
 
     fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
         // Whom nothing can be said Envoy's timeouts end: it must not go on, for what it asks for may be done already.
-        self.worker.enter(stream, self.host)
+        self.site.setup.visits.enter(stream, self.host)
             && (self.answer(reply) || self.host.send_response(502, &[], &[]).is_ok())
     }
 
     fn is_read_unseen(&mut self, stream: StreamId) -> bool {
-        let entered = self.worker.enter(stream, self.host);
+        let entered = self.site.setup.visits.enter(stream, self.host);
         let protocol = entered.then(|| self.host.property(&["request", "protocol"]).ok().flatten()).flatten();
         // One that cannot be asked may be one.
         protocol.is_none_or(|protocol| protocol.starts_with(b"HTTP/1"))
@@ -83,14 +83,14 @@ impl<H: ActingHost> World<HeaderMap> for Around<'_, H> {
     }
 
     fn count(&mut self, policy: &Policy, event: Event) {
-        self.worker.vm.count(policy, event, self.host);
+        self.site.count(policy, event, self.host);
     }
 }
 
-impl<H: ActingHost> Around<'_, H> {
-    /// Lets a request go on as it came; `false` if it is gone.
-    pub(crate) fn let_go(&self, stream: StreamId) -> bool {
-        self.worker.enter(stream, self.host) && self.host.resume_request().is_ok()
+impl<'a, H: Host> Around<'a, H> {
+    /// The world during the present callback.
+    pub(crate) fn new(site: &'a Site, host: &'a H) -> Self {
+        Self { site, host }
     }
 
     /// Answers the stream in whose name calls are made.

@@ -8,24 +8,28 @@
 //! for its own streams, so requests end under the configuration that they began with. It is a module of its own: a call creates
 //! its upstream stream at once, and an upstream filter in the same VM would be entered twice.
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
-//! makes the module of them, so that another module can carry this filter beside others.
+//! The logic ([`Batch`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so that
+//! another module can carry this filter beside others.
 
 mod around;
-mod bodies;
-#[cfg(any(target_arch = "wasm32", clippy))]
-mod entry;
+mod filter;
 mod plan;
-mod reach;
 mod report;
-mod root;
+mod site;
+mod slots;
 mod stream;
 mod worker;
 
-pub use root::{Root, RootHost};
+pub use site::Vm;
 pub use stream::Stream;
 pub use switchyard_host::Passage;
-pub use worker::{ActingHost, Vm};
+pub use worker::Batch;
 
 /// The header that names the endpoint of a call.
 const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
+
+/// Its root.
+pub type Root = switchyard_frame::Root<Batch>;
+
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+switchyard_frame::start!(Batch);

@@ -4,7 +4,6 @@ use core::cell::Cell;
 use hashbrown::HashMap;
 use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
-use switchyard_core::RequestView;
 use switchyard_core::batch::Scope;
 use switchyard_core::batch::gather::Policy;
 use switchyard_core::memory::Memory;
@@ -15,7 +14,7 @@ use switchyard_host::rotation::Rotation;
 /// A configuration in force in one worker.
 #[derive(Default)]
 pub(crate) struct Plan {
-    table: RouteTable,
+    table: Rc<RouteTable>,
     /// Of each route, if it batches.
     batched: Vec<Option<Batched>>,
     /// Their places, by the routes' names: there may be thousands, and a call looks for one.
@@ -57,7 +56,7 @@ impl Upstream {
 impl Plan {
     /// The plan of `document`, the configuration with this number, in a VM with these accounts.
     pub(crate) fn new(
-        document: Document,
+        document: &Document,
         configuration: u64,
         memory: &Memory,
         host: &impl SharedData,
@@ -91,7 +90,7 @@ impl Plan {
             plan.has_followers |= upstream.as_ref().is_some_and(|upstream| upstream.rotation.follows());
             plan.batched.push(Some(Batched { policy: Rc::new(policy), upstream, told: Cell::default() }));
         }
-        plan.table = RouteTable::new(document.into_matchers());
+        plan.table = Rc::clone(document.table());
         plan
     }
 
@@ -115,9 +114,14 @@ impl Plan {
         self.policies().any(|policy| policy.settings().scope == Scope::Proxy && !policy.settings().shadow)
     }
 
-    /// The policy of a request, if its route has one.
-    pub(crate) fn find(&self, request: &impl RequestView) -> Option<&Rc<Policy>> {
-        let batched = self.batched.get(self.table.find(request)?)?.as_ref()?;
+    /// Which route a request is of.
+    pub(crate) fn table(&self) -> &RouteTable {
+        &self.table
+    }
+
+    /// The policy of a route, if it has one.
+    pub(crate) fn policy(&self, route: usize) -> Option<&Rc<Policy>> {
+        let batched = self.batched.get(route)?.as_ref()?;
         Some(&batched.policy)
     }
 

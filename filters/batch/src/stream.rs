@@ -2,7 +2,7 @@
 //!
 //! Invariant: a request that goes by itself passes untouched.
 
-use crate::worker::{ActingHost, Worker};
+use crate::worker::Batch;
 use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
@@ -10,8 +10,9 @@ use switchyard_core::batch::{HeadKey, Unbatchable};
 use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;
 use switchyard_core::streams::awaits_its_answer;
-use switchyard_host::held_bodies::Piece;
-use switchyard_host::{HeaderMap, Passage, identity, noise};
+use switchyard_frame::held_bodies::Piece;
+use switchyard_frame::{Filter as _, Head};
+use switchyard_host::{HeaderMap, Host, Passage, identity, noise};
 
 /// A request whose body is not whole yet.
 struct Awaiting {
@@ -27,7 +28,7 @@ struct Awaiting {
 /// One request under a configuration.
 pub struct Stream {
     context: u32,
-    worker: Rc<Worker>,
+    worker: Rc<Batch>,
     awaiting: Option<Awaiting>,
     /// The policy under which it was gathered, and its items.
     gathered: Option<(Rc<Policy>, usize)>,
@@ -39,36 +40,12 @@ pub struct Stream {
 
 impl Stream {
     /// The stream of this context.
-    pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
+    pub(crate) fn new(context: u32, worker: Rc<Batch>) -> Self {
         Self { context, worker, awaiting: None, gathered: None, reads: false, well: false }
     }
 
-    /// The request begins.
-    pub fn on_request_headers(&mut self, host: &impl ActingHost, ended: bool) -> Passage {
-        let worker = Rc::clone(&self.worker);
-        if worker.plan.is_empty() {
-            return Passage::On;
-        }
-        worker.begin(host);
-        // A request that cannot be read goes on.
-        let Ok(headers) = host.request_headers() else { return Passage::On };
-        let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
-        let passage = match policy.key(&headers) {
-            Err(why) => self.pass(&policy, Pass::Bypass(why), host),
-            Ok(key) => match worker.vm.memory.kept.reserve(head_bytes(&headers)) {
-                Some(paid) => {
-                    let request = Awaiting { headers, policy, key, copy: None, paid };
-                    self.begin(request, ended, host)
-                }
-                None => self.pass(&policy, Pass::Held, host),
-            },
-        };
-        worker.settle(host);
-        passage
-    }
-
     /// A request that may be batched, as far as its head says.
-    fn begin(&mut self, mut request: Awaiting, ended: bool, host: &impl ActingHost) -> Passage {
+    fn begin(&mut self, mut request: Awaiting, ended: bool, host: &impl Host) -> Passage {
         if ended {
             return self.read(request, Vec::new(), host);
         }
@@ -93,8 +70,122 @@ impl Stream {
         passage
     }
 
+    /// The request is held no more, and its body is not whole.
+    fn goes_on_without(&mut self, piece: Piece, host: &impl Host) -> Passage {
+        let request = self.awaiting.take().filter(|_| piece == Piece::Late);
+        if let Some(request) = request {
+            self.pass(&request.policy, Pass::BodyTimeout, host);
+            self.worker.settle(host);
+        }
+        Passage::On
+    }
+
+    fn pass(&self, policy: &Policy, why: Pass, host: &impl Host) -> Passage {
+        self.worker.count(policy, Event::Passed(why), host);
+        Passage::On
+    }
+
+    /// The request is whole.
+    fn read(&mut self, request: Awaiting, body: Vec<u8>, host: &impl Host) -> Passage {
+        let Awaiting { headers, policy, key, paid, .. } = request;
+        // Its place in the batch is paid for anew.
+        drop(paid);
+        let settings = policy.settings();
+        let part = match settings.protocol.read(headers.method(), headers.path_and_query(), &body) {
+            Ok(part) => part,
+            Err(flaw) => return self.unreadable(&policy, flaw, host),
+        };
+        let mut known = Known::default();
+        let asked = || {
+            known = identity::read(host).ok()?;
+            Some(known.clone())
+        };
+        let key = match settings.complete(key, &part, asked) {
+            Ok(key) => key,
+            Err(why) => return self.pass(&policy, Pass::Bypass(why), host),
+        };
+        let noise = policy.noise(&headers, &known);
+        noise::tell(Batch::NAME, policy.route(), &noise, &self.worker.site.setup.registry, host);
+        let allowance = policy.allowance(&headers);
+        let (stream, items) = (self.context, part.items());
+        let candidate = Candidate { stream, head: headers, body, part, key, allowance };
+        let arrival = self.worker.with(host, |gatherer, around| gatherer.arrive(around, candidate, &policy));
+        match arrival {
+            Some(Arrival::Waits) => {
+                self.gathered = Some((policy, items));
+                Passage::Held
+            }
+            Some(Arrival::Alone) => {
+                self.gathered = Some((policy, items));
+                Passage::On
+            }
+            Some(Arrival::Refused(reply)) => {
+                let sent = self.worker.with(host, |_, around| around.answer(&reply)) == Some(true);
+                if sent { Passage::Held } else { Passage::On }
+            }
+            Some(Arrival::Passes) | None => Passage::On,
+        }
+    }
+
+    fn unreadable(&self, policy: &Policy, flaw: Unbatchable, host: &impl Host) -> Passage {
+        let passage = self.pass(policy, Pass::Unbatchable(flaw.why), host);
+        let settings = policy.settings();
+        // What is too much for a batch, or asks for something else, is no error of its client's.
+        if !settings.strict || settings.shadow || !flaw.is_malformed() {
+            return passage;
+        }
+        let refusal = of_share(settings.protocol.refusal(flaw));
+        let refused = self.worker.with(host, |_, around| around.answer(&refusal)) == Some(true);
+        if refused { Passage::Held } else { Passage::On }
+    }
+
+    /// The answer of a request that went alone is there, whole.
+    fn returned(&mut self, host: &impl Host) {
+        if !self.reads && self.gathered.take().is_some() {
+            let (context, well) = (self.context, self.well);
+            self.worker.with(host, |gatherer, around| gatherer.returned(around, context, well));
+            self.worker.settle(host);
+        }
+    }
+
+    /// It waits for nothing any more.
+    fn leave(&mut self, host: &impl Host) {
+        if self.gathered.take().is_some() {
+            self.worker.stream_ended(self.context, host);
+            self.worker.settle(host);
+        }
+    }
+}
+
+impl switchyard_frame::Stream for Stream {
+    /// The request begins.
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage {
+        let worker = Rc::clone(&self.worker);
+        if worker.site.plan.is_empty() {
+            return Passage::On;
+        }
+        worker.begin(host);
+        // A request that cannot be read goes on.
+        let Some(headers) = head.headers(host).cloned() else { return Passage::On };
+        let policy =
+            head.route(worker.site.plan.table(), host).and_then(|route| worker.site.plan.policy(route));
+        let Some(policy) = policy.map(Rc::clone) else { return Passage::On };
+        let passage = match policy.key(&headers) {
+            Err(why) => self.pass(&policy, Pass::Bypass(why), host),
+            Ok(key) => match worker.site.setup.memory.kept.reserve(head_bytes(&headers)) {
+                Some(paid) => {
+                    let request = Awaiting { headers, policy, key, copy: None, paid };
+                    self.begin(request, ended, host)
+                }
+                None => self.pass(&policy, Pass::Held, host),
+            },
+        };
+        worker.settle(host);
+        passage
+    }
+
     /// A piece of the request's body is there; while it is held, all that there is of it.
-    pub fn on_request_body(&mut self, host: &impl ActingHost, size: usize, ended: bool) -> Passage {
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
         let Some(request) = &mut self.awaiting else { return Passage::On };
         let worker = Rc::clone(&self.worker);
         let before = request.copy.as_ref().map_or(0, Vec::len);
@@ -103,7 +194,7 @@ impl Stream {
             let piece = worker.bodies.came(self.context, ended || too_long);
             if piece == Piece::Relayed {
                 // The tick has to come at once.
-                worker.now(host);
+                worker.site.now(host);
                 worker.settle(host);
                 return Passage::Held;
             }
@@ -133,18 +224,8 @@ impl Stream {
         passage
     }
 
-    /// The request is held no more, and its body is not whole.
-    fn goes_on_without(&mut self, piece: Piece, host: &impl ActingHost) -> Passage {
-        let request = self.awaiting.take().filter(|_| piece == Piece::Late);
-        if let Some(request) = request {
-            self.pass(&request.policy, Pass::BodyTimeout, host);
-            self.worker.settle(host);
-        }
-        Passage::On
-    }
-
     /// The request ends with trailers, with which Envoy lets all of it go on.
-    pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Passage {
         if let Some(request) = self.awaiting.take() {
             // It is still among those that the tick lets go; again would be once too often.
             if self.worker.bodies.forget(self.context) || request.copy.is_some() {
@@ -152,71 +233,12 @@ impl Stream {
                 self.worker.settle(host);
             }
         }
-    }
-
-    fn pass(&self, policy: &Policy, why: Pass, host: &impl ActingHost) -> Passage {
-        self.worker.stir();
-        self.worker.vm.count(policy, Event::Passed(why), host);
         Passage::On
     }
 
-    /// The request is whole.
-    fn read(&mut self, request: Awaiting, body: Vec<u8>, host: &impl ActingHost) -> Passage {
-        let Awaiting { headers, policy, key, paid, .. } = request;
-        // Its place in the batch is paid for anew.
-        drop(paid);
-        let settings = policy.settings();
-        let part = match settings.protocol.read(headers.method(), headers.path_and_query(), &body) {
-            Ok(part) => part,
-            Err(flaw) => return self.unreadable(&policy, flaw, host),
-        };
-        let mut known = Known::default();
-        let asked = || {
-            known = identity::read(host).ok()?;
-            Some(known.clone())
-        };
-        let key = match settings.complete(key, &part, asked) {
-            Ok(key) => key,
-            Err(why) => return self.pass(&policy, Pass::Bypass(why), host),
-        };
-        let noise = policy.noise(&headers, &known);
-        noise::tell("batch", policy.route(), &noise, &self.worker.vm.registry, host);
-        let allowance = policy.allowance(&headers);
-        let (stream, items) = (self.context, part.items());
-        let candidate = Candidate { stream, head: headers, body, part, key, allowance };
-        let arrival = self.worker.with(host, |gatherer, around| gatherer.arrive(around, candidate, &policy));
-        match arrival {
-            Some(Arrival::Waits) => {
-                self.gathered = Some((policy, items));
-                Passage::Held
-            }
-            Some(Arrival::Alone) => {
-                self.gathered = Some((policy, items));
-                Passage::On
-            }
-            Some(Arrival::Refused(reply)) => {
-                let sent = self.worker.with(host, |_, around| around.answer(&reply)) == Some(true);
-                if sent { Passage::Held } else { Passage::On }
-            }
-            Some(Arrival::Passes) | None => Passage::On,
-        }
-    }
-
-    fn unreadable(&self, policy: &Policy, flaw: Unbatchable, host: &impl ActingHost) -> Passage {
-        let passage = self.pass(policy, Pass::Unbatchable(flaw.why), host);
-        let settings = policy.settings();
-        // What is too much for a batch, or asks for something else, is no error of its client's.
-        if !settings.strict || settings.shadow || !flaw.is_malformed() {
-            return passage;
-        }
-        let refusal = of_share(settings.protocol.refusal(flaw));
-        let refused = self.worker.with(host, |_, around| around.answer(&refusal)) == Some(true);
-        if refused { Passage::Held } else { Passage::On }
-    }
-
     /// The answer begins: the endpoint's, or this stream's share.
-    pub fn on_response_headers(&mut self, host: &impl ActingHost, ended: bool) {
-        let Some((policy, items)) = &self.gathered else { return };
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
+        let Some((policy, items)) = &self.gathered else { return Passage::On };
         let context = self.context;
         let known = self
             .worker
@@ -228,7 +250,7 @@ impl Stream {
             if !self.reads {
                 self.leave(host);
             }
-            return;
+            return Passage::On;
         };
         self.well = self.worker.learns(known == 1) && is_well(host);
         let settings = policy.settings();
@@ -237,59 +259,41 @@ impl Stream {
             let _ = host.set_response_header(BATCH_HEADER, format!("size={items};index=0").as_bytes());
         }
         if ended {
-            return self.returned(host);
+            self.returned(host);
+            return Passage::On;
         }
         // What was to be learned is; the rest of the answer says nothing about the upstream.
         let well = core::mem::take(&mut self.well);
         self.worker.with(host, |gatherer, around| gatherer.begins(around, context, well));
         self.worker.settle(host);
+        Passage::On
     }
 
     /// A piece of the answer's body passes.
-    pub fn on_response_body(&mut self, host: &impl ActingHost, ended: bool) {
+    fn on_response_body<H: Host>(&mut self, host: &H, _size: usize, ended: bool) -> Passage {
         if ended {
             self.returned(host);
         }
+        Passage::On
     }
 
     /// The answer ends with trailers.
-    pub fn on_response_trailers(&mut self, host: &impl ActingHost) {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
         self.returned(host);
-    }
-
-    /// The answer of a request that went alone is there, whole.
-    fn returned(&mut self, host: &impl ActingHost) {
-        if !self.reads && self.gathered.take().is_some() {
-            let (context, well) = (self.context, self.well);
-            self.worker.with(host, |gatherer, around| gatherer.returned(around, context, well));
-            self.worker.settle(host);
-        }
+        Passage::On
     }
 
     /// The stream has ended, in whichever way.
-    pub fn on_done(&mut self, host: &impl ActingHost) {
+    fn on_done<H: Host>(&mut self, host: &H) {
         if self.awaiting.take().is_some() {
             self.worker.bodies.forget(self.context);
         }
         self.leave(host);
     }
-
-    /// It waits for nothing any more.
-    fn leave(&mut self, host: &impl ActingHost) {
-        if self.gathered.take().is_some() {
-            self.worker.gone(self.context, host);
-            self.worker.settle(host);
-        }
-    }
 }
 
 /// Copies a piece of a body that passes.
-fn copied(
-    copy: &mut Vec<u8>,
-    paid: &mut Reservation,
-    size: usize,
-    host: &impl ActingHost,
-) -> Result<(), Pass> {
+fn copied(copy: &mut Vec<u8>, paid: &mut Reservation, size: usize, host: &impl Host) -> Result<(), Pass> {
     if !paid.grow(length(size)) {
         return Err(Pass::Held);
     }
@@ -301,7 +305,7 @@ fn copied(
 }
 
 /// Whether the answer that begins is none of a failure: a quick one says nothing about how long answers take.
-fn is_well(host: &impl ActingHost) -> bool {
+fn is_well(host: &impl Host) -> bool {
     let headers = host.response_headers().unwrap_or_default();
     headers.header(":status").is_some_and(|status| status.first().is_some_and(|digit| *digit < b'5'))
 }

@@ -1,185 +1,79 @@
-//! One configuration in one worker, as its root and its streams see it: what it gathers, and how its root is woken.
+//! One configuration in one worker, as its root and its streams share it: what it gathers, and how its root is woken.
 //!
 //! Invariant: while anything waits, a callback of the root is to come: by a message to its own queue if there is work at once, by
-//! the tick when something's time has come.
+//! the tick when something's time has come. The tick runs while anything waits or is to be told, and stops after.
 
 use crate::around::Around;
-use crate::bodies::Bodies;
 use crate::plan::Plan;
-use crate::reach::FILTER;
-use crate::report::Reports;
+use crate::report::tell_held;
+use crate::site::{Site, Vm};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
-use switchyard_core::Timestamp;
-use switchyard_core::batch::gather::{Event, Gatherer, Policy, StreamId};
-use switchyard_core::memory::Memory;
-use switchyard_host::metrics::Registry;
-use switchyard_host::shared_ledger::announced;
-use switchyard_host::{
-    Bodies as BodyPort, CallAnswers, Clock, Contexts, HeaderMap, HttpCalls, MetricSink, Properties, Queues,
-    Replies, RequestHeaders, ResponseHeaders, SharedData, Ticks, reach,
-};
-
-/// What batching asks of a host.
-pub trait ActingHost:
-    Clock
-    + MetricSink
-    + SharedData
-    + Queues
-    + Properties
-    + Replies
-    + Contexts
-    + Ticks
-    + HttpCalls
-    + CallAnswers
-    + RequestHeaders
-    + ResponseHeaders
-    + BodyPort
-{
-}
-
-impl<
-    T: Clock
-        + MetricSink
-        + SharedData
-        + Queues
-        + Properties
-        + Replies
-        + Contexts
-        + Ticks
-        + HttpCalls
-        + CallAnswers
-        + RequestHeaders
-        + ResponseHeaders
-        + BodyPort,
-> ActingHost for T
-{
-}
+use switchyard_core::batch::gather::{Event, Gatherer, Pass, Policy, StreamId};
+use switchyard_core::memory::{MOST_ANSWER, length};
+use switchyard_frame::held_bodies::{Missing, SharedBodies};
+use switchyard_frame::{Filter as _, Mailbox, Pacer, SHORTEST_TICK, Setup};
+use switchyard_host::{HeaderMap, Host};
 
 /// The tick by which counts are told.
 const NEWS_TICK: Duration = Duration::from_millis(50);
-/// The shortest tick: what the host's timer can tell apart.
-const SHORTEST_TICK: Duration = Duration::from_millis(1);
-/// Callbacks in a row that wake the next. Envoy takes messages to a worker's own queue before it looks at its connections.
-const TURNS: u32 = 8;
-/// Any time that is wanted is sooner.
-const UNKNOWN: Timestamp = Timestamp::from_nanos(u64::MAX);
-
 /// So many answers to requests that had the upstream to themselves are learned from at first, and later one of so many.
 const LEARNED: u32 = 64;
 const ONE_OF: u32 = 8;
 
-/// What outlives a configuration.
-#[derive(Default)]
-pub struct Vm {
-    pub(crate) registry: Registry,
-    pub(crate) reports: RefCell<Reports>,
-    pub(crate) memory: Memory,
-}
-
-impl Vm {
-    /// The VM that this runs in: one per thread.
-    pub fn here() -> Rc<Self> {
-        VM.with(Rc::clone)
-    }
-
-    pub(crate) fn count(&self, policy: &Policy, event: Event, host: &impl MetricSink) {
-        if let Ok(mut reports) = self.reports.try_borrow_mut() {
-            reports.count(&self.registry, policy, event, host);
-        }
-    }
-}
-
-thread_local! {
-    static VM: Rc<Vm> = Rc::default();
-}
-
-/// One configuration in one worker.
-pub(crate) struct Worker {
-    pub(crate) plan: Plan,
-    pub(crate) vm: Rc<Vm>,
-    /// The root's context.
-    pub(crate) context: u32,
+/// batch.wasm under one configuration.
+pub struct Batch {
+    pub(crate) site: Site,
     gatherer: RefCell<Gatherer<HeaderMap>>,
-    pub(crate) bodies: Bodies,
-    queue: Cell<Option<u32>>,
-    pub(crate) begun: Cell<bool>,
-    /// A message that wakes the root is under way.
-    woken: Cell<bool>,
-    /// Callbacks in a row that left work for another one.
-    turns: Cell<u32>,
-    /// When the tick comes, if one does; [`UNKNOWN`] if it was asked for without a look at the clock.
-    tick_at: Cell<Option<Timestamp>>,
-    /// Something has happened since the last tick.
-    stirred: Cell<bool>,
-    time: Cell<Timestamp>,
-    /// That is the time of this callback.
-    is_now: Cell<bool>,
-    /// Of outlier's announcements, the last that was heard.
-    heard: Cell<Option<u32>>,
-    /// Calls are made in a stream's name, and not in the root's.
-    is_away: Cell<bool>,
+    pub(crate) bodies: SharedBodies<Rc<Policy>>,
+    pub(crate) mailbox: Mailbox,
+    pacer: Pacer,
+    begun: Cell<bool>,
     /// Answers to requests that went alone.
     answers: Cell<u32>,
 }
 
-impl Worker {
-    pub(crate) fn new(context: u32, plan: Plan, vm: Rc<Vm>) -> Self {
+impl Batch {
+    pub(crate) fn with_plan(plan: Plan, setup: Setup<Vm>) -> Self {
         Self {
-            plan,
-            vm,
-            context,
+            site: Site::new(plan, setup),
             gatherer: RefCell::default(),
-            bodies: Bodies::default(),
-            queue: Cell::default(),
+            bodies: SharedBodies::default(),
+            mailbox: Mailbox::default(),
+            pacer: Pacer::default(),
             begun: Cell::default(),
-            woken: Cell::default(),
-            turns: Cell::default(),
-            tick_at: Cell::default(),
-            stirred: Cell::default(),
-            time: Cell::default(),
-            is_now: Cell::default(),
-            heard: Cell::default(),
-            is_away: Cell::default(),
             answers: Cell::default(),
         }
     }
 
-    /// The time; what it was last, if the host does not say.
-    pub(crate) fn now(&self, host: &impl Clock) -> Timestamp {
-        if let Ok(now) = host.now() {
-            self.time.set(now);
-        }
-        self.is_now.set(true);
-        self.time.get()
-    }
-
-    /// Something has happened that a tick is to look at, or to tell.
-    pub(crate) fn stir(&self) {
-        self.stirred.set(true);
-    }
-
     /// Lets `act` change what is gathered; nothing if that is going on already.
-    pub(crate) fn with<H: ActingHost, R>(
+    pub(crate) fn with<H: Host, R>(
         &self,
         host: &H,
         act: impl FnOnce(&mut Gatherer<HeaderMap>, &mut Around<'_, H>) -> R,
     ) -> Option<R> {
-        self.stir();
+        self.pacer.stir();
         let mut gatherer = self.gatherer.try_borrow_mut().ok()?;
-        Some(act(&mut gatherer, &mut Around { worker: self, host }))
+        Some(act(&mut gatherer, &mut Around::new(&self.site, host)))
     }
 
-    /// From a callback of the root: calls are made in this stream's name from now on. Whether it is there.
-    pub(crate) fn enter(&self, stream: StreamId, host: &impl ActingHost) -> bool {
-        self.is_away.set(true);
-        host.enter(stream).is_ok()
+    /// Counts an event that the gatherer knows nothing of.
+    pub(crate) fn count(&self, policy: &Policy, event: Event, host: &impl Host) {
+        self.pacer.stir();
+        self.site.count(policy, event, host);
     }
 
-    /// Calls are made in the root's own name again. Whether they are.
-    pub(crate) fn come_back(&self, host: &impl ActingHost) -> bool {
-        !self.is_away.replace(false) || host.enter(self.context).is_ok()
+    /// Before the first request: workers have numbers and queues, the main thread has none.
+    pub(crate) fn begin(&self, host: &impl Host) {
+        if self.begun.replace(true) {
+            return;
+        }
+        let setup = &self.site.setup;
+        let queue = self.mailbox.open(Self::NAME, setup.context, &setup.registry, host);
+        if let Some(queue) = queue.filter(|_| self.site.plan.has_proxy_scope()) {
+            self.with(host, |gatherer, _| gatherer.reachable_at(queue.address(host)));
+        }
     }
 
     /// Whether it is to be learned how long the answer took that comes now to a request that went alone; to see that costs as
@@ -190,113 +84,109 @@ impl Worker {
         !is_only_one || answers <= LEARNED || answers.is_multiple_of(ONE_OF)
     }
 
-    /// Before the first request: workers have numbers and queues, the main thread has none.
-    pub(crate) fn begin(&self, host: &impl ActingHost) {
-        if self.begun.replace(true) {
-            return;
-        }
-        let number = reach::take_number(FILTER, host);
-        let queue = number.and_then(|number| Some((number, reach::register(FILTER, number, host).ok()?)));
-        let Some((number, queue)) = queue else {
-            self.vm.registry.counter(host, "switchyard.batch_without_queue").increment();
-            return;
-        };
-        self.queue.set(Some(queue));
-        if self.plan.has_proxy_scope() {
-            self.with(host, |gatherer, _| gatherer.reachable_at(reach::address(number, queue, host)));
-        }
+    /// A request's head is held until its body is whole; `false`: none would come.
+    pub(crate) fn await_body(&self, stream: StreamId, policy: &Rc<Policy>) -> bool {
+        self.pacer.stir();
+        self.bodies.hold(stream, Rc::clone(policy), policy.settings().body_timeout)
     }
 
-    /// Whether this is its queue.
-    pub(crate) fn is_queue(&self, queue: u32) -> bool {
-        self.queue.get() == Some(queue)
-    }
-
-    /// The message that was to wake the root has come.
-    pub(crate) fn awake(&self) {
-        self.woken.set(false);
-    }
-
-    /// A callback of the root is over: there is work for another one, or none.
-    pub(crate) fn acted(&self) {
-        let more = self.gatherer.try_borrow().is_ok_and(|gatherer| gatherer.has_work());
-        self.turns.set(if more { self.turns.get().saturating_add(1) } else { 0 });
-    }
-
-    /// Whether anything has happened since the last tick. A tick does what a message was to wake the root for, which may be lost.
-    pub(crate) fn ticked(&self) -> bool {
-        self.tick_at.set(None);
-        self.turns.set(0);
-        self.awake();
-        self.stirred.replace(false)
-    }
-
-    /// Takes in what outlier says about endpoints, if it has said something.
-    pub(crate) fn look_at_health(&self, host: &impl SharedData) {
-        if !self.plan.has_followers() {
-            return;
-        }
-        let news = announced(host);
-        if news != self.heard.replace(news) {
-            self.plan.followers().for_each(|upstream| upstream.rotation.look_at_health(host));
-        }
+    /// Lets those go on whose body is late.
+    fn end_body_waits(&self, host: &impl Host) {
+        self.bodies.end_waits(&self.site.setup.visits, host, |missing, policy| {
+            let why = match missing {
+                Missing::All => Pass::NoBody,
+                Missing::End => Pass::BodyTimeout,
+            };
+            self.site.count(&policy, Event::Passed(why), host);
+        });
     }
 
     /// The stream has ended.
-    pub(crate) fn gone(&self, stream: StreamId, host: &impl ActingHost) {
+    pub(crate) fn stream_ended(&self, stream: StreamId, host: &impl Host) {
         self.with(host, |gatherer, around| gatherer.gone(around, stream));
     }
 
+    /// A callback of the root has done what there was to do, or as much of it as one may.
+    pub(crate) fn acted(&self, host: &impl Host) {
+        let more = self.gatherer.try_borrow().is_ok_and(|gatherer| gatherer.has_work());
+        self.mailbox.acted(more);
+        self.site.setup.visits.come_back(host);
+        self.settle(host);
+    }
+
     /// After every event: sees to it that a callback of the root comes when there is work for one.
-    pub(crate) fn settle(&self, host: &impl ActingHost) {
+    pub(crate) fn settle(&self, host: &impl Host) {
         let Ok(gatherer) = self.gatherer.try_borrow() else { return };
-        if gatherer.has_work()
-            && !self.woken.get()
-            && self.turns.get() < TURNS
-            && let Some(queue) = self.queue.get()
-        {
-            self.woken.set(host.enqueue(queue, &[]).is_ok());
-        }
+        let woken = self.mailbox.wake(gatherer.has_work(), host);
         // Without a queue the tick alone does the work, and others have their turn before it goes on with much.
-        let work = (gatherer.has_work() && !self.woken.get()).then_some(SHORTEST_TICK);
-        let news = self.stirred.get().then_some(NEWS_TICK);
-        if !self.is_now.replace(false) && work.is_none() {
+        let work = (gatherer.has_work() && !woken).then_some(SHORTEST_TICK);
+        let news = self.pacer.is_stirred().then_some(NEWS_TICK);
+        let (now, is_now) = self.site.end_of_callback();
+        if !is_now && work.is_none() {
             // Without a look at the clock nothing got a time at which it is due.
-            if let Some(news) = news.filter(|_| self.tick_at.get().is_none()) {
-                self.tick_in(news, UNKNOWN, host);
+            if let Some(news) = news {
+                self.pacer.within(news, None, host);
             }
             return;
         }
-        let now = self.time.get();
         let wanted =
             [gatherer.next_tick(now), self.bodies.next_look(), work, news].into_iter().flatten().min();
-        let Some(wanted) = wanted else { return };
-        let at = now.plus(wanted.max(SHORTEST_TICK));
-        // A tick that comes too early finds that out by itself.
-        if self.tick_at.get().is_none_or(|set| at.plus(SHORTEST_TICK) < set) {
-            self.tick_in(wanted, at, host);
+        if let Some(wanted) = wanted {
+            self.pacer.within(wanted, Some(now), host);
         }
     }
 
-    fn tick_in(&self, wanted: Duration, at: Timestamp, host: &impl Ticks) {
-        // Rounded up: a tick before its time would have to be followed by another.
-        let millis = wanted.max(SHORTEST_TICK).as_nanos().div_ceil(1_000_000);
-        let period = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
-        // Without ticks nobody would wake what waits; the host refuses none.
-        if host.set_tick_period(period).is_ok() {
-            self.tick_at.set(Some(at));
-        }
-    }
-
-    /// After a tick: the next one, or none. While there is but to be said that this worker lives, any other tick takes its place.
-    pub(crate) fn rest(&self, stirred: bool, host: &impl ActingHost) {
-        self.stirred.set(stirred);
+    /// The periodic work.
+    pub(crate) fn on_tick(&self, host: &impl Host) {
+        let stirred = self.pacer.ticked();
+        self.mailbox.ticked();
+        self.with(host, |gatherer, around| gatherer.tick(around));
+        self.end_body_waits(host);
+        self.site.setup.visits.come_back(host);
+        self.tell(host);
+        // While there is but to be said that this worker lives, any other tick takes its place.
+        self.pacer.rested(stirred);
         self.settle(host);
-        if self.tick_at.get().is_none() {
-            // The host repeats the last one until it is told not to.
-            let look = self.vm.registry.next_look_at_gauges();
-            let _ = host.set_tick_period(look.unwrap_or_default());
+        let look = self.site.setup.registry.next_look_at_gauges();
+        self.pacer.otherwise_every(look.unwrap_or_default(), host);
+        self.pacer.rested(false);
+    }
+
+    /// Tells what was counted, and what is held.
+    fn tell(&self, host: &impl Host) {
+        let registry = &self.site.setup.registry;
+        if let Ok(mut reports) = self.site.setup.own.reports.try_borrow_mut() {
+            self.site.plan.batched().for_each(|batched| reports.gauge(registry, batched, host));
         }
-        self.stirred.set(false);
+        registry.tell_gauges(Self::NAME, host);
+        registry.flush(host);
+    }
+
+    /// The answer to a call has come, or the call has failed.
+    pub(crate) fn on_answer(&self, host: &impl Host, call: u32, headers: usize, body_size: usize) {
+        // Before it is taken into the VM.
+        let fits = body_size <= MOST_ANSWER && self.site.setup.memory.kept.has_room(length(body_size));
+        let answer = (headers > 0 && fits).then(|| {
+            let head = host.call_headers().unwrap_or_default();
+            let body = if body_size > 0 { host.call_body(body_size).unwrap_or_default() } else { Vec::new() };
+            (head, body)
+        });
+        self.with(host, |gatherer, around| match answer {
+            None if headers > 0 => gatherer.answered_too_much(around, call),
+            None => gatherer.answered(around, call, None),
+            Some((head, body)) => gatherer.answered(around, call, Some((&head, body))),
+        });
+        self.acted(host);
+    }
+
+    /// The root has ended: nothing is held any more, what it counted is told, and what it gathered is for others to gather.
+    pub(crate) fn resign(&self, host: &impl Host) {
+        self.with(host, |gatherer, around| gatherer.resign(around));
+        let registry = &self.site.setup.registry;
+        self.site.plan.batched().for_each(|batched| tell_held(registry, batched, (0, 0)));
+        if self.begun.get() {
+            registry.tell_gauges(Self::NAME, host);
+        }
+        registry.flush(host);
     }
 }

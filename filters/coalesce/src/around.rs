@@ -1,33 +1,17 @@
 //! The world around a worker's flights, over the host's ports.
 
-use crate::reach::bucket;
-use crate::report::Reports;
-use crate::vm::ActingHost;
-use core::cell::{Cell, RefCell};
-use hashbrown::HashMap;
+use crate::board::bucket;
+use crate::vm::Vm;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::coalesce::{Answer, Event, Policy, Served, StreamId, World};
-use switchyard_core::memory::Memory;
-use switchyard_host::HeaderMap;
-use switchyard_host::metrics::Registry;
-
-/// What outlives an event, beside the flights themselves.
-#[derive(Default)]
-pub(crate) struct Surroundings {
-    pub(crate) registry: Registry,
-    pub(crate) memory: Memory,
-    pub(crate) reports: RefCell<Reports>,
-    /// Answers without a body or a type, whose replies get their length and type right when they pass by.
-    pub(crate) undescribed: RefCell<HashMap<StreamId, Rc<Answer>>>,
-    /// What the clock said last.
-    pub(crate) time: Cell<Timestamp>,
-}
+use switchyard_frame::{Setup, Visits};
+use switchyard_host::{HeaderMap, Host};
 
 /// The world during one callback.
 pub(crate) struct Around<'a, H> {
-    pub(crate) surroundings: &'a Surroundings,
-    pub(crate) host: &'a H,
+    setup: &'a Setup<Vm>,
+    host: &'a H,
     /// The headers of the reply before, which most often are those of the next: followers differ in nothing.
     written: Option<Written>,
 }
@@ -41,17 +25,21 @@ struct Written {
 
 impl<'a, H> Around<'a, H> {
     /// The world during the present callback.
-    pub(crate) fn new(surroundings: &'a Surroundings, host: &'a H) -> Self {
-        Self { surroundings, host, written: None }
+    pub(crate) fn new(setup: &'a Setup<Vm>, host: &'a H) -> Self {
+        Self { setup, host, written: None }
+    }
+
+    fn visits(&self) -> &Visits {
+        &self.setup.visits
     }
 }
 
-impl<H: ActingHost> World for Around<'_, H> {
+impl<H: Host> World for Around<'_, H> {
     fn now(&mut self) -> Timestamp {
         if let Ok(now) = self.host.now() {
-            self.surroundings.time.set(now);
+            self.setup.own.time.set(now);
         }
-        self.surroundings.time.get()
+        self.setup.own.time.get()
     }
 
     fn read(&mut self, number: u32) -> Option<(Vec<u8>, u32)> {
@@ -72,29 +60,29 @@ impl<H: ActingHost> World for Around<'_, H> {
     }
 
     fn resume(&mut self, stream: StreamId) -> bool {
-        self.host.enter(stream).is_ok() && self.host.resume_request().is_ok()
+        self.visits().enter(stream, self.host) && self.host.resume_request().is_ok()
     }
 
     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, now: Timestamp) -> bool {
         // Who is there and cannot be answered asks for itself.
-        self.host.enter(stream).is_ok()
+        self.visits().enter(stream, self.host)
             && (self.answer(stream, answer, served, now) || self.host.resume_request().is_ok())
     }
 
     fn is_read_unseen(&mut self, stream: StreamId) -> bool {
-        let protocol =
-            self.host.enter(stream).ok().and_then(|()| self.host.property(&["request", "protocol"]).ok()?);
+        let entered = self.visits().enter(stream, self.host);
+        let protocol = entered.then(|| self.host.property(&["request", "protocol"]).ok().flatten()).flatten();
         protocol.is_some_and(|protocol| protocol.starts_with(b"HTTP/1"))
     }
 
     fn count(&mut self, policy: &Policy, event: Event) {
-        if let Ok(mut reports) = self.surroundings.reports.try_borrow_mut() {
-            reports.count(&self.surroundings.registry, policy, event, self.host);
+        if let Ok(mut reports) = self.setup.own.reports.try_borrow_mut() {
+            reports.count(&self.setup.registry, policy, event, self.host);
         }
     }
 }
 
-impl<H: ActingHost> Around<'_, H> {
+impl<H: Host> Around<'_, H> {
     /// Answers the stream in whose name calls are made.
     pub(crate) fn answer(
         &mut self,
@@ -117,7 +105,7 @@ impl<H: ActingHost> Around<'_, H> {
         // The reply passes by when this callback is over.
         if sent
             && (answer.body.is_empty() || answer.content_type().is_none())
-            && let Ok(mut undescribed) = self.surroundings.undescribed.try_borrow_mut()
+            && let Ok(mut undescribed) = self.setup.own.undescribed.try_borrow_mut()
         {
             undescribed.insert(stream, Rc::clone(answer));
         }

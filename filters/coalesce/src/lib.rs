@@ -7,21 +7,25 @@
 //! Invariants: other streams are answered and let go only from callbacks of the root; a request that nobody follows costs two host
 //! calls on its way (five with `scope: proxy`, of which one on the way back).
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
-//! makes the module of them, so that another module can carry this filter beside others.
+//! The logic ([`Coalesce`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so that
+//! another module can carry this filter beside others.
 
 mod around;
-mod body;
-#[cfg(any(target_arch = "wasm32", clippy))]
-mod entry;
+mod board;
+mod filter;
 mod plan;
-mod reach;
 mod report;
-mod root;
 mod stream;
 mod vm;
+mod worker;
 
-pub use root::{Root, RootHost};
 pub use stream::Stream;
 pub use switchyard_host::Passage;
-pub use vm::{ActingHost, Vm};
+pub use vm::Vm;
+pub use worker::Coalesce;
+
+/// Its root.
+pub type Root = switchyard_frame::Root<Coalesce>;
+
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+switchyard_frame::start!(Coalesce);

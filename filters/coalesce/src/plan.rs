@@ -3,7 +3,6 @@
 use core::cell::Cell;
 use std::rc::Rc;
 use switchyard_config::Document;
-use switchyard_core::RequestView;
 use switchyard_core::coalesce::{Policy, Scope};
 use switchyard_core::memory::Memory;
 use switchyard_core::route::RouteTable;
@@ -11,7 +10,7 @@ use switchyard_core::route::RouteTable;
 /// A configuration in force in one worker.
 #[derive(Default)]
 pub(crate) struct Plan {
-    table: RouteTable,
+    table: Rc<RouteTable>,
     coalesced: Vec<Option<Coalesced>>,
 }
 
@@ -24,7 +23,7 @@ pub(crate) struct Coalesced {
 
 impl Plan {
     /// The plan of `document`, in a VM with these accounts.
-    pub(crate) fn new(document: Document, memory: &Memory) -> Self {
+    pub(crate) fn new(document: &Document, memory: &Memory) -> Self {
         let coalesced = document.routes().iter().map(|route| {
             let settings = route.coalesce()?.clone();
             if settings.key.share_across_principals {
@@ -38,7 +37,7 @@ impl Plan {
             Some(Coalesced { policy, told: Cell::default() })
         });
         let coalesced = coalesced.collect();
-        Self { coalesced, table: RouteTable::new(document.into_matchers()) }
+        Self { coalesced, table: Rc::clone(document.table()) }
     }
 
     /// The routes that coalesce.
@@ -61,9 +60,14 @@ impl Plan {
         self.policies().any(|policy| policy.settings().scope == Scope::Proxy && !policy.settings().shadow)
     }
 
-    /// The policy of a request, if its route has one.
-    pub(crate) fn find(&self, request: &impl RequestView) -> Option<&Rc<Policy>> {
-        let coalesced = self.coalesced.get(self.table.find(request)?)?.as_ref()?;
+    /// Which route a request is of.
+    pub(crate) fn table(&self) -> &RouteTable {
+        &self.table
+    }
+
+    /// The policy of a route, if it has one.
+    pub(crate) fn policy(&self, route: usize) -> Option<&Rc<Policy>> {
+        let coalesced = self.coalesced.get(route)?.as_ref()?;
         Some(&coalesced.policy)
     }
 }

@@ -3,8 +3,7 @@
 //! Invariant: a leader's request and answer pass untouched and unpaused, but for a failure that an older answer takes
 //! the place of.
 
-use crate::root::Worker;
-use crate::vm::ActingHost;
+use crate::worker::Coalesce;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
@@ -12,13 +11,14 @@ use switchyard_core::memory::{Paid, Reservation, head_bytes};
 use switchyard_core::request_key::Known;
 use switchyard_core::streams::awaits_its_answer;
 use switchyard_core::{RequestView, coalesce};
-use switchyard_host::held_bodies::Piece;
-use switchyard_host::{HeaderMap, Passage, identity, noise};
+use switchyard_frame::held_bodies::Piece;
+use switchyard_frame::{Filter as _, Head};
+use switchyard_host::{HeaderMap, Host, Passage, identity, noise};
 
 /// One request under a configuration.
 pub struct Stream {
     context: u32,
-    worker: Rc<Worker>,
+    worker: Rc<Coalesce>,
     /// Its head, its policy and what the head takes, while its body is awaited.
     awaiting: Option<(HeaderMap, Rc<Policy>, Reservation)>,
     /// It is known to the flights.
@@ -29,32 +29,8 @@ pub struct Stream {
 
 impl Stream {
     /// The stream of this context.
-    pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
+    pub(crate) fn new(context: u32, worker: Rc<Coalesce>) -> Self {
         Self { context, worker, awaiting: None, known: false, captured: false }
-    }
-
-    /// The request begins.
-    pub fn on_request_headers(&mut self, host: &impl ActingHost, ended: bool) -> Passage {
-        let worker = Rc::clone(&self.worker);
-        if worker.plan.is_empty() {
-            return Passage::On;
-        }
-        worker.begin(host);
-        // A request that cannot be read goes on.
-        let Ok(headers) = host.request_headers() else { return Passage::On };
-        let Some(policy) = worker.plan.find(&headers).map(Rc::clone) else { return Passage::On };
-        let passage = match ended {
-            true => self.arrive(headers, &policy, None, host),
-            false => match self.may_await_body(&headers, &policy) {
-                Ok(paid) => {
-                    self.awaiting = Some((headers, policy, paid));
-                    Passage::Held
-                }
-                Err(why) => self.pass(&policy, why, host),
-            },
-        };
-        worker.settle(host);
-        passage
     }
 
     /// Holds the request for its body, if its key may be one with that.
@@ -72,13 +48,85 @@ impl Stream {
         if awaits_its_answer(headers) {
             return Err(Pass::Stream);
         }
-        let kept = &self.worker.vm.surroundings.memory.kept;
+        let kept = &self.worker.setup.memory.kept;
         let paid = kept.reserve(head_bytes(headers)).ok_or(Pass::Memory)?;
         if self.worker.await_body(self.context, policy) { Ok(paid) } else { Err(Pass::NoBody) }
     }
 
+    fn pass(&self, policy: &Policy, why: Pass, host: &impl Host) -> Passage {
+        self.worker.count(policy, Event::Passed(why), host);
+        Passage::On
+    }
+
+    fn arrive(
+        &mut self,
+        headers: HeaderMap,
+        policy: &Rc<Policy>,
+        body: Option<[u8; 32]>,
+        host: &impl Host,
+    ) -> Passage {
+        let mut known = Known::default();
+        let asked = || {
+            known = identity::read(host).ok()?;
+            Some(known.clone())
+        };
+        let key = match policy.settings().key(policy.route(), &headers, body.as_ref(), asked) {
+            Ok(key) => key,
+            Err(why) => return self.pass(policy, Pass::Bypass(why), host),
+        };
+        let noise = policy.noise(&headers, &known);
+        noise::tell(Coalesce::NAME, policy.route(), &noise, &self.worker.setup.registry, host);
+        let kept = &self.worker.setup.memory.kept;
+        let Some(headers) = Paid::head(headers, key.len(), kept) else {
+            return self.pass(policy, Pass::Memory, host);
+        };
+        self.known = true;
+        let context = self.context;
+        let arrival = self.worker.with(host, |flights, around| {
+            let arrival = flights.arrive(around, context, key, headers, policy);
+            if let Arrival::Served(answer, served) = &arrival {
+                let now = around.now();
+                if !around.answer(context, answer, *served, now) {
+                    return Arrival::Passes;
+                }
+            }
+            arrival
+        });
+        match arrival {
+            Some(Arrival::Waits | Arrival::Served(..)) => Passage::Held,
+            Some(Arrival::Leads | Arrival::Passes) | None => Passage::On,
+        }
+    }
+}
+
+impl switchyard_frame::Stream for Stream {
+    /// The request begins.
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage {
+        let worker = Rc::clone(&self.worker);
+        if worker.plan.is_empty() {
+            return Passage::On;
+        }
+        worker.begin(host);
+        // A request that cannot be read goes on.
+        let Some(headers) = head.headers(host).cloned() else { return Passage::On };
+        let policy = head.route(worker.plan.table(), host).and_then(|route| worker.plan.policy(route));
+        let Some(policy) = policy.map(Rc::clone) else { return Passage::On };
+        let passage = match ended {
+            true => self.arrive(headers, &policy, None, host),
+            false => match self.may_await_body(&headers, &policy) {
+                Ok(paid) => {
+                    self.awaiting = Some((headers, policy, paid));
+                    Passage::Held
+                }
+                Err(why) => self.pass(&policy, why, host),
+            },
+        };
+        worker.settle(host);
+        passage
+    }
+
     /// A piece of the request's body is there; while it is awaited, all that there is of it.
-    pub fn on_request_body(&mut self, host: &impl ActingHost, size: usize, ended: bool) -> Passage {
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
         let Some((_, policy, _)) = &self.awaiting else { return Passage::On };
         let worker = Rc::clone(&self.worker);
         let too_long = u64::try_from(size).unwrap_or(u64::MAX) > policy.settings().key.max_body_bytes;
@@ -111,7 +159,7 @@ impl Stream {
     }
 
     /// The request ends with trailers, with which Envoy lets all of it go on: they are in no key.
-    pub fn on_request_trailers(&mut self, host: &impl ActingHost) {
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Passage {
         if let Some((_, policy, _)) = self.awaiting.take() {
             // It is still among those that the tick lets go; again would be once too often.
             if self.worker.bodies.forget(self.context) {
@@ -119,60 +167,16 @@ impl Stream {
                 self.worker.settle(host);
             }
         }
-    }
-
-    fn pass(&self, policy: &Policy, why: Pass, host: &impl ActingHost) -> Passage {
-        self.worker.vm.with(host, |_, around| around.count(policy, Event::Passed(why)));
         Passage::On
     }
 
-    fn arrive(
-        &mut self,
-        headers: HeaderMap,
-        policy: &Rc<Policy>,
-        body: Option<[u8; 32]>,
-        host: &impl ActingHost,
-    ) -> Passage {
-        let mut known = Known::default();
-        let asked = || {
-            known = identity::read(host).ok()?;
-            Some(known.clone())
-        };
-        let key = match policy.settings().key(policy.route(), &headers, body.as_ref(), asked) {
-            Ok(key) => key,
-            Err(why) => return self.pass(policy, Pass::Bypass(why), host),
-        };
-        let noise = policy.noise(&headers, &known);
-        noise::tell("coalesce", policy.route(), &noise, &self.worker.vm.surroundings.registry, host);
-        let kept = &self.worker.vm.surroundings.memory.kept;
-        let Some(headers) = Paid::head(headers, key.len(), kept) else {
-            return self.pass(policy, Pass::Memory, host);
-        };
-        self.known = true;
-        let context = self.context;
-        let arrival = self.worker.vm.with(host, |flights, around| {
-            let arrival = flights.arrive(around, context, key, headers, policy);
-            if let Arrival::Served(answer, served) = &arrival {
-                let now = around.now();
-                if !around.answer(context, answer, *served, now) {
-                    return Arrival::Passes;
-                }
-            }
-            arrival
-        });
-        match arrival {
-            Some(Arrival::Waits | Arrival::Served(..)) => Passage::Held,
-            Some(Arrival::Leads | Arrival::Passes) | None => Passage::On,
-        }
-    }
-
     /// The answer begins: the endpoint's, or the copy that this stream was given.
-    pub fn on_response_headers(&mut self, host: &impl ActingHost, ended: bool) -> Passage {
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
         if !self.known {
             return Passage::On;
         }
         let (worker, context) = (Rc::clone(&self.worker), self.context);
-        let undescribed = worker.vm.surroundings.undescribed.try_borrow_mut().ok();
+        let undescribed = worker.setup.own.undescribed.try_borrow_mut().ok();
         let undescribed = undescribed.and_then(|mut undescribed| undescribed.remove(&context));
         if let Some(answer) = undescribed {
             describe(&answer, host);
@@ -184,7 +188,7 @@ impl Stream {
                 headers.header(":status").and_then(|text| core::str::from_utf8(text).ok()?.parse().ok())?;
             Some((status, headers))
         };
-        let begun = worker.vm.with(host, |flights, around| {
+        let begun = worker.with(host, |flights, around| {
             let begun = flights.answer_begins(around, context, ended, head);
             let Begun::Replaced(answer, served) = &begun else { return (begun, false) };
             let now = around.now();
@@ -200,13 +204,13 @@ impl Stream {
     }
 
     /// A piece of the answer's body passes.
-    pub fn on_response_body(&mut self, host: &impl ActingHost, size: usize, ended: bool) {
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
         if !self.captured {
-            return;
+            return Passage::On;
         }
         let context = self.context;
         let piece = host.response_body(size).unwrap_or_default();
-        let captured = self.worker.vm.with(host, |flights, around| {
+        let captured = self.worker.with(host, |flights, around| {
             if piece.len() == size {
                 flights.answer_body(around, context, &piece, ended)
             } else {
@@ -219,25 +223,27 @@ impl Stream {
         if !self.captured {
             self.worker.settle(host);
         }
+        Passage::On
     }
 
     /// The answer ends with trailers.
-    pub fn on_response_trailers(&mut self, host: &impl ActingHost) {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
         if self.captured {
             let context = self.context;
             self.captured = false;
-            self.worker.vm.with(host, |flights, around| flights.answer_trailers(around, context));
+            self.worker.with(host, |flights, around| flights.answer_trailers(around, context));
             self.worker.settle(host);
         }
+        Passage::On
     }
 
     /// The stream has ended, in whichever way.
-    pub fn on_done(&mut self, host: &impl ActingHost) {
+    fn on_done<H: Host>(&mut self, host: &H) {
         if self.awaiting.take().is_some() {
             self.worker.bodies.forget(self.context);
         }
         if self.known {
-            self.worker.vm.ended(self.context, host);
+            self.worker.stream_ended(self.context, host);
             self.worker.settle(host);
         }
     }
@@ -245,7 +251,7 @@ impl Stream {
 
 /// Says of a reply what the answer said of its body: Envoy takes length and type off a local reply without one, and
 /// makes one without a type plain text.
-fn describe(answer: &coalesce::Answer, host: &impl ActingHost) {
+fn describe(answer: &coalesce::Answer, host: &impl Host) {
     if answer.body.is_empty() {
         let headers = [("content-type", answer.content_type()), ("content-length", answer.content_length())];
         for (name, value) in headers {

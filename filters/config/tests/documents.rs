@@ -181,7 +181,7 @@ fn everything_that_is_written_is_what_is_meant() {
         batches.iter().map(|batch| (batch.settings().protocol.name(), batch.upstream())).collect();
     assert_eq!(to, [("json_rpc", 1), ("id_list", 1)]);
     assert!(batches.iter().all(|batch| batch.settings().shadow));
-    assert_eq!(document.into_matchers().len(), 3);
+    assert_eq!(document.table().len(), 3);
 }
 
 #[test]

@@ -5,15 +5,28 @@
 //! it, because a request has some twenty headers and a rule looks at one or two.
 //!
 //! Invariant: every span lies inside the buffer; a buffer that does not decode is refused whole.
+//! Trade-off: a map does not change, so a clone is the same map, and whoever needs the head of a request has it for nothing.
 
 use core::ops::Range;
+use std::rc::Rc;
 use switchyard_core::{HeadView, RequestView};
 
 /// The headers of one message, in order, duplicates kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeaderMap {
+pub struct HeaderMap(Rc<Decoded>);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Decoded {
     buffer: Vec<u8>,
     spans: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Decoded {
+    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(bytes);
+        start..self.buffer.len()
+    }
 }
 
 impl HeaderMap {
@@ -34,7 +47,7 @@ impl HeaderMap {
             data = value.end + 1;
             spans.push((name, value));
         }
-        Some(Self { buffer, spans })
+        Some(Self(Rc::new(Decoded { buffer, spans })))
     }
 
     /// These pairs in the ABI's form.
@@ -54,25 +67,19 @@ impl HeaderMap {
 
     /// A map of these pairs.
     pub fn from_pairs<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        let mut map = Self::default();
+        let mut map = Decoded::default();
         for (name, value) in pairs {
             let name = map.append(name.as_ref());
             let value = map.append(value.as_ref());
             map.spans.push((name, value));
         }
-        map
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(bytes);
-        start..self.buffer.len()
+        Self(Rc::new(map))
     }
 
     /// Name and value of every header, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.spans.iter().filter_map(|(name, value)| {
-            Some((self.buffer.get(name.clone())?, self.buffer.get(value.clone())?))
+        self.0.spans.iter().filter_map(|(name, value)| {
+            Some((self.0.buffer.get(name.clone())?, self.0.buffer.get(value.clone())?))
         })
     }
 
@@ -88,12 +95,12 @@ impl HeaderMap {
 
     /// How many headers there are.
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.0.spans.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.0.spans.is_empty()
     }
 }
 

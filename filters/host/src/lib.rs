@@ -16,7 +16,6 @@ mod error;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod header_map;
-pub mod held_bodies;
 pub mod identity;
 pub mod metrics;
 pub mod noise;
@@ -34,7 +33,7 @@ pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
 pub use passage::Passage;
 pub use ports::{
-    Bodies, Call, CallAnswers, Clock, Contexts, HttpCalls, MetricId, MetricSink, PluginConfiguration,
+    Bodies, Call, CallAnswers, Clock, Contexts, Host, HttpCalls, MetricId, MetricSink, PluginConfiguration,
     Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Ticks,
 };
 #[doc(hidden)]

@@ -194,3 +194,41 @@ pub trait Ticks {
     /// Asks for a tick every `period` (whole milliseconds); zero stops them.
     fn set_tick_period(&self, period: Duration) -> Result<(), HostError>;
 }
+
+/// All of them at once: what a filter is handed in every callback. What is inside it takes narrower ones.
+pub trait Host:
+    RequestHeaders
+    + ResponseHeaders
+    + Bodies
+    + Replies
+    + Queues
+    + Contexts
+    + Properties
+    + Clock
+    + MetricSink
+    + PluginConfiguration
+    + SharedData
+    + HttpCalls
+    + CallAnswers
+    + Ticks
+{
+}
+
+impl<
+    T: RequestHeaders
+        + ResponseHeaders
+        + Bodies
+        + Replies
+        + Queues
+        + Contexts
+        + Properties
+        + Clock
+        + MetricSink
+        + PluginConfiguration
+        + SharedData
+        + HttpCalls
+        + CallAnswers
+        + Ticks,
+> Host for T
+{
+}

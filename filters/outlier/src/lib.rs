@@ -8,17 +8,23 @@
 //! with gRPC trailers) and writes no shared data; nothing is ever paused; whatever a host call answers, the
 //! attempt goes on.
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the ABI entry is the feature
-//! `abi`. It must be a module of its own: the router's heartbeats create attempts inside the router's own callback, and
-//! a VM must not be entered twice.
+//! The logic ([`Outlier`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it. It must be a
+//! module of its own: the router's heartbeats create attempts inside the router's own callback, and a VM must not be entered twice.
 
-#[cfg(any(target_arch = "wasm32", clippy))]
-mod entry;
+mod filter;
 mod plan;
 mod report;
-mod root;
 mod stream;
 mod upstream;
+mod vm;
+mod worker;
 
-pub use root::{Root, RootHost, TICK};
-pub use stream::{CANCELLED_PROPERTY, Stream, StreamHost};
+pub use stream::{CANCELLED_PROPERTY, Stream};
+pub use vm::Vm;
+pub use worker::{Outlier, TICK};
+
+/// Its root.
+pub type Root = switchyard_frame::Root<Outlier>;
+
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+switchyard_frame::start!(Outlier);

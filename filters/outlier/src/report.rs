@@ -1,18 +1,15 @@
 //! What an operator sees: a log line per transition, with the evidence, and metrics.
 //!
-//! Invariant: the number of series is bounded: per endpoint there are figures for the first [`MAX_LABELLED`] endpoints of
+//! Invariant: the number of series is bounded: per endpoint there are figures for the first [`MAX_LABELLED`](crate::vm::MAX_LABELLED) endpoints of
 //! a VM, and the rest of the names are upstreams times reasons.
 
-use crate::root::Vm;
+use crate::vm::Here;
 use core::fmt::Write as _;
 use core::time::Duration;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Counts, Reason, Record, Spared, Transition};
 use switchyard_host::MetricSink;
 use switchyard_host::metrics::{Registry, series_name};
-
-/// How many endpoints of a VM have figures of their own.
-pub(crate) const MAX_LABELLED: usize = 128;
 
 /// Speaks of one upstream.
 pub(crate) struct Reporter {
@@ -94,11 +91,11 @@ impl Reporter {
         counts: &Counts,
         record: Option<&Record>,
         attempts: u32,
-        vm: &Vm,
+        vm: &Here,
         host: &impl MetricSink,
     ) {
         let Some(address) = self.addresses.get(endpoint) else { return };
-        if !vm.may_label(&self.upstream, endpoint) {
+        if !vm.own.may_label(&self.upstream, endpoint) {
             return;
         }
         let state = match record.map(|record| record.health) {

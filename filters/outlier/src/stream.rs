@@ -7,16 +7,15 @@
 //! of endpoints that something is known against. Source addresses are never read: on mirrored and callout
 //! streams that crashes Envoy.
 
-use crate::plan::{Place, Plan};
-use crate::root::Vm;
+use crate::plan::Place;
 use crate::upstream::{Attempt, Observed};
+use crate::worker::Outlier;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{Answer, Ending, Neutral, Origin, Outcome, Ticket};
-use switchyard_host::{
-    HeaderMap, MetricSink, Properties, RequestHeaders, ResponseHeaders, SharedData, prober,
-};
+use switchyard_frame as frame;
+use switchyard_host::{HeaderMap, Host, Passage, Properties, prober};
 
 /// The property that a filter sets on a stream just before it answers in the endpoint's place.
 pub const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
@@ -24,15 +23,9 @@ pub const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
 /// Response flags of a client that went away: HTTP/1 disconnect, HTTP/2 reset.
 const CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
 
-/// What a stream asks of its host.
-pub trait StreamHost: RequestHeaders + ResponseHeaders + Properties + SharedData + MetricSink {}
-
-impl<T: RequestHeaders + ResponseHeaders + Properties + SharedData + MetricSink> StreamHost for T {}
-
 /// One attempt.
 pub struct Stream {
-    plan: Rc<Plan>,
-    vm: Vm,
+    outlier: Rc<Outlier>,
     attempt: Option<Live>,
 }
 
@@ -63,56 +56,111 @@ struct Answered {
 }
 
 impl Stream {
-    /// A stream that `plan` judges.
-    pub(crate) fn new(plan: Rc<Plan>, vm: Vm) -> Self {
-        Self { plan, vm, attempt: None }
+    /// A stream that `outlier` judges.
+    pub(crate) fn new(outlier: Rc<Outlier>) -> Self {
+        Self { outlier, attempt: None }
     }
 
+    /// The time as of the last tick.
+    fn now(&self) -> Timestamp {
+        self.outlier.setup.own.now()
+    }
+
+    /// Judges the head of an answer, or its trailers, if they decide.
+    fn judge_answer(&mut self, host: &impl Host) {
+        let Some(live) = &self.attempt else { return };
+        let Some(answer) = live.answered.map(|answered| answered.answer) else { return };
+        let upstream = live.place.upstream;
+        let outcome =
+            self.outlier.plan.with_upstream(upstream, |one| one.failure().judge_answer(&answer)).flatten();
+        if let Some(outcome) = outcome
+            && let Some(live) = self.attempt.take()
+        {
+            self.settle(&live, Observed { outcome, latency: None }, host);
+        }
+    }
+
+    fn settle(&self, live: &Live, observed: Observed, host: &impl Host) {
+        let Observed { mut outcome, latency } = observed;
+        let heartbeat = live.head.is_some_and(|head| head.heartbeat);
+        let well = live.answered.is_some_and(|one| (200..300).contains(&one.answer.status));
+        let failed = matches!(outcome, Outcome::Failure(_));
+        // A health path that answers 404 is no failure of a request, but one of a heartbeat.
+        let watched =
+            || self.outlier.plan.with_upstream(live.place.upstream, |one| one.watches_all()) == Some(true);
+        let ask = failed || (live.head.is_none() && live.answered.is_some() && !well && watched());
+        let mut unread = false;
+        if !heartbeat && ask && origin(live.head, host) == Origin::Mirror {
+            (outcome, unread) = (Outcome::Neutral(Neutral::Mirror), live.head.is_none());
+        }
+        let attempt = Attempt {
+            endpoint: live.place.endpoint,
+            started: live.started,
+            observed: Observed { outcome, latency },
+            heartbeat: heartbeat.then_some(well && outcome == Outcome::Success),
+            unread,
+        };
+        self.outlier
+            .plan
+            .with_upstream(live.place.upstream, |one| one.settle(&attempt, &self.outlier.setup.vm, host));
+    }
+}
+
+impl frame::Stream for Stream {
     /// An attempt begins.
-    pub fn on_request_headers(&mut self, host: &impl StreamHost) {
-        let Some(place) = self.plan.place(host) else { return };
-        let now = self.vm.now();
-        let begun = self.plan.with_upstream(place.upstream, |upstream| {
+    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, _ended: bool) -> Passage {
+        let Some(place) = self.outlier.plan.place(host) else { return Passage::On };
+        let now = self.now();
+        let begun = self.outlier.plan.with_upstream(place.upstream, |upstream| {
             (upstream.start(place.endpoint, now), upstream.is_suspect(place.endpoint, now))
         });
-        let Some((ticket, suspect)) = begun else { return };
+        let Some((ticket, suspect)) = begun else { return Passage::On };
         let head = if suspect { read_head(host) } else { None };
         self.attempt = Some(Live { place, started: now, ticket: Some(ticket), head, answered: None });
+        Passage::On
     }
 
     /// The answer begins. A failing one is judged at once, and so is a signal.
-    pub fn on_response_headers(&mut self, host: &impl StreamHost, end_of_stream: bool) {
-        let Some(live) = &mut self.attempt else { return };
-        let at = self.vm.now();
+    fn on_response_headers<H: Host>(&mut self, host: &H, end_of_stream: bool) -> Passage {
+        let at = self.now();
+        let Some(live) = &mut self.attempt else { return Passage::On };
         if let Some(ticket) = live.ticket.take() {
-            self.plan.with_upstream(live.place.upstream, |one| one.answered(live.place.endpoint, ticket, at));
+            self.outlier
+                .plan
+                .with_upstream(live.place.upstream, |one| one.answered(live.place.endpoint, ticket, at));
         }
         // An answer that cannot be read is still one.
         let headers = host.response_headers().unwrap_or_default();
         let answered = read_answer(&headers, at, end_of_stream);
         live.answered = Some(answered);
         let place = live.place;
-        self.plan.with_upstream(place.upstream, |one| one.signal(place.endpoint, &headers, &self.vm, host));
+        self.outlier.plan.with_upstream(place.upstream, |one| {
+            one.signal(place.endpoint, &headers, &self.outlier.setup.vm, host)
+        });
         self.judge_answer(host);
+        Passage::On
     }
 
     /// The answer ends with trailers.
-    pub fn on_response_trailers(&mut self, host: &impl StreamHost) {
-        let Some(answered) = self.attempt.as_mut().and_then(|live| live.answered.as_mut()) else { return };
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+        let Some(answered) = self.attempt.as_mut().and_then(|live| live.answered.as_mut()) else {
+            return Passage::On;
+        };
         answered.complete = true;
         if answered.grpc {
             let trailers = host.response_trailers().unwrap_or_default();
             answered.answer.grpc_status = grpc_status(&trailers).or(answered.answer.grpc_status);
             self.judge_answer(host);
         }
+        Passage::On
     }
 
     /// The attempt is over, in whichever way.
-    pub fn on_done(&mut self, host: &impl StreamHost) {
+    fn on_done<H: Host>(&mut self, host: &H) {
         let Some(live) = self.attempt.take() else { return };
-        let now = self.vm.now();
+        let now = self.now();
         if let Some(ticket) = live.ticket {
-            self.plan.with_upstream(live.place.upstream, |one| one.finish(ticket));
+            self.outlier.plan.with_upstream(live.place.upstream, |one| one.finish(ticket));
         }
         let latency = live.answered.and_then(|_| backend_latency(host));
         let complete = live.answered.is_some_and(|answered| answered.complete) || latency.is_some();
@@ -129,7 +177,8 @@ impl Stream {
         }
         let measured =
             latency.filter(|latency| live.answered.is_some_and(|one| !one.is_streaming(*latency, now)));
-        let outcome = self.plan.with_upstream(live.place.upstream, |one| one.failure().judge_ending(&ending));
+        let outcome =
+            self.outlier.plan.with_upstream(live.place.upstream, |one| one.failure().judge_ending(&ending));
         let Some(outcome) = outcome else { return };
         let observed = Observed {
             outcome,
@@ -142,41 +191,6 @@ impl Stream {
         };
         self.settle(&live, observed, host);
     }
-
-    /// Judges the head of an answer, or its trailers, if they decide.
-    fn judge_answer(&mut self, host: &impl StreamHost) {
-        let Some(live) = &self.attempt else { return };
-        let Some(answer) = live.answered.map(|answered| answered.answer) else { return };
-        let upstream = live.place.upstream;
-        let outcome = self.plan.with_upstream(upstream, |one| one.failure().judge_answer(&answer)).flatten();
-        if let Some(outcome) = outcome
-            && let Some(live) = self.attempt.take()
-        {
-            self.settle(&live, Observed { outcome, latency: None }, host);
-        }
-    }
-
-    fn settle(&self, live: &Live, observed: Observed, host: &impl StreamHost) {
-        let Observed { mut outcome, latency } = observed;
-        let heartbeat = live.head.is_some_and(|head| head.heartbeat);
-        let well = live.answered.is_some_and(|one| (200..300).contains(&one.answer.status));
-        let failed = matches!(outcome, Outcome::Failure(_));
-        // A health path that answers 404 is no failure of a request, but one of a heartbeat.
-        let watched = || self.plan.with_upstream(live.place.upstream, |one| one.watches_all()) == Some(true);
-        let ask = failed || (live.head.is_none() && live.answered.is_some() && !well && watched());
-        let mut unread = false;
-        if !heartbeat && ask && origin(live.head, host) == Origin::Mirror {
-            (outcome, unread) = (Outcome::Neutral(Neutral::Mirror), live.head.is_none());
-        }
-        let attempt = Attempt {
-            endpoint: live.place.endpoint,
-            started: live.started,
-            observed: Observed { outcome, latency },
-            heartbeat: heartbeat.then_some(well && outcome == Outcome::Success),
-            unread,
-        };
-        self.plan.with_upstream(live.place.upstream, |one| one.settle(&attempt, &self.vm, host));
-    }
 }
 
 impl Answered {
@@ -188,7 +202,7 @@ impl Answered {
     }
 }
 
-fn read_head(host: &impl StreamHost) -> Option<Head> {
+fn read_head(host: &impl Host) -> Option<Head> {
     let headers = host.request_headers().ok()?;
     let mark = headers.values(prober::HEARTBEAT_HEADER).next();
     let limit = headers.values("x-envoy-expected-rq-timeout-ms").next().and_then(number);

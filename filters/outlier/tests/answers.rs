@@ -6,6 +6,7 @@
 
 mod worker;
 
+use switchyard_frame::Stream as _;
 use switchyard_outlier::Stream;
 use worker::left::{GATEWAY, Left, NEUTRAL, STATUS, SUCCESS, SUCCESS_UNMEASURED, left_by, left_under};
 use worker::{A, Worker};

@@ -7,6 +7,7 @@
 mod worker;
 
 use core::time::Duration;
+use switchyard_frame::Stream as _;
 use switchyard_host::fake::SharedStore;
 use worker::{A, B, Worker, document};
 

@@ -9,6 +9,7 @@ mod worker;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::Reason;
+use switchyard_frame::Stream as _;
 use switchyard_host::prober;
 use switchyard_outlier::Stream;
 use worker::{A, GET, START, Worker};

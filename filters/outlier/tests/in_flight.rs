@@ -7,6 +7,7 @@
 mod worker;
 
 use switchyard_core::health::Health;
+use switchyard_frame::Stream as _;
 use switchyard_outlier::Stream;
 use worker::{A, HTTP1_GONE, Worker};
 

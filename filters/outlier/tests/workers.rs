@@ -9,6 +9,7 @@ mod worker;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::Reason;
+use switchyard_frame::{Head, Stream as _};
 use switchyard_host::fake::{FakeHost, SharedStore};
 use switchyard_host::shared_ledger::announced;
 use switchyard_outlier::Root;
@@ -127,9 +128,9 @@ fn an_interval_is_evaluated_by_one_worker_over_what_all_of_them_counted() {
     host.set_property("upstream.address", A.as_bytes());
     for root in &roots {
         for _ in 0..3 {
-            let mut stream = root.stream();
+            let mut stream = root.stream(10).expect("a configuration");
             host.answer(&[(":status", "500")]);
-            stream.on_request_headers(&host);
+            stream.on_request_headers(&host, &Head::default(), true);
             stream.on_response_headers(&host, true);
             stream.on_done(&host);
         }

@@ -1,59 +1,33 @@
-//! The ABI entry: what Envoy calls, handed on with the real host.
+//! A stream as the frame calls it.
 
-use crate::{Root, Stream};
-use switchyard_host::{Hostcalls, Passage, entry};
+use crate::Stream;
+use switchyard_frame as frame;
+use switchyard_host::{Host, Passage};
 
-#[cfg(feature = "abi")]
-switchyard_host::start!(Root);
-
-impl entry::Root for Root {
-    type Stream = Stream;
-
-    fn new(context: u32) -> Self {
-        Self::new(context)
-    }
-
-    fn configure(&mut self) -> bool {
-        self.configure(&Hostcalls)
-    }
-
-    fn tick(&mut self) {
-        self.tick(&Hostcalls);
-    }
-
-    fn stream(&self, context: u32) -> Stream {
-        self.stream(context)
-    }
-
-    fn on_call_response(&mut self, call: u32, headers: usize, body_size: usize) {
-        self.on_call_response(&Hostcalls, call, headers, body_size);
-    }
-}
-
-impl entry::Stream for Stream {
-    fn on_request_headers(&mut self, ended: bool) -> Passage {
-        self.on_request_headers(&Hostcalls, ended);
+impl frame::Stream for Stream {
+    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, ended: bool) -> Passage {
+        self.on_request_headers(host, ended);
         Passage::On
     }
 
-    fn on_request_body(&mut self, size: usize, ended: bool) -> Passage {
-        self.on_request_body(&Hostcalls, size, ended);
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+        self.on_request_body(host, size, ended);
         Passage::On
     }
 
-    fn on_response_headers(&mut self, ended: bool) -> Passage {
-        self.on_response_headers(&Hostcalls, ended)
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
+        self.on_response_headers(host, ended)
     }
 
-    fn on_response_body(&mut self, size: usize, ended: bool) -> Passage {
-        self.on_response_body(&Hostcalls, size, ended)
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+        self.on_response_body(host, size, ended)
     }
 
-    fn on_response_trailers(&mut self) -> Passage {
-        self.on_response_trailers(&Hostcalls)
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+        self.on_response_trailers(host)
     }
 
-    fn on_done(&mut self) {
-        self.on_done(&Hostcalls);
+    fn on_done<H: Host>(&mut self, host: &H) {
+        self.on_done(host);
     }
 }

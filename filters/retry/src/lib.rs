@@ -8,11 +8,10 @@
 //! Invariants: a request is never paused, only answers are, and every answer that is held back ends by the deadline;
 //! a client's own retry headers never count; without a failure a request costs two host calls (filter) or three (router).
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
-//! makes the module of them, so that another module can carry this filter beside others.
+//! The logic ([`Retry`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so
+//! that another module can carry this filter beside others.
 
 mod actor;
-#[cfg(any(target_arch = "wasm32", clippy))]
 mod entry;
 mod exchange;
 mod judging;
@@ -28,7 +27,7 @@ mod worker;
 
 pub use actor::{ActorHost, FALLBACK_HEADER};
 pub use exchange::StreamHost;
-pub use root::{Root, RootHost};
+pub use root::{Retry, Vm};
 pub use stream::Stream;
 pub use switchyard_host::Passage;
 pub use worker::{MOST_KEPT, NEWS_TICK, TICK};
@@ -37,3 +36,9 @@ pub use worker::{MOST_KEPT, NEWS_TICK, TICK};
 const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
 /// The header in which router.wasm names the cluster.
 const CLUSTER_HEADER: &str = "x-switchyard-cluster";
+
+/// Its root.
+pub type Root = switchyard_frame::Root<Retry>;
+
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+switchyard_frame::start!(Retry);

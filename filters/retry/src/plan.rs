@@ -4,6 +4,7 @@
 
 use crate::purse::Purse;
 use core::cell::{Cell, RefCell};
+use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
 use switchyard_core::memory::Memory;
 use switchyard_core::retry::{Engine, Latencies, Settings, StaleAnswers, StaleIfError, Steering};
@@ -15,7 +16,7 @@ use switchyard_host::rotation::Rotation;
 /// A configuration in force in one worker.
 #[derive(Default)]
 pub(crate) struct Plan {
-    table: RouteTable,
+    table: Rc<RouteTable>,
     routes: Vec<Option<Route>>,
     upstreams: Vec<Upstream>,
     default_cluster: Option<Box<str>>,
@@ -78,7 +79,7 @@ const IN_VAIN: u32 = 8;
 
 impl Plan {
     /// The plan of `document`, in a VM with these accounts; the tables of its budgets are created.
-    pub(crate) fn new(document: Document, memory: &Memory, host: &impl SharedData, now: Timestamp) -> Self {
+    pub(crate) fn new(document: &Document, memory: &Memory, host: &impl SharedData, now: Timestamp) -> Self {
         let upstreams = document.upstreams().iter().map(|one| Upstream::new(one, host, now)).collect();
         let routes = document.routes().iter().map(|route| {
             let settings = route.retry()?.clone();
@@ -101,7 +102,7 @@ impl Plan {
         });
         let routes: Vec<_> = routes.collect();
         let default_cluster = document.default_cluster().map(Into::into);
-        Self { routes, upstreams, default_cluster, table: RouteTable::new(document.into_matchers()) }
+        Self { routes, upstreams, default_cluster, table: Rc::clone(document.table()) }
     }
 
     /// How many routes have a retry policy.

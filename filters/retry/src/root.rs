@@ -8,129 +8,86 @@ use crate::plan::Plan;
 use crate::report;
 use crate::stream::Stream;
 use crate::worker::{MOST_KEPT, NEWS_TICK, Worker};
+use core::cell::{Cell, OnceCell};
 use std::rc::Rc;
-use switchyard_config::{ConfigErrors, Document};
+use switchyard_config::Document;
 use switchyard_core::Timestamp;
-use switchyard_core::memory::{Account, Memory};
-use switchyard_host::metrics::{Registry, series_name};
+use switchyard_core::memory::Account;
+use switchyard_frame::{Filter, Interval, Setup};
 use switchyard_host::shared_ledger::announced;
-use switchyard_host::{Clock, MetricSink, PluginConfiguration, SharedData, Ticks};
-
-/// What a root asks of its host when it is configured.
-pub trait RootHost: PluginConfiguration + Clock + MetricSink + SharedData {}
-
-impl<T: PluginConfiguration + Clock + MetricSink + SharedData> RootHost for T {}
+use switchyard_host::{Host, HostError, MetricSink, SharedData};
 
 /// What outlives a configuration.
-#[derive(Clone)]
-struct Vm {
-    registry: Rc<Registry>,
-    memory: Memory,
-    /// Of that, bodies of requests.
-    bodies: Account,
+#[derive(Default)]
+pub struct Vm {
+    /// Of what is kept, bodies of requests.
+    bodies: OnceCell<Account>,
 }
 
-impl Default for Vm {
-    fn default() -> Self {
-        let memory = Memory::default();
-        Self { registry: Rc::default(), bodies: memory.kept.part(MOST_KEPT), memory }
-    }
-}
-
-impl Vm {
-    fn accounts(&self) -> (Memory, Account) {
-        (self.memory.clone(), self.bodies.clone())
-    }
-}
-
-thread_local! {
-    static VM: Vm = Vm::default();
-}
-
-/// One configuration of the plugin in one worker.
-pub struct Root {
-    context: u32,
-    vm: Vm,
+/// retry.wasm under one configuration.
+pub struct Retry {
     worker: Rc<Worker>,
-    told: Timestamp,
-    heard: Option<u32>,
+    setup: Setup<Vm>,
+    told: Interval,
+    heard: Cell<Option<u32>>,
 }
 
-impl Root {
-    /// A root that has no configuration yet and leaves every request as it is.
-    pub fn new(context: u32) -> Self {
-        let vm = VM.with(Vm::clone);
-        let worker = Rc::new(Worker::new(Plan::default(), Rc::clone(&vm.registry), vm.accounts(), 0));
-        Self { context, vm, worker, told: Timestamp::default(), heard: None }
+impl Filter for Retry {
+    const NAME: &'static str = "retry";
+    type Vm = Vm;
+    type Stream = Stream;
+
+    fn new<H: Host>(document: &Document, setup: Setup<Vm>, host: &H) -> Result<Self, HostError> {
+        let memory = setup.memory.clone();
+        let bodies = setup.own.bodies.get_or_init(|| memory.kept.part(MOST_KEPT)).clone();
+        let plan = Plan::new(document, &memory, host, setup.now);
+        let worker = Worker::new(plan, Rc::clone(&setup.registry), (memory, bodies), setup.seed);
+        Ok(Self { worker: Rc::new(worker), setup, told: Interval::default(), heard: Cell::default() })
     }
 
-    /// Takes the plugin's configuration; `false` refuses it, with every error in the log.
-    pub fn configure(&mut self, host: &impl RootHost) -> bool {
-        let bytes = host.plugin_configuration().unwrap_or_default();
-        let accepted = match Document::from_plugin_configuration(&bytes) {
-            Ok(document) => self.accept(document, host),
-            Err(errors) => refuse(&errors),
-        };
-        let result = if accepted { "accepted" } else { "rejected" };
-        let labels = [("filter", "retry"), ("result", result)];
-        self.vm.registry.counter(host, &series_name("configurations", &labels)).increment();
-        self.vm.registry.flush(host);
-        accepted
+    fn summary(&self) -> String {
+        format!("{} routes have a retry policy", self.worker.plan.len())
     }
 
-    fn accept(&mut self, document: Document, host: &impl RootHost) -> bool {
-        let now = host.now().unwrap_or_default();
-        // Workers start within nanoseconds of each other; the context id tells roots of one VM apart.
-        let seed = now.as_nanos() ^ u64::from(self.context).rotate_left(32);
-        let plan = Plan::new(document, &self.vm.memory, host, now);
-        log::info!("switchyard.retry: configuration accepted: {} routes have a retry policy", plan.len());
-        self.worker = Rc::new(Worker::new(plan, Rc::clone(&self.vm.registry), self.vm.accounts(), seed));
-        let version = [("filter", "retry"), ("version", env!("CARGO_PKG_VERSION"))];
-        self.vm.registry.set_gauge(host, &series_name("build_info", &version), 1);
-        true
+    fn stream(self: &Rc<Self>, context: u32) -> Stream {
+        Stream::new(context, Rc::clone(&self.worker))
     }
 
-    /// The periodic work: what waits on every tick; budgets and counters on some.
-    pub fn tick(&mut self, host: &(impl ActorHost + Clock + Ticks)) {
+    /// What waits on every tick; budgets and counters on some.
+    fn tick<H: Host>(&self, host: &H) {
         let Ok(now) = host.now() else { return };
         self.worker.ticked(now);
         self.look_at_health(host);
         self.actor(now, host).tick();
-        let mut told = false;
-        // Wall time may step back.
-        if now.since(self.told) >= NEWS_TICK || now < self.told {
-            self.told = now;
-            told = self.tell(now, host);
-        }
+        let told = self.told.passes(NEWS_TICK, now) && self.tell(now, host);
         self.worker.rest(told, now, host);
     }
 
-    /// The answer to a call has come, or the call has failed.
-    pub fn on_call_response(
-        &mut self,
-        host: &(impl ActorHost + Clock + Ticks),
-        call: u32,
-        headers: usize,
-        body: usize,
-    ) {
+    fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
         let now = host.now().unwrap_or_default();
-        self.actor(now, host).answered(call, headers, body);
+        self.actor(now, host).answered(call, headers, body_size);
     }
 
-    fn actor<'a, H>(&'a self, now: Timestamp, host: &'a H) -> Actor<'a, H> {
-        Actor { worker: &self.worker, root: self.context, now, host }
+    /// Nobody answers the calls of a root that is no more, and what they are for would keep its worker for ever.
+    fn ended<H: Host>(&self, _host: &H) {
+        self.worker.forget_all();
+    }
+}
+
+impl Retry {
+    fn actor<'a, H: ActorHost>(&'a self, now: Timestamp, host: &'a H) -> Actor<'a, H> {
+        Actor { worker: &self.worker, root: self.setup.context, now, host }
     }
 
     /// Takes in what outlier says about the endpoints, if anybody might ask.
-    fn look_at_health(&mut self, host: &impl SharedData) {
+    fn look_at_health(&self, host: &impl SharedData) {
         let plan = &self.worker.plan;
         let follows = plan.upstreams().iter().any(|upstream| upstream.rotation.follows());
         if !follows || !plan.has_filter_engine() {
             return;
         }
         let news = announced(host);
-        if news != self.heard {
-            self.heard = news;
+        if news != self.heard.replace(news) {
             plan.upstreams().iter().for_each(|upstream| upstream.rotation.look_at_health(host));
         }
     }
@@ -138,7 +95,7 @@ impl Root {
     /// Tells the other workers what was spent, and the operator what was counted; whether there was anything.
     fn tell(&self, now: Timestamp, host: &(impl SharedData + MetricSink)) -> bool {
         let mut told = false;
-        let registry = &self.vm.registry;
+        let registry = &self.setup.registry;
         for route in self.worker.plan.routes().filter(|route| route.budget.has_news()) {
             told = true;
             let left = route.budget.exchange_news(host, now);
@@ -154,23 +111,4 @@ impl Root {
         registry.flush(host);
         told
     }
-
-    /// The stream of this context, under this configuration.
-    pub fn stream(&self, context: u32) -> Stream {
-        Stream::new(context, Rc::clone(&self.worker))
-    }
-}
-
-/// Nobody answers the calls of a root that is no more, and what they are for would keep its worker for ever.
-impl Drop for Root {
-    fn drop(&mut self) {
-        self.worker.forget_all();
-    }
-}
-
-fn refuse(errors: &ConfigErrors) -> bool {
-    for error in errors.iter() {
-        log::error!("switchyard.retry: configuration refused: {error}");
-    }
-    false
 }

@@ -133,6 +133,7 @@ fn what_was_kept_is_given_back_when_a_root_ends_with_attempts_under_way() {
     requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Passage::Held));
     worker.pass(5);
     // Envoy tells nobody about the calls of a root that is no more.
+    worker.root.on_done(&worker.host);
     worker.root = Root::new(2);
     requests.into_iter().for_each(|request| worker.end(request));
     worker.host.set_configuration(document_with("", &filter(LARGE)).as_bytes());
@@ -166,6 +167,7 @@ fn streams_that_nobody_ended_leave_nothing_behind_with_their_root() {
     requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Passage::Held));
     worker.pass(5);
     drop(requests);
+    worker.root.on_done(&worker.host);
     drop(worker);
     assert!(is_empty(&mut Worker::filter(LARGE)));
 }

@@ -8,20 +8,24 @@
 //! Invariants: a client's own steering headers never survive; a request is never paused; in the steady state a
 //! request hashed by a header costs at most three host calls.
 //!
-//! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
-//! makes the module of them, so that another module can carry this filter beside others.
+//! The logic ([`Router`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so that
+//! another module can carry this filter beside others.
 
 mod ejection;
-#[cfg(any(target_arch = "wasm32", clippy))]
-mod entry;
 mod explain;
+mod filter;
 mod heartbeats;
 mod plan;
-mod root;
 mod roster;
 mod stream;
 mod upstream;
+mod worker;
 
-pub use plan::Plan;
-pub use root::{Root, RootHost, TICK};
-pub use stream::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER, Stream, StreamHost};
+pub use stream::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER, Stream};
+pub use worker::{Router, TICK, Vm};
+
+/// Its root.
+pub type Root = switchyard_frame::Root<Router>;
+
+#[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
+switchyard_frame::start!(Router);

@@ -5,6 +5,7 @@
 use crate::roster::Roster;
 use crate::upstream::{Chosen, Upstream};
 use core::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 use switchyard_config::{Document, Mode, Route as RouteSettings};
 use switchyard_core::hash::{HashOutcome, NewCookie, RequestHash};
 use switchyard_core::route::RouteTable;
@@ -14,13 +15,13 @@ use switchyard_host::metrics::{Counter, Registry, series_name};
 use switchyard_host::{Clock, MetricSink};
 
 /// A configuration in force in one worker.
-pub struct Plan {
+pub(crate) struct Plan {
     pub(crate) mode: Mode,
     pub(crate) explain: bool,
     pub(crate) default_cluster: Option<Box<str>>,
     /// Requests that no route matches.
     pub(crate) unmatched: OnceCell<Counter>,
-    table: RouteTable,
+    table: Rc<RouteTable>,
     routes: Vec<Route>,
     upstreams: Vec<Names>,
     worker: RefCell<Worker>,
@@ -78,7 +79,9 @@ pub(crate) struct Decision<'plan> {
 
 impl Plan {
     /// The plan of `document`, in a worker whose VM remembers `roster`, with random numbers seeded by `seed`.
-    pub(crate) fn new(document: Document, roster: &mut Roster, seed: u64, now: Timestamp) -> Self {
+    pub(crate) fn new(document: &Document, roster: Option<&mut Roster>, seed: u64, now: Timestamp) -> Self {
+        let mut nothing = Roster::default();
+        let roster = roster.unwrap_or(&mut nothing);
         let mut upstreams = Vec::new();
         let mut names = Vec::new();
         for settings in document.upstreams() {
@@ -92,16 +95,11 @@ impl Plan {
             explain: document.explain(),
             default_cluster: document.default_cluster().map(Into::into),
             routes: document.routes().iter().map(Route::new).collect(),
-            table: RouteTable::new(document.into_matchers()),
+            table: Rc::clone(document.table()),
             unmatched: OnceCell::new(),
             upstreams: names,
             worker: RefCell::new(Worker { rng: fastrand::Rng::with_seed(seed), upstreams }),
         }
-    }
-
-    /// A plan that matches nothing: an empty configuration, or none yet.
-    pub(crate) fn empty() -> Self {
-        Self::new(Document::default(), &mut Roster::default(), 0, Timestamp::default())
     }
 
     /// Upstreams and routes, for the log.
@@ -109,9 +107,19 @@ impl Plan {
         (self.upstreams.len(), self.routes.len())
     }
 
-    /// Decides where `request` goes; `None` if no route matches it.
-    pub(crate) fn decide(&self, request: &impl RequestView, clock: &impl Clock) -> Option<Decision<'_>> {
-        let route = self.routes.get(self.table.find(request)?)?;
+    /// Which route a request is of.
+    pub(crate) fn table(&self) -> &RouteTable {
+        &self.table
+    }
+
+    /// Decides where a `request` of the route at this position goes; `None`: of none.
+    pub(crate) fn decide(
+        &self,
+        route: Option<usize>,
+        request: &impl RequestView,
+        clock: &impl Clock,
+    ) -> Option<Decision<'_>> {
+        let route = self.routes.get(route?)?;
         let mut worker = self.worker.try_borrow_mut().ok()?;
         let Worker { rng, upstreams } = &mut *worker;
         let mut cookies = Vec::new();

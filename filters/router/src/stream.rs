@@ -6,15 +6,15 @@
 use crate::ejection::Trial;
 use crate::explain::explain;
 use crate::plan::{Decision, Plan};
+use crate::worker::Router;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::Mode;
 use switchyard_core::hash::NewCookie;
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
-use switchyard_host::metrics::{Registry, series_name};
-use switchyard_host::{
-    Clock, HeaderMap, MetricSink, Properties, RequestHeaders, ResponseHeaders, SharedData, without_port,
-};
+use switchyard_frame::Head;
+use switchyard_host::metrics::series_name;
+use switchyard_host::{HeaderMap, Host, Passage, Properties, RequestHeaders, without_port};
 
 /// The header that Envoy's `override_host` policy reads: candidates, best first.
 pub const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
@@ -23,18 +23,9 @@ pub const CLUSTER_HEADER: &str = "x-switchyard-cluster";
 /// The response header that says why, under `explain: true`.
 pub const EXPLAIN_HEADER: &str = "x-switchyard-explain";
 
-/// What a stream asks of its host.
-pub trait StreamHost:
-    RequestHeaders + ResponseHeaders + Properties + Clock + MetricSink + SharedData
-{
-}
-
-impl<T: RequestHeaders + ResponseHeaders + Properties + Clock + MetricSink + SharedData> StreamHost for T {}
-
 /// One request and what is to be done at its later stages.
 pub struct Stream {
-    plan: Rc<Plan>,
-    registry: Rc<Registry>,
+    router: Rc<Router>,
     in_flight: Option<InFlight>,
     watch: Option<Watch>,
     trial: Option<Trial>,
@@ -74,45 +65,13 @@ impl<H: Properties> RequestView for Incoming<'_, H> {
 }
 
 impl Stream {
-    /// A stream that `plan` decides and `registry` counts.
-    pub fn new(plan: Rc<Plan>, registry: Rc<Registry>) -> Self {
-        Self {
-            plan,
-            registry,
-            in_flight: None,
-            watch: None,
-            trial: None,
-            explanation: None,
-            cookies: Vec::new(),
-        }
+    /// A stream that `router` decides.
+    pub(crate) fn new(router: Rc<Router>) -> Self {
+        Self { router, in_flight: None, watch: None, trial: None, explanation: None, cookies: Vec::new() }
     }
 
-    /// Decides and steers. Never pauses; whatever fails, the request goes on as Envoy's own route says.
-    pub fn on_request_headers(&mut self, host: &impl StreamHost) {
-        let Ok(headers) = host.request_headers() else {
-            self.registry.counter(host, &series_name("fallbacks", &[("reason", "no_headers")])).increment();
-            return;
-        };
-        let plan = Rc::clone(&self.plan);
-        match plan.decide(&Incoming { headers: &headers, host }, host) {
-            Some(decision) => self.carry_out(&plan, decision, &headers, host),
-            None => {
-                plan.unmatched
-                    .get_or_init(|| self.registry.counter(host, &series_name("unmatched", &[])))
-                    .increment();
-                steer(host, &headers, None, None);
-            }
-        }
-    }
-
-    fn carry_out(
-        &mut self,
-        plan: &Plan,
-        mut decision: Decision<'_>,
-        headers: &HeaderMap,
-        host: &impl StreamHost,
-    ) {
-        decision.count(&self.registry, host);
+    fn carry_out(&mut self, plan: &Plan, mut decision: Decision<'_>, headers: &HeaderMap, host: &impl Host) {
+        decision.count(&self.router.setup.registry, host);
         let shadow = plan.mode == Mode::Shadow;
         if !shadow {
             self.try_endpoint(plan, &mut decision, host);
@@ -145,7 +104,7 @@ impl Stream {
     }
 
     /// Lets the request try an endpoint that comes back, if there is one and few enough others do.
-    fn try_endpoint(&mut self, plan: &Plan, decision: &mut Decision<'_>, host: &impl StreamHost) {
+    fn try_endpoint(&mut self, plan: &Plan, decision: &mut Decision<'_>, host: &impl Host) {
         let Some(endpoint) = decision.chosen.could_try else { return };
         let Ok(now) = decision.now.map_or_else(|| host.now(), Ok) else { return };
         let upstream = decision.upstream;
@@ -159,8 +118,35 @@ impl Stream {
         }
     }
 
+    fn release(&mut self) {
+        if let Some(InFlight { upstream, endpoint }) = self.in_flight.take() {
+            self.router.plan.with_upstream(upstream, |live| live.finish(endpoint));
+        }
+    }
+}
+
+impl switchyard_frame::Stream for Stream {
+    /// Decides and steers. Never pauses; whatever fails, the request goes on as Envoy's own route says.
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, _ended: bool) -> Passage {
+        let router = Rc::clone(&self.router);
+        let (plan, registry) = (&router.plan, &router.setup.registry);
+        let Some(headers) = head.headers(host) else {
+            registry.counter(host, &series_name("fallbacks", &[("reason", "no_headers")])).increment();
+            return Passage::On;
+        };
+        match plan.decide(head.route(plan.table(), host), &Incoming { headers, host }, host) {
+            Some(decision) => self.carry_out(plan, decision, headers, host),
+            None => {
+                let unmatched = || registry.counter(host, &series_name("unmatched", &[]));
+                plan.unmatched.get_or_init(unmatched).increment();
+                steer(host, headers, None, None);
+            }
+        }
+        Passage::On
+    }
+
     /// Explains and gives out cookies, where the configuration asks for it; otherwise does nothing.
-    pub fn on_response_headers(&mut self, host: &impl ResponseHeaders) {
+    fn on_response_headers<H: Host>(&mut self, host: &H, _ended: bool) -> Passage {
         // A header that cannot be written is one that the client does without.
         for cookie in self.cookies.drain(..) {
             let _ = host.add_response_header("set-cookie", cookie.header_value().as_bytes());
@@ -168,35 +154,31 @@ impl Stream {
         if let Some(explanation) = self.explanation.take() {
             let _ = host.set_response_header(EXPLAIN_HEADER, explanation.as_bytes());
         }
+        Passage::On
     }
 
     /// The stream has ended, in whichever way.
-    pub fn on_done(&mut self, host: &impl StreamHost) {
+    fn on_done<H: Host>(&mut self, host: &H) {
         self.release();
         if let Some(trial) = self.trial.take() {
             // Without the time the place is given back all the same: only its age is not known.
             let now = host.now().unwrap_or_default();
-            self.plan.with_upstream(trial.upstream, |live| {
+            self.router.plan.with_upstream(trial.upstream, |live| {
                 live.ejection().map(|ejection| ejection.end_trial(trial, now, host))
             });
         }
         let Some(watch) = self.watch.take() else { return };
         let Ok(Some(address)) = host.property(&["upstream", "address"]) else { return };
         let Ok(address) = core::str::from_utf8(&address) else { return };
-        let named = self.plan.with_upstream(watch.upstream, |live| live.verify(&watch.candidates, address));
+        let named =
+            self.router.plan.with_upstream(watch.upstream, |live| live.verify(&watch.candidates, address));
         if named == Some(false) {
             let labels = [("upstream", watch.upstream_name.as_str()), ("reason", "not_in_cluster")];
-            self.registry.counter(host, &series_name("fallbacks", &labels)).increment();
+            self.router.setup.registry.counter(host, &series_name("fallbacks", &labels)).increment();
         }
         if let (Some(since), Ok(now)) = (watch.since, host.now()) {
             let latency: Duration = now.since(since);
-            self.plan.with_upstream(watch.upstream, |live| live.answered(address, latency, now));
-        }
-    }
-
-    fn release(&mut self) {
-        if let Some(InFlight { upstream, endpoint }) = self.in_flight.take() {
-            self.plan.with_upstream(upstream, |live| live.finish(endpoint));
+            self.router.plan.with_upstream(watch.upstream, |live| live.answered(address, latency, now));
         }
     }
 }

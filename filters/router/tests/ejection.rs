@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Ledger, Record};
+use switchyard_frame::{Head, Stream as _};
 use switchyard_host::Status;
 use switchyard_host::fake::{FakeHost, SharedStore};
 use switchyard_host::shared_ledger::{Table, announce};
@@ -60,8 +61,8 @@ impl Worker {
     /// A request of `user`, and the candidates that it got.
     fn send(&self, user: &str) -> (Stream, Vec<String>) {
         self.host.receive(&[(":method", "GET"), (":path", "/"), ("x-user", user)]);
-        let mut stream = self.root.stream();
-        stream.on_request_headers(&self.host);
+        let mut stream = self.root.stream(10).expect("a configuration");
+        stream.on_request_headers(&self.host, &Head::default(), true);
         let header = self.host.request_header(CANDIDATES_HEADER).concat();
         (stream, header.split(',').map(str::to_owned).collect())
     }
@@ -291,7 +292,7 @@ fn in_steady_state_ejection_costs_a_request_nothing_and_a_tick_two_host_calls() 
         worker.tick();
         worker.host.forget_calls();
         let (mut stream, _) = worker.send("x");
-        stream.on_response_headers(&worker.host);
+        stream.on_response_headers(&worker.host, false);
         stream.on_done(&worker.host);
         let request = worker.host.all_calls();
         worker.host.forget_calls();

@@ -51,7 +51,7 @@ impl Worker {
     /// A worker that has served a request.
     fn serving(store: &SharedStore, start: u64, heartbeat: &str) -> Self {
         let worker = Self::of(store, start, heartbeat);
-        drop(worker.root.stream());
+        drop(worker.root.stream(10));
         worker
     }
 
@@ -97,7 +97,7 @@ fn targets(sent: &[(u64, Dispatched)]) -> Vec<&str> {
 fn nobody_probes_before_a_request_was_served() {
     let mut worker = Worker::of(&SharedStore::default(), 0, ALL);
     assert!(worker.pass(5_000).is_empty(), "it may be the main thread, whose calls crash Envoy");
-    drop(worker.root.stream());
+    drop(worker.root.stream(10));
     assert_eq!(targets(&worker.pass(20)), ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"]);
 }
 
@@ -185,7 +185,7 @@ fn many_endpoints_are_probed_over_several_ticks() {
     host.set_now(Timestamp::from_millis(START));
     let mut root = Root::new(1);
     assert!(root.configure(&host));
-    drop(root.stream());
+    drop(root.stream(10));
     let mut worker = Worker { root, host, now: START };
     let mut all = Vec::new();
     for _ in 0..4 {
@@ -243,7 +243,7 @@ fn the_new_root_takes_over_within_a_lease() {
     let mut new = Root::new(2);
     old.host.set_now(Timestamp::from_nanos(START * 1_000_000 + 20_000_777));
     assert!(new.configure(&old.host));
-    drop(new.stream());
+    drop(new.stream(10));
     let mut sent = 0;
     for _ in 0..3_000 {
         // a minute

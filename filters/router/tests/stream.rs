@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 use switchyard_core::Timestamp;
+use switchyard_frame::{Head, Stream as _};
 use switchyard_host::Clock as _;
 use switchyard_host::Status;
 use switchyard_host::fake::FakeHost;
@@ -36,8 +37,8 @@ fn configured(document: &str) -> (Root, FakeHost) {
 /// Sends a request through a new stream, up to where Envoy's router would take it.
 fn send(root: &Root, host: &FakeHost, headers: &[(&str, &str)]) -> Stream {
     host.receive(headers);
-    let mut stream = root.stream();
-    stream.on_request_headers(host);
+    let mut stream = root.stream(10).expect("a configuration");
+    stream.on_request_headers(host, &Head::default(), true);
     stream
 }
 
@@ -92,7 +93,7 @@ fn the_steady_state_costs_two_host_calls_and_three_with_a_cluster() {
     stream.on_done(&host);
     host.forget_calls();
     let mut stream = send(&root, &host, &get("/api", "alice"));
-    stream.on_response_headers(&host);
+    stream.on_response_headers(&host, false);
     stream.on_done(&host);
     assert_eq!(host.all_calls(), 2, "header map, candidates");
 
@@ -102,7 +103,7 @@ fn the_steady_state_costs_two_host_calls_and_three_with_a_cluster() {
     stream.on_done(&host);
     host.forget_calls();
     let mut stream = send(&root, &host, &get("/api", "alice"));
-    stream.on_response_headers(&host);
+    stream.on_response_headers(&host, false);
     stream.on_done(&host);
     assert_eq!(host.all_calls(), 3, "header map, cluster, candidates");
     assert_eq!(host.request_header(CLUSTER_HEADER), ["checkout"]);
@@ -114,7 +115,7 @@ fn no_route_leaves_the_request_alone_for_one_host_call() {
     send(&root, &host, &get("/elsewhere", "alice"));
     host.forget_calls();
     let mut stream = send(&root, &host, &get("/elsewhere", "alice"));
-    stream.on_response_headers(&host);
+    stream.on_response_headers(&host, false);
     stream.on_done(&host);
     assert_eq!(host.all_calls(), 1);
     assert!(candidates(&host).is_empty());
@@ -124,7 +125,7 @@ fn no_route_leaves_the_request_alone_for_one_host_call() {
 fn shadow_decides_and_counts_but_changes_nothing() {
     let (mut root, host) = configured(&RING.replacen('{', r#"{"mode": "shadow", "explain": true,"#, 1));
     let mut stream = send(&root, &host, &get("/api", "alice"));
-    stream.on_response_headers(&host);
+    stream.on_response_headers(&host, false);
     assert!(candidates(&host).is_empty());
     let explanation = host.response_header(EXPLAIN_HEADER).concat();
     assert!(
@@ -208,14 +209,14 @@ fn a_cookie_is_given_to_a_client_that_has_none_and_then_sticks() {
     );
     let mut stream = send(&root, &host, &[(":method", "GET"), (":path", "/api")]);
     let chosen = candidates(&host);
-    stream.on_response_headers(&host);
+    stream.on_response_headers(&host, false);
     let cookie = host.response_header("set-cookie").concat();
     let (pair, attributes) = cookie.split_once(';').expect("attributes");
     assert!(attributes.contains("Max-Age=3600") && attributes.contains("Path=/"), "{cookie}");
     let pair = pair.replace('"', "");
     let mut stream = send(&root, &host, &[(":method", "GET"), (":path", "/api"), ("cookie", &pair)]);
     assert_eq!(candidates(&host), chosen);
-    stream.on_response_headers(&host);
+    stream.on_response_headers(&host, false);
     assert!(host.response_header("set-cookie").is_empty(), "it has one already");
 }
 
@@ -236,7 +237,7 @@ fn a_host_that_answers_unexpectedly_stops_nothing() {
     for call in ["proxy_get_header_map_pairs", "proxy_replace_header_map_value", "proxy_get_property"] {
         host.fail(call, Status::BadArgument);
         let mut stream = send(&root, &host, &get("/api", "alice"));
-        stream.on_response_headers(&host);
+        stream.on_response_headers(&host, false);
         stream.on_done(&host);
     }
 }

@@ -1,77 +1,99 @@
 //! A filter as it is, but a request with the header `x-trap` traps its VM.
 //!
 //! A scenario's way to kill a worker's VM under load, while requests wait in it and for it. Each filter of this kind is a
-//! module of its own: another module is another VM, so what stands beside it lives on.
+//! module of its own, made by the feature of its name: another module is another VM, so what stands beside it lives on.
 
 #![cfg(target_arch = "wasm32")]
 
-use switchyard_host::entry::{Root, Stream};
-use switchyard_host::{Hostcalls, Passage, RequestHeaders as _};
+use std::rc::Rc;
+use switchyard_config::Document;
+use switchyard_frame::{Filter, Head, Mailbox, Setup, Stream};
+use switchyard_host::{Host, HostError, Passage};
 
-/// A root or a stream of a filter that traps.
-pub struct Trap<T>(T);
+#[cfg(feature = "batch")]
+switchyard_frame::start!(Trap<switchyard_batch::Batch>);
+#[cfg(feature = "coalesce")]
+switchyard_frame::start!(Trap<switchyard_coalesce::Coalesce>);
+#[cfg(feature = "outlier")]
+switchyard_frame::start!(Trap<switchyard_outlier::Outlier>);
 
-impl<R: Root> Root for Trap<R> {
-    type Stream = Trap<R::Stream>;
+/// A filter whose streams trap.
+pub struct Trap<F>(Rc<F>);
 
-    fn new(context: u32) -> Self {
-        Self(R::new(context))
+/// A stream that traps.
+pub struct Trapping<S>(S);
+
+impl<F: Filter> Filter for Trap<F> {
+    const NAME: &'static str = F::NAME;
+    type Vm = F::Vm;
+    type Stream = Trapping<F::Stream>;
+
+    fn new<H: Host>(document: &Document, setup: Setup<F::Vm>, host: &H) -> Result<Self, HostError> {
+        F::new(document, setup, host).map(|filter| Self(Rc::new(filter)))
     }
 
-    fn configure(&mut self) -> bool {
-        self.0.configure()
+    fn summary(&self) -> String {
+        self.0.summary()
     }
 
-    fn tick(&mut self) {
-        self.0.tick();
+    fn stream(self: &Rc<Self>, context: u32) -> Self::Stream {
+        Trapping(self.0.stream(context))
     }
 
-    fn stream(&self, context: u32) -> Self::Stream {
-        Trap(self.0.stream(context))
+    fn tick<H: Host>(&self, host: &H) {
+        self.0.tick(host);
     }
 
-    fn on_queue_ready(&mut self, queue: u32) {
-        self.0.on_queue_ready(queue);
+    fn mailbox(&self) -> Option<&Mailbox> {
+        self.0.mailbox()
     }
 
-    fn on_call_response(&mut self, call: u32, headers: usize, body_size: usize) {
-        self.0.on_call_response(call, headers, body_size);
+    fn message<H: Host>(&self, host: &H, message: &[u8]) {
+        self.0.message(host, message);
     }
 
-    fn on_done(&mut self) {
-        self.0.on_done();
+    fn act<H: Host>(&self, host: &H) {
+        self.0.act(host);
+    }
+
+    fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
+        self.0.called(host, call, headers, body_size);
+    }
+
+    fn ended<H: Host>(&self, host: &H) {
+        self.0.ended(host);
     }
 }
 
-impl<S: Stream> Stream for Trap<S> {
-    fn on_request_headers(&mut self, ended: bool) -> Passage {
-        if Hostcalls.request_headers().is_ok_and(|headers| headers.contains("x-trap")) {
+impl<S: Stream> Stream for Trapping<S> {
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage {
+        if head.headers(host).is_some_and(|headers| headers.contains("x-trap")) {
             core::arch::wasm32::unreachable();
         }
-        self.0.on_request_headers(ended)
+        self.0.on_request_headers(host, head, ended)
     }
 
-    fn on_request_body(&mut self, size: usize, ended: bool) -> Passage {
-        self.0.on_request_body(size, ended)
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+        self.0.on_request_body(host, size, ended)
     }
 
-    fn on_request_trailers(&mut self) -> Passage {
-        self.0.on_request_trailers()
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Passage {
+        self.0.on_request_trailers(host)
     }
 
-    fn on_response_headers(&mut self, ended: bool) -> Passage {
-        self.0.on_response_headers(ended)
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
+        self.0.on_response_headers(host, ended)
     }
 
-    fn on_response_body(&mut self, size: usize, ended: bool) -> Passage {
-        self.0.on_response_body(size, ended)
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+        self.0.on_response_body(host, size, ended)
     }
 
-    fn on_response_trailers(&mut self) -> Passage {
-        self.0.on_response_trailers()
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+        self.0.on_response_trailers(host)
     }
 
-    fn on_done(&mut self) {
-        self.0.on_done();
+    fn on_done<H: Host>(&mut self, host: &H) {
+        self.0.on_done(host);
     }
 }

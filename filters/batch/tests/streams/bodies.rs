@@ -3,6 +3,7 @@
 use crate::worker::{Batching, OK, Request, Worker, calls, pass, post, rpc, with};
 use std::slice;
 use switchyard_batch::Passage;
+use switchyard_frame::Stream as _;
 use switchyard_host::Status;
 
 /// A worker with a request under way, and that request.

@@ -3,7 +3,7 @@
 use crate::worker::{Coalescing, FAILED, GET, HEAD, OK, PRIVATE, Request, Worker, page, pass, with, within};
 use std::slice;
 use switchyard_coalesce::Passage;
-use switchyard_host::fake::Fate;
+use switchyard_frame::fake::Fate;
 
 /// A leader and so many who wait for it.
 fn burst(worker: &mut Worker, followers: usize) -> (Request, Vec<Request>) {
@@ -118,7 +118,7 @@ fn the_host_is_not_even_asked_about_a_stream_that_has_ended() {
     followers.into_iter().for_each(|follower| worker.end(follower));
     worker.host.forget_calls();
     worker.deliver();
-    assert_eq!(worker.host.calls("proxy_set_effective_context"), 1, "for the root's own name");
+    assert_eq!(worker.host.calls("proxy_set_effective_context"), 0, "nor is there a way back to the root");
     assert!(worker.done.is_empty());
 }
 

@@ -3,8 +3,8 @@
 use crate::worker::{Coalescing, FAILED, GET, HEAD, OK, Request, Worker, page, pass, with, within};
 use std::slice;
 use switchyard_coalesce::Passage;
+use switchyard_frame::fake::Fate;
 use switchyard_host::Status;
-use switchyard_host::fake::Fate;
 
 const HOLD: &str = r#""hold": "1s""#;
 const STALE: &str = r#""hold": "1s", "stale_if_error": "1m""#;

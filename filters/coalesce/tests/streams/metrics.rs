@@ -119,10 +119,10 @@ fn after_a_reload_gauges_go_on_from_where_they_were() {
     worker.respond(&mut leader, OK, b"soup");
     worker.deliver();
     assert_eq!(value(&mut worker, HELD), 4);
-    let old = worker.reload(&within(""));
+    let mut old = worker.reload(&within(""));
     worker.end(follower);
     worker.end(leader);
-    drop(old);
+    old.on_done(&worker.host);
     let request = worker.lead(GET);
     assert_eq!(value(&mut worker, HELD), 0);
     worker.end(request);

@@ -3,6 +3,7 @@
 use crate::worker::{Coalescing, GET, OK, Worker, page, pass, settle, within};
 use std::slice;
 use switchyard_coalesce::{Passage, Root};
+use switchyard_frame::{Head, Stream as _};
 
 const REGISTER: &str = "proxy_register_shared_queue";
 
@@ -51,10 +52,10 @@ fn taken_back() -> (Worker, Root) {
     let request = worker.lead(GET);
     worker.end(request);
     // A connection to the old listener has its first request only now.
-    let mut late = old.stream(900);
+    let mut late = old.stream(900).expect("a configuration");
     worker.host.in_context(900);
     worker.host.receive(GET);
-    assert_eq!(late.on_request_headers(&worker.host, true), Passage::On);
+    assert_eq!(late.on_request_headers(&worker.host, &Head::default(), true), Passage::On);
     late.on_done(&worker.host);
     assert_eq!(worker.host.calls(REGISTER), 2);
     (worker, old)
@@ -62,11 +63,11 @@ fn taken_back() -> (Worker, Root) {
 
 #[test]
 fn when_the_root_that_took_the_queue_last_ends_the_next_request_takes_it() {
-    let (mut worker, old) = taken_back();
+    let (mut worker, mut old) = taken_back();
     let request = worker.lead(GET);
     worker.end(request);
     assert_eq!(worker.host.calls(REGISTER), 2, "it has an owner");
-    drop(old);
+    old.on_done(&worker.host);
     let request = worker.lead(GET);
     assert_eq!(worker.host.calls(REGISTER), 3);
     let other = worker.lead(&page("/wine"));
@@ -76,9 +77,9 @@ fn when_the_root_that_took_the_queue_last_ends_the_next_request_takes_it() {
 
 #[test]
 fn or_the_next_tick_does() {
-    let (mut worker, old) = taken_back();
+    let (mut worker, mut old) = taken_back();
     let request = worker.lead(GET);
-    drop(old);
+    old.on_done(&worker.host);
     pass(slice::from_mut(&mut worker), 500);
     assert_eq!(worker.host.calls(REGISTER), 3);
     drop(request);
@@ -88,9 +89,9 @@ fn or_the_next_tick_does() {
 fn a_root_that_ends_without_the_queue_takes_nothing_with_it() {
     let mut worker = Worker::alone("{}");
     let first = worker.lead(GET);
-    let old = worker.reload("{}");
+    let mut old = worker.reload("{}");
     let second = worker.follow(GET);
-    drop(old);
+    old.on_done(&worker.host);
     let third = worker.follow(GET);
     pass(slice::from_mut(&mut worker), 100);
     assert_eq!(worker.host.calls(REGISTER), 2, "the old root's and the new one's");
@@ -102,11 +103,11 @@ fn flights_of_the_old_root_go_on_under_the_new_one() {
     let mut worker = Worker::alone("{}");
     let mut leader = worker.lead(GET);
     let old_follower = worker.follow(GET);
-    let old = worker.reload("{}");
+    let mut old = worker.reload("{}");
     let new_follower = worker.follow(GET);
     worker.respond(&mut leader, OK, b"soup");
     worker.end(leader);
-    drop(old);
+    old.on_done(&worker.host);
     worker.deliver();
     for follower in [old_follower, new_follower] {
         assert_eq!(worker.body_for(&follower).as_deref(), Some(&b"soup"[..]));
@@ -152,9 +153,9 @@ fn an_answer_from_another_worker_reaches_followers_of_the_old_root() {
     let mut leader = workers[0].lead(GET);
     let follower = workers[1].follow(GET);
     settle(&mut workers);
-    let old = workers[1].reload("{}");
+    let mut old = workers[1].reload("{}");
     let other = workers[1].lead(&page("/wine"));
-    drop(old);
+    old.on_done(&workers[1].host);
     workers[0].respond(&mut leader, OK, b"soup");
     settle(&mut workers);
     assert_eq!(workers[1].body_for(&follower).as_deref(), Some(&b"soup"[..]));
@@ -166,13 +167,13 @@ fn a_route_that_coalesces_no_more_lets_those_who_wait_have_their_answer() {
     let mut worker = Worker::alone("{}");
     let mut leader = worker.lead(GET);
     let follower = worker.follow(GET);
-    let old = worker.reload(r#"{"mode": "shadow"}"#);
+    let mut old = worker.reload(r#"{"mode": "shadow"}"#);
     let passes = worker.send(GET);
     assert_eq!(passes.passage, Passage::On);
     worker.respond(&mut leader, OK, b"soup");
     worker.deliver();
     assert_eq!(worker.body_for(&follower).as_deref(), Some(&b"soup"[..]));
-    drop(old);
+    old.on_done(&worker.host);
 }
 
 #[test]

@@ -29,7 +29,8 @@ use core::time::Duration;
 use hashbrown::HashMap;
 pub use route::{Route, Target};
 use serde_json::Value;
-use switchyard_core::route::Matcher;
+use std::rc::Rc;
+use switchyard_core::route::RouteTable;
 pub use upstream::Upstream;
 
 /// Whether decisions are acted on.
@@ -50,7 +51,7 @@ pub struct Document {
     default_cluster: Option<Box<str>>,
     upstreams: Vec<Upstream>,
     routes: Vec<Route>,
-    matchers: Vec<Matcher>,
+    table: Rc<RouteTable>,
 }
 
 impl Document {
@@ -81,7 +82,7 @@ impl Document {
             default_cluster: raw.default_cluster.as_deref().map(Into::into),
             upstreams,
             routes,
-            matchers,
+            table: Rc::new(RouteTable::new(matchers)),
         }
     }
 
@@ -110,9 +111,9 @@ impl Document {
         &self.routes
     }
 
-    /// The conditions of the routes, in the same order.
-    pub fn into_matchers(self) -> Vec<Matcher> {
-        self.matchers
+    /// Which route a request is of. All who decide by this document share the one table, and may keep it without the rest.
+    pub fn table(&self) -> &Rc<RouteTable> {
+        &self.table
     }
 }
 

@@ -11,7 +11,7 @@
 //! Invariant: memory is bounded by [`RECORD_BYTES`] times the endpoints of the upstream, plus those of the
 //! configuration before while they are out.
 
-use super::decide::Reason;
+use super::reason::Reason;
 use crate::Timestamp;
 use crate::hash::xxh64;
 use crate::health::Health;

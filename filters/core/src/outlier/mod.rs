@@ -11,14 +11,16 @@ mod classify;
 mod decide;
 mod enforce;
 mod ledger;
+mod reason;
 mod settings;
 mod tally;
 mod window;
 
 pub use classify::{Answer, Ending, Failure, Neutral, Origin, Outcome, http_status};
-pub use decide::{Figures, InFlight, Reason, Ticket, Verdict, evaluate};
+pub use decide::{Figures, InFlight, Ticket, Verdict, evaluate};
 pub use enforce::{Cluster, Effects, Event, Spared, TRIAL_LIFE, Transition};
 pub use ledger::{EndpointKey, Ledger, RECORD_BYTES, Record, VERSION};
+pub use reason::Reason;
 pub use settings::{
     ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, Heartbeat, LatencyPolicy,
     Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,

@@ -1,31 +1,21 @@
 //! A host that records every call: what native tests of the filters run on.
 //!
 //! It keeps what a real host would keep (request headers change when they are set) and counts calls by their
-//! ABI name, so that a test can assert both the effect and its price. Filters that hold streams are led by a [`Worker`] on it, or by
-//! [`Roots`] where anything may happen to them.
+//! ABI name, so that a test can assert both the effect and its price. The workers of filters that run on it are the frame's.
 
-mod fate;
-mod filter;
 mod front;
 mod ports;
-mod request;
-mod roots;
 mod store;
-mod time;
-mod worker;
 
 use crate::{HostError, Status};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-pub use fate::Fate;
-pub use filter::{Callbacks, Filter, Head};
 use hashbrown::HashMap;
-pub use request::Request;
-pub use roots::{Done, Roots};
 pub use store::SharedStore;
 use switchyard_core::Timestamp;
-pub use time::{pass, settle};
-pub use worker::{ROOT, SET_TICK, Worker};
+
+/// What a request or an answer begins with.
+pub type Head<'a> = &'a [(&'a str, &'a str)];
 
 /// A request that a filter sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 mod periodic;
 
 use crate::report::Reporter;
-use crate::root::Vm;
+use crate::vm::Here;
 use core::time::Duration;
 use switchyard_config::Upstream as Configured;
 use switchyard_core::Timestamp;
@@ -173,7 +173,7 @@ impl Upstream {
         &mut self,
         endpoint: usize,
         headers: &HeaderMap,
-        vm: &Vm,
+        vm: &Here,
         host: &(impl SharedData + MetricSink),
     ) {
         let Some(signal) = self.settings.failure.signal.as_ref().filter(|one| headers.contains(&one.header))
@@ -188,8 +188,8 @@ impl Upstream {
     }
 
     /// Counts an attempt that is over, and tells the others if it changes what they should know.
-    pub(crate) fn settle(&mut self, attempt: &Attempt, vm: &Vm, host: &(impl SharedData + MetricSink)) {
-        let now = vm.now();
+    pub(crate) fn settle(&mut self, attempt: &Attempt, vm: &Here, host: &(impl SharedData + MetricSink)) {
+        let now = vm.own.now();
         let suspect_for =
             SUSPECT_FOR.max(self.settings.heartbeat.as_ref().map_or(SUSPECT_FOR, |one| one.interval * 3));
         let Some(known) = self.known.get_mut(attempt.endpoint) else { return };
@@ -219,7 +219,13 @@ impl Upstream {
     }
 
     /// A heartbeat was answered. The first that failed was not known for one: its headers had not been read.
-    fn heartbeat(&mut self, endpoint: usize, healthy: bool, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+    fn heartbeat(
+        &mut self,
+        endpoint: usize,
+        healthy: bool,
+        vm: &Here,
+        host: &(impl SharedData + MetricSink),
+    ) {
         self.reporter.heartbeat(healthy, &vm.registry, host);
         let Some(known) = self.known.get_mut(endpoint) else { return };
         let unread = core::mem::take(&mut known.unread);
@@ -233,9 +239,9 @@ impl Upstream {
     }
 
     /// Lets `event` happen to `endpoint` in the table that all share.
-    fn tell(&mut self, endpoint: usize, event: &Event, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+    fn tell(&mut self, endpoint: usize, event: &Event, vm: &Here, host: &(impl SharedData + MetricSink)) {
         let Some(known) = self.known.get(endpoint) else { return };
-        let (key, now) = (known.key, vm.now());
+        let (key, now) = (known.key, vm.own.now());
         let (had_row, rng) = (known.row, &mut self.rng);
         let cluster = Cluster { settings: &self.settings, members: &self.members, taken_out: self.taken_out };
         let told = self.ledger.change_ledger(host, |ledger| {
@@ -254,7 +260,7 @@ impl Upstream {
         self.report(endpoint, &effects, out, vm, host);
     }
 
-    fn report(&self, endpoint: usize, effects: &Effects, out: usize, vm: &Vm, host: &impl MetricSink) {
+    fn report(&self, endpoint: usize, effects: &Effects, out: usize, vm: &Here, host: &impl MetricSink) {
         if let Some(transition) = &effects.transition {
             self.reporter.transition(endpoint, transition, out, &vm.registry, host);
         }

@@ -1,7 +1,7 @@
 //! What the tick does for an upstream: stalls, ejections whose time is up, buckets that are over.
 
 use super::{Known, Upstream};
-use crate::root::Vm;
+use crate::vm::Here;
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
@@ -18,8 +18,8 @@ const TIME_CHECK: Duration = Duration::from_millis(100);
 impl Upstream {
     /// The periodic work: stalls, ejections whose time is up, buckets that are over. A configuration that was
     /// replaced still merges what its last attempts counted, and decides nothing.
-    pub(crate) fn tick(&mut self, decides: bool, vm: &Vm, host: &(impl SharedData + MetricSink)) {
-        let now = vm.now();
+    pub(crate) fn tick(&mut self, decides: bool, vm: &Here, host: &(impl SharedData + MetricSink)) {
+        let now = vm.own.now();
         let bucket = bucket_at(now.as_millis(), self.settings.interval);
         if bucket != self.bucket {
             self.merge(host, bucket);
@@ -37,7 +37,7 @@ impl Upstream {
         }
     }
 
-    fn find_stalled(&mut self, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+    fn find_stalled(&mut self, vm: &Here, host: &(impl SharedData + MetricSink)) {
         let Some(policy) = self.settings.stall.filter(|_| !self.in_flight.is_empty()) else { return };
         self.tell_stalled(policy, Health::Healthy, vm, host);
         if self.known.iter().any(|known| known.health == Health::Probing) {
@@ -51,22 +51,22 @@ impl Upstream {
         &mut self,
         policy: StallPolicy,
         health: Health,
-        vm: &Vm,
+        vm: &Here,
         host: &(impl SharedData + MetricSink),
     ) {
         let known = &self.known;
         // An attempt from before the endpoint came to where it stands says nothing about it now.
         let heard =
             |index: usize| known.get(index).map(|one| one.since.max(one.answered.unwrap_or_default()));
-        for (endpoint, verdict) in self.in_flight.stalled(policy, vm.now(), heard) {
+        for (endpoint, verdict) in self.in_flight.stalled(policy, vm.own.now(), heard) {
             if self.known.get(endpoint).is_some_and(|known| known.health == health) {
                 self.tell(endpoint, &Event::Verdict(verdict), vm, host);
             }
         }
     }
 
-    fn pass_time(&mut self, vm: &Vm, host: &(impl SharedData + MetricSink)) {
-        let now = vm.now();
+    fn pass_time(&mut self, vm: &Here, host: &(impl SharedData + MetricSink)) {
+        let now = vm.own.now();
         if now.since(self.checked) < TIME_CHECK {
             return;
         }
@@ -104,7 +104,7 @@ impl Upstream {
     }
 
     /// Looks at the window that ended with the bucket before `bucket`; one worker does.
-    fn evaluate(&mut self, bucket: u32, vm: &Vm, host: &(impl SharedData + MetricSink)) {
+    fn evaluate(&mut self, bucket: u32, vm: &Here, host: &(impl SharedData + MetricSink)) {
         let last = bucket.wrapping_sub(1);
         let claimed = self.tally.change_tally(host, self.bucket, |tally| {
             let mine = !tally.is_empty() && tally.claim(last);

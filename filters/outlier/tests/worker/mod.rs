@@ -8,6 +8,7 @@ pub(crate) mod left;
 use core::cell::RefCell;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{Counts, EndpointKey, Ledger, Record, Tally, bucket_at};
+use switchyard_frame::{Head, Stream as _};
 use switchyard_host::fake::{FakeHost, SharedStore};
 use switchyard_host::shared_ledger::Table;
 use switchyard_outlier::{Root, Stream};
@@ -102,8 +103,8 @@ impl Worker {
         }
         self.host.remove_property("upstream.transport_failure_reason");
         self.host.set_property("response.code", &200u64.to_le_bytes());
-        let mut stream = self.root.stream();
-        stream.on_request_headers(&self.host);
+        let mut stream = self.root.stream(10).expect("a configuration");
+        stream.on_request_headers(&self.host, &Head::default(), true);
         stream
     }
 

@@ -130,7 +130,7 @@ impl Worker {
         change: impl FnOnce(&FakeHost),
     ) -> Request {
         self.context += 1;
-        let stream = self.root.stream(self.context);
+        let stream = self.root.stream(self.context).expect("a configuration");
         let mut request = Request { context: self.context, stream, answer: Vec::new(), began: self.now };
         self.enter(&request);
         self.host.remove_property("upstream.request_attempt_count");

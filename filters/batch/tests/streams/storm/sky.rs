@@ -4,7 +4,9 @@ use super::ride::{Asks, Place, Ride};
 use super::upstream;
 use crate::worker::{Batch, Head, head};
 use switchyard_batch::{Passage, Stream};
-use switchyard_host::fake::{Done, FakeHost, Reply, Roots, SharedStore};
+use switchyard_frame::Stream as _;
+use switchyard_frame::fake::{Done, Roots};
+use switchyard_host::fake::{FakeHost, Reply, SharedStore};
 
 /// Milliseconds of a step of time.
 const STEP: u64 = 5;
@@ -117,7 +119,7 @@ impl Sky {
         self.sides[side].host.receive(&head);
         self.rides.push(ride);
         let (at, ended) = (self.rides.len() - 1, body.is_none());
-        let called = self.call(at, |stream, host| stream.on_request_headers(host, ended));
+        let called = self.call(at, |stream, host| stream.on_request_headers(host, &Default::default(), ended));
         self.goes(at, called, if ended { Place::Waits } else { Place::AwaitsBody });
     }
 
@@ -181,7 +183,7 @@ impl Sky {
     pub(super) fn body(&mut self, at: usize, ended: bool, trailers: bool) {
         let act = |stream: &mut Stream, host: &FakeHost| match trailers {
             true => stream.on_response_trailers(host),
-            false => stream.on_response_body(host, ended),
+            false => stream.on_response_body(host, 4, ended),
         };
         assert_eq!(self.call(at, act).1, Vec::new());
     }

@@ -1,6 +1,6 @@
 //! Documents and requests of the tests.
 
-use switchyard_host::fake::Head;
+use switchyard_frame::fake::Head;
 
 pub(crate) const OK: Head<'static> = &[(":status", "200"), ("content-type", "application/json")];
 pub(crate) const FAILED: Head<'static> = &[(":status", "503")];

@@ -5,9 +5,9 @@ mod upstream;
 
 pub(crate) use given::*;
 use serde_json::Value;
-use switchyard_batch::{Passage, Root, Stream, Vm};
-use switchyard_host::fake::{self, Callbacks, Called, Filter};
-pub(crate) use switchyard_host::fake::{Head, ROOT, SET_TICK, pass, settle};
+use switchyard_frame::fake::{self, Subject};
+pub(crate) use switchyard_frame::fake::{Head, ROOT, SET_TICK, pass, settle};
+use switchyard_host::fake::Called;
 pub(crate) use upstream::*;
 
 pub(crate) type Worker = fake::Worker<Batch>;
@@ -16,30 +16,8 @@ pub(crate) type Request = fake::Request<Batch>;
 /// batch.wasm.
 pub(crate) struct Batch;
 
-impl Filter for Batch {
-    type Root = Root;
-    type Stream = Stream;
-    type Vm = Vm;
-
-    const CALLBACKS: Callbacks<Self> = Callbacks {
-        in_vm: Root::in_vm,
-        configure: Root::configure,
-        stream: Root::stream,
-        tick: Root::tick,
-        on_queue_ready: Root::on_queue_ready,
-        on_call_response: Root::on_call_response,
-        on_root_done: Root::on_done,
-        on_request_headers: Stream::on_request_headers,
-        on_request_body: Stream::on_request_body,
-        on_request_trailers: Stream::on_request_trailers,
-        on_response_headers: |stream, host, ended| {
-            stream.on_response_headers(host, ended);
-            Passage::On
-        },
-        on_response_body: |stream, host, _, ended| stream.on_response_body(host, ended),
-        on_response_trailers: Stream::on_response_trailers,
-        on_done: Stream::on_done,
-    };
+impl Subject for Batch {
+    type Filter = switchyard_batch::Batch;
     const STEP: u64 = 1;
 
     fn document(section: &str) -> String {

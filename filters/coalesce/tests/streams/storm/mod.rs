@@ -8,8 +8,8 @@ use crate::worker::{FAILED, GET, HEAD, Head, OK, POST, PRIVATE, with};
 use proptest::prelude::*;
 use ride::{Place, Ride};
 use sky::Sky;
+use switchyard_frame::fake::Roots;
 use switchyard_host::Status;
-use switchyard_host::fake::Roots;
 
 /// What a host may fail at. That it refuses a stream's name or its going on means that the stream has ended.
 const CALLS: [&str; 14] = [

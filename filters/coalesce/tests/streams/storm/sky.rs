@@ -3,7 +3,9 @@
 use super::ride::{Complete, Place, Ride};
 use crate::worker::{Coalesce, Head};
 use switchyard_coalesce::{Passage, Stream};
-use switchyard_host::fake::{Done, FakeHost, Reply, Roots, SharedStore};
+use switchyard_frame::Stream as _;
+use switchyard_frame::fake::{Done, Roots};
+use switchyard_host::fake::{FakeHost, Reply, SharedStore};
 
 pub(super) struct Sky {
     store: SharedStore,
@@ -88,7 +90,8 @@ impl Sky {
             answer,
         });
         let (at, ended) = (self.rides.len() - 1, self.rides[self.rides.len() - 1].body.is_none());
-        let called = self.call(at, |stream, host| stream.on_request_headers(host, ended));
+        let called =
+            self.call(at, |stream, host| stream.on_request_headers(host, &Default::default(), ended));
         let held = if ended { Place::Waits } else { Place::AwaitsBody };
         self.goes(at, called, held);
     }

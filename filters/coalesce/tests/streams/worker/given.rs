@@ -1,6 +1,6 @@
 //! Documents, requests and answers of the tests.
 
-use switchyard_host::fake::Head;
+use switchyard_frame::fake::Head;
 
 pub(crate) const GET: Head<'static> =
     &[(":method", "GET"), (":scheme", "http"), (":authority", "shop"), (":path", "/menu")];

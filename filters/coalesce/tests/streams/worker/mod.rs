@@ -3,9 +3,8 @@
 mod given;
 
 pub(crate) use given::*;
-use switchyard_coalesce::{Root, Stream, Vm};
-use switchyard_host::fake::{self, Callbacks, Filter};
-pub(crate) use switchyard_host::fake::{Head, ROOT, pass, settle};
+use switchyard_frame::fake::{self, Subject};
+pub(crate) use switchyard_frame::fake::{Head, ROOT, pass, settle};
 
 pub(crate) type Worker = fake::Worker<Coalesce>;
 pub(crate) type Request = fake::Request<Coalesce>;
@@ -13,28 +12,8 @@ pub(crate) type Request = fake::Request<Coalesce>;
 /// coalesce.wasm.
 pub(crate) struct Coalesce;
 
-impl Filter for Coalesce {
-    type Root = Root;
-    type Stream = Stream;
-    type Vm = Vm;
-
-    const CALLBACKS: Callbacks<Self> = Callbacks {
-        in_vm: Root::in_vm,
-        configure: Root::configure,
-        stream: Root::stream,
-        tick: Root::tick,
-        on_queue_ready: Root::on_queue_ready,
-        on_call_response: |_, _, call, _, _| panic!("nobody made call {call}"),
-        // What a root does at its end it does when it is dropped.
-        on_root_done: |_, _| {},
-        on_request_headers: Stream::on_request_headers,
-        on_request_body: Stream::on_request_body,
-        on_request_trailers: Stream::on_request_trailers,
-        on_response_headers: Stream::on_response_headers,
-        on_response_body: Stream::on_response_body,
-        on_response_trailers: Stream::on_response_trailers,
-        on_done: Stream::on_done,
-    };
+impl Subject for Coalesce {
+    type Filter = switchyard_coalesce::Coalesce;
     const STEP: u64 = 10;
 
     fn document(section: &str) -> String {

@@ -1,7 +1,8 @@
 //! Envoy's failure percentage detector: an endpoint is out if at least so many of its attempts failed.
 
-use super::{Figures, Reason, Verdict, percent};
+use super::{Figures, Verdict, percent};
 use crate::outlier::ledger::EndpointKey;
+use crate::outlier::reason::Reason;
 use crate::outlier::settings::FailurePercentagePolicy;
 
 pub(super) fn outliers(policy: FailurePercentagePolicy, figures: &[Figures]) -> Vec<(EndpointKey, Verdict)> {

@@ -4,8 +4,9 @@
 //! The median is of the others' quantiles too, so one slow endpoint does not move it, and the floor keeps a
 //! cluster of fast endpoints from ejecting one that is merely less fast. Streaming answers are left out before they get here.
 
-use super::{Figures, Reason, Verdict};
+use super::{Figures, Verdict};
 use crate::outlier::ledger::EndpointKey;
+use crate::outlier::reason::Reason;
 use crate::outlier::settings::LatencyPolicy;
 use core::time::Duration;
 

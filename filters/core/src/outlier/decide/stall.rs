@@ -4,8 +4,9 @@
 //! not touch its new owner. Memory grows with the greatest number of attempts under way at a time, which
 //! Envoy's circuit breakers bound.
 
-use super::{Reason, Verdict};
+use super::Verdict;
 use crate::Timestamp;
+use crate::outlier::reason::Reason;
 use crate::outlier::settings::StallPolicy;
 use core::time::Duration;
 

@@ -1,8 +1,9 @@
 //! Envoy's success rate detector: an endpoint is out if its rate is below `mean - factor · stdev` (population) of
 //! those that have enough attempts.
 
-use super::{Figures, Reason, Verdict, percent};
+use super::{Figures, Verdict, percent};
 use crate::outlier::ledger::EndpointKey;
+use crate::outlier::reason::Reason;
 use crate::outlier::settings::SuccessRatePolicy;
 
 pub(super) fn outliers(policy: SuccessRatePolicy, figures: &[Figures]) -> Vec<(EndpointKey, Verdict)> {

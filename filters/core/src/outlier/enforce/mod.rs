@@ -12,8 +12,9 @@ mod evidence;
 mod step;
 
 use super::classify::Outcome;
-use super::decide::{Reason, Verdict};
+use super::decide::Verdict;
 use super::ledger::{EndpointKey, Ledger, Record};
+use super::reason::Reason;
 use super::settings::Settings;
 use super::window::Counts;
 use crate::Timestamp;

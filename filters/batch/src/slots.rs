@@ -1,0 +1,19 @@
+//! The slots in shared data by which workers know who gathers which keys.
+//!
+//! Invariant: slots are bounded in number, whatever happens.
+
+use switchyard_core::batch::gather::SLOTS;
+use switchyard_host::{HostError, SharedData, reach};
+
+/// The key of a slot.
+pub(crate) fn slot(number: u32) -> String {
+    format!("switchyard.batch.gatherer.{number:02x}")
+}
+
+/// Makes the slots; what is there stays.
+///
+/// # Errors
+/// If shared data cannot be had.
+pub(crate) fn prepare(host: &impl SharedData) -> Result<(), HostError> {
+    reach::make_places(SLOTS, slot, host)
+}

@@ -1,0 +1,172 @@
+//! One worker as Envoy runs it: a VM, its roots of which the last one serves, their timers, queues and calls.
+//!
+//! Invariant: every root has its own timer, which begins anew when a period is asked for; a queue wakes the root that
+//! registered it last, as long as that lives; and callbacks are looked at on the side as a [`Worker`](super::Worker)'s are.
+//! Trade-off: streams are the test's to keep, which says with each callback whose it is.
+
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
+
+use super::worker::{SET_TICK, done_by_root, done_by_stream};
+use super::{Head, RootOf, StreamOf, Subject, VmOf, time::millis};
+use crate::{Root, Vm};
+use core::time::Duration;
+use switchyard_core::Timestamp;
+use switchyard_host::Queues as _;
+use switchyard_host::fake::{Called, FakeHost, Reply, SharedStore};
+
+/// What a root did to streams, and the calls that it made.
+pub type Done = (Vec<Reply>, Vec<Called>);
+
+/// One root.
+struct Life<S: Subject> {
+    number: u32,
+    root: RootOf<S>,
+    period: Duration,
+    /// When its period was asked for, or came to its end.
+    ticked: u64,
+}
+
+/// The roots of one worker.
+pub struct Roots<S: Subject> {
+    /// Their host.
+    pub host: FakeHost,
+    vm: VmOf<S>,
+    lives: Vec<Life<S>>,
+    /// Queues, each with the root that registered it last.
+    heard: Vec<(u32, u32)>,
+    /// Calls that were not answered yet.
+    pub called: Vec<Called>,
+    context: u32,
+    timer: u64,
+}
+
+impl<S: Subject> Roots<S> {
+    /// A worker of this process with one root.
+    pub fn new(store: &SharedStore, section: &str) -> Self {
+        let (lives, heard, called) = (Vec::new(), Vec::new(), Vec::new());
+        let (host, vm) = (FakeHost::with_shared(store), Vm::default());
+        let mut roots = Self { host, vm, lives, heard, called, context: 1_000, timer: 0 };
+        roots.reload(section);
+        roots
+    }
+
+    /// A new root serves from now on.
+    pub fn reload(&mut self, section: &str) {
+        let number = self.lives.last().map_or(1, |life| life.number + 1);
+        let mut root = Root::in_vm(number, self.vm.clone());
+        self.host.set_configuration(S::document(section).as_bytes());
+        self.host.in_context(number);
+        // The host may refuse to say what the configuration is; then there is none.
+        assert!(root.configure(&self.host));
+        self.lives.push(Life { number, root, period: Duration::ZERO, ticked: 0 });
+    }
+
+    /// A stream of the root that serves, its context, and its root's number.
+    pub fn stream(&mut self) -> (StreamOf<S>, u32, u32) {
+        self.context += 1;
+        let life = self.lives.last().expect("a root");
+        (life.root.stream(self.context).expect("a configuration"), self.context, life.number)
+    }
+
+    /// Roots that serve no more end with their last stream.
+    pub fn drop_old(&mut self, in_use: &[u32]) {
+        let current = self.lives.last().map(|life| life.number);
+        let Self { lives, host, called, .. } = self;
+        lives.retain_mut(|life| {
+            let stays = Some(life.number) == current || in_use.contains(&life.number);
+            if !stays {
+                host.in_context(life.number);
+                life.root.on_done(host);
+                called.retain(|call| call.context != life.number);
+            }
+            stays
+        });
+    }
+
+    /// A callback of a root, or of one of its streams, in this context.
+    fn during<R>(&mut self, root: u32, context: u32, act: impl FnOnce(&mut RootOf<S>, &FakeHost) -> R) -> R {
+        let Self { host, lives, heard, timer, .. } = self;
+        let life = lives.iter_mut().find(|life| life.number == root).expect("the root of a stream lives");
+        let (registered, asked) = (host.registered().len(), host.calls(SET_TICK));
+        host.has_tick_period(life.period);
+        host.in_context(context);
+        let result = act(&mut life.root, host);
+        life.period = host.tick_period();
+        if host.calls(SET_TICK) > asked {
+            life.ticked = *timer;
+        }
+        for queue in host.registered().into_iter().skip(registered) {
+            heard.retain(|(known, _)| *known != queue);
+            heard.push((queue, root));
+        }
+        result
+    }
+
+    /// A callback of a stream of this root.
+    pub fn of_stream<R>(
+        &mut self,
+        root: u32,
+        context: u32,
+        act: impl FnOnce(&FakeHost) -> R,
+    ) -> (R, Vec<Reply>) {
+        let result = self.during(root, context, |_, host| act(host));
+        (result, done_by_stream(&self.host, context))
+    }
+
+    /// A callback of a root.
+    fn of_root(&mut self, number: u32, act: impl FnOnce(&mut RootOf<S>, &FakeHost)) -> Done {
+        self.during(number, number, act);
+        assert_eq!(self.host.context(), number, "the root speaks in its own name again");
+        let done = done_by_root(&self.host, number);
+        self.called.extend(done.1.iter().cloned());
+        done
+    }
+
+    /// The callback of one message, if there is one for a root that lives.
+    pub fn deliver(&mut self) -> Option<Done> {
+        let lives = |root: u32| self.lives.iter().any(|life| life.number == root);
+        let is_due = |(queue, root): &&(u32, u32)| self.host.queued(*queue) > 0 && lives(*root);
+        let (queue, root) = *self.heard.iter().rev().find(is_due)?;
+        Some(self.of_root(root, |root, host| root.on_queue_ready(host, queue)))
+    }
+
+    /// A call is answered.
+    pub fn answer(&mut self, call: &Called, head: Head<'_>, body: &[u8]) -> Done {
+        self.called.retain(|other| other.number != call.number);
+        self.host.answer_call(head, body, &[]);
+        self.of_root(call.context, |root, host| {
+            root.on_call_response(host, call.number, head.len(), body.len());
+        })
+    }
+
+    /// Ticks of the roots that are due, at `timer` milliseconds of a clock that does not step back.
+    pub fn tick(&mut self, timer: u64) -> Vec<Done> {
+        self.timer = timer;
+        let is_due =
+            |life: &&mut Life<S>| !life.period.is_zero() && timer >= life.ticked + millis(life.period);
+        let begin_anew = |life: &mut Life<S>| {
+            life.ticked = timer;
+            life.number
+        };
+        let due: Vec<_> = self.lives.iter_mut().filter(is_due).map(begin_anew).collect();
+        due.into_iter().map(|number| self.of_root(number, |root, host| root.tick(host))).collect()
+    }
+
+    /// Whether no root ticks.
+    pub fn rests(&self) -> bool {
+        self.lives.iter().all(|life| life.period.is_zero())
+    }
+
+    /// Sets the clock that the filter sees.
+    pub fn set_time(&self, wall: u64) {
+        self.host.set_now(Timestamp::from_millis(wall));
+    }
+
+    /// Somebody writes this into the queue that was registered last.
+    pub fn enqueue(&self, message: &[u8]) {
+        if let Some(queue) = self.host.queue() {
+            // A host that fails writes nothing.
+            let _ = self.host.enqueue(queue, message);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a filter is to the frame.
+//!
+//! Invariant: whatever a filter asks of its host it asks through the host of the present callback, so that it runs unchanged on a
+//! host that another filter, or a chain of them, puts in between.
+
+use crate::{Head, Mailbox, Visits, Vm};
+use core::ops::Deref;
+use std::rc::Rc;
+use switchyard_config::Document;
+use switchyard_core::Timestamp;
+use switchyard_host::{Host, HostError, Passage};
+
+/// One configuration of a filter in one worker, as its root and its streams share it.
+pub trait Filter: Sized + 'static {
+    /// What it is called in logs, metrics, queues and shared data: `coalesce`.
+    const NAME: &'static str;
+    /// What all its configurations in a VM share.
+    type Vm: Default + 'static;
+    /// One request.
+    type Stream: Stream;
+
+    /// The filter under this document.
+    ///
+    /// # Errors
+    /// When the host refuses what it cannot do without; the configuration is refused then.
+    fn new<H: Host>(document: &Document, setup: Setup<Self::Vm>, host: &H) -> Result<Self, HostError>;
+
+    /// What it does under this configuration, for the log: `3 routes coalesce`.
+    fn summary(&self) -> String;
+
+    /// The stream of this context.
+    fn stream(self: &Rc<Self>, context: u32) -> Self::Stream;
+
+    /// The period that it asked for has passed.
+    fn tick<H: Host>(&self, host: &H);
+
+    /// Its mailbox, if others write to it.
+    fn mailbox(&self) -> Option<&Mailbox> {
+        None
+    }
+
+    /// Somebody has written this to it; [`Filter::act`] follows.
+    fn message<H: Host>(&self, _host: &H, _message: &[u8]) {}
+
+    /// Its mailbox was looked into, which is what wakes it: it does what is to be done in a callback of the root.
+    fn act<H: Host>(&self, _host: &H) {}
+
+    /// A call of its own has been answered: with so many headers, and a body of so many bytes. No headers: it has failed.
+    fn called<H: Host>(&self, _host: &H, _call: u32, _headers: usize, _body_size: usize) {}
+
+    /// The root has ended, after its last stream.
+    fn ended<H: Host>(&self, _host: &H) {}
+}
+
+/// What a configuration begins with.
+pub struct Setup<V> {
+    /// The root's context.
+    pub context: u32,
+    /// What outlives the configuration.
+    pub vm: Vm<V>,
+    /// In whose name calls are made.
+    pub visits: Rc<Visits>,
+    /// A number that only configurations with the same bytes have.
+    pub configuration: u64,
+    /// The time; the earliest there is, if the host does not say.
+    pub now: Timestamp,
+    /// A number that another root, and another worker, most likely does not have.
+    pub seed: u64,
+}
+
+impl<V> Deref for Setup<V> {
+    type Target = Vm<V>;
+
+    fn deref(&self) -> &Vm<V> {
+        &self.vm
+    }
+}
+
+/// One request in a filter.
+pub trait Stream: 'static {
+    /// The request's headers; `ended` if nothing follows.
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage;
+
+    /// More of the request's body: `size` bytes of it are at hand.
+    fn on_request_body<H: Host>(&mut self, _host: &H, _size: usize, _ended: bool) -> Passage {
+        Passage::On
+    }
+
+    /// The request's trailers.
+    fn on_request_trailers<H: Host>(&mut self, _host: &H) -> Passage {
+        Passage::On
+    }
+
+    /// The answer's headers; `ended` if nothing follows.
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage;
+
+    /// More of the answer's body: `size` bytes of it are at hand.
+    fn on_response_body<H: Host>(&mut self, _host: &H, _size: usize, _ended: bool) -> Passage {
+        Passage::On
+    }
+
+    /// The answer's trailers.
+    fn on_response_trailers<H: Host>(&mut self, _host: &H) -> Passage {
+        Passage::On
+    }
+
+    /// It has ended, however.
+    fn on_done<H: Host>(&mut self, host: &H);
+}

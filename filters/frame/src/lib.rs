@@ -1,0 +1,34 @@
+//! What every filter needs around its logic, once.
+//!
+//! A filter is a [`Filter`]: one configuration in one worker, made of the [`Document`](switchyard_config::Document) that all filters
+//! share, and a [`Stream`] for each request. Its [`Root`] takes configurations or refuses them, hands the host's callbacks on, and is
+//! the same for all filters. What a filter says to it, it says through [`Mailbox`] (who wakes it), [`Pacer`] (when it is to tick) and
+//! [`Visits`] (in whose name calls are made); requests that wait for their bodies are in [`held_bodies`].
+//!
+//! Invariant: nothing here knows which filter it is for, and no filter knows that the root, the queue, the tick or what is kept in
+//! the thread are its own: a module may hold several, each on a host of its own.
+
+#[cfg(any(target_arch = "wasm32", clippy))]
+pub mod entry;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+mod filter;
+mod head;
+pub mod held_bodies;
+mod interval;
+mod mailbox;
+mod pacer;
+mod root;
+mod visits;
+mod vm;
+
+pub use filter::{Filter, Setup, Stream};
+pub use head::Head;
+pub use interval::Interval;
+pub use mailbox::{Mailbox, prepare};
+pub use pacer::{Pacer, SHORTEST_TICK};
+pub use root::Root;
+#[doc(hidden)]
+pub use switchyard_host;
+pub use visits::Visits;
+pub use vm::Vm;

@@ -1,0 +1,128 @@
+//! How a worker is written to: its number, its queue, and the root that the queue wakes.
+//!
+//! A filter keeps one for each of its roots, if each has work of its own, or one for its VM, if any root does the work of all.
+//!
+//! Invariants: while there is work and room in its turns, a message to the own queue is under way, which wakes the root within
+//! microseconds; whoever has had [`TURNS`] callbacks in a row waits for the tick, and others have theirs.
+//! Trade-off: a message may be lost with the root that it would have woken. The tick does what it was for.
+
+use core::cell::Cell;
+use switchyard_core::Address;
+use switchyard_host::metrics::{Registry, parts};
+use switchyard_host::{Clock, Host, HostError, Queues, SharedData, reach};
+
+/// Callbacks in a row that wake the next. Envoy takes messages to a worker's own queue before it looks at its connections.
+const TURNS: u32 = 8;
+/// Messages that one callback takes; each message has a callback of its own.
+const AT_A_TIME: usize = 64;
+
+/// Makes the count of a filter's workers and the places of their gauges, without which they have no mailboxes; what is there stays.
+///
+/// # Errors
+/// If shared data cannot be had.
+pub fn prepare(filter: &str, host: &impl SharedData) -> Result<(), HostError> {
+    reach::prepare(filter, host)?;
+    parts::prepare(filter, host)
+}
+
+/// The mailbox of one worker.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    /// This worker's number, once it has one.
+    number: Cell<Option<u32>>,
+    queue: Cell<Option<u32>>,
+    /// The root that took the queue last.
+    hears: Cell<Option<u32>>,
+    /// That root is gone, and nobody hears the queue.
+    deaf: Cell<bool>,
+    /// A message that wakes the root is under way.
+    woken: Cell<bool>,
+    /// Callbacks in a row that left work for another one.
+    turns: Cell<u32>,
+}
+
+/// What others need to write to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Queue {
+    number: u32,
+    queue: u32,
+}
+
+impl Queue {
+    /// The address to be given to others. Asks for the time.
+    pub fn address(self, host: &impl Clock) -> Address {
+        reach::address(self.number, self.queue, host)
+    }
+}
+
+impl Mailbox {
+    /// The queue wakes this root, in whose name calls are made, from now on. Before the first request: workers have numbers and
+    /// queues, the main thread has none. `None`: there can be no queue, which is counted, and the tick alone wakes the root.
+    pub fn open(&self, filter: &str, root: u32, registry: &Registry, host: &impl Host) -> Option<Queue> {
+        self.hears.set(Some(root));
+        self.deaf.set(false);
+        let number = self.number.get().or_else(|| reach::take_number(filter, host));
+        self.number.set(number);
+        let queue = number
+            .and_then(|number| Some(Queue { number, queue: reach::register(filter, number, host).ok()? }));
+        match queue {
+            Some(queue) => self.queue.set(Some(queue.queue)),
+            None => registry.counter(host, &format!("switchyard.{filter}_without_queue")).increment(),
+        }
+        queue
+    }
+
+    /// Whether its queue has been somebody's who is gone.
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.get()
+    }
+
+    /// A root is gone.
+    pub fn root_ended(&self, root: u32) {
+        if self.hears.get() == Some(root) {
+            self.deaf.set(true);
+            // The message that was to wake it is nobody's.
+            self.woken.set(false);
+        }
+    }
+
+    /// Looks into the queue, if it is this one: `read` gets what others wrote. Whether it is.
+    pub(crate) fn look(&self, queue: u32, host: &impl Queues, mut read: impl FnMut(&[u8])) -> bool {
+        if self.queue.get() != Some(queue) {
+            return false;
+        }
+        self.woken.set(false);
+        for _ in 0..AT_A_TIME {
+            let Ok(Some(message)) = host.dequeue(queue) else { break };
+            if message.is_empty() {
+                // Its own word; what others say has callbacks of its own.
+                break;
+            }
+            read(&message);
+        }
+        true
+    }
+
+    /// Sees to it that a callback of the root comes soon, if there is work for one. Whether one does.
+    pub fn wake(&self, has_work: bool, host: &impl Queues) -> bool {
+        if has_work
+            && !self.woken.get()
+            && self.turns.get() < TURNS
+            && let Some(queue) = self.queue.get()
+        {
+            self.woken.set(host.enqueue(queue, &[]).is_ok());
+        }
+        self.woken.get()
+    }
+
+    /// A callback of the root is over; `more`: it left work for another one.
+    pub fn acted(&self, more: bool) {
+        self.turns.set(if more { self.turns.get().saturating_add(1) } else { 0 });
+    }
+
+    /// A tick has come, which does what a message was to wake the root for.
+    pub fn ticked(&self) {
+        self.turns.set(0);
+        self.woken.set(false);
+    }
+}

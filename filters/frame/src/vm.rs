@@ -1,0 +1,72 @@
+//! What outlives the configurations of a VM.
+//!
+//! Old and new configuration of a plugin are two roots in one VM: what they count, and what they may keep, they share.
+
+use core::any::{Any, TypeId};
+use core::cell::RefCell;
+use std::rc::Rc;
+use switchyard_core::memory::Memory;
+use switchyard_host::metrics::Registry;
+
+/// One VM; `V` is the filter's own. A clone is the same VM.
+pub struct Vm<V> {
+    /// Its metrics.
+    pub registry: Rc<Registry>,
+    /// What it may keep.
+    pub memory: Memory,
+    /// The filter's own.
+    pub own: Rc<V>,
+}
+
+impl<V> Clone for Vm<V> {
+    fn clone(&self) -> Self {
+        Self { registry: Rc::clone(&self.registry), memory: self.memory.clone(), own: Rc::clone(&self.own) }
+    }
+}
+
+impl<V: Default> Default for Vm<V> {
+    fn default() -> Self {
+        Self { registry: Rc::default(), memory: Memory::default(), own: Rc::default() }
+    }
+}
+
+thread_local! {
+    /// Of each filter in this thread's module; there are one, or a few.
+    static VMS: RefCell<Vec<(TypeId, Rc<dyn Any>)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<V: Default + 'static> Vm<V> {
+    /// The VM that this runs in: one per thread.
+    pub fn here() -> Self {
+        VMS.with(|vms| {
+            // Nothing that is made here looks for a VM itself.
+            let Ok(mut vms) = vms.try_borrow_mut() else { return Self::default() };
+            let id = TypeId::of::<V>();
+            let known = vms.iter().find(|(known, _)| *known == id);
+            if let Some(vm) = known.and_then(|(_, vm)| vm.downcast_ref::<Self>()) {
+                return vm.clone();
+            }
+            let vm = Self::default();
+            vms.push((id, Rc::new(vm.clone())));
+            vm
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_filter_has_one_vm_in_a_thread() {
+        let (first, again, other) = (Vm::<u32>::here(), Vm::<u32>::here(), Vm::<u64>::here());
+        assert!(Rc::ptr_eq(&first.own, &again.own) && Rc::ptr_eq(&first.registry, &again.registry));
+        assert!(!Rc::ptr_eq(&first.registry, &other.registry));
+        let elsewhere = std::thread::spawn(|| {
+            Vm::<u32>::here().memory.kept.take_anyway(7);
+            Vm::<u32>::here().memory.kept.taken()
+        });
+        assert_eq!(elsewhere.join().ok(), Some(7));
+        assert_eq!(first.memory.kept.taken(), 0);
+    }
+}

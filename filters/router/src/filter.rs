@@ -1,0 +1,32 @@
+//! router.wasm as the frame calls it.
+
+use crate::stream::Stream;
+use crate::worker::{Router, Vm};
+use std::rc::Rc;
+use switchyard_config::Document;
+use switchyard_frame::{Filter, Setup};
+use switchyard_host::{Host, HostError};
+
+impl Filter for Router {
+    const NAME: &'static str = "router";
+    type Vm = Vm;
+    type Stream = Stream;
+
+    fn new<H: Host>(document: &Document, setup: Setup<Vm>, host: &H) -> Result<Self, HostError> {
+        Self::of(document, setup, host)
+    }
+
+    fn summary(&self) -> String {
+        let (upstreams, routes) = self.plan.size();
+        format!("{upstreams} upstreams, {routes} routes")
+    }
+
+    fn stream(self: &Rc<Self>, _context: u32) -> Stream {
+        self.serves();
+        Stream::new(Rc::clone(self))
+    }
+
+    fn tick<H: Host>(&self, host: &H) {
+        self.on_tick(host);
+    }
+}

@@ -1,0 +1,127 @@
+//! One configuration in one worker: its plan, and the periodic work.
+//!
+//! Old and new configuration are two roots in one VM and share what the VM remembers ([`Vm`]).
+
+use crate::heartbeats::Heartbeats;
+use crate::plan::Plan;
+use crate::roster::Roster;
+use crate::upstream::{Upstream, VERIFY_AGAIN};
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use hashbrown::HashMap;
+use switchyard_config::Document;
+use switchyard_core::Timestamp;
+use switchyard_frame::{Interval, Setup};
+use switchyard_host::shared_ledger::announced;
+use switchyard_host::{Host, HostError, MetricSink, SharedData, prober};
+
+/// How often counters are written and finished ramps forgotten.
+pub const TICK: Duration = Duration::from_millis(250);
+/// How often a worker asks whether outlier has said something: an ejection is acted on within 50 ms.
+const NEWS_TICK: Duration = Duration::from_millis(20);
+
+/// What outlives a configuration.
+#[derive(Default)]
+pub struct Vm {
+    roster: RefCell<Roster>,
+    /// This VM has seen a request: it is a worker's, not the main thread's.
+    serves: Cell<bool>,
+    /// The root that was configured last with an upstream of this name sends its heartbeats.
+    owners: RefCell<HashMap<String, u32>>,
+}
+
+/// router.wasm under one configuration.
+pub struct Router {
+    pub(crate) plan: Plan,
+    pub(crate) setup: Setup<Vm>,
+    verified: Interval,
+    worked: Interval,
+    heard: Cell<Option<u32>>,
+    heartbeats: RefCell<Option<Heartbeats>>,
+}
+
+impl Router {
+    /// The router of `document`.
+    ///
+    /// # Errors
+    /// When there can be no ticks.
+    pub(crate) fn of(document: &Document, setup: Setup<Vm>, host: &impl Host) -> Result<Self, HostError> {
+        let plan =
+            Plan::new(document, setup.own.roster.try_borrow_mut().ok().as_deref_mut(), setup.seed, setup.now);
+        let heartbeats = plan.has_heartbeats().then(|| {
+            prober::create(host);
+            Heartbeats::new(fastrand::Rng::with_seed(setup.seed).u64(..))
+        });
+        if let Ok(mut owners) = setup.own.owners.try_borrow_mut() {
+            plan.each_named(|_, names, _| {
+                owners.insert(names.name().to_owned(), setup.context);
+            });
+        }
+        let router = Self {
+            plan,
+            setup,
+            verified: Interval::default(),
+            worked: Interval::default(),
+            heard: Cell::default(),
+            heartbeats: RefCell::new(heartbeats),
+        };
+        let now = router.setup.now;
+        router.verified.begin(now);
+        router.worked.begin(now);
+        router.follow(now, host);
+        // An empty configuration never ticks: nothing to count.
+        if router.plan.size().0 > 0 {
+            host.set_tick_period(if router.plan.follows() { NEWS_TICK } else { TICK })?;
+        }
+        Ok(router)
+    }
+
+    /// A request has come.
+    pub(crate) fn serves(&self) {
+        self.setup.own.serves.set(true);
+    }
+
+    /// Takes in what outlier says about every endpoint.
+    fn follow(&self, now: Timestamp, host: &impl SharedData) {
+        self.plan.each_upstream(|upstream| {
+            if let Some(ledger) = upstream.ejection().map(|ejection| ejection.read(host)) {
+                upstream.follow(&ledger, now);
+            }
+        });
+    }
+
+    /// The periodic work: news of ejections and heartbeats on every tick; counters, ramps and verification on some.
+    pub(crate) fn on_tick(&self, host: &impl Host) {
+        let Ok(now) = host.now() else { return self.setup.registry.flush(host) };
+        if self.plan.follows() {
+            let news = announced(host);
+            if news != self.heard.replace(news) {
+                self.follow(now, host);
+            }
+            self.plan.each_upstream(|upstream| {
+                if let Some(ejection) = upstream.ejection() {
+                    ejection.ask_again();
+                }
+            });
+        }
+        if self.setup.own.serves.get()
+            && let Ok(mut heartbeats) = self.heartbeats.try_borrow_mut()
+            && let Some(heartbeats) = heartbeats.as_mut()
+        {
+            let (owners, root) = (&self.setup.own.owners, self.setup.context);
+            let decides = |name: &str| owners.borrow().get(name) == Some(&root);
+            heartbeats.tick(&self.plan, now, decides, host);
+        }
+        if self.worked.passes(TICK, now) {
+            self.work(now, host);
+        }
+    }
+
+    fn work(&self, now: Timestamp, host: &impl MetricSink) {
+        self.setup.registry.flush(host);
+        self.plan.each_upstream(|upstream| upstream.settle(now));
+        if self.verified.passes(VERIFY_AGAIN, now) {
+            self.plan.each_upstream(Upstream::verify_again);
+        }
+    }
+}
