@@ -65,7 +65,7 @@ pub(crate) struct Stage {
     pub(crate) let_go: [Bytes; 2],
     holds: [Bytes; 2],
     pub(crate) replied: bool,
-    /// Pauses at nothing but headers.
+    /// Does what the script says at headers only.
     pub(crate) at_headers_only: bool,
 }
 
@@ -106,6 +106,23 @@ impl Stage {
         self.held.borrow()[self.number][at(direction)]
     }
 
+    /// What it has seen of a message, however it was cut: headers, bytes, trailers, end.
+    pub(crate) fn seen(&self, direction: Direction) -> (bool, Bytes, bool, bool) {
+        let mut all = (false, Bytes::new(), false, false);
+        for seen in self.log.iter().filter(|seen| seen.direction() == Some(direction)) {
+            match seen {
+                Seen::Headers(_, ended) => (all.0, all.3) = (true, *ended),
+                Seen::Body(_, bytes, ended) => {
+                    all.1.extend(bytes);
+                    all.3 |= ended;
+                }
+                Seen::Trailers(_) => (all.2, all.3) = (true, true),
+                Seen::Done => {}
+            }
+        }
+        all
+    }
+
     /// It is let go by others.
     pub(crate) fn released(&mut self, direction: Direction) {
         self.held.borrow_mut()[self.number][at(direction)] = false;
@@ -131,7 +148,9 @@ impl Stage {
         };
         let number = u32::try_from(self.log.len() + 100 * self.number).expect("small");
         let mut flow = Flow::Continue;
-        match self.script.pop_front().unwrap_or(Move::Continue) {
+        let acts = !self.at_headers_only || matches!(seen, Seen::Headers(..));
+        let next = if acts { self.script.pop_front() } else { None };
+        match next.unwrap_or(Move::Continue) {
             Move::Continue => {}
             Move::Pause => flow = Flow::Pause,
             Move::Reply(says) => {
@@ -160,7 +179,7 @@ impl Stage {
         }
         let may = match &seen {
             Seen::Headers(..) => true,
-            _ => !self.at_headers_only && (self.rude || !self.one_behind_holds(direction)),
+            _ => self.rude || !self.one_behind_holds(direction),
         };
         let resumes_itself = asked.resume == Some((direction, self.number));
         if !may && asked.reply.is_none() {
