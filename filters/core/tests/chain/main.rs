@@ -10,7 +10,10 @@
 // A bare VM has no seed for proptest.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod cases;
+mod drawn;
 mod envoy;
+mod invariants;
 mod properties;
 mod stage;
 mod world;

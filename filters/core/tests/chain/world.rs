@@ -146,7 +146,8 @@ pub(crate) fn one<const M: usize>(scripts: &[Vec<Move>], version: Version) -> On
     Envoy::new(vec![Chained { chain, stages: stages.take(M).collect() }], version)
 }
 
-const REPLY: u32 = 3_000_000;
+/// What replies from outside are, and the number of their stage.
+pub(crate) const REPLY: u32 = 3_000_000;
 
 impl World for Separate {
     fn stage(&self, stage: usize) -> &Stage {
