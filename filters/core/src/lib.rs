@@ -12,6 +12,7 @@
 mod address;
 pub mod balance;
 pub mod batch;
+pub mod chain;
 pub mod coalesce;
 mod directives;
 pub mod endpoint;
