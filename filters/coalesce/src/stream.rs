@@ -8,9 +8,9 @@ use crate::vm::ActingHost;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
+use switchyard_core::http::{awaits_its_answer, status};
 use switchyard_core::memory::{Paid, Reservation, head_bytes};
 use switchyard_core::request_key::Known;
-use switchyard_core::streams::awaits_its_answer;
 use switchyard_core::{RequestView, coalesce};
 use switchyard_host::held_bodies::Piece;
 use switchyard_host::{HeaderMap, Passage, identity, noise};
@@ -180,9 +180,7 @@ impl Stream {
         }
         let head = || {
             let headers = host.response_headers().ok()?;
-            let status =
-                headers.header(":status").and_then(|text| core::str::from_utf8(text).ok()?.parse().ok())?;
-            Some((status, headers))
+            Some((status(&headers)?, headers))
         };
         let begun = worker.vm.with(host, |flights, around| {
             let begun = flights.answer_begins(around, context, ended, head);

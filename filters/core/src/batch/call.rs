@@ -9,9 +9,9 @@
 
 use super::Joined;
 use super::key::is_identity;
-use crate::hop::is_of_one_hop;
+use crate::HeadView;
+use crate::http::{is_of_one_hop, is_sent_on};
 use crate::retry::encode_grpc_timeout;
-use crate::{HeadView, RequestView};
 use core::time::Duration;
 
 const ACCEPT_ENCODING: &str = "accept-encoding";
@@ -43,7 +43,8 @@ pub fn call_headers<'a>(
     let (mut pseudo, mut headers) = (Vec::with_capacity(24), Vec::with_capacity(20));
     for (name, value) in first.pairs() {
         let name = str::from_utf8(name).ok()?;
-        if deadline_header == Some(name) || is_of_one_request(name) || is_of_its_hop(name, first) {
+        let is_sent = || is_sent_on(name.as_bytes(), value, first.header_values("connection"));
+        if deadline_header == Some(name) || is_of_one_request(name) || !is_sent() {
             continue;
         }
         match (name, &joined.path) {
@@ -103,11 +104,6 @@ fn is_of_one_request(name: &str) -> bool {
         // What one Envoy tells the next of this request, or a client tells it to do.
         || name.starts_with("x-envoy-")
         || name.starts_with("x-switchyard-")
-}
-
-fn is_of_its_hop(name: &str, request: &impl RequestView) -> bool {
-    const CREDENTIALS: &str = "proxy-authorization";
-    name != CREDENTIALS && is_of_one_hop(name.as_bytes(), request.header_values("connection"))
 }
 
 /// Whether an answer's header is not for those who get a share: it describes the body, or one hop's work.

@@ -6,8 +6,8 @@
 //! the leader took, which is bounded.
 //! Source: RFC 9110, sections 7.6.1 and 12.5.5; RFC 9111, sections 3.1, 4.1 and 4.2.3; RFC 9211, section 2.
 
-use crate::directives::{members, number};
-use crate::hop::is_of_one_hop;
+use crate::http::lists::members;
+use crate::http::{decimal, is_of_one_hop};
 use crate::memory;
 use crate::request_key::KeyRules;
 use crate::wire::{Reader, Writer};
@@ -88,7 +88,7 @@ impl Answer {
             body: Vec::new(),
             vary: vary(lines(b"vary").flat_map(members), request),
             at,
-            age: lines(b"age").next().and_then(|age| number(age.trim_ascii())).unwrap_or(0),
+            age: lines(b"age").next().and_then(decimal).unwrap_or(0),
         }
     }
 

@@ -6,7 +6,8 @@
 //! Source: RFC 5861, section 4; RFC 9111, sections 3 and 4.2.4.
 
 use super::settings::StaleIfError;
-use crate::directives::{CACHE_CONTROL, members, says};
+use crate::http::caching::{is_one_clients, is_useless_when_stale, is_validated_first, varies_by};
+use crate::http::lists::{CACHE_CONTROL, says};
 use crate::memory::Account;
 use crate::request_key::{Known, Place, announces_body, pairs, part};
 use crate::{HeadView, RequestView, Timestamp};
@@ -162,23 +163,18 @@ impl StaleIfError {
 
     /// Whether an answer with this status and these headers may be kept.
     pub fn may_store(&self, status: u16, answer: &impl RequestView) -> bool {
-        const FORBID: [&str; 6] =
-            ["no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"];
         let cacheable = matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 410);
-        let pragma = answer.header(CACHE_CONTROL).is_none() && says(answer, "pragma", "no-cache");
         cacheable
-            && !pragma
-            && answer.header("set-cookie").is_none()
-            && answer.header("content-range").is_none()
-            && !FORBID.iter().any(|word| says(answer, CACHE_CONTROL, word))
-            && answer.header_values("vary").all(|list| self.covers(list))
+            && is_one_clients(status, answer).is_none()
+            && !is_validated_first(answer)
+            && !is_useless_when_stale(answer)
+            && varies_by(answer).all(|name| self.covers(name))
     }
 
-    /// Whether all that an answer varies by is in the key.
-    fn covers(&self, vary: &[u8]) -> bool {
+    /// Whether what an answer varies by is in the key.
+    fn covers(&self, name: &[u8]) -> bool {
         // A header may be called `*`, but in `vary` that means more than the request.
-        let covers = |name: &[u8]| name != b"*" && self.key.tells_apart_by(&name.to_ascii_lowercase());
-        members(vary).all(covers)
+        name != b"*" && self.key.tells_apart_by(&name.to_ascii_lowercase())
     }
 }
 

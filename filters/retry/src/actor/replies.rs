@@ -9,6 +9,7 @@ use crate::verdict::{Head, number};
 use crate::worker::{Outstanding, Waiting};
 use core::time::Duration;
 use std::rc::Rc;
+use switchyard_core::http::is_about_the_connection;
 use switchyard_core::memory::length;
 use switchyard_core::retry::{Attempts, Denied, Substitute};
 use switchyard_host::HostError;
@@ -110,8 +111,8 @@ impl<H: ActorHost> Actor<'_, H> {
         answer: &Answer,
         more: &[(&[u8], &[u8])],
     ) -> Result<(), HostError> {
-        const OF_THE_CALL: [&[u8]; 3] = [b"transfer-encoding", b"connection", ATTEMPT_COUNT.as_bytes()];
-        let own = answer.headers.iter().filter(|(name, _)| !OF_THE_CALL.contains(name));
+        let is_of_the_call = |name: &[u8]| is_about_the_connection(name) || name == ATTEMPT_COUNT.as_bytes();
+        let own = answer.headers.iter().filter(|(name, _)| !is_of_the_call(name));
         let headers: Vec<_> = own.chain(more.iter().copied()).collect();
         self.host.enter(exchange.context)?;
         self.host.set_response_headers(&headers)?;
