@@ -26,6 +26,3 @@ pub use root::{Root, RootHost};
 pub use stream::Stream;
 pub use switchyard_host::Passage;
 pub use worker::{ActingHost, Vm};
-
-/// The header that names the endpoint of a call.
-const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";

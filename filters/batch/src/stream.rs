@@ -5,8 +5,9 @@
 use crate::worker::{ActingHost, Worker};
 use std::rc::Rc;
 use switchyard_core::RequestView;
-use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
+use switchyard_core::batch::gather::{Arrival, Candidate, Event, Pass, Policy, of_share};
 use switchyard_core::batch::{HeadKey, Unbatchable};
+use switchyard_core::contract::BATCH_HEADER;
 use switchyard_core::http::{awaits_its_answer, content_length};
 use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;

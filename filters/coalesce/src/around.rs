@@ -1,6 +1,5 @@
 //! The world around a worker's flights, over the host's ports.
 
-use crate::reach::bucket;
 use crate::report::Reports;
 use crate::vm::ActingHost;
 use core::cell::{Cell, RefCell};
@@ -8,6 +7,7 @@ use hashbrown::HashMap;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::coalesce::{Answer, Event, Policy, Served, StreamId, World};
+use switchyard_core::contract::keys::board as board_key;
 use switchyard_core::memory::Memory;
 use switchyard_host::HeaderMap;
 use switchyard_host::metrics::Registry;
@@ -55,16 +55,16 @@ impl<H: ActingHost> World for Around<'_, H> {
     }
 
     fn read(&mut self, number: u32) -> Option<(Vec<u8>, u32)> {
-        self.host.shared_data(&bucket(number)).ok()?.map(|shared| (shared.value, shared.cas))
+        self.host.shared_data(&board_key(number)).ok()?.map(|shared| (shared.value, shared.cas))
     }
 
     fn swap(&mut self, number: u32, value: &[u8], cas: u32) -> bool {
-        self.host.swap_shared_data(&bucket(number), value, cas).unwrap_or(false)
+        self.host.swap_shared_data(&board_key(number), value, cas).unwrap_or(false)
     }
 
     fn put(&mut self, number: u32, value: &[u8]) {
         // An entry that stays counts until its lease is over.
-        let _ = self.host.set_shared_data(&bucket(number), value);
+        let _ = self.host.set_shared_data(&board_key(number), value);
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {

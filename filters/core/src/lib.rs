@@ -12,7 +12,9 @@
 mod address;
 pub mod balance;
 pub mod batch;
+pub mod byte_map;
 pub mod coalesce;
+pub mod contract;
 pub mod endpoint;
 pub mod hash;
 pub mod health;

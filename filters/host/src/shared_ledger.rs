@@ -6,14 +6,12 @@
 //! that before any worker does.
 
 use crate::{HostError, SharedData};
+use switchyard_core::contract::keys;
 use switchyard_core::outlier::{Ledger, Tally};
 use switchyard_core::retry::Budget;
 
 /// How often a compare-and-swap is tried.
 pub const TRIES: usize = 8;
-
-/// Changes whenever somebody learns what all workers should know at once.
-const EPOCH: &str = "switchyard.outlier.epoch";
 
 /// The key of one table.
 #[derive(Clone, Debug)]
@@ -22,17 +20,17 @@ pub struct Table(String);
 impl Table {
     /// The table of states of an upstream.
     pub fn ledger(upstream: &str) -> Self {
-        Self(format!("switchyard.outlier.ledger.{upstream}"))
+        Self(keys::ledger(upstream))
     }
 
     /// The table of windows of an upstream.
     pub fn tally(upstream: &str) -> Self {
-        Self(format!("switchyard.outlier.tally.{upstream}"))
+        Self(keys::tally(upstream))
     }
 
     /// The retry budget of a route or an upstream (`kind`).
     pub fn budget(kind: &str, name: &str) -> Self {
-        Self(format!("switchyard.retry.{kind}.{name}"))
+        Self(keys::budget(kind, name))
     }
 
     /// Makes the table, if it is not there.
@@ -117,12 +115,12 @@ impl Table {
 
 /// Tells all workers to look at the ledgers again.
 pub fn announce(host: &impl SharedData) -> Result<(), HostError> {
-    host.set_shared_data(EPOCH, &[])
+    host.set_shared_data(keys::EPOCH, &[])
 }
 
 /// A number that differs from the one before if somebody has announced something since; one host call.
 pub fn announced(host: &impl SharedData) -> Option<u32> {
-    host.shared_data(EPOCH).ok().flatten().map(|shared| shared.cas)
+    host.shared_data(keys::EPOCH).ok().flatten().map(|shared| shared.cas)
 }
 
 #[cfg(test)]

@@ -21,4 +21,4 @@ mod stream;
 mod upstream;
 
 pub use root::{Root, RootHost, TICK};
-pub use stream::{CANCELLED_PROPERTY, Stream, StreamHost};
+pub use stream::{Stream, StreamHost};

@@ -13,14 +13,12 @@ use crate::upstream::{Attempt, Observed};
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
+use switchyard_core::contract::{CANCELLED_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEARTBEAT_HEADER};
 use switchyard_core::http::{decimal, is_stream, speaks_grpc, status};
 use switchyard_core::outlier::{Answer, Ending, Neutral, Origin, Outcome, Ticket};
 use switchyard_host::{
     HeaderMap, MetricSink, Properties, RequestHeaders, ResponseHeaders, SharedData, prober,
 };
-
-/// The property that a filter sets on a stream just before it answers in the endpoint's place.
-pub const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
 
 /// Response flags of a client that went away: HTTP/1 disconnect, HTTP/2 reset.
 const CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
@@ -191,8 +189,8 @@ impl Answered {
 
 fn read_head(host: &impl StreamHost) -> Option<Head> {
     let headers = host.request_headers().ok()?;
-    let mark = headers.values(prober::HEARTBEAT_HEADER).next();
-    let limit = headers.values("x-envoy-expected-rq-timeout-ms").next().and_then(decimal);
+    let mark = headers.values(HEARTBEAT_HEADER).next();
+    let limit = headers.values(EXPECTED_TIMEOUT_HEADER).next().and_then(decimal);
     Some(Head {
         heartbeat: mark.is_some_and(|mark| prober::is_mark(host, mark)),
         shadow: headers.values(":authority").next().is_some_and(is_shadow),

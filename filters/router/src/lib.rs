@@ -24,4 +24,4 @@ mod upstream;
 
 pub use plan::Plan;
 pub use root::{Root, RootHost, TICK};
-pub use stream::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER, Stream, StreamHost};
+pub use stream::{Stream, StreamHost};

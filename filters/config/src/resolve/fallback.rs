@@ -5,6 +5,7 @@ use super::{at_least, bounded, check_header_name, key_rules, narrow, size};
 use crate::error::{Errors, Path};
 use crate::raw::fallback as raw;
 use crate::raw::key::StaleKey;
+use switchyard_core::contract::FALLBACK_HEADER;
 use switchyard_core::http::is_about_the_connection;
 use switchyard_core::retry::{Fallback, StaleIfError, StaticAnswer};
 
@@ -15,7 +16,7 @@ const SHARING: Sharing = Sharing { done: "repeated", share: "an old answer", hea
 const STALE_BYTES: (u64, u64) = (1, 64 << 20);
 
 /// Headers of an answer that Envoy or the filter writes, besides those about the connection.
-const WRITTEN_ANEW: [&str; 2] = ["content-length", "x-switchyard-fallback"];
+const WRITTEN_ANEW: [&str; 2] = ["content-length", FALLBACK_HEADER];
 
 /// The substitutes; `upstream` finds another upstream by its name.
 pub(super) fn resolve(

@@ -10,6 +10,7 @@
 use super::Joined;
 use super::key::is_identity;
 use crate::HeadView;
+use crate::contract::is_our_header;
 use crate::http::{is_of_one_hop, is_sent_on};
 use crate::retry::encode_grpc_timeout;
 use core::time::Duration;
@@ -79,7 +80,7 @@ pub fn relayed(answer: &impl HeadView, mixed: bool) -> impl Iterator<Item = (&[u
 /// Whether a request's header is not the call's: it describes a body that is not sent, depends on what one client has, steers what
 /// is behind this filter, or is written anew.
 fn is_of_one_request(name: &str) -> bool {
-    const OTHERS: [&str; 17] = [
+    const OTHERS: [&str; 16] = [
         // Pseudo-headers of tunnels; the four of a request are kept.
         ":protocol",
         ACCEPT_ENCODING,
@@ -97,13 +98,12 @@ fn is_of_one_request(name: &str) -> bool {
         "repr-digest",
         "signature",
         "signature-input",
-        "x-gateway-destination-endpoint",
     ];
     OTHERS.contains(&name)
         || name.starts_with("if-")
         // What one Envoy tells the next of this request, or a client tells it to do.
         || name.starts_with("x-envoy-")
-        || name.starts_with("x-switchyard-")
+        || is_our_header(name.as_bytes())
 }
 
 /// Whether an answer's header is not for those who get a share: it describes the body, or one hop's work.
@@ -121,7 +121,7 @@ fn is_of_one_answer(name: &[u8]) -> bool {
         || name.starts_with(b":")
         || name.starts_with(b"content-") && !name.starts_with(b"content-security-policy")
         || name.starts_with(b"x-envoy-")
-        || name.starts_with(b"x-switchyard-")
+        || is_our_header(name)
 }
 
 /// Whether an answer's header is for the client alone that asked: who it is from now on, or where it finds what it asked for, which

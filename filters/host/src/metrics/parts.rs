@@ -17,6 +17,7 @@ use core::time::Duration;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use switchyard_core::Timestamp;
+use switchyard_core::contract::keys;
 
 /// So many VMs of a filter may add to gauges at a time.
 pub const SLOTS: u32 = 256;
@@ -28,17 +29,12 @@ pub const LEASE: Duration = Duration::from_secs(2);
 const TRIES: usize = 8;
 const VERSION: u8 = 1;
 
-/// The key of a slot.
-fn key(filter: &str, number: u32) -> String {
-    format!("switchyard.{filter}.gauges.{number:02x}")
-}
-
 /// Makes the slots of a filter; what is there stays.
 ///
 /// # Errors
 /// If shared data cannot be had.
 pub fn prepare(filter: &str, host: &impl SharedData) -> Result<(), HostError> {
-    crate::reach::make_places(SLOTS, |number| key(filter, number), host)
+    crate::reach::make_places(SLOTS, |number| keys::gauges(filter, number), host)
 }
 
 /// What somebody adds to gauges.
@@ -211,8 +207,9 @@ impl Parts {
         // Should it die before the gauges are set to which it adds nothing any more, somebody must know of them.
         let mut parts: BTreeMap<_, _> = self.news.borrow().iter().map(|name| (name.clone(), 0)).collect();
         parts.extend(own.iter().map(|(name, value)| (name.clone(), *value)));
-        let written =
-            host.swap_shared_data(&key(filter, slot.number), &encode(owner, &parts), slot.cas).ok()?;
+        let written = host
+            .swap_shared_data(&keys::gauges(filter, slot.number), &encode(owner, &parts), slot.cas)
+            .ok()?;
         if written {
             self.slot.set(Some((slot.number, owner)));
         }
@@ -256,14 +253,14 @@ impl Parts {
 /// Whether a slot is nobody's now, which was what it was when it was read.
 fn free(filter: &str, host: &impl SharedData, slot: &Slot) -> bool {
     let nobodys = encode(0, &BTreeMap::new());
-    host.swap_shared_data(&key(filter, slot.number), &nobodys, slot.cas).unwrap_or(false)
+    host.swap_shared_data(&keys::gauges(filter, slot.number), &nobodys, slot.cas).unwrap_or(false)
 }
 
 /// All slots that have ever been anybody's, and one more; `None` if they cannot be read.
 fn read(filter: &str, host: &impl SharedData) -> Option<Vec<Slot>> {
     let mut slots = Vec::new();
     for number in 0..SLOTS {
-        let shared = host.shared_data(&key(filter, number)).ok()??;
+        let shared = host.shared_data(&keys::gauges(filter, number)).ok()??;
         slots.push(Slot::read(number, shared.cas, &shared.value));
         if shared.value.is_empty() {
             break;

@@ -30,7 +30,7 @@ mod world;
 
 pub use answers::of_share;
 pub use claims::SLOTS;
-pub use giving::{BATCH_HEADER, MOST_UNSEEN, TRACE_HEADER};
+pub use giving::MOST_UNSEEN;
 pub use policy::Policy;
 pub use world::{
     Arrival, CallId, End, Event, Failure, Pairs, Pass, Repeat, Reply, Request, StreamId, Trigger, World,
