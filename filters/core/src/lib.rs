@@ -26,11 +26,12 @@ pub mod request;
 pub mod request_key;
 pub mod retry;
 pub mod route;
+pub mod shared_value;
 pub mod split;
 mod time;
-mod wire;
+pub mod wire;
 
 pub use address::Address;
 pub use endpoint::{Endpoint, EndpointIndex, Endpoints};
 pub use request::{HeadView, RequestView};
-pub use time::Timestamp;
+pub use time::{SteadyClock, Timestamp};

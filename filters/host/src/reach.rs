@@ -5,15 +5,15 @@
 //! Trade-off: a queue's name is its worker's number modulo [`QUEUES`]: after so many starts of VMs in one process two
 //! workers may share a name, and the elder then hears nothing more. Who waits for it goes on as when a worker dies.
 
+use crate::shared_ledger::{Place, TRIES};
 use crate::{Clock, HostError, Queues, SharedData};
 use switchyard_core::Address;
 use switchyard_core::contract::keys;
+use switchyard_core::shared_value::update;
+use switchyard_core::wire::Reader;
 
 /// How many queues of one filter there may be in a process.
 const QUEUES: u32 = 1024;
-/// How often a compare-and-swap is tried.
-const TRIES: usize = 8;
-
 /// Makes the count of workers, without which none has a queue; what is there stays. The main thread configures before any
 /// worker does.
 ///
@@ -44,14 +44,11 @@ pub fn make_places(count: u32, key: impl Fn(u32) -> String, host: &impl SharedDa
 /// A number that no other worker of this filter has; `None` if it cannot be had.
 pub fn take_number(filter: &str, host: &impl SharedData) -> Option<u32> {
     let workers = keys::workers(filter);
-    for _ in 0..TRIES {
-        let shared = host.shared_data(&workers).ok()??;
-        let number = u32::from_le_bytes(shared.value.try_into().ok()?).wrapping_add(1);
-        if host.swap_shared_data(&workers, &number.to_le_bytes(), shared.cas).ok()? {
-            return Some(number);
-        }
-    }
-    None
+    let number = update(&mut Place { key: &workers, host, is_made: false }, TRIES, |bytes| {
+        let number = Reader::new(bytes).word().map(|number| number.wrapping_add(1));
+        (number.map(|number| number.to_le_bytes().to_vec()), number)
+    });
+    number.flatten()
 }
 
 /// The queue of the worker with this number; it wakes this root from now on.

@@ -156,8 +156,7 @@ impl Root {
         if serves {
             self.vm.has_served(&self.root_id);
         }
-        // Wall time may step back.
-        if now.since(self.flushed) >= FLUSH || now < self.flushed {
+        if now.is_due(self.flushed, FLUSH) {
             self.flushed = now;
             self.vm.registry.flush(host);
         }

@@ -98,7 +98,7 @@ impl Root {
         self.actor(now, host).tick();
         let mut told = false;
         // Wall time may step back.
-        if now.since(self.told) >= NEWS_TICK || now < self.told {
+        if now.is_due(self.told, NEWS_TICK) {
             self.told = now;
             told = self.tell(now, host);
         }

@@ -50,7 +50,7 @@ impl Heartbeats {
             self.holds = false;
             return;
         }
-        if now.since(self.asked) >= RENEW || now < self.asked {
+        if now.is_due(self.asked, RENEW) {
             self.asked = now;
             self.holds = prober::claim(host, self.holder, now);
         }

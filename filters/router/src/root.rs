@@ -138,8 +138,7 @@ impl Root {
             let decides = |name: &str| owners.borrow().get(name) == Some(&root);
             heartbeats.tick(&self.plan, now, decides, host);
         }
-        // Wall time may step back.
-        if now.since(self.worked) >= TICK || now < self.worked {
+        if now.is_due(self.worked, TICK) {
             self.worked = now;
             self.work(now, host);
         }

@@ -13,7 +13,7 @@ use crate::http::caching::{
     OneClients, is_one_clients, is_useless_when_stale, is_validated_first, varies_by,
 };
 use crate::http::lists::{CACHE_CONTROL, says, seconds};
-use crate::http::{decimal, is_stream, speaks_grpc};
+use crate::http::{decimal_or_most, is_stream, speaks_grpc};
 use core::time::Duration;
 
 /// The answer to a condition, in place of one with a body.
@@ -112,7 +112,8 @@ impl Settings {
             // Its length is that of the body that its client has already.
             return Ok(());
         }
-        let fits = |length: &[u8]| decimal(length).is_some_and(|length: u64| length <= self.max_body_bytes);
+        let fits =
+            |length: &[u8]| decimal_or_most(length).is_some_and(|length| length <= self.max_body_bytes);
         if answer.header_values("content-length").all(fits) { Ok(()) } else { Err(NotShared::TooLong) }
     }
 
@@ -182,7 +183,7 @@ impl Settings {
 
 /// The seconds that an upstream says an answer has been under way or kept; zero if it says nothing that can be read.
 pub(super) fn age(answer: &impl RequestView) -> u64 {
-    answer.header("age").and_then(decimal).unwrap_or(0)
+    answer.header("age").and_then(decimal_or_most).unwrap_or(0)
 }
 
 /// For how many seconds after it was made an answer is fresh; `None` if it does not say (RFC 9111, section 4.2.1).

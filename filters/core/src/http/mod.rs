@@ -13,7 +13,7 @@ mod media;
 mod streams;
 
 pub(crate) use fields::digits;
-pub use fields::{content_length, decimal, says_body, status};
+pub use fields::{content_length, decimal, decimal_or_most, says_body, status};
 pub use grpc::{is_grpc, speaks_grpc};
 pub use hop::{ABOUT_THE_CONNECTION, is_about_the_connection, is_of_one_hop, is_sent_on};
 pub use media::is_json;
