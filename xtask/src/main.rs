@@ -42,10 +42,10 @@ enum Task {
     },
     /// Builds the modules into target/wasm and prints name, size and sha256 of each.
     Build,
-    /// Runs every test: formatting, lints, unit and property tests, natively and on wasm32, the scenarios on a
+    /// Runs every test: formatting, lints, documentation, unit and property tests, natively and on wasm32, the scenarios on a
     /// real Envoy, docker-compose, and tidy.
     Test {
-        /// Only one step (fmt, clippy, unit, wasm, scenarios, compose, tidy), or the scenarios whose name holds
+        /// Only one step (fmt, clippy, docs, unit, wasm, scenarios, compose, tidy), or the scenarios whose name holds
         /// this.
         #[arg(long, value_name = "NAME")]
         only: Option<String>,

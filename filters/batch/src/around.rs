@@ -1,15 +1,12 @@
 //! The world around a worker's batches, over the host's ports.
 
-use crate::CANDIDATES_HEADER;
 use crate::site::Site;
-use crate::slots::slot;
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
+use switchyard_core::contract::keys::gatherer;
+use switchyard_core::contract::{CANDIDATES_HEADER, REQUEST_TIMEOUT_HEADER};
 use switchyard_host::{Call, HeaderMap, Host};
-
-/// The header by which Envoy's router is told how long a request may take.
-const ROUTE_TIMEOUT: &str = "x-envoy-upstream-rq-timeout-ms";
 
 /// The world during one callback.
 pub(crate) struct Around<'a, H> {
@@ -49,7 +46,7 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         if !deadline.timeout.is_zero() {
             let left = left.as_millis().max(1).to_string();
             // Envoy counts a route's timeout from here; a request that is not told has more time than it was given.
-            let headers = [Some(ROUTE_TIMEOUT), deadline.header.as_deref()];
+            let headers = [Some(REQUEST_TIMEOUT_HEADER), deadline.header.as_deref()];
             for name in headers.into_iter().flatten() {
                 let _ = self.host.set_request_header(name, left.as_bytes());
             }
@@ -75,11 +72,11 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
     }
 
     fn read(&mut self, number: u32) -> Option<(Vec<u8>, u32)> {
-        self.host.shared_data(&slot(number)).ok()?.map(|shared| (shared.value, shared.cas))
+        self.host.shared_data(&gatherer(number)).ok()?.map(|shared| (shared.value, shared.cas))
     }
 
     fn swap(&mut self, number: u32, value: &[u8], cas: u32) -> bool {
-        self.host.swap_shared_data(&slot(number), value, cas).unwrap_or(false)
+        self.host.swap_shared_data(&gatherer(number), value, cas).unwrap_or(false)
     }
 
     fn count(&mut self, policy: &Policy, event: Event) {

@@ -25,9 +25,6 @@ pub use stream::Stream;
 pub use switchyard_host::Passage;
 pub use worker::Batch;
 
-/// The header that names the endpoint of a call.
-const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
-
 /// Its root.
 pub type Root = switchyard_frame::Root<Batch>;
 

@@ -3,17 +3,13 @@
 //! Invariant: slots are bounded in number, whatever happens.
 
 use switchyard_core::batch::gather::SLOTS;
+use switchyard_core::contract::keys::gatherer;
 use switchyard_host::{HostError, SharedData, reach};
-
-/// The key of a slot.
-pub(crate) fn slot(number: u32) -> String {
-    format!("switchyard.batch.gatherer.{number:02x}")
-}
 
 /// Makes the slots; what is there stays.
 ///
 /// # Errors
 /// If shared data cannot be had.
 pub(crate) fn prepare(host: &impl SharedData) -> Result<(), HostError> {
-    reach::make_places(SLOTS, slot, host)
+    reach::make_places(SLOTS, gatherer, host)
 }

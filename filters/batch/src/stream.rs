@@ -5,11 +5,12 @@
 use crate::worker::Batch;
 use std::rc::Rc;
 use switchyard_core::RequestView;
-use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, Candidate, Event, Pass, Policy, of_share};
+use switchyard_core::batch::gather::{Arrival, Candidate, Event, Pass, Policy, of_share};
 use switchyard_core::batch::{HeadKey, Unbatchable};
+use switchyard_core::contract::BATCH_HEADER;
+use switchyard_core::http::{awaits_its_answer, content_length};
 use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;
-use switchyard_core::streams::awaits_its_answer;
 use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::{Filter as _, Head};
 use switchyard_host::{HeaderMap, Host, Passage, identity, noise};
@@ -50,11 +51,7 @@ impl Stream {
             return self.read(request, Vec::new(), host);
         }
         let settings = request.policy.settings();
-        let length = request
-            .headers
-            .header("content-length")
-            .and_then(|length| core::str::from_utf8(length).ok()?.trim().parse::<u64>().ok());
-        if length.is_some_and(|length| length > settings.max_body) {
+        if content_length(&request.headers).is_some_and(|length| length > settings.max_body) {
             return self.pass(&request.policy, Pass::Body, host);
         }
         if awaits_its_answer(&request.headers) {

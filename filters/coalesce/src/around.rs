@@ -1,10 +1,10 @@
 //! The world around a worker's flights, over the host's ports.
 
-use crate::board::bucket;
 use crate::vm::Vm;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::coalesce::{Answer, Event, Policy, Served, StreamId, World};
+use switchyard_core::contract::keys::board as board_key;
 use switchyard_frame::{Setup, Visits};
 use switchyard_host::{HeaderMap, Host};
 
@@ -43,16 +43,16 @@ impl<H: Host> World for Around<'_, H> {
     }
 
     fn read(&mut self, number: u32) -> Option<(Vec<u8>, u32)> {
-        self.host.shared_data(&bucket(number)).ok()?.map(|shared| (shared.value, shared.cas))
+        self.host.shared_data(&board_key(number)).ok()?.map(|shared| (shared.value, shared.cas))
     }
 
     fn swap(&mut self, number: u32, value: &[u8], cas: u32) -> bool {
-        self.host.swap_shared_data(&bucket(number), value, cas).unwrap_or(false)
+        self.host.swap_shared_data(&board_key(number), value, cas).unwrap_or(false)
     }
 
     fn put(&mut self, number: u32, value: &[u8]) {
         // An entry that stays counts until its lease is over.
-        let _ = self.host.set_shared_data(&bucket(number), value);
+        let _ = self.host.set_shared_data(&board_key(number), value);
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {

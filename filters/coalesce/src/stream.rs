@@ -7,9 +7,9 @@ use crate::worker::Coalesce;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
+use switchyard_core::http::{awaits_its_answer, status};
 use switchyard_core::memory::{Paid, Reservation, head_bytes};
 use switchyard_core::request_key::Known;
-use switchyard_core::streams::awaits_its_answer;
 use switchyard_core::{RequestView, coalesce};
 use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::{Filter as _, Head};
@@ -184,9 +184,7 @@ impl switchyard_frame::Stream for Stream {
         }
         let head = || {
             let headers = host.response_headers().ok()?;
-            let status =
-                headers.header(":status").and_then(|text| core::str::from_utf8(text).ok()?.parse().ok())?;
-            Some((status, headers))
+            Some((status(&headers)?, headers))
         };
         let begun = worker.with(host, |flights, around| {
             let begun = flights.answer_begins(around, context, ended, head);

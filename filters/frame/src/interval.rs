@@ -16,8 +16,7 @@ impl Interval {
 
     /// Whether `period` has passed since it was done; it is done then. A clock that steps back lets nobody wait.
     pub fn passes(&self, period: Duration, now: Timestamp) -> bool {
-        let last = self.0.get();
-        let is_over = now.since(last) >= period || now < last;
+        let is_over = now.is_due(self.0.get(), period);
         if is_over {
             self.begin(now);
         }

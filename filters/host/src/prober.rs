@@ -4,61 +4,36 @@
 //! [`LEASE`]. The holder's number is random: it marks heartbeats, so that nobody else's request can pass for one.
 
 use crate::SharedData;
-use core::time::Duration;
+use crate::shared_ledger::Place;
 use switchyard_core::Timestamp;
-
-/// How long a lease lasts without being renewed.
-pub const LEASE: Duration = Duration::from_secs(3);
-/// The request header that marks a heartbeat.
-pub const HEARTBEAT_HEADER: &str = "x-switchyard-heartbeat";
-
-const KEY: &str = "switchyard.outlier.prober";
-
-/// Who holds the role, and until when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Lease {
-    holder: u64,
-    until: Timestamp,
-}
-
-fn decode(bytes: &[u8]) -> Option<Lease> {
-    let (holder, rest) = bytes.split_first_chunk()?;
-    let until = rest.first_chunk()?;
-    Some(Lease {
-        holder: u64::from_le_bytes(*holder),
-        until: Timestamp::from_millis(u64::from_le_bytes(*until)),
-    })
-}
+use switchyard_core::contract::keys::PROBER;
+pub use switchyard_core::outlier::LEASE;
+use switchyard_core::outlier::{NOBODYS_LEASE, claim_lease, is_holders_mark};
+use switchyard_core::shared_value::update;
 
 /// Makes the lease's place, if it is not there, so that it can be claimed by compare-and-swap.
 pub fn create(host: &impl SharedData) {
-    if let Ok(None) = host.shared_data(KEY) {
+    if let Ok(None) = host.shared_data(PROBER) {
         // If this fails, so does the claim: nobody probes, and time alone readmits.
-        let _ = host.set_shared_data(KEY, &[0; 16]);
+        let _ = host.set_shared_data(PROBER, &NOBODYS_LEASE);
     }
 }
 
 /// Takes or renews the lease for `holder` (not 0); whether it holds it now.
 pub fn claim(host: &impl SharedData, holder: u64, now: Timestamp) -> bool {
-    let Ok(Some(shared)) = host.shared_data(KEY) else { return false };
-    let free = decode(&shared.value).is_none_or(|lease| lease.holder == holder || lease.until <= now);
-    if !free {
-        return false;
-    }
-    let mut value = holder.to_le_bytes().to_vec();
-    value.extend(now.plus(LEASE).as_millis().to_le_bytes());
-    host.swap_shared_data(KEY, &value, shared.cas).unwrap_or(false)
-}
-
-/// The mark of the heartbeats of this holder.
-pub fn mark(holder: u64) -> String {
-    format!("{holder:x}")
+    // Who was quicker has it.
+    let claimed = update(&mut Place { key: PROBER, host, is_made: false }, 1, |lease| {
+        let renewed = claim_lease(lease, holder, now);
+        let is_ours = renewed.is_some();
+        (renewed, is_ours)
+    });
+    claimed == Some(true)
 }
 
 /// Whether `value` is the mark of whoever holds the lease.
 pub fn is_mark(host: &impl SharedData, value: &[u8]) -> bool {
-    let lease = host.shared_data(KEY).ok().flatten().and_then(|shared| decode(&shared.value));
-    lease.is_some_and(|lease| lease.holder != 0 && mark(lease.holder).as_bytes() == value)
+    let lease = host.shared_data(PROBER).ok().flatten();
+    lease.is_some_and(|lease| is_holders_mark(&lease.value, value))
 }
 
 #[cfg(test)]

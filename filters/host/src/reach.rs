@@ -5,26 +5,22 @@
 //! Trade-off: a queue's name is its worker's number modulo [`QUEUES`]: after so many starts of VMs in one process two
 //! workers may share a name, and the elder then hears nothing more. Who waits for it goes on as when a worker dies.
 
+use crate::shared_ledger::{Place, TRIES};
 use crate::{Clock, HostError, Queues, SharedData};
 use switchyard_core::Address;
+use switchyard_core::contract::keys;
+use switchyard_core::shared_value::update;
+use switchyard_core::wire::Reader;
 
 /// How many queues of one filter there may be in a process.
 const QUEUES: u32 = 1024;
-/// How often a compare-and-swap is tried.
-const TRIES: usize = 8;
-
-/// The key of the count of workers of this filter that have ever asked for a number.
-fn workers(filter: &str) -> String {
-    format!("switchyard.{filter}.workers")
-}
-
 /// Makes the count of workers, without which none has a queue; what is there stays. The main thread configures before any
 /// worker does.
 ///
 /// # Errors
 /// If shared data cannot be had.
 pub fn prepare(filter: &str, host: &impl SharedData) -> Result<(), HostError> {
-    let workers = workers(filter);
+    let workers = keys::workers(filter);
     if host.shared_data(&workers)?.is_none() {
         host.set_shared_data(&workers, &0u32.to_le_bytes())?;
     }
@@ -47,15 +43,12 @@ pub fn make_places(count: u32, key: impl Fn(u32) -> String, host: &impl SharedDa
 
 /// A number that no other worker of this filter has; `None` if it cannot be had.
 pub fn take_number(filter: &str, host: &impl SharedData) -> Option<u32> {
-    let workers = workers(filter);
-    for _ in 0..TRIES {
-        let shared = host.shared_data(&workers).ok()??;
-        let number = u32::from_le_bytes(shared.value.try_into().ok()?).wrapping_add(1);
-        if host.swap_shared_data(&workers, &number.to_le_bytes(), shared.cas).ok()? {
-            return Some(number);
-        }
-    }
-    None
+    let workers = keys::workers(filter);
+    let number = update(&mut Place { key: &workers, host, is_made: false }, TRIES, |bytes| {
+        let number = Reader::new(bytes).word().map(|number| number.wrapping_add(1));
+        (number.map(|number| number.to_le_bytes().to_vec()), number)
+    });
+    number.flatten()
 }
 
 /// The queue of the worker with this number; it wakes this root from now on.
@@ -63,7 +56,7 @@ pub fn take_number(filter: &str, host: &impl SharedData) -> Option<u32> {
 /// # Errors
 /// If there can be no queue.
 pub fn register(filter: &str, number: u32, host: &impl Queues) -> Result<u32, HostError> {
-    host.register_queue(&format!("switchyard.{filter}.worker.{}", number % QUEUES))
+    host.register_queue(&keys::queue(filter, number % QUEUES))
 }
 
 /// The address of the worker with this number and queue.

@@ -6,14 +6,37 @@
 //! that before any worker does.
 
 use crate::{HostError, SharedData};
+use switchyard_core::contract::keys;
 use switchyard_core::outlier::{Ledger, Tally};
 use switchyard_core::retry::Budget;
+use switchyard_core::shared_value::{SharedValue, update};
 
 /// How often a compare-and-swap is tried.
 pub const TRIES: usize = 8;
 
-/// Changes whenever somebody learns what all workers should know at once.
-const EPOCH: &str = "switchyard.outlier.epoch";
+/// One value of shared data, by its key.
+pub(crate) struct Place<'a, H> {
+    pub(crate) key: &'a str,
+    pub(crate) host: &'a H,
+    /// It is made if it is not there.
+    pub(crate) is_made: bool,
+}
+
+impl<H: SharedData> SharedValue for Place<'_, H> {
+    fn read(&mut self) -> Option<(Vec<u8>, u32)> {
+        let mut found = self.host.shared_data(self.key).ok()?;
+        if found.is_none() && self.is_made {
+            // A compare-and-swap on a missing key is not checked: make it first, then read its number.
+            self.host.set_shared_data(self.key, &[]).ok()?;
+            found = self.host.shared_data(self.key).ok()?;
+        }
+        found.map(|shared| (shared.value, shared.cas))
+    }
+
+    fn swap(&mut self, value: &[u8], cas: u32) -> Option<bool> {
+        self.host.swap_shared_data(self.key, value, cas).ok()
+    }
+}
 
 /// The key of one table.
 #[derive(Clone, Debug)]
@@ -22,17 +45,17 @@ pub struct Table(String);
 impl Table {
     /// The table of states of an upstream.
     pub fn ledger(upstream: &str) -> Self {
-        Self(format!("switchyard.outlier.ledger.{upstream}"))
+        Self(keys::ledger(upstream))
     }
 
     /// The table of windows of an upstream.
     pub fn tally(upstream: &str) -> Self {
-        Self(format!("switchyard.outlier.tally.{upstream}"))
+        Self(keys::tally(upstream))
     }
 
     /// The retry budget of a route or an upstream (`kind`).
     pub fn budget(kind: &str, name: &str) -> Self {
-        Self(format!("switchyard.retry.{kind}.{name}"))
+        Self(keys::budget(kind, name))
     }
 
     /// Makes the table, if it is not there.
@@ -54,24 +77,9 @@ impl Table {
     fn update<R>(
         &self,
         host: &impl SharedData,
-        mut change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),
+        change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),
     ) -> Option<R> {
-        for _ in 0..TRIES {
-            let Some(shared) = host.shared_data(&self.0).ok()? else {
-                // A compare-and-swap on a missing key is not checked: make it first, then read its number.
-                host.set_shared_data(&self.0, &[]).ok()?;
-                continue;
-            };
-            let (bytes, result) = change(&shared.value);
-            match bytes {
-                None => return Some(result),
-                Some(bytes) if host.swap_shared_data(&self.0, &bytes, shared.cas).ok()? => {
-                    return Some(result);
-                }
-                Some(_) => {}
-            }
-        }
-        None
+        update(&mut Place { key: &self.0, host, is_made: true }, TRIES, change)
     }
 
     /// Lets `change` change the ledger; it says whether it did.
@@ -117,12 +125,12 @@ impl Table {
 
 /// Tells all workers to look at the ledgers again.
 pub fn announce(host: &impl SharedData) -> Result<(), HostError> {
-    host.set_shared_data(EPOCH, &[])
+    host.set_shared_data(keys::EPOCH, &[])
 }
 
 /// A number that differs from the one before if somebody has announced something since; one host call.
 pub fn announced(host: &impl SharedData) -> Option<u32> {
-    host.shared_data(EPOCH).ok().flatten().map(|shared| shared.cas)
+    host.shared_data(keys::EPOCH).ok().flatten().map(|shared| shared.cas)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod upstream;
 mod vm;
 mod worker;
 
-pub use stream::{CANCELLED_PROPERTY, Stream};
+pub use stream::Stream;
 pub use vm::Vm;
 pub use worker::{Outlier, TICK};
 

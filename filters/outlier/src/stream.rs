@@ -13,12 +13,11 @@ use crate::worker::Outlier;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
+use switchyard_core::contract::{CANCELLED_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEARTBEAT_HEADER};
+use switchyard_core::http::{decimal, is_stream, speaks_grpc, status};
 use switchyard_core::outlier::{Answer, Ending, Neutral, Origin, Outcome, Ticket};
 use switchyard_frame as frame;
 use switchyard_host::{HeaderMap, Host, Passage, Properties, prober};
-
-/// The property that a filter sets on a stream just before it answers in the endpoint's place.
-pub const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
 
 /// Response flags of a client that went away: HTTP/1 disconnect, HTTP/2 reset.
 const CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
@@ -204,8 +203,8 @@ impl Answered {
 
 fn read_head(host: &impl Host) -> Option<Head> {
     let headers = host.request_headers().ok()?;
-    let mark = headers.values(prober::HEARTBEAT_HEADER).next();
-    let limit = headers.values("x-envoy-expected-rq-timeout-ms").next().and_then(number);
+    let mark = headers.values(HEARTBEAT_HEADER).next();
+    let limit = headers.values(EXPECTED_TIMEOUT_HEADER).next().and_then(decimal);
     Some(Head {
         heartbeat: mark.is_some_and(|mark| prober::is_mark(host, mark)),
         shadow: headers.values(":authority").next().is_some_and(is_shadow),
@@ -220,32 +219,26 @@ fn is_shadow(authority: &[u8]) -> bool {
 }
 
 fn read_answer(headers: &HeaderMap, at: Timestamp, end_of_stream: bool) -> Answered {
-    let value = |name| headers.values(name).next();
-    let kind = value("content-type").unwrap_or_default();
-    let grpc = kind.starts_with(b"application/grpc");
-    let status = value(":status").and_then(number).and_then(|status| u16::try_from(status).ok());
+    // One of gRPC-Web that is its trailers alone has its status in its head, too.
+    let grpc = headers.values("content-type").any(speaks_grpc);
+    let status = status(headers);
     let answer = Answer {
         status: status.unwrap_or_default(),
         grpc_status: if grpc { grpc_status(headers) } else { None },
         retry_after: headers.contains("retry-after"),
     };
-    let streams: [&[u8]; 3] = [b"text/event-stream", b"multipart/x-mixed-replace", b"application/x-ndjson"];
     Answered {
         answer,
         at,
         grpc,
-        streaming: streams.iter().any(|stream| kind.starts_with(stream)),
+        streaming: is_stream(headers),
         // Switching protocols is all that HTTP will say.
         complete: end_of_stream || status == Some(101),
     }
 }
 
 fn grpc_status(headers: &HeaderMap) -> Option<u32> {
-    headers.values("grpc-status").next().and_then(number).and_then(|status| u32::try_from(status).ok())
-}
-
-fn number(text: &[u8]) -> Option<u64> {
-    core::str::from_utf8(text).ok()?.parse().ok()
+    headers.values("grpc-status").next().and_then(decimal)
 }
 
 fn integer(host: &impl Properties, path: &[&str]) -> Option<u64> {

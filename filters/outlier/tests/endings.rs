@@ -6,9 +6,9 @@
 
 mod worker;
 
+use switchyard_core::contract::CANCELLED_PROPERTY;
 use switchyard_core::health::Health;
 use switchyard_frame::Stream as _;
-use switchyard_outlier::CANCELLED_PROPERTY;
 use worker::left::{CANCELLED, GATEWAY, LOCAL, NEUTRAL, left_by};
 use worker::{A, B, GET, HTTP1_GONE, HTTP2_GONE, Worker, take_log};
 

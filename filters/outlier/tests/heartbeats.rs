@@ -37,13 +37,14 @@ fn begin(worker: &Worker, mark: &str, by_client: bool) -> Stream {
     } else {
         worker.host.remove_property("connection.id");
     }
-    let headers = [GET[0], ("user-agent", "switchyard-heartbeat"), (prober::HEARTBEAT_HEADER, mark)];
+    let headers =
+        [GET[0], ("user-agent", "switchyard-heartbeat"), (switchyard_core::contract::HEARTBEAT_HEADER, mark)];
     worker.begin_with(A, &headers)
 }
 
 /// A heartbeat with this answer; `None`: none.
 fn heartbeat(worker: &Worker, status: Option<&str>) {
-    let mut stream = begin(worker, &prober::mark(HOLDER), false);
+    let mut stream = begin(worker, &switchyard_core::contract::heartbeat_mark(HOLDER), false);
     match status {
         Some(status) => {
             worker.answer(&mut stream, status);
@@ -171,7 +172,7 @@ fn a_health_path_that_answers_404_takes_a_watched_endpoint_out() {
     assert!(prober::claim(&worker.host, 5, Timestamp::from_millis(START)));
     for _ in 0..20 {
         worker.host.remove_property("connection.id");
-        let mut s = worker.begin_with(A, &[GET[0], (prober::HEARTBEAT_HEADER, "5")]);
+        let mut s = worker.begin_with(A, &[GET[0], (switchyard_core::contract::HEARTBEAT_HEADER, "5")]);
         worker.answer(&mut s, "404");
         worker.complete(&mut s);
         worker.pass(1000);

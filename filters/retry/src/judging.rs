@@ -37,7 +37,7 @@ impl Judging {
             return None;
         }
         let kind = head.headers.values("content-type").next().unwrap_or_default();
-        if head.grpc && crate::exchange::is_grpc(kind) {
+        if head.grpc && switchyard_core::http::is_grpc(kind) {
             return (!settings.retry_on.grpc_statuses.is_empty()).then_some(Self::Grpc);
         }
         let readable = asks_json(head, settings) && !is_too_long(head, settings);
@@ -85,7 +85,7 @@ impl Judging {
 
 fn asks_json(head: &Head<'_>, settings: &Settings) -> bool {
     let kind = head.headers.values("content-type").next().unwrap_or_default();
-    !settings.retry_on.body.is_empty() && (kind.starts_with(b"application/json") || contains(kind, b"+json"))
+    !settings.retry_on.body.is_empty() && switchyard_core::http::is_json(kind)
 }
 
 fn is_too_long(head: &Head<'_>, settings: &Settings) -> bool {
@@ -98,8 +98,4 @@ fn is_second_message(frame: &[u8], size: usize) -> bool {
     let Some([_, length @ ..]) = frame.first_chunk::<5>() else { return false };
     let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
     size > length.saturating_add(5)
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
 }

@@ -25,17 +25,12 @@ mod stream;
 mod verdict;
 mod worker;
 
-pub use actor::{ActorHost, FALLBACK_HEADER};
+pub use actor::ActorHost;
 pub use exchange::StreamHost;
 pub use root::{Retry, Vm};
 pub use stream::Stream;
 pub use switchyard_host::Passage;
 pub use worker::{MOST_KEPT, NEWS_TICK, TICK};
-
-/// The header in which router.wasm names endpoints, best first.
-const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
-/// The header in which router.wasm names the cluster.
-const CLUSTER_HEADER: &str = "x-switchyard-cluster";
 
 /// Its root.
 pub type Root = switchyard_frame::Root<Retry>;

@@ -6,6 +6,7 @@ use crate::purse::Purse;
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
+use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_core::memory::Memory;
 use switchyard_core::retry::{Engine, Latencies, Settings, StaleAnswers, StaleIfError, Steering};
 use switchyard_core::route::RouteTable;
@@ -142,8 +143,7 @@ impl Plan {
         if let [only] = route.targets.as_slice() {
             return Some(*only);
         }
-        let named =
-            request.header(crate::CLUSTER_HEADER).or(self.default_cluster.as_deref().map(str::as_bytes));
+        let named = request.header(CLUSTER_HEADER).or(self.default_cluster.as_deref().map(str::as_bytes));
         let first = candidates(request).next();
         let serves = |target: &&usize| {
             let Some(upstream) = self.upstreams.get(**target) else { return false };
@@ -156,7 +156,7 @@ impl Plan {
 
 /// The addresses that the router has named for a request, best first.
 pub(crate) fn candidates(request: &impl RequestView) -> impl Iterator<Item = &str> {
-    let list = request.header(crate::CANDIDATES_HEADER).unwrap_or_default();
+    let list = request.header(CANDIDATES_HEADER).unwrap_or_default();
     core::str::from_utf8(list).unwrap_or_default().split(',').filter(|address| !address.is_empty())
 }
 

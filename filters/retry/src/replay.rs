@@ -3,27 +3,24 @@
 //! What the route adds or rewrites behind this filter is not in it; docs/retry.md says what an endpoint sees differently.
 
 use core::time::Duration;
+use switchyard_core::contract::{
+    ATTEMPT_COUNT_HEADER, CANDIDATES_HEADER, CLUSTER_HEADER, EXPECTED_TIMEOUT_HEADER,
+};
+use switchyard_core::http::{is_about_the_connection, is_sent_on};
 use switchyard_core::retry::{STEERING_HEADERS, encode_grpc_timeout};
 use switchyard_host::HeaderMap;
 
-/// Headers that belong to one connection or one attempt, and are not sent again.
-const OWN_OF_AN_ATTEMPT: [&str; 12] = [
-    crate::CANDIDATES_HEADER,
-    crate::CLUSTER_HEADER,
-    "connection",
+/// Headers that belong to one attempt, and are not sent again.
+const OWN_OF_AN_ATTEMPT: [&str; 7] = [
+    CANDIDATES_HEADER,
+    CLUSTER_HEADER,
     "content-length",
     "expect",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
-    ATTEMPT_COUNT,
-    "x-envoy-expected-rq-timeout-ms",
+    ATTEMPT_COUNT_HEADER,
+    EXPECTED_TIMEOUT_HEADER,
     GRPC_TIMEOUT,
 ];
 
-/// The header that says which attempt this is, or was.
-pub(crate) const ATTEMPT_COUNT: &str = "x-envoy-attempt-count";
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// The headers of one attempt.
@@ -57,16 +54,19 @@ impl Replay {
             let name = core::str::from_utf8(name).ok()?;
             if deadline_header == Some(name) {
                 headers.push((name, self.left.as_str()));
-            } else if !OWN_OF_AN_ATTEMPT.contains(&name) && !STEERING_HEADERS.contains(&name) {
+            } else if !OWN_OF_AN_ATTEMPT.contains(&name)
+                && !STEERING_HEADERS.contains(&name)
+                && is_sent_on(name.as_bytes(), value, head.values("connection"))
+            {
                 headers.push((name, core::str::from_utf8(value).ok()?));
             }
         }
         if head.contains(GRPC_TIMEOUT) {
             headers.push((GRPC_TIMEOUT, &self.grpc_timeout));
         }
-        headers.push((ATTEMPT_COUNT, &self.number));
+        headers.push((ATTEMPT_COUNT_HEADER, &self.number));
         if !self.address.is_empty() {
-            headers.push((crate::CANDIDATES_HEADER, &self.address));
+            headers.push((CANDIDATES_HEADER, &self.address));
         }
         Some(headers)
     }
@@ -74,15 +74,9 @@ impl Replay {
 
 /// The headers of an answer as a client gets them: without its status, and without what Envoy writes anew.
 pub(crate) fn reply_headers(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
-    const WRITTEN_ANEW: [&str; 7] = [
-        ":status",
-        "connection",
-        "keep-alive",
-        "content-length",
-        "transfer-encoding",
-        "upgrade",
-        // An endpoint that is an Envoy itself may have counted its own.
-        ATTEMPT_COUNT,
-    ];
-    headers.iter().filter(|(name, _)| !WRITTEN_ANEW.iter().any(|one| one.as_bytes() == *name))
+    // An endpoint that is an Envoy itself may have counted its own attempts.
+    const WRITTEN_ANEW: [&str; 3] = [":status", "content-length", ATTEMPT_COUNT_HEADER];
+    headers.iter().filter(|(name, _)| {
+        !is_about_the_connection(name) && !WRITTEN_ANEW.iter().any(|one| one.as_bytes() == *name)
+    })
 }

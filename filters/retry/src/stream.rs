@@ -9,6 +9,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
+use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::memory::Paid;
 use switchyard_core::retry::{Denied, STEERING_HEADERS};
 use switchyard_host::{HeaderMap, Passage, identity};
@@ -196,8 +197,8 @@ fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worke
 /// Takes the client's steering headers off, and gives the first attempt its limits.
 fn limit(headers: &HeaderMap, route: &Route, host: &impl StreamHost) {
     let limits = [
-        ("x-envoy-upstream-rq-per-try-timeout-ms", route.settings.per_try_timeout),
-        ("x-envoy-upstream-rq-timeout-ms", allowance(headers, route)),
+        (TRY_TIMEOUT_HEADER, route.settings.per_try_timeout),
+        (REQUEST_TIMEOUT_HEADER, allowance(headers, route)),
     ];
     for name in STEERING_HEADERS {
         let limit = limits.iter().find(|(header, _)| *header == name).and_then(|(_, limit)| *limit);

@@ -100,9 +100,10 @@ impl Head<'_> {
     fn asked(&self, back_off: &BackOff, now: impl FnOnce() -> Timestamp) -> Option<Duration> {
         back_off.retry_after_ceiling?;
         let after = text(self.headers, "retry-after");
-        let mut resets = back_off.reset_headers.iter().filter_map(|header| {
-            Some((header.format, text(self.headers, &header.name)?.parse::<u64>().ok()?))
-        });
+        let mut resets = back_off
+            .reset_headers
+            .iter()
+            .filter_map(|header| Some((header.format, number(self.headers.values(&header.name).next())?)));
         let reset = resets.next();
         if after.is_none() && reset.is_none() {
             return None;
@@ -197,6 +198,6 @@ fn maker_of_call(head: &Head<'_>, body: &[u8]) -> Maker {
 }
 
 /// The number that a header's value is.
-pub(crate) fn number<T: core::str::FromStr>(value: Option<&[u8]>) -> Option<T> {
-    core::str::from_utf8(value?).ok()?.trim().parse().ok()
+pub(crate) fn number<T: TryFrom<u64>>(value: Option<&[u8]>) -> Option<T> {
+    switchyard_core::http::decimal(value?)
 }

@@ -11,8 +11,9 @@
 
 mod worker;
 
+use switchyard_core::contract::FALLBACK_HEADER;
 use switchyard_host::Status;
-use switchyard_retry::{FALLBACK_HEADER, Passage};
+use switchyard_retry::Passage;
 use worker::seen::Answer;
 use worker::{GET, Head, OK, Worker};
 

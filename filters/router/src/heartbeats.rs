@@ -11,6 +11,7 @@ use crate::upstream::Upstream;
 use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_core::Timestamp;
+use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER, heartbeat_mark};
 use switchyard_core::health::Health;
 use switchyard_host::{HttpCalls, SharedData, prober};
 
@@ -49,7 +50,7 @@ impl Heartbeats {
             self.holds = false;
             return;
         }
-        if now.since(self.asked) >= RENEW || now < self.asked {
+        if now.is_due(self.asked, RENEW) {
             self.asked = now;
             self.holds = prober::claim(host, self.holder, now);
         }
@@ -77,7 +78,7 @@ impl Heartbeats {
         else {
             return;
         };
-        let mark = prober::mark(self.holder);
+        let mark = heartbeat_mark(self.holder);
         for (endpoint, known) in upstream.endpoints().iter().enumerate() {
             let place = (index, endpoint);
             if !policy.watch_all && upstream.health(endpoint) == Health::Healthy {
@@ -95,8 +96,8 @@ impl Heartbeats {
                 (":path", &*policy.path),
                 (":authority", policy.host.as_deref().unwrap_or(cluster)),
                 ("user-agent", "switchyard-heartbeat"),
-                (crate::CANDIDATES_HEADER, &*known.address),
-                (prober::HEARTBEAT_HEADER, &mark),
+                (CANDIDATES_HEADER, &*known.address),
+                (HEARTBEAT_HEADER, &mark),
             ];
             // A cluster that cannot be reached answers nothing; then time alone readmits.
             let _ = host.dispatch(cluster, &headers, policy.timeout);

@@ -21,7 +21,7 @@ mod stream;
 mod upstream;
 mod worker;
 
-pub use stream::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER, Stream};
+pub use stream::Stream;
 pub use worker::{Router, TICK, Vm};
 
 /// Its root.

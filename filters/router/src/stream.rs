@@ -10,18 +10,13 @@ use crate::worker::Router;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::Mode;
+use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER};
 use switchyard_core::hash::NewCookie;
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 use switchyard_frame::Head;
 use switchyard_host::metrics::series_name;
 use switchyard_host::{HeaderMap, Host, Passage, Properties, RequestHeaders, without_port};
 
-/// The header that Envoy's `override_host` policy reads: candidates, best first.
-pub const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
-/// The header that Envoy's `cluster_header` route follows.
-pub const CLUSTER_HEADER: &str = "x-switchyard-cluster";
-/// The response header that says why, under `explain: true`.
-pub const EXPLAIN_HEADER: &str = "x-switchyard-explain";
 
 /// One request and what is to be done at its later stages.
 pub struct Stream {

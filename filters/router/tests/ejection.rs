@@ -5,13 +5,14 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 use switchyard_core::Timestamp;
+use switchyard_core::contract::CANDIDATES_HEADER;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Ledger, Record};
 use switchyard_frame::{Head, Stream as _};
 use switchyard_host::Status;
 use switchyard_host::fake::{FakeHost, SharedStore};
 use switchyard_host::shared_ledger::{Table, announce};
-use switchyard_router::{CANDIDATES_HEADER, Root, Stream};
+use switchyard_router::{Root, Stream};
 
 const A: &str = "10.0.0.1:80";
 const START: u64 = 1_700_000_000_000;

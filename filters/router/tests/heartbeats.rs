@@ -6,13 +6,14 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 use switchyard_core::Timestamp;
+use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER};
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Record};
 use switchyard_host::Status;
 use switchyard_host::fake::{Dispatched, FakeHost, SharedStore};
-use switchyard_host::prober::{self, HEARTBEAT_HEADER, LEASE};
+use switchyard_host::prober::{self, LEASE};
 use switchyard_host::shared_ledger::{Table, announce};
-use switchyard_router::{CANDIDATES_HEADER, Root};
+use switchyard_router::Root;
 
 const START: u64 = 1_700_000_000_000;
 const ALL: &str = r#"{"path": "/healthz", "interval": "1s", "timeout": "300ms", "watch": "all"}"#;

@@ -15,6 +15,7 @@ use std::thread;
 pub(crate) enum Step {
     Fmt,
     Clippy,
+    Docs,
     Unit,
     Wasm,
     Scenarios,
@@ -29,9 +30,10 @@ type Prepare<'a> = &'a dyn Fn(Command) -> Command;
 
 const NO_ENVOY: &str = "this step needs an Envoy, and none was set up for it";
 
-const NAMES: [(&str, Step); 7] = [
+const NAMES: [(&str, Step); 8] = [
     ("fmt", Step::Fmt),
     ("clippy", Step::Clippy),
+    ("docs", Step::Docs),
     ("unit", Step::Unit),
     ("wasm", Step::Wasm),
     ("scenarios", Step::Scenarios),
@@ -83,6 +85,7 @@ impl Step {
                 Ok(Counts::one())
             }
             Self::Clippy => clippy(),
+            Self::Docs => docs(),
             Self::Unit => tests(prepare, &["--workspace", "--exclude", "switchyard-test-harness"], None),
             Self::Wasm => wasm(),
             Self::Scenarios => tests(prepare, &["--package", "switchyard-test-harness"], None),
@@ -126,6 +129,19 @@ fn clippy() -> Result<Counts> {
     let clean = output.status.success() && !messages.contains("warning:");
     ensure!(clean, "the filters do not compile for wasm32 without warnings:\n{messages}");
     Ok(Counts { passed: 2, ..Counts::default() })
+}
+
+/// What rustdoc says of all crates, and the examples in the documentation, which nextest does not run.
+fn docs() -> Result<Counts> {
+    let mut rustdoc = cargo();
+    rustdoc.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
+    quietly("cargo doc", &mut rustdoc)?;
+    let mut examples = cargo();
+    examples.args(["test", "--doc", "--all-features"]);
+    examples.args(["--package", "switchyard-core", "--package", "switchyard-config"]);
+    let mut counts = counted(&mut examples)?;
+    counts.add(&Counts::one());
+    Ok(counts)
 }
 
 /// Unit tests or scenarios, by nextest where it is installed.

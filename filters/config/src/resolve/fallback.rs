@@ -5,6 +5,8 @@ use super::{at_least, bounded, check_header_name, key_rules, narrow, size};
 use crate::error::{Errors, Path};
 use crate::raw::fallback as raw;
 use crate::raw::key::StaleKey;
+use switchyard_core::contract::FALLBACK_HEADER;
+use switchyard_core::http::is_about_the_connection;
 use switchyard_core::retry::{Fallback, StaleIfError, StaticAnswer};
 
 /// What requests with equal keys do.
@@ -13,16 +15,8 @@ const SHARING: Sharing = Sharing { done: "repeated", share: "an old answer", hea
 /// The bounds of what the old answers of a route take in a worker.
 const STALE_BYTES: (u64, u64) = (1, 64 << 20);
 
-/// Headers of an answer that Envoy or the filter writes.
-const WRITTEN_ANEW: [&str; 7] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
-    "x-switchyard-fallback",
-];
+/// Headers of an answer that Envoy or the filter writes, besides those about the connection.
+const WRITTEN_ANEW: [&str; 2] = ["content-length", FALLBACK_HEADER];
 
 /// The substitutes; `upstream` finds another upstream by its name.
 pub(super) fn resolve(
@@ -74,9 +68,13 @@ fn answer(raw: &raw::Answer, at: &Path<'_>, errors: &mut Errors) -> StaticAnswer
 fn check_answer_header(name: &str, at: &Path<'_>, errors: &mut Errors) {
     if name.starts_with(':') {
         errors.add(at, "is a pseudo-header; remove it (the status has a field of its own)");
-    } else if WRITTEN_ANEW.contains(&name.to_ascii_lowercase().as_str()) {
+    } else if is_written_anew(&name.to_ascii_lowercase()) {
         errors.add(at, "is written for every answer; remove it");
     } else {
         check_header_name(name, at, errors);
     }
+}
+
+fn is_written_anew(name: &str) -> bool {
+    is_about_the_connection(name.as_bytes()) || WRITTEN_ANEW.contains(&name)
 }

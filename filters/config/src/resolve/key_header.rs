@@ -7,10 +7,8 @@
 
 use super::{check_header_name, refuse_duplicates};
 use crate::error::{Errors, Path, cut};
+use switchyard_core::http::ABOUT_THE_CONNECTION;
 
-/// Headers about the connection or about one hop, which say nothing about what is asked.
-const HOP_BY_HOP: [&str; 7] =
-    ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
 /// Headers that are another one with every request, by their definition.
 const EVER_NEW: [&str; 3] = ["traceparent", "x-b3-spanid", "x-request-id"];
 
@@ -48,7 +46,7 @@ fn check(name: &str, sharing: Sharing, at: &Path<'_>, errors: &mut Errors) {
         errors.add(at, format!("{name:?} is in the key already; remove it"));
     } else if name.starts_with(':') {
         errors.add(at, format!("{:?} is a pseudo-header that no {done} request has; remove it", cut(name)));
-    } else if is(&HOP_BY_HOP) {
+    } else if is(&ABOUT_THE_CONNECTION) {
         errors.add(at, format!("{name:?} is about the connection, not about what is asked; remove it"));
     } else if is(&EVER_NEW) {
         let problem =

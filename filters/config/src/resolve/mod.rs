@@ -44,6 +44,20 @@ pub enum Mode {
 }
 
 /// A valid configuration.
+///
+/// ```
+/// use switchyard_config::Document;
+///
+/// let text = br#"{
+///     "upstreams": [{"name": "web", "endpoints": [{"address": "10.0.0.1:80"}], "balance": {"policy": "random"}}],
+///     "routes": [{"match": {"path_prefix": "/"}, "upstream": "web"}]
+/// }"#;
+/// let document = Document::from_json(text).expect("a valid document");
+/// assert_eq!(document.upstreams().len(), 1);
+///
+/// let errors = Document::from_json(br#"{"mode": "of"}"#).expect_err("it names path, value and fix");
+/// assert!(errors.to_string().contains("mode"), "{errors}");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Document {
     mode: Mode,

@@ -45,6 +45,30 @@ pub struct Choice<'a> {
 }
 
 /// Chooses endpoints by one policy; holds its tables and its place in them.
+///
+/// ```
+/// use core::num::NonZeroU32;
+/// use switchyard_core::balance::{Balancer, Candidates, Choice, Policy};
+/// use switchyard_core::health::Admission;
+/// use switchyard_core::load::Loads;
+/// use switchyard_core::{Endpoint, Endpoints, Timestamp};
+///
+/// let at = |address: &str| Endpoint { address: address.into(), weight: NonZeroU32::MIN, hash_key: None };
+/// let endpoints = Endpoints::new(["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"].map(at).into());
+/// let policy = Policy::Maglev { table_size: 251, hash_balance_factor: None };
+/// let mut balancer = Balancer::new(&policy, &endpoints);
+///
+/// let mut candidates = Candidates::new(2);
+/// let choice = Choice {
+///     hash: Some(7),
+///     now: Timestamp::from_millis(0),
+///     rng: &mut fastrand::Rng::with_seed(1),
+///     loads: &Loads::new(endpoints.len()),
+///     admission: Admission::everyone(),
+/// };
+/// balancer.choose(choice, &mut candidates);
+/// assert_eq!(candidates.len(), 2, "where the request goes, and where if that fails");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Balancer {
     kind: Kind,

@@ -9,9 +9,10 @@
 
 use super::Joined;
 use super::key::is_identity;
-use crate::hop::is_of_one_hop;
+use crate::HeadView;
+use crate::contract::is_our_header;
+use crate::http::{is_of_one_hop, is_sent_on};
 use crate::retry::encode_grpc_timeout;
-use crate::{HeadView, RequestView};
 use core::time::Duration;
 
 const ACCEPT_ENCODING: &str = "accept-encoding";
@@ -43,7 +44,8 @@ pub fn call_headers<'a>(
     let (mut pseudo, mut headers) = (Vec::with_capacity(24), Vec::with_capacity(20));
     for (name, value) in first.pairs() {
         let name = str::from_utf8(name).ok()?;
-        if deadline_header == Some(name) || is_of_one_request(name) || is_of_its_hop(name, first) {
+        let is_sent = || is_sent_on(name.as_bytes(), value, first.header_values("connection"));
+        if deadline_header == Some(name) || is_of_one_request(name) || !is_sent() {
             continue;
         }
         match (name, &joined.path) {
@@ -78,7 +80,7 @@ pub fn relayed(answer: &impl HeadView, mixed: bool) -> impl Iterator<Item = (&[u
 /// Whether a request's header is not the call's: it describes a body that is not sent, depends on what one client has, steers what
 /// is behind this filter, or is written anew.
 fn is_of_one_request(name: &str) -> bool {
-    const OTHERS: [&str; 17] = [
+    const OTHERS: [&str; 16] = [
         // Pseudo-headers of tunnels; the four of a request are kept.
         ":protocol",
         ACCEPT_ENCODING,
@@ -96,18 +98,12 @@ fn is_of_one_request(name: &str) -> bool {
         "repr-digest",
         "signature",
         "signature-input",
-        "x-gateway-destination-endpoint",
     ];
     OTHERS.contains(&name)
         || name.starts_with("if-")
         // What one Envoy tells the next of this request, or a client tells it to do.
         || name.starts_with("x-envoy-")
-        || name.starts_with("x-switchyard-")
-}
-
-fn is_of_its_hop(name: &str, request: &impl RequestView) -> bool {
-    const CREDENTIALS: &str = "proxy-authorization";
-    name != CREDENTIALS && is_of_one_hop(name.as_bytes(), request.header_values("connection"))
+        || is_our_header(name.as_bytes())
 }
 
 /// Whether an answer's header is not for those who get a share: it describes the body, or one hop's work.
@@ -125,7 +121,7 @@ fn is_of_one_answer(name: &[u8]) -> bool {
         || name.starts_with(b":")
         || name.starts_with(b"content-") && !name.starts_with(b"content-security-policy")
         || name.starts_with(b"x-envoy-")
-        || name.starts_with(b"x-switchyard-")
+        || is_our_header(name)
 }
 
 /// Whether an answer's header is for the client alone that asked: who it is from now on, or where it finds what it asked for, which

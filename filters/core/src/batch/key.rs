@@ -12,7 +12,8 @@
 
 use super::{KeyPolicy, Part, Settings};
 use crate::HeadView;
-use crate::directives::members;
+use crate::http::lists::members;
+use crate::http::{says_body, speaks_grpc};
 use crate::request_key::{Known, Noise, Place, names_principal, pairs, part, proves_principal};
 use std::borrow::Cow;
 
@@ -213,8 +214,7 @@ impl<'a> Head<'a> {
             b":scheme" => *scheme = scheme.or(Some(value)),
             b":authority" => *authority = authority.or(Some(value)),
             b":path" => *path = path.or(Some(value)),
-            b"transfer-encoding" => self.body = true,
-            b"content-length" => self.body |= value.trim_ascii() != b"0",
+            b"transfer-encoding" | b"content-length" => self.body |= says_body(name, value),
             _ => {
                 self.alone = self.alone.or(alone(name, value));
                 self.sort(name, value, &settings.key, settings.deadline.header.as_deref());
@@ -258,8 +258,6 @@ impl<'a> Head<'a> {
 
 /// Why a request with this header goes by itself, if it does.
 fn alone(name: &[u8], value: &[u8]) -> Option<Bypass> {
-    const GRPC: &[u8] = b"application/grpc";
-    let begins = |value: &[u8]| value.get(..GRPC.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(GRPC));
     let reason = match name {
         b"upgrade" | b":protocol" => Bypass::Upgrade,
         b"if-match" | b"if-none-match" | b"if-modified-since" | b"if-unmodified-since" => Bypass::Conditional,
@@ -274,7 +272,7 @@ fn alone(name: &[u8], value: &[u8]) -> Option<Bypass> {
         | b"x-amz-content-sha256" => Bypass::Signed,
         b"idempotency-key" | b"x-idempotency-key" => Bypass::Idempotency,
         b"content-encoding" if !is_identity(value) => Bypass::ContentEncoding,
-        b"content-type" if begins(value.trim_ascii_start()) => Bypass::Grpc,
+        b"content-type" if speaks_grpc(value) => Bypass::Grpc,
         _ => return None,
     };
     Some(reason)

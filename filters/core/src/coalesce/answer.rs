@@ -6,8 +6,8 @@
 //! the leader took, which is bounded.
 //! Source: RFC 9110, sections 7.6.1 and 12.5.5; RFC 9111, sections 3.1, 4.1 and 4.2.3; RFC 9211, section 2.
 
-use crate::directives::{members, number};
-use crate::hop::is_of_one_hop;
+use crate::http::lists::members;
+use crate::http::{decimal_or_most, is_of_one_hop};
 use crate::memory;
 use crate::request_key::KeyRules;
 use crate::wire::{Reader, Writer};
@@ -88,7 +88,7 @@ impl Answer {
             body: Vec::new(),
             vary: vary(lines(b"vary").flat_map(members), request),
             at,
-            age: lines(b"age").next().and_then(|age| number(age.trim_ascii())).unwrap_or(0),
+            age: lines(b"age").next().and_then(decimal_or_most).unwrap_or(0),
         }
     }
 
@@ -144,30 +144,28 @@ impl Answer {
         headers
     }
 
-    /// Appends it to `out`; the reverse of [`Answer::decode`].
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut writer = Writer(core::mem::take(out));
+    /// Writes it; the reverse of [`Answer::decode`].
+    pub fn encode(&self, writer: &mut Writer) {
         writer.word(u32::from(self.status)).time(self.at).long(self.age);
-        writer.word(count(self.headers.len()));
+        writer.count(self.headers.len());
         for (name, value) in &self.headers {
             writer.bytes(name.as_bytes()).bytes(value);
         }
-        encode_vary(&self.vary, &mut writer);
+        encode_vary(&self.vary, writer);
         writer.bytes(&self.body);
-        *out = writer.0;
     }
 
     /// The answer at the beginning of `bytes`, and what comes after it; `None` if there is none.
     pub fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         let status = u16::try_from(reader.word()?).ok()?;
         let (at, age) = (reader.time()?, reader.long()?);
-        let headers = several(&mut reader, |reader| Some((text(reader)?, reader.bytes()?.into())))?;
+        let headers = reader.several(|reader| Some((reader.text()?.into(), reader.bytes()?.into())))?;
         let vary = decode_vary(&mut reader)?;
         let bytes = reader.bytes()?;
         let mut body = memory::buffer(bytes.len())?;
         body.extend_from_slice(bytes);
-        Some((Self { status, headers, body, vary, at, age }, reader.0))
+        Some((Self { status, headers, body, vary, at, age }, reader.rest()))
     }
 }
 
@@ -193,9 +191,9 @@ fn vary<'a>(names: impl Iterator<Item = &'a [u8]>, request: &impl RequestView) -
 
 /// The reverse of [`decode_vary`].
 pub(super) fn encode_vary(vary: &[Varied], writer: &mut Writer) {
-    writer.word(count(vary.len()));
+    writer.count(vary.len());
     for (name, values) in vary {
-        writer.bytes(name.as_bytes()).word(count(values.len()));
+        writer.bytes(name.as_bytes()).count(values.len());
         for value in values {
             writer.bytes(value);
         }
@@ -204,25 +202,7 @@ pub(super) fn encode_vary(vary: &[Varied], writer: &mut Writer) {
 
 /// What an answer varies by; `None` if it is none.
 pub(super) fn decode_vary(reader: &mut Reader<'_>) -> Option<Vec<Varied>> {
-    several(reader, |reader| Some((text(reader)?, several(reader, |reader| reader.bytes().map(Into::into))?)))
-}
-
-fn count(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// As many of something as the number in front says. Nothing is set aside for them beforehand: the number may be a lie.
-fn several<'a, T>(
-    reader: &mut Reader<'a>,
-    mut one: impl FnMut(&mut Reader<'a>) -> Option<T>,
-) -> Option<Vec<T>> {
-    let mut all = Vec::new();
-    for _ in 0..reader.word()? {
-        all.push(one(reader)?);
-    }
-    Some(all)
-}
-
-fn text(reader: &mut Reader<'_>) -> Option<Box<str>> {
-    str::from_utf8(reader.bytes()?).ok().map(Into::into)
+    reader.several(|reader| {
+        Some((reader.text()?.into(), reader.several(|reader| reader.bytes().map(Into::into))?))
+    })
 }

@@ -8,6 +8,7 @@
 //! Source: leases as in C. Gray and D. Cheriton, "Leases", SOSP 1989; no create-if-absent in proxy-wasm, hence the buckets.
 
 use super::flights::World;
+use crate::shared_value::{self, SharedValue};
 use crate::wire::{Reader, Writer};
 use crate::{Address, Timestamp};
 use core::time::Duration;
@@ -76,7 +77,7 @@ fn bucket_of(key: &[u8]) -> u32 {
 }
 
 fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
-    let mut reader = Reader(bytes);
+    let mut reader = Reader::new(bytes);
     if reader.byte()? != VERSION {
         return None;
     }
@@ -93,19 +94,32 @@ fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
         .collect()
 }
 
-fn encode(entries: &[Entry]) -> Vec<u8> {
+fn encode(entries: &[Entry]) -> Option<Vec<u8>> {
     if entries.is_empty() {
-        return Vec::new();
+        return Some(Vec::new());
     }
     // An entry has 40 bytes and its key; every request with a board pays for growing.
     let size = entries.iter().map(|entry| 40 + entry.key.len()).sum::<usize>() + 2;
-    let mut writer = Writer(Vec::with_capacity(size));
+    let mut writer = Writer::with_room(size);
     writer.byte(VERSION).byte(u8::try_from(entries.len()).unwrap_or(u8::MAX));
     for entry in entries {
         writer.long(entry.flight.epoch).long(entry.flight.number);
-        writer.word(entry.leader.queue).long(entry.leader.epoch).time(entry.until).bytes(&entry.key);
+        writer.address(entry.leader).time(entry.until).bytes(&entry.key);
     }
-    writer.0
+    writer.finish()
+}
+
+/// One bucket of the board.
+struct Bucket<'a, W>(&'a mut W, u32);
+
+impl<W: World> SharedValue for Bucket<'_, W> {
+    fn read(&mut self) -> Option<(Vec<u8>, u32)> {
+        self.0.read(self.1)
+    }
+
+    fn swap(&mut self, value: &[u8], cas: u32) -> Option<bool> {
+        Some(self.0.swap(self.1, value, cas))
+    }
 }
 
 /// Lets `change` change the entries of a bucket until nobody else wrote in between; `None` if there is no such bucket or no end.
@@ -114,16 +128,20 @@ fn update<R>(
     bucket: u32,
     mut change: impl FnMut(&mut Vec<Entry>) -> (bool, R),
 ) -> Option<R> {
-    for _ in 0..TRIES {
-        let (bytes, cas) = world.read(bucket)?;
+    let changed = shared_value::update(&mut Bucket(world, bucket), TRIES, |bytes| {
         // What nobody can read has no owner.
-        let mut entries = decode(&bytes).unwrap_or_default();
+        let mut entries = decode(bytes).unwrap_or_default();
         let (changed, result) = change(&mut entries);
-        if !changed || world.swap(bucket, &encode(&entries), cas) {
-            return Some(result);
+        match changed.then(|| encode(&entries)) {
+            None => (None, Some(result)),
+            // Without memory for it there is no change.
+            Some(bytes) => {
+                let is_there = bytes.is_some();
+                (bytes, is_there.then_some(result))
+            }
         }
-    }
-    None
+    });
+    changed.flatten()
 }
 
 /// Leads `flight` under this key from `me`, unless somebody does already. The flight `over` counts for nothing: its worker

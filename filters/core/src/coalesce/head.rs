@@ -4,6 +4,7 @@
 //! coalesced.
 
 use crate::HeadView;
+use crate::http::says_body;
 use crate::request_key::{KeyRules, Place};
 use std::borrow::Cow;
 
@@ -53,8 +54,7 @@ impl<'a> Head<'a> {
             b":authority" => return *authority = authority.or(Some(value)),
             b":path" => return *path = path.or(Some(value)),
             b"upgrade" => self.upgrade = true,
-            b"transfer-encoding" => self.body = true,
-            b"content-length" => self.body |= value.trim_ascii() != b"0",
+            b"transfer-encoding" | b"content-length" => self.body |= says_body(name, value),
             b"range" | b"if-range" => self.range |= !rules.names(name),
             b"if-match" | b"if-unmodified-since" => self.conditional |= !rules.names(name),
             // What they say is looked at by itself, and makes no other answer.

@@ -11,7 +11,7 @@
 
 use super::Settings;
 use super::head::Head;
-use crate::directives::{CACHE_CONTROL, says, seconds};
+use crate::http::lists::{CACHE_CONTROL, says, seconds};
 use crate::request_key::{Known, Noise, pairs, part};
 use crate::{HeadView, RequestView};
 

@@ -6,7 +6,6 @@
 
 use super::answer::{Answer, Served, Varied, decode_vary, encode_vary};
 use super::board::FlightId;
-use crate::memory;
 use crate::wire::{Reader, Writer};
 use crate::{Address, Timestamp};
 use std::rc::Rc;
@@ -54,7 +53,7 @@ impl Message {
             Says::Answer(_, answer) => usize::try_from(answer.size()).ok()?,
             _ => 0,
         };
-        let mut writer = Writer(memory::buffer(MOST_HEAD + answer)?);
+        let mut writer = Writer::with_room(MOST_HEAD + answer);
         writer.byte(VERSION).long(self.to);
         writer.address(self.from).long(self.flight.epoch).long(self.flight.number);
         match &self.says {
@@ -72,10 +71,10 @@ impl Message {
             }
             Says::Answer(served, answer) => {
                 writer.byte(4).byte(code(*served));
-                answer.encode(&mut writer.0);
+                answer.encode(&mut writer);
             }
             Says::Lead { elections, others } => {
-                writer.byte(5).word(*elections).word(u32::try_from(others.len()).unwrap_or(u32::MAX));
+                writer.byte(5).word(*elections).count(others.len());
                 for (at, oldest) in others {
                     writer.address(*at).time(*oldest);
                 }
@@ -85,11 +84,11 @@ impl Message {
                 encode_vary(vary, &mut writer);
             }
         }
-        Some(writer.0)
+        writer.finish()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         if reader.byte()? != VERSION {
             return None;
         }
@@ -101,11 +100,13 @@ impl Message {
             1 => Says::Flying { at_a_time: reader.word()? },
             2 => Says::Gone { elections: reader.word()? },
             3 => Says::Release { at_a_time: reader.word()?, pass: reader.byte()? != 0 },
-            4 => Says::Answer(served(reader.byte()?)?, Rc::new(Answer::decode(reader.0)?.0)),
+            4 => Says::Answer(served(reader.byte()?)?, Rc::new(Answer::decode(reader.rest())?.0)),
             5 => {
-                let (elections, count) = (reader.word()?, reader.word()?);
-                let others = (0..count).map(|_| Some((reader.address()?, reader.time()?)));
-                Says::Lead { elections, others: others.collect::<Option<_>>()? }
+                let elections = reader.word()?;
+                Says::Lead {
+                    elections,
+                    others: reader.several(|reader| Some((reader.address()?, reader.time()?)))?,
+                }
             }
             6 => Says::Varies(decode_vary(&mut reader)?),
             _ => return None,

@@ -7,9 +7,8 @@
 //! Source: hit-for-pass and hit-for-miss in Varnish.
 
 use crate::Timestamp;
-use hashbrown::HashMap;
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use crate::byte_map::ByteMap;
+use crate::memory::length;
 
 /// The most keys that are remembered.
 pub const MOST_PASSES: usize = 4096;
@@ -17,77 +16,52 @@ pub const MOST_PASSES: usize = 4096;
 pub const MOST_BYTES: usize = 1 << 20;
 
 /// Keys, each for some time.
-#[derive(Clone, Debug, Default)]
-pub struct Passes {
-    keys: HashMap<Rc<[u8]>, (u64, Timestamp)>,
-    /// Keys in the order they were remembered.
-    order: BTreeMap<u64, Rc<[u8]>>,
-    /// The last number that was given.
-    number: u64,
-    bytes: usize,
+#[derive(Clone, Debug)]
+pub struct Passes(ByteMap<Timestamp>);
+
+impl Default for Passes {
+    fn default() -> Self {
+        Self(ByteMap::new(length(MOST_BYTES)).at_most(MOST_PASSES))
+    }
 }
 
 impl Passes {
     /// Remembers a key; it is the youngest now.
     pub fn remember(&mut self, key: &[u8], until: Timestamp) {
-        self.forget(key);
-        if key.len() > MOST_BYTES {
-            return;
-        }
-        while self.keys.len() >= MOST_PASSES || self.bytes + key.len() > MOST_BYTES {
-            let Some((_, oldest)) = self.order.pop_first() else { break };
-            self.forget(&oldest);
-        }
-        let key: Rc<[u8]> = key.into();
-        self.number += 1;
-        self.bytes += key.len();
-        self.order.insert(self.number, Rc::clone(&key));
-        self.keys.insert(key, (self.number, until));
+        self.0.put(key, until, length(key.len()), Some(until));
     }
 
     /// Whether requests with this key go on at once.
     pub fn contains(&mut self, key: &[u8], now: Timestamp) -> bool {
-        match self.keys.get(key) {
-            Some((_, until)) if now < *until => true,
-            Some(_) => {
-                self.forget(key);
-                false
-            }
-            None => false,
+        let is_one = self.0.get(key).is_some_and(|until| now < *until);
+        if !is_one {
+            self.forget(key);
         }
+        is_one
     }
 
-    /// Forgets those whose time is over. All had as much, and the oldest come first.
+    /// Forgets those whose time is over.
     pub fn expire(&mut self, now: Timestamp) {
-        while let Some((_, oldest)) = self.order.first_key_value()
-            && self.keys.get(oldest).is_none_or(|(_, until)| *until <= now)
-        {
-            let oldest = Rc::clone(oldest);
-            self.order.pop_first();
-            self.forget(&oldest);
-        }
+        self.0.expire(now);
     }
 
     /// Forgets a key.
     pub fn forget(&mut self, key: &[u8]) {
-        if let Some((number, _)) = self.keys.remove(key) {
-            self.order.remove(&number);
-            self.bytes = self.bytes.saturating_sub(key.len());
-        }
+        self.0.forget(key);
     }
 
     /// How many keys are remembered.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.0.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.0.is_empty()
     }
 
     /// What the keys take, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        usize::try_from(self.0.bytes()).unwrap_or(usize::MAX)
     }
 }

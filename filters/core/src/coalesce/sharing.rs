@@ -9,8 +9,11 @@
 
 use super::Settings;
 use crate::RequestView;
-use crate::directives::{CACHE_CONTROL, members, number, says, seconds};
-use crate::streams::{is_grpc, is_stream};
+use crate::http::caching::{
+    OneClients, is_one_clients, is_useless_when_stale, is_validated_first, varies_by,
+};
+use crate::http::lists::{CACHE_CONTROL, says, seconds};
+use crate::http::{decimal_or_most, is_stream, speaks_grpc};
 use core::time::Duration;
 
 /// The answer to a condition, in place of one with a body.
@@ -110,7 +113,7 @@ impl Settings {
             return Ok(());
         }
         let fits =
-            |length: &[u8]| number(length.trim_ascii()).is_some_and(|length| length <= self.max_body_bytes);
+            |length: &[u8]| decimal_or_most(length).is_some_and(|length| length <= self.max_body_bytes);
         if answer.header_values("content-length").all(fits) { Ok(()) } else { Err(NotShared::TooLong) }
     }
 
@@ -127,17 +130,17 @@ impl Settings {
     /// # Errors
     /// Why not.
     pub(super) fn is_for_others(status: u16, answer: &impl RequestView) -> Result<(), NotShared> {
-        let has = |name| answer.header(name).is_some();
-        let reasons = [
-            (says(answer, CACHE_CONTROL, "private"), NotShared::Private),
-            (says(answer, CACHE_CONTROL, "no-store"), NotShared::NoStore),
-            (has("set-cookie"), NotShared::SetCookie),
-            (varies_by_more(answer), NotShared::Vary),
-            (status == 206 || has("content-range"), NotShared::Partial),
-            (has("trailer") || is_grpc(answer), NotShared::Trailers),
-            (is_stream(answer), NotShared::Stream),
-        ];
-        reasons.iter().find(|(applies, _)| *applies).map_or(Ok(()), |(_, reason)| Err(*reason))
+        let grpc = || answer.header_values("content-type").any(speaks_grpc);
+        match is_one_clients(status, answer) {
+            Some(OneClients::Private) => Err(NotShared::Private),
+            Some(OneClients::NoStore) => Err(NotShared::NoStore),
+            Some(OneClients::SetCookie) => Err(NotShared::SetCookie),
+            _ if varies_by_more(answer) => Err(NotShared::Vary),
+            Some(OneClients::Partial) => Err(NotShared::Partial),
+            None if answer.header("trailer").is_some() || grpc() => Err(NotShared::Trailers),
+            None if is_stream(answer) => Err(NotShared::Stream),
+            None => Ok(()),
+        }
     }
 
     /// Whether answers of this status are shared. The conditions of a request are in its key, so what answers one of them answers all.
@@ -165,24 +168,22 @@ impl Settings {
     /// Whether an answer that [may be shared](Self::may_share) may serve in place of a failure once it is stale (RFC
     /// 9111, section 4.2.4).
     pub fn may_serve_stale(&self, answer: &impl RequestView, request: &impl RequestView) -> bool {
-        const FORBID: [&str; 3] = ["must-revalidate", "proxy-revalidate", "s-maxage"];
-        self.may_reuse(answer, request) && !FORBID.iter().any(|word| says(answer, CACHE_CONTROL, word))
+        self.may_reuse(answer, request) && !is_useless_when_stale(answer)
     }
 
     /// Whether later requests may have an answer without the server being asked. Who sends credentials that are not in
     /// the key gets answers for himself, unless the server says that they are anyone's (RFC 9111, section 3.5).
     fn may_reuse(&self, answer: &impl RequestView, request: &impl RequestView) -> bool {
         const ANYONES: [&str; 3] = ["public", "s-maxage", "must-revalidate"];
-        let no_cache = says(answer, CACHE_CONTROL, "no-cache")
-            || answer.header(CACHE_CONTROL).is_none() && says(answer, "pragma", "no-cache");
         let personal = request.header("authorization").is_some() && !self.has_in_key("authorization");
-        !no_cache && (!personal || ANYONES.iter().any(|word| says(answer, CACHE_CONTROL, word)))
+        !is_validated_first(answer)
+            && (!personal || ANYONES.iter().any(|word| says(answer, CACHE_CONTROL, word)))
     }
 }
 
 /// The seconds that an upstream says an answer has been under way or kept; zero if it says nothing that can be read.
 pub(super) fn age(answer: &impl RequestView) -> u64 {
-    answer.header("age").and_then(|age| number(age.trim_ascii())).unwrap_or(0)
+    answer.header("age").and_then(decimal_or_most).unwrap_or(0)
 }
 
 /// For how many seconds after it was made an answer is fresh; `None` if it does not say (RFC 9111, section 4.2.1).
@@ -204,5 +205,5 @@ fn date(value: Option<&[u8]>) -> Option<std::time::SystemTime> {
 
 /// Whether no other request can be told to get the same answer. A name that is no text cannot be looked up.
 fn varies_by_more(answer: &impl RequestView) -> bool {
-    answer.header_values("vary").flat_map(members).any(|name| name == b"*" || !name.is_ascii())
+    varies_by(answer).any(|name| name == b"*" || !name.is_ascii())
 }

@@ -15,6 +15,7 @@ use super::reason::Reason;
 use crate::Timestamp;
 use crate::hash::xxh64;
 use crate::health::Health;
+use crate::wire::{Reader, Writer};
 use core::time::Duration;
 
 /// This module's version of the layout.
@@ -107,31 +108,31 @@ impl Record {
         *self == Self::new(self.key)
     }
 
-    fn encode(&self, bytes: &mut Vec<u8>) {
+    fn encode(&self, writer: &mut Writer) {
+        // What a later version adds stands here.
+        const SPARE: [u8; 6] = [0; 6];
         let flags = u8::from(self.shadow) | u8::from(self.drained) << 1;
         let health = match self.health {
             Health::Healthy => 0,
             Health::Ejected => 1,
             Health::Probing => 2,
         };
-        let start = bytes.len();
-        bytes.extend(self.key.0.to_le_bytes());
-        bytes.extend([health, self.reason.map_or(0, |reason| reason as u8), flags, self.trials]);
+        writer.long(self.key.0);
+        writer.raw(&[health, self.reason.map_or(0, |reason| reason as u8), flags, self.trials]);
         for number in [self.times, self.multiplier, self.successes].iter().chain(&self.streaks) {
-            bytes.extend(number.to_le_bytes());
+            writer.half(*number);
         }
-        bytes.extend(self.heartbeats);
+        writer.raw(&self.heartbeats);
         for time in [self.since, self.until, self.tried, self.marked] {
-            bytes.extend(time.as_millis().to_le_bytes());
+            writer.millis(time);
         }
-        bytes.extend(u32::try_from(self.limit.as_millis()).unwrap_or(u32::MAX).to_le_bytes());
-        bytes.resize(start + RECORD_BYTES, 0);
+        writer.word(u32::try_from(self.limit.as_millis()).unwrap_or(u32::MAX)).raw(&SPARE);
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut bytes = Reader(bytes);
-        let key = EndpointKey(bytes.u64()?);
-        let [health, reason, flags, trials] = bytes.take()?;
+        let mut bytes = Reader::new(bytes);
+        let key = EndpointKey(bytes.long()?);
+        let [health, reason, flags, trials] = bytes.array()?;
         let health = match health {
             0 => Health::Healthy,
             1 => Health::Ejected,
@@ -139,67 +140,39 @@ impl Record {
         };
         let mut record = Self { health, reason: Reason::from_number(reason), trials, ..Self::new(key) };
         (record.shadow, record.drained) = (flags & 1 != 0, flags & 2 != 0);
-        (record.times, record.multiplier, record.successes) = (bytes.u16()?, bytes.u16()?, bytes.u16()?);
-        record.streaks = [bytes.u16()?, bytes.u16()?, bytes.u16()?];
-        record.heartbeats = bytes.take()?;
-        (record.since, record.until) = (bytes.time()?, bytes.time()?);
-        (record.tried, record.marked) = (bytes.time()?, bytes.time()?);
-        record.limit = Duration::from_millis(u64::from(bytes.u32()?));
+        (record.times, record.multiplier, record.successes) = (bytes.half()?, bytes.half()?, bytes.half()?);
+        record.streaks = [bytes.half()?, bytes.half()?, bytes.half()?];
+        record.heartbeats = bytes.array()?;
+        (record.since, record.until) = (bytes.millis()?, bytes.millis()?);
+        (record.tried, record.marked) = (bytes.millis()?, bytes.millis()?);
+        record.limit = Duration::from_millis(u64::from(bytes.word()?));
         Some(record)
     }
 }
 
-/// Takes numbers from the front of a slice.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
-
-impl Reader<'_> {
-    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, tail) = self.0.split_first_chunk()?;
-        self.0 = tail;
-        Some(*head)
-    }
-
-    pub(super) fn u16(&mut self) -> Option<u16> {
-        self.take().map(u16::from_le_bytes)
-    }
-
-    pub(super) fn u32(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    pub(super) fn u64(&mut self) -> Option<u64> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn time(&mut self) -> Option<Timestamp> {
-        self.u64().map(Timestamp::from_millis)
-    }
-}
-
 /// The header that shared tables begin with.
-pub(super) fn encode_header(record_bytes: usize, records: usize) -> Vec<u8> {
-    let mut bytes = vec![VERSION, READABLE_BY];
-    bytes.extend(u16::try_from(record_bytes).unwrap_or(u16::MAX).to_le_bytes());
-    bytes.extend(u32::try_from(records).unwrap_or(u32::MAX).to_le_bytes());
-    bytes
+fn encode_header(record_bytes: usize, records: usize) -> Writer {
+    let mut writer = Writer::with_room(HEADER_BYTES + records.saturating_mul(record_bytes));
+    writer.raw(&[VERSION, READABLE_BY]).half(u16::try_from(record_bytes).unwrap_or(u16::MAX)).count(records);
+    writer
 }
 
 /// What a table holds: its records, and whether this module may write it back.
-pub(super) struct Body<'a> {
-    pub(super) records: core::slice::ChunksExact<'a, u8>,
-    pub(super) writable: bool,
+struct Body<'a> {
+    records: core::slice::ChunksExact<'a, u8>,
+    writable: bool,
 }
 
 /// The records of a table; `None` if this module cannot read it.
-pub(super) fn decode_header(bytes: &[u8], smallest: usize) -> Option<Body<'_>> {
-    let mut reader = Reader(bytes);
-    let [version, readable_by] = reader.take()?;
-    let record = usize::from(reader.u16()?);
-    let count = usize::try_from(reader.u32()?).ok()?;
+fn decode_header(bytes: &[u8], smallest: usize) -> Option<Body<'_>> {
+    let mut reader = Reader::new(bytes);
+    let [version, readable_by] = reader.array()?;
+    let record = usize::from(reader.half()?);
+    let count = usize::try_from(reader.word()?).ok()?;
     if readable_by > VERSION || record < smallest {
         return None;
     }
-    let body = reader.0.get(..count.checked_mul(record)?)?;
+    let body = reader.rest().get(..count.checked_mul(record)?)?;
     Some(Body { records: body.chunks_exact(record), writable: version <= VERSION })
 }
 
@@ -224,13 +197,12 @@ impl Ledger {
         }
     }
 
-    /// The bytes of this ledger; blank records are left out.
+    /// The bytes of this ledger; blank records are left out. An empty one, if there is no memory for it.
     pub fn encode(&self) -> Vec<u8> {
         let kept = || self.records.iter().filter(|record| !record.is_blank());
-        let mut bytes = encode_header(RECORD_BYTES, kept().count());
-        bytes.reserve(HEADER_BYTES + self.records.len() * RECORD_BYTES);
-        kept().for_each(|record| record.encode(&mut bytes));
-        bytes
+        let mut writer = encode_header(RECORD_BYTES, kept().count());
+        kept().for_each(|record| record.encode(&mut writer));
+        writer.finish().unwrap_or_default()
     }
 
     /// Whether a newer version of Switchyard wrote it: to be followed, not to be changed.

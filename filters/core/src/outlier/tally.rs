@@ -7,8 +7,9 @@
 //! Layout, little-endian: version u8 and three zero bytes, the bucket evaluated last u32, then a record per endpoint. What
 //! an older version wrote is dropped, it is worth seconds; what a newer one wrote is left alone. Invariant: bounded by the endpoints; those without a count within the window have no record.
 
-use super::ledger::{EndpointKey, Reader, VERSION};
+use super::ledger::{EndpointKey, VERSION};
 use super::window::{BUCKETS, Counts, STEPS, Window};
+use crate::wire::{Reader, Writer};
 use hashbrown::HashMap;
 
 /// Bytes of one bucket: its number, two counts, a histogram.
@@ -27,31 +28,30 @@ pub struct Tally {
 impl Tally {
     /// The tally in these bytes; empty if this module cannot read them.
     pub fn decode(bytes: &[u8]) -> Self {
-        let mut reader = Reader(bytes);
-        let header = (reader.take::<4>(), reader.u32());
+        let mut reader = Reader::new(bytes);
+        let header = (reader.array::<4>(), reader.word());
         let (Some([version, ..]), Some(evaluated)) = header else { return Self::default() };
         if version != VERSION {
             return Self { read_only: version > VERSION, ..Self::default() };
         }
-        let windows = reader.0.chunks_exact(RECORD_BYTES).filter_map(decode_window).collect();
+        let windows = reader.rest().chunks_exact(RECORD_BYTES).filter_map(decode_window).collect();
         Self { evaluated, windows, read_only: false }
     }
 
-    /// The bytes of this tally as of bucket `now`.
+    /// The bytes of this tally as of bucket `now`; an empty one, if there is no memory for it.
     pub fn encode(&self, now: u32) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(8 + self.windows.len() * RECORD_BYTES);
-        bytes.extend([VERSION, 0, 0, 0]);
-        bytes.extend(self.evaluated.to_le_bytes());
+        let mut writer = Writer::with_room(8 + self.windows.len() * RECORD_BYTES);
+        writer.raw(&[VERSION, 0, 0, 0]).word(self.evaluated);
         for (key, window) in self.windows.iter().filter(|(_, window)| !window.sum(now, None).is_empty()) {
-            bytes.extend(key.to_le_bytes());
+            writer.long(*key);
             for (number, counts) in &window.0 {
-                for word in [*number, counts.attempts, counts.failures] {
-                    bytes.extend(word.to_le_bytes());
+                writer.word(*number).word(counts.attempts).word(counts.failures);
+                for step in &counts.latency.0 {
+                    writer.half(*step);
                 }
-                counts.latency.0.iter().for_each(|step| bytes.extend(step.to_le_bytes()));
             }
         }
-        bytes
+        writer.finish().unwrap_or_default()
     }
 
     /// Whether a newer version of Switchyard wrote it: not to be written over.
@@ -102,14 +102,14 @@ impl Tally {
 }
 
 fn decode_window(bytes: &[u8]) -> Option<(u64, Window)> {
-    let mut reader = Reader(bytes);
-    let key = reader.u64()?;
+    let mut reader = Reader::new(bytes);
+    let key = reader.long()?;
     let mut window = Window::default();
     for (number, counts) in &mut window.0 {
-        *number = reader.u32()?;
-        (counts.attempts, counts.failures) = (reader.u32()?, reader.u32()?);
+        *number = reader.word()?;
+        (counts.attempts, counts.failures) = (reader.word()?, reader.word()?);
         for step in &mut counts.latency.0 {
-            *step = reader.u16()?;
+            *step = reader.half()?;
         }
     }
     Some((key, window))

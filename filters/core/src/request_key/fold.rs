@@ -6,7 +6,7 @@
 //! Source: RFC 9110, sections 12.5.3 (accept-encoding), 12.5.4 (accept-language) and 10.1.3 (referer); RFC 9111, section 4.1, which
 //! lets a cache normalize.
 
-use crate::directives::members;
+use crate::http::lists::members;
 use std::borrow::Cow;
 
 /// The encodings that are allowed, each once and in one order, without the default weight.

@@ -30,9 +30,12 @@ pub(crate) use encoding::{pairs, part};
 pub(crate) use rules::Place;
 
 use crate::RequestView;
+use crate::http::says_body;
 
 /// Whether a request says that it has a body, which could tell it apart. One without a length is not known by its head.
 pub(crate) fn announces_body(request: &impl RequestView) -> bool {
-    request.header("transfer-encoding").is_some()
-        || request.header_values("content-length").any(|length| length.trim_ascii() != b"0")
+    ["transfer-encoding", "content-length"].iter().any(|name| {
+        // Each by its own rule.
+        request.header_values(name).any(|value| says_body(name.as_bytes(), value))
+    })
 }

@@ -5,6 +5,7 @@
 
 use super::settings::{BackOff, Jitter};
 use crate::Timestamp;
+use crate::http::decimal;
 use core::time::Duration;
 use fastrand::Rng;
 
@@ -49,11 +50,10 @@ fn micros(duration: Duration) -> u64 {
 /// What `retry-after` means (RFC 9110, section 10.2.3): seconds, or a date; one in the past is no wait.
 /// `None` if it is neither.
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let value = value.trim();
-    if value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return value.parse().ok().map(Duration::from_secs);
+    if let Some(seconds) = decimal(value.as_bytes()) {
+        return Some(Duration::from_secs(seconds));
     }
-    let date = httpdate::parse_http_date(value).ok()?;
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
     let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(since_epoch.saturating_sub(Duration::from_nanos(now.as_nanos())))
 }

@@ -14,6 +14,7 @@
 
 use super::settings::Budget as Policy;
 use crate::Timestamp;
+use crate::wire::{Reader, Writer};
 use core::time::Duration;
 
 /// Buckets in a window.
@@ -40,26 +41,24 @@ impl Budget {
     /// The budget in these bytes; an empty one if they are none of this version.
     pub fn decode(bytes: &[u8]) -> Self {
         let mut budget = Self::default();
-        let Some(([VERSION, ..], body)) = bytes.split_first_chunk::<4>() else { return budget };
-        for (bucket, bytes) in budget.buckets.iter_mut().zip(body.as_chunks::<12>().0) {
-            let word = |at: usize| {
-                let four = bytes.get(at..).and_then(<[u8]>::first_chunk);
-                four.map_or(0, |four| u32::from_le_bytes(*four))
-            };
-            *bucket = Bucket { number: word(0), requests: word(4), retries: word(8) };
+        let mut reader = Reader::new(bytes);
+        let Some([VERSION, ..]) = reader.array::<4>() else { return budget };
+        for bucket in &mut budget.buckets {
+            let words = (reader.word(), reader.word(), reader.word());
+            let (Some(number), Some(requests), Some(retries)) = words else { break };
+            *bucket = Bucket { number, requests, retries };
         }
         budget
     }
 
-    /// The bytes of this budget.
+    /// The bytes of this budget; an empty one, if there is no memory for it.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION, 0, 0, 0];
+        let mut writer = Writer::with_room(BYTES);
+        writer.raw(&[VERSION, 0, 0, 0]);
         for Bucket { number, requests, retries } in self.buckets {
-            for word in [number, requests, retries] {
-                bytes.extend(word.to_le_bytes());
-            }
+            writer.word(number).word(requests).word(retries);
         }
-        bytes
+        writer.finish().unwrap_or_default()
     }
 
     /// Adds requests that were sent.

@@ -3,6 +3,7 @@
 //! Source: "gRPC over HTTP/2" for `grpc-timeout` (up to eight digits and a unit).
 
 use super::settings::Deadline;
+use crate::http::{decimal, digits};
 use core::time::Duration;
 
 /// What a request may take of which nobody says how long.
@@ -23,7 +24,7 @@ impl Deadline {
     /// milliseconds. What cannot be read, and a header of 0, is not heard; a route's timeout of 0 is none.
     pub fn allowance(&self, grpc: Option<&[u8]>, header: Option<&[u8]>) -> Duration {
         let route = Some(self.timeout).filter(|timeout| !timeout.is_zero());
-        let millis = header.and_then(|value| digits(value.trim_ascii()));
+        let millis = header.and_then(decimal);
         let header = millis.filter(|millis| *millis > 0).map(Duration::from_millis);
         let all = [route, grpc.and_then(grpc_timeout), header];
         all.into_iter().flatten().min().unwrap_or(LONGEST)
@@ -33,6 +34,7 @@ impl Deadline {
 /// What a `grpc-timeout` says; `None` if it is none.
 pub fn grpc_timeout(value: &[u8]) -> Option<Duration> {
     let (unit, number) = value.split_last()?;
+    // No white space within.
     let number = digits(number).filter(|_| number.len() <= 8)?;
     let (_, length) = UNITS.iter().find(|(letter, _)| letter == unit)?;
     let nanos = u128::from(number) * length;
@@ -45,10 +47,4 @@ pub fn encode_grpc_timeout(left: Duration) -> String {
     let fits = UNITS.iter().find(|(_, length)| nanos / length < 100_000_000);
     let (letter, length) = fits.copied().unwrap_or((b'H', 3_600_000_000_000));
     format!("{}{}", (nanos / length).clamp(1, 99_999_999), char::from(letter))
-}
-
-/// A number of digits only: no sign, which `parse` would take.
-fn digits(value: &[u8]) -> Option<u64> {
-    let text = core::str::from_utf8(value).ok()?;
-    text.parse().ok().filter(|_| value.iter().all(u8::is_ascii_digit))
 }

@@ -130,7 +130,7 @@ impl Latencies {
     }
 
     /// The time within which `percent` of the middle endpoint's recent answers came; of all answers, while no endpoint has
-    /// given enough. As of at most [`FRESH`] ago.
+    /// given enough. As of at most `FRESH` ago.
     pub fn quantile(&mut self, percent: u8, now: Timestamp) -> Option<Duration> {
         let known = self.known.iter().find(|(of, ..)| *of == percent);
         if let Some((_, at, quantile)) = known

@@ -1,7 +1,7 @@
 //! Retries that know why: which failures, which requests, after which wait, and within which budget.
 //!
-//! Three questions, three modules: [`classify`] (is this worth another attempt, and may this request have one?),
-//! [`backoff`] (when?), [`budget`] (are there any left?).
+//! Three questions, three modules: `classify` (is this worth another attempt, and may this request have one?),
+//! `backoff` (when?), `budget` (are there any left?).
 
 mod attempts;
 mod backoff;

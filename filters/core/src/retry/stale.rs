@@ -6,13 +6,14 @@
 //! Source: RFC 5861, section 4; RFC 9111, sections 3 and 4.2.4.
 
 use super::settings::StaleIfError;
-use crate::directives::{CACHE_CONTROL, members, says};
+use crate::byte_map::ByteMap;
+use crate::contract::CANDIDATES_HEADER;
+use crate::http::caching::{is_one_clients, is_useless_when_stale, is_validated_first, varies_by};
+use crate::http::lists::{CACHE_CONTROL, says};
 use crate::memory::Account;
 use crate::request_key::{Known, Place, announces_body, pairs, part};
 use crate::{HeadView, RequestView, Timestamp};
 use core::time::Duration;
-use hashbrown::HashMap;
-use std::collections::BTreeMap;
 
 /// The longest key, in bytes; it is held while its request is under way, and twice with an answer.
 pub const MAX_KEY: usize = 8 << 10;
@@ -37,15 +38,7 @@ pub struct StoredAnswer {
 
 /// Answers by key, oldest first.
 #[derive(Debug)]
-pub struct StaleAnswers {
-    answers: HashMap<Vec<u8>, (u64, StoredAnswer)>,
-    /// Their keys in the order they were kept.
-    order: BTreeMap<u64, Vec<u8>>,
-    /// The last number that was given.
-    number: u64,
-    max_bytes: u64,
-    account: Account,
-}
+pub struct StaleAnswers(ByteMap<StoredAnswer>);
 
 /// Nothing, and no room.
 impl Default for StaleAnswers {
@@ -57,69 +50,51 @@ impl Default for StaleAnswers {
 impl StaleAnswers {
     /// No answers, and room for so many bytes.
     pub fn new(max_bytes: u64) -> Self {
-        let (answers, order) = (HashMap::new(), BTreeMap::new());
-        Self { answers, order, number: 0, max_bytes, account: Account::new(max_bytes) }
+        Self(ByteMap::new(max_bytes))
     }
 
     /// The same in a VM that keeps no more than this.
     #[must_use]
-    pub fn within(mut self, kept: &Account) -> Self {
-        self.account = kept.part(self.max_bytes);
-        self
+    pub fn within(self, kept: &Account) -> Self {
+        Self(self.0.within(kept))
     }
 
     /// Keeps an answer in place of the one with this key; one that is too large for all the room is not kept.
     pub fn put(&mut self, key: Vec<u8>, answer: StoredAnswer) {
-        self.forget(&key);
         let size = size(&key, &answer);
-        if !self.account.could_have(size) {
-            return;
-        }
-        while !self.account.has_room(size) {
-            // What others of the VM have does not go for it.
-            let Some((_, oldest)) = self.order.pop_first() else { return };
-            self.forget(&oldest);
-        }
-        self.account.take_anyway(size);
-        self.number += 1;
-        self.order.insert(self.number, key.clone());
-        self.answers.insert(key, (self.number, answer));
+        self.0.put(key, answer, size, None);
     }
 
     /// The answer with this key, if it is younger than `max_age`; nobody knows how old one is that comes from the future.
     pub fn get(&self, key: &[u8], max_age: Duration, now: Timestamp) -> Option<&StoredAnswer> {
-        let (_, answer) = self.answers.get(key)?;
-        (now >= answer.at && now.since(answer.at) < max_age).then_some(answer)
+        self.0.get(key).filter(|answer| now >= answer.at && now.since(answer.at) < max_age)
     }
 
     /// Forgets the answer with this key.
     pub fn forget(&mut self, key: &[u8]) {
-        if let Some((number, answer)) = self.answers.remove(key) {
-            self.order.remove(&number);
-            self.account.give_back(size(key, &answer));
-        }
+        self.0.forget(key);
     }
 
     /// What all answers take, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.account.taken()
+        self.0.bytes()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.answers.len()
+        self.0.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.answers.is_empty()
+        self.0.is_empty()
     }
 }
 
 fn size(key: &[u8], answer: &StoredAnswer) -> u64 {
     let header = |(name, value): &(Box<str>, Box<[u8]>)| name.len() + value.len() + HEADER_OVERHEAD;
     let headers: usize = answer.headers.iter().map(header).sum();
-    // The key is in the map and in the order.
+    // A key counts for itself, and for its places in the orders.
     u64::try_from(2 * key.len() + headers + answer.body.len() + OVERHEAD).unwrap_or(u64::MAX)
 }
 
@@ -162,36 +137,24 @@ impl StaleIfError {
 
     /// Whether an answer with this status and these headers may be kept.
     pub fn may_store(&self, status: u16, answer: &impl RequestView) -> bool {
-        const FORBID: [&str; 6] =
-            ["no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"];
         let cacheable = matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 410);
-        let pragma = answer.header(CACHE_CONTROL).is_none() && says(answer, "pragma", "no-cache");
         cacheable
-            && !pragma
-            && answer.header("set-cookie").is_none()
-            && answer.header("content-range").is_none()
-            && !FORBID.iter().any(|word| says(answer, CACHE_CONTROL, word))
-            && answer.header_values("vary").all(|list| self.covers(list))
+            && is_one_clients(status, answer).is_none()
+            && !is_validated_first(answer)
+            && !is_useless_when_stale(answer)
+            && varies_by(answer).all(|name| self.covers(name))
     }
 
-    /// Whether all that an answer varies by is in the key.
-    fn covers(&self, vary: &[u8]) -> bool {
+    /// Whether what an answer varies by is in the key.
+    fn covers(&self, name: &[u8]) -> bool {
         // A header may be called `*`, but in `vary` that means more than the request.
-        let covers = |name: &[u8]| name != b"*" && self.key.tells_apart_by(&name.to_ascii_lowercase());
-        members(vary).all(covers)
+        name != b"*" && self.key.tells_apart_by(&name.to_ascii_lowercase())
     }
 }
 
 /// Whether a header is in the key by itself, says how old an answer may be and not which, or is the router's, which names other
 /// endpoints for the next request.
 fn is_apart(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b":authority"
-            | b":path"
-            | b":method"
-            | b"cache-control"
-            | b"pragma"
-            | b"x-gateway-destination-endpoint"
-    )
+    matches!(name, b":authority" | b":path" | b":method" | b"cache-control" | b"pragma")
+        || name == CANDIDATES_HEADER.as_bytes()
 }

@@ -7,6 +7,7 @@
 //! Invariant: whatever a client sent in one of [`STEERING_HEADERS`] is replaced or removed.
 
 use super::settings::{RetryOn, Settings};
+use crate::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use core::fmt::Write as _;
 use core::time::Duration;
 
@@ -17,9 +18,9 @@ pub const STEERING_HEADERS: [&str; 8] = [
     "x-envoy-max-retries",
     "x-envoy-retriable-status-codes",
     "x-envoy-retriable-header-names",
-    "x-envoy-upstream-rq-per-try-timeout-ms",
+    TRY_TIMEOUT_HEADER,
     "x-envoy-hedge-on-per-try-timeout",
-    "x-envoy-upstream-rq-timeout-ms",
+    REQUEST_TIMEOUT_HEADER,
 ];
 
 const HEDGE: &str = "x-envoy-hedge-on-per-try-timeout";
@@ -41,7 +42,7 @@ impl Steering {
         let retry_on = &settings.retry_on;
         let mut limits = Vec::new();
         if let Some(limit) = settings.per_try_timeout {
-            limits.push(("x-envoy-upstream-rq-per-try-timeout-ms", millis(limit).into()));
+            limits.push((TRY_TIMEOUT_HEADER, millis(limit).into()));
         }
         let retries: Box<str> = settings.num_retries.to_string().into();
         // Where the per-try timeout begins a hedge, it must not end an attempt that has none.
@@ -82,7 +83,7 @@ impl Steering {
             (true, true) => &self.idempotent,
             (true, false) => &self.unseen,
         };
-        let timeout = timeout.map(|left| ("x-envoy-upstream-rq-timeout-ms", millis(left).into()));
+        let timeout = timeout.map(|left| (REQUEST_TIMEOUT_HEADER, millis(left).into()));
         list.iter().cloned().chain(timeout)
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::world::{Done, Proxy, head, items, post, replied, with};
 use switchyard_core::batch::Broken;
-use switchyard_core::batch::gather::{Arrival, BATCH_HEADER, End, Event, Failure, TRACE_HEADER};
+use switchyard_core::batch::gather::{Arrival, End, Event, Failure};
 use switchyard_core::batch::{IdForm, IdList, Protocol, Settings};
+use switchyard_core::contract::{BATCH_HEADER, BATCH_TRACE_HEADER};
 use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -61,8 +62,8 @@ fn those_whose_trace_it_was_not_learn_which_it_was() {
     proxy.arrives(0, 3, post().with("traceparent", "two"), "3");
     proxy.returns(1);
     proxy.is_answered();
-    assert_eq!(proxy.header(2, TRACE_HEADER), None);
-    assert_eq!(proxy.header(3, TRACE_HEADER), Some("one"));
+    assert_eq!(proxy.header(2, BATCH_TRACE_HEADER), None);
+    assert_eq!(proxy.header(3, BATCH_TRACE_HEADER), Some("one"));
 }
 
 #[test]

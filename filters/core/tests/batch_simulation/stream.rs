@@ -6,7 +6,8 @@ use crate::simulation::{State, Tally};
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::batch::gather::{BATCH_HEADER, Policy, Reply, StreamId};
+use switchyard_core::batch::gather::{Policy, Reply, StreamId};
+use switchyard_core::contract::BATCH_HEADER;
 
 /// How much later than in time a request may end: what is given up late, and a tick or two.
 const LATE: Duration = Duration::from_millis(500 + 100 + 250);

@@ -3,6 +3,7 @@
 use super::{answer, answer_to, get};
 use switchyard_core::coalesce::Answer;
 use switchyard_core::request::PlainRequest;
+use switchyard_core::wire::Writer;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -25,8 +26,9 @@ fn an_answer_comes_out_as_it_went_in_and_leaves_the_rest() {
     let request = get().with("x-a", "1").with("x-a", b"\xff");
     let answer =
         Answer { body: b"hello".to_vec(), ..answer_to(&request, &[("vary", "x-a, x-b"), ("age", "7")]) };
-    let mut bytes = b"before".to_vec();
-    answer.encode(&mut bytes);
+    let mut writer = Writer::default();
+    answer.encode(writer.raw(b"before"));
+    let bytes = writer.finish().expect("memory");
     let bytes = [&bytes[..], b"after"].concat();
     let encoded = bytes.strip_prefix(b"before").expect("it is appended");
     assert_eq!(Answer::decode(encoded), Some((answer, &b"after"[..])));

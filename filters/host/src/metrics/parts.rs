@@ -17,6 +17,8 @@ use core::time::Duration;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use switchyard_core::Timestamp;
+use switchyard_core::contract::keys;
+use switchyard_core::wire::{Reader, Writer};
 
 /// So many VMs of a filter may add to gauges at a time.
 pub const SLOTS: u32 = 256;
@@ -28,17 +30,12 @@ pub const LEASE: Duration = Duration::from_secs(2);
 const TRIES: usize = 8;
 const VERSION: u8 = 1;
 
-/// The key of a slot.
-fn key(filter: &str, number: u32) -> String {
-    format!("switchyard.{filter}.gauges.{number:02x}")
-}
-
 /// Makes the slots of a filter; what is there stays.
 ///
 /// # Errors
 /// If shared data cannot be had.
 pub fn prepare(filter: &str, host: &impl SharedData) -> Result<(), HostError> {
-    crate::reach::make_places(SLOTS, |number| key(filter, number), host)
+    crate::reach::make_places(SLOTS, |number| keys::gauges(filter, number), host)
 }
 
 /// What somebody adds to gauges.
@@ -63,30 +60,26 @@ impl Slot {
     }
 }
 
-fn encode(owner: u64, parts: &BTreeMap<String, u64>) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
-    bytes.extend(owner.to_le_bytes());
+fn encode(owner: u64, parts: &BTreeMap<String, u64>) -> Option<Vec<u8>> {
+    let mut writer = Writer::default();
+    writer.byte(VERSION).long(owner);
     for (name, value) in parts {
-        // No name is longer than a route's, and a few labels.
-        bytes.extend(u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
-        bytes.extend(name.as_bytes());
-        bytes.extend(value.to_le_bytes());
+        writer.bytes(name.as_bytes()).long(*value);
     }
-    bytes
+    writer.finish()
 }
 
 fn decode(bytes: &[u8]) -> Option<(u64, BTreeMap<String, u64>)> {
-    let (version, rest) = bytes.split_first()?;
-    let (owner, mut rest) = rest.split_first_chunk()?;
-    let mut parts = BTreeMap::new();
-    while !rest.is_empty() && *version == VERSION {
-        let (length, after) = rest.split_first_chunk()?;
-        let (name, after) = after.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-        let (value, after) = after.split_first_chunk()?;
-        parts.insert(str::from_utf8(name).ok()?.to_owned(), u64::from_le_bytes(*value));
-        rest = after;
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != VERSION {
+        return None;
     }
-    (*version == VERSION).then(|| (u64::from_le_bytes(*owner), parts))
+    let owner = reader.long()?;
+    let mut parts = BTreeMap::new();
+    while !reader.rest().is_empty() {
+        parts.insert(reader.text()?.to_owned(), reader.long()?);
+    }
+    Some((owner, parts))
 }
 
 /// What this VM adds to gauges, and what it knows of others.
@@ -134,8 +127,7 @@ impl Parts {
         mut set: impl FnMut(&str, u64) -> bool,
     ) {
         let since = self.looked.get().map_or(LOOK, |looked| now.since(looked));
-        // The clock may step back.
-        let is_due = since >= LOOK || self.looked.get().is_some_and(|looked| now < looked);
+        let is_due = self.looked.get().is_none_or(|looked| now.is_due(looked, LOOK));
         if !is_due && self.news.borrow().is_empty() {
             return;
         }
@@ -211,8 +203,9 @@ impl Parts {
         // Should it die before the gauges are set to which it adds nothing any more, somebody must know of them.
         let mut parts: BTreeMap<_, _> = self.news.borrow().iter().map(|name| (name.clone(), 0)).collect();
         parts.extend(own.iter().map(|(name, value)| (name.clone(), *value)));
-        let written =
-            host.swap_shared_data(&key(filter, slot.number), &encode(owner, &parts), slot.cas).ok()?;
+        let written = host
+            .swap_shared_data(&keys::gauges(filter, slot.number), &encode(owner, &parts)?, slot.cas)
+            .ok()?;
         if written {
             self.slot.set(Some((slot.number, owner)));
         }
@@ -255,15 +248,15 @@ impl Parts {
 
 /// Whether a slot is nobody's now, which was what it was when it was read.
 fn free(filter: &str, host: &impl SharedData, slot: &Slot) -> bool {
-    let nobodys = encode(0, &BTreeMap::new());
-    host.swap_shared_data(&key(filter, slot.number), &nobodys, slot.cas).unwrap_or(false)
+    let Some(nobodys) = encode(0, &BTreeMap::new()) else { return false };
+    host.swap_shared_data(&keys::gauges(filter, slot.number), &nobodys, slot.cas).unwrap_or(false)
 }
 
 /// All slots that have ever been anybody's, and one more; `None` if they cannot be read.
 fn read(filter: &str, host: &impl SharedData) -> Option<Vec<Slot>> {
     let mut slots = Vec::new();
     for number in 0..SLOTS {
-        let shared = host.shared_data(&key(filter, number)).ok()??;
+        let shared = host.shared_data(&keys::gauges(filter, number)).ok()??;
         slots.push(Slot::read(number, shared.cas, &shared.value));
         if shared.value.is_empty() {
             break;

@@ -17,11 +17,6 @@ use switchyard_host::{
     Bodies, CallAnswers, Contexts, HttpCalls, MetricSink, Properties, Replies, ResponseHeaders, SharedData,
 };
 
-/// The property by which outlier.wasm knows an attempt that was answered in the endpoint's place.
-const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
-/// The response header that marks a substitute.
-pub const FALLBACK_HEADER: &str = "x-switchyard-fallback";
-
 /// What the root asks of its host for the streams that wait.
 pub trait ActorHost:
     Contexts + Replies + HttpCalls + CallAnswers + Bodies + ResponseHeaders + Properties + SharedData + MetricSink

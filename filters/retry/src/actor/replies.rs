@@ -1,14 +1,16 @@
 //! What clients get from the root: the answer to an attempt of ours, a substitute, or the held answer after all.
 
 use super::calls::Answer;
-use super::{Actor, ActorHost, CANCELLED_PROPERTY, FALLBACK_HEADER};
+use super::{Actor, ActorHost};
 use crate::exchange::{Exchange, Phase, report};
 use crate::plan::Route;
-use crate::replay::{ATTEMPT_COUNT, Replay, reply_headers};
+use crate::replay::{Replay, reply_headers};
 use crate::verdict::{Head, number};
 use crate::worker::{Outstanding, Waiting};
 use core::time::Duration;
 use std::rc::Rc;
+use switchyard_core::contract::{ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER};
+use switchyard_core::http::is_about_the_connection;
 use switchyard_core::memory::length;
 use switchyard_core::retry::{Attempts, Denied, Substitute};
 use switchyard_host::HostError;
@@ -89,7 +91,7 @@ impl<H: ActorHost> Actor<'_, H> {
             let _ = self.host.set_property(&[CANCELLED_PROPERTY], b"hedged");
         }
         let count = number.to_string();
-        let mut headers: Vec<(&[u8], &[u8])> = vec![(ATTEMPT_COUNT.as_bytes(), count.as_bytes())];
+        let mut headers: Vec<(&[u8], &[u8])> = vec![(ATTEMPT_COUNT_HEADER.as_bytes(), count.as_bytes())];
         if is_substitute {
             headers.push((FALLBACK_HEADER.as_bytes(), b"upstream"));
             report(self.worker, route, self.host).substitute(Substitute::Upstream(number, Duration::ZERO));
@@ -110,8 +112,9 @@ impl<H: ActorHost> Actor<'_, H> {
         answer: &Answer,
         more: &[(&[u8], &[u8])],
     ) -> Result<(), HostError> {
-        const OF_THE_CALL: [&[u8]; 3] = [b"transfer-encoding", b"connection", ATTEMPT_COUNT.as_bytes()];
-        let own = answer.headers.iter().filter(|(name, _)| !OF_THE_CALL.contains(name));
+        let is_of_the_call =
+            |name: &[u8]| is_about_the_connection(name) || name == ATTEMPT_COUNT_HEADER.as_bytes();
+        let own = answer.headers.iter().filter(|(name, _)| !is_of_the_call(name));
         let headers: Vec<_> = own.chain(more.iter().copied()).collect();
         self.host.enter(exchange.context)?;
         self.host.set_response_headers(&headers)?;

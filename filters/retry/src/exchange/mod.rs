@@ -86,7 +86,7 @@ impl Exchange {
         head: Paid<HeaderMap>,
         ended: bool,
     ) -> Self {
-        let grpc = head.header("content-type").is_some_and(is_grpc);
+        let grpc = head.header("content-type").is_some_and(switchyard_core::http::is_grpc);
         Self {
             body: Body::new(ended),
             worker,
@@ -229,12 +229,6 @@ pub(crate) fn report<'a, H: MetricSink>(worker: &'a Worker, route: &'a Route, ho
 /// The route and the upstream of a request.
 pub(crate) fn places<'a>(worker: &'a Worker, exchange: &Exchange) -> Option<(&'a Route, &'a Upstream)> {
     Some((worker.plan.route(exchange.route)?, worker.plan.upstreams().get(exchange.upstream)?))
-}
-
-/// Whether this content-type is gRPC's, as Envoy has it; gRPC-Web, whose status is in the body, is not.
-pub(crate) fn is_grpc(kind: &[u8]) -> bool {
-    let rest = kind.strip_prefix(b"application/grpc");
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// What of a request bears on whether it may be sent twice.

@@ -94,6 +94,5 @@ pub fn of_share(share: Share) -> Reply<'static> {
 
 /// The status of an answer; 502 if it has none.
 fn status(head: &impl Head) -> u16 {
-    let status = head.header(":status").and_then(|status| core::str::from_utf8(status).ok()?.parse().ok());
-    status.unwrap_or(502)
+    crate::http::status(head).unwrap_or(502)
 }

@@ -144,7 +144,8 @@ impl Away {
         says: Says<'_>,
     ) -> bool {
         let Some(from) = self.me else { return false };
-        world.send(to.queue, &Message { to: to.epoch, from, stream, says }.encode())
+        let message = Message { to: to.epoch, from, stream, says }.encode();
+        message.is_some_and(|message| world.send(to.queue, &message))
     }
 }
 

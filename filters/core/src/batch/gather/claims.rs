@@ -6,8 +6,10 @@
 
 use super::world::Event;
 use super::{Gatherer, Head, Policy, World};
+use crate::shared_value::{SharedValue, update};
 use crate::wire::{Reader, Writer};
 use crate::{Address, Timestamp};
+use core::marker::PhantomData;
 use core::time::Duration;
 use xxhash_rust::xxh64::xxh64;
 
@@ -23,15 +25,28 @@ pub(super) fn slot(key: &[u8]) -> u32 {
     u32::try_from(xxh64(key, 0) % u64::from(SLOTS)).unwrap_or_default()
 }
 
-fn encode(at: Address, until: Timestamp) -> Vec<u8> {
+fn encode(at: Address, until: Timestamp) -> Option<Vec<u8>> {
     let mut writer = Writer::default();
     writer.address(at).time(until);
-    writer.0
+    writer.finish()
 }
 
 fn decode(bytes: &[u8]) -> Option<(Address, Timestamp)> {
-    let mut reader = Reader(bytes);
+    let mut reader = Reader::new(bytes);
     Some((reader.address()?, reader.time()?))
+}
+
+/// One slot.
+struct Slot<'a, W, H>(&'a mut W, u32, PhantomData<H>);
+
+impl<H: Head, W: World<H>> SharedValue for Slot<'_, W, H> {
+    fn read(&mut self) -> Option<(Vec<u8>, u32)> {
+        self.0.read(self.1)
+    }
+
+    fn swap(&mut self, value: &[u8], cas: u32) -> Option<bool> {
+        Some(self.0.swap(self.1, value, cas))
+    }
 }
 
 impl<H: Head> Gatherer<H> {
@@ -53,18 +68,16 @@ impl<H: Head> Gatherer<H> {
         if ours || self.away.declined.get(&slot).is_some_and(holds) {
             return None;
         }
-        for _ in 0..TRIES {
-            let Some((bytes, cas)) = world.read(slot) else { break };
-            match decode(&bytes) {
-                Some((at, until)) if at != me && holds(&until) => return Some(at),
-                _ => {
-                    let until = now.plus(LEASE);
-                    if world.swap(slot, &encode(me, until), cas) {
-                        self.away.claims.insert(slot, until);
-                        return None;
-                    }
-                }
+        let until = now.plus(LEASE);
+        let gatherer = update(&mut Slot(world, slot, PhantomData), TRIES, |bytes| match decode(bytes) {
+            Some((at, until)) if at != me && holds(&until) => (None, Some(at)),
+            _ => (encode(me, until), None),
+        });
+        if let Some(gatherer) = gatherer {
+            if gatherer.is_none() {
+                self.away.claims.insert(slot, until);
             }
+            return gatherer;
         }
         world.count(policy, Event::Degraded);
         None

@@ -13,15 +13,12 @@ use super::world::{End, Event, StreamId, Trigger};
 use super::{Gatherer, Head, Key, Policy, Reply, Whereabouts, World, failures};
 use crate::Timestamp;
 use crate::batch::{Outcome, Shares, relayed};
+use crate::contract::{BATCH_HEADER, BATCH_TRACE_HEADER};
 use crate::memory::{Reservation, Unseen, length};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// The response header that tells a batch's size, in items, and a request's place in it, from 0.
-pub const BATCH_HEADER: &str = "x-switchyard-batch";
-/// The response header with the trace that a call was part of, for those whose own trace it was not.
-pub const TRACE_HEADER: &str = "x-switchyard-batch-traceparent";
 /// What says which trace a request is part of (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";
 
@@ -86,7 +83,7 @@ impl<H> Giving<H> {
             reply.headers.push((Cow::Borrowed(BATCH_HEADER.as_bytes()), tells.into()));
         }
         if let Some(trace) = self.trace.as_deref().filter(|_| turn.place > 0) {
-            reply.headers.push((Cow::Borrowed(TRACE_HEADER.as_bytes()), trace.into()));
+            reply.headers.push((Cow::Borrowed(BATCH_TRACE_HEADER.as_bytes()), trace.into()));
         }
         Some(reply)
     }

@@ -54,7 +54,8 @@ pub(super) struct Offer<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// Its bytes; `None`: there is no memory for them.
+    pub(super) fn encode(&self) -> Option<Vec<u8>> {
         let mut writer = Writer::default();
         writer.byte(VERSION).long(self.to).address(self.from).word(self.stream);
         match &self.says {
@@ -77,18 +78,18 @@ impl<'a> Message<'a> {
             Says::Declined => writer.byte(7),
             Says::Begins { well } => writer.byte(8).byte(u8::from(*well)),
         };
-        writer.0
+        writer.finish()
     }
 
     pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         if reader.byte()? != VERSION {
             return None;
         }
         let (to, from, stream) = (reader.long()?, reader.address()?, reader.word()?);
         let says = match reader.byte()? {
             0 => Says::Offer(Box::new(Offer {
-                route: core::str::from_utf8(reader.bytes()?).ok()?.into(),
+                route: reader.text()?.into(),
                 configuration: reader.long()?,
                 key: reader.bytes()?.into(),
                 deadline: reader.time()?,
@@ -114,13 +115,12 @@ impl<'a> Message<'a> {
 }
 
 fn pairs(writer: &mut Writer, pairs: &Pairs<'_>) {
-    writer.word(u32::try_from(pairs.len()).unwrap_or(u32::MAX));
+    writer.count(pairs.len());
     for (name, value) in pairs {
         writer.bytes(name).bytes(value);
     }
 }
 
 fn read_pairs<'a>(reader: &mut Reader<'a>) -> Option<Pairs<'a>> {
-    let count = reader.word()?;
-    (0..count).map(|_| Some((reader.bytes()?.into(), reader.bytes()?.into()))).collect()
+    reader.several(|reader| Some((reader.bytes()?.into(), reader.bytes()?.into())))
 }

@@ -14,7 +14,6 @@ mod alarms;
 mod answers;
 mod away;
 mod claims;
-mod clock;
 mod departures;
 mod failures;
 mod giving;
@@ -28,9 +27,10 @@ mod queue;
 mod stalls;
 mod world;
 
+use crate::SteadyClock;
 pub use answers::of_share;
 pub use claims::SLOTS;
-pub use giving::{BATCH_HEADER, MOST_UNSEEN, TRACE_HEADER};
+pub use giving::MOST_UNSEEN;
 pub use policy::Policy;
 pub use world::{
     Arrival, CallId, End, Event, Failure, Pairs, Pass, Repeat, Reply, Request, StreamId, Trigger, World,
@@ -41,7 +41,6 @@ use crate::memory::Reservation;
 use crate::{Address, HeadView, Timestamp};
 use alarms::Alarms;
 use away::Away;
-use clock::Clock;
 use core::time::Duration;
 use departures::Flight;
 use giving::Giving;
@@ -80,7 +79,60 @@ enum Whereabouts {
     Given(u64),
 }
 
-/// The requests that one worker gathers under one configuration.
+/// The requests that one worker gathers under one configuration. `H`: the head of a request.
+///
+/// ```
+/// use core::time::Duration;
+/// use std::rc::Rc;
+/// use switchyard_core::Timestamp;
+/// use switchyard_core::batch::gather::{Arrival, CallId, Candidate, Event, Gatherer, Policy, Reply, Request, StreamId, World};
+/// use switchyard_core::batch::{JsonArray, Protocol, Settings};
+/// use switchyard_core::request::PlainRequest;
+/// use switchyard_core::request_key::Known;
+///
+/// /// A host that writes down what it called, and whom it answered.
+/// #[derive(Default)]
+/// struct Host { calls: Vec<String>, replies: Vec<(StreamId, String)> }
+///
+/// impl World<PlainRequest> for Host {
+///     fn call(&mut self, _: &Policy, request: &Request<'_>, _: Duration) -> Option<CallId> {
+///         self.calls.push(String::from_utf8_lossy(request.body).into());
+///         Some(1)
+///     }
+///     fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
+///         self.replies.push((stream, String::from_utf8_lossy(&reply.body).into()));
+///         true
+///     }
+///     // It has no clock, no other worker, and lets nobody go on.
+/// #   fn now(&mut self) -> Timestamp { Timestamp::from_millis(0) }
+/// #   fn resume(&mut self, _: &Policy, _: StreamId, _: Duration) -> bool { false }
+/// #   fn send(&mut self, _: u32, _: &[u8]) -> bool { false }
+/// #   fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> { None }
+/// #   fn swap(&mut self, _: u32, _: &[u8], _: u32) -> bool { false }
+/// #   fn count(&mut self, _: &Policy, _: Event) {}
+/// }
+///
+/// let (mut gatherer, mut host) = (Gatherer::default(), Host::default());
+/// let policy = Rc::new(Policy::new("items", 1, Settings::new(Protocol::JsonArray(JsonArray::default()))));
+/// let head = PlainRequest::default().with(":method", "POST").with(":path", "/items").with(":authority", "x.test");
+/// let mut asks = |stream: StreamId, body: &str| {
+///     let settings = policy.settings();
+///     let part = settings.protocol.read(b"POST", b"/items", body.as_bytes()).expect("items");
+///     let key = settings.complete(policy.key(&head).expect("a key"), &part, Known::nothing).expect("a key");
+///     let (head, body, allowance) = (head.clone(), body.into(), policy.allowance(&head));
+///     gatherer.arrive(&mut host, Candidate { stream, head, body, part, key, allowance }, &policy)
+/// };
+/// assert_eq!((asks(1, "1"), asks(2, "[2]"), asks(3, "[3]")), (Arrival::Alone, Arrival::Waits, Arrival::Waits));
+///
+/// // The answer to the first is there: those that have waited leave together, and each gets what is its.
+/// gatherer.returned(&mut host, 1, true);
+/// gatherer.act(&mut host);
+/// assert_eq!(host.calls, ["[2,3]"]);
+/// let answer = PlainRequest::default().with(":status", "200");
+/// gatherer.answered(&mut host, 1, Some((&answer, b"[20,30]".to_vec())));
+/// gatherer.act(&mut host);
+/// assert_eq!(host.replies, [(2, "[20]".to_owned()), (3, "[30]".to_owned())]);
+/// ```
 #[derive(Debug)]
 pub struct Gatherer<H> {
     queues: HashMap<Key, Queue<H>>,
@@ -98,7 +150,7 @@ pub struct Gatherer<H> {
     alarms: Alarms,
     away: Away,
     orphans: Orphans,
-    clock: Clock,
+    clock: SteadyClock,
     flown: FlightId,
     /// Lone requests whose answer has begun while nobody waited.
     returning: Vec<FlightId>,
@@ -121,7 +173,7 @@ impl<H> Default for Gatherer<H> {
             alarms: Alarms::default(),
             away: Away::default(),
             orphans: Orphans::default(),
-            clock: Clock::default(),
+            clock: SteadyClock::default(),
             flown: 0,
             returning: Vec::new(),
             guests: 0,

@@ -5,7 +5,7 @@
 //! Source: RFC 8259, sections 2 to 7.
 
 use super::{Fault, Flaw, Value};
-use crate::directives;
+use crate::http;
 
 /// The digits before the point, with the exponent, that every double has room for.
 const MOST_DIGITS: u64 = 308;
@@ -241,7 +241,7 @@ impl<'a> Scanner<'a> {
         if self.takes_at_once(b'e') || self.takes_at_once(b'E') {
             let shrinks = self.takes_at_once(b'-');
             let _ = shrinks || self.takes_at_once(b'+');
-            let exponent = directives::number(self.digits()?).unwrap_or(u64::MAX);
+            let exponent = http::digits(self.digits()?).unwrap_or(u64::MAX);
             size = size.saturating_add(if shrinks { 0 } else { exponent });
         }
         if size > MOST_DIGITS { Err(beyond) } else { Ok(()) }

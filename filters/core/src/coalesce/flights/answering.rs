@@ -95,7 +95,7 @@ impl<H: RequestView> Flights<H> {
         served: Served,
         ended: bool,
     ) -> Begun {
-        let now = self.time;
+        let now = self.clock.time();
         if let Some(group) = self.groups.get_mut(key)
             && let State::Led(leader) = &mut group.state
         {
@@ -123,7 +123,7 @@ impl<H: RequestView> Flights<H> {
         ended: bool,
     ) -> bool {
         let Some(Role::Leads(key)) = self.roles.get(&stream) else { return false };
-        let (key, now) = (Rc::clone(key), self.time);
+        let (key, now) = (Rc::clone(key), self.clock.time());
         let Some(group) = self.groups.get_mut(&key).filter(|group| group.is_led_by(stream)) else {
             return false;
         };
@@ -177,10 +177,10 @@ impl<H: RequestView> Flights<H> {
         group.policy.let_go(length(answer.body.len()));
         // It grew by more than it needed, and may be kept.
         answer.body.shrink_to_fit();
-        answer.at = self.time;
+        answer.at = self.clock.time();
         let answer = Rc::new(answer);
         if served == Served::Collapsed {
-            group.policy.keep(key, &answer, keep, self.time);
+            group.policy.keep(key, &answer, keep, self.clock.time());
         }
         self.give_all(world, key, group, flight, (answer, served));
     }
@@ -198,7 +198,13 @@ impl<H: RequestView> Flights<H> {
             for remote in &group.remotes {
                 self.say(world, remote.at, flight, Says::Answer(served, Rc::clone(&answer)));
             }
-            self.linger(Landed::new(flight, Rc::clone(&answer), served, self.wall, self.time));
+            self.linger(Landed::new(
+                flight,
+                Rc::clone(&answer),
+                served,
+                self.clock.wall(),
+                self.clock.time(),
+            ));
         }
         self.hand_out(world, key, &group.policy, group.members, (answer, served));
     }
@@ -213,7 +219,7 @@ impl<H: RequestView> Flights<H> {
     ) -> Begun {
         let Some(group) = self.groups.get(key) else { return Begun::Passes };
         let policy = Rc::clone(&group.policy);
-        let stale = group.leader().and_then(|leader| policy.stale(key, &*leader.request, self.time));
+        let stale = group.leader().and_then(|leader| policy.stale(key, &*leader.request, self.clock.time()));
         if let Some(stale) = stale.filter(|stale| policy.may_copy(length(stale.body.len()))) {
             world.count(&policy, Event::Kept(Served::Stale));
             self.give_stale(world, key, Rc::clone(&stale));
@@ -249,7 +255,7 @@ impl<H: RequestView> Flights<H> {
         }
         let flight = self.land(world, &mut group);
         if pass {
-            group.policy.pass_on(key, self.time);
+            group.policy.pass_on(key, self.clock.time());
         }
         let at_a_time = group.at_a_time();
         if let Some(flight) = flight {

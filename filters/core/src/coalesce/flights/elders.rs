@@ -59,7 +59,7 @@ impl<H: RequestView> Flights<H> {
 
     /// An elder leads in the place of who leads now, who is an elder from now on.
     fn leads_again(&mut self, key: &Rc<[u8]>, (stream, request): (StreamId, Rc<H>)) {
-        let since = self.time;
+        let since = self.clock.time();
         let Some(group) = self.groups.get_mut(key) else { return };
         let State::Led(leader) = &mut group.state else { return };
         let before = core::mem::replace(leader, Leader { stream, request, since, capture: None });

@@ -13,7 +13,7 @@ impl<H: RequestView> Flights<H> {
             Some(Role::Leads(key)) => self.leader_ended(world, &key, stream),
             Some(Role::Waits(key)) => self.member_ended(world, &key, stream),
             Some(Role::Leaves(policy, since)) => {
-                world.count(&policy, Event::Left(Exit::Gone, self.time.since(since)));
+                world.count(&policy, Event::Left(Exit::Gone, self.clock.time().since(since)));
             }
             Some(Role::Released(key)) => self.released_ended(world, &key),
             Some(Role::Elder(key)) => self.elder_ended(&key, stream),
@@ -25,7 +25,7 @@ impl<H: RequestView> Flights<H> {
     fn member_ended(&mut self, world: &mut impl World, key: &Rc<[u8]>, stream: StreamId) {
         let Some(group) = self.groups.get_mut(key) else { return };
         if let Some(member) = group.remove(stream) {
-            world.count(&group.policy, Event::Left(Exit::Gone, self.time.since(member.since)));
+            world.count(&group.policy, Event::Left(Exit::Gone, self.clock.time().since(member.since)));
         }
         if group.leader().is_none() && group.members.is_empty() {
             self.forget(world, key);

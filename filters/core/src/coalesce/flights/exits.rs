@@ -153,7 +153,7 @@ impl<H: RequestView> Flights<H> {
 
     /// Those for whose copy there has been no room for too long ask for themselves: other clients do not read theirs.
     pub(super) fn end_stuck_fans(&mut self, world: &mut impl World) {
-        let now = self.time;
+        let now = self.clock.time();
         let mut stuck = Vec::new();
         for fan in &mut self.fans {
             let has_left = |member: &Member<H>| !self.roles.contains_key(&member.stream);
@@ -258,7 +258,7 @@ impl<H: RequestView> Flights<H> {
             if let Some(line) = self.releases.get_mut(key) {
                 line.under_way += 1;
             }
-            world.count(&policy, Event::Left(exit, self.time.since(member.since)));
+            world.count(&policy, Event::Left(exit, self.clock.time().since(member.since)));
             self.set_role(member.stream, Role::Released(Rc::clone(key)));
             self.due.push_back((member.stream, exit));
         }
@@ -275,7 +275,7 @@ impl<H: RequestView> Flights<H> {
             return Some((Rc::clone(&line.policy), member, exit));
         }
         let group = self.groups.get_mut(key)?;
-        let member = group.take_late(self.time)?;
+        let member = group.take_late(self.clock.time())?;
         Some((Rc::clone(&group.policy), member, Exit::MaxWait))
     }
 }

@@ -98,7 +98,7 @@ impl<H: RequestView> Flights<H> {
 
     /// Somebody in another worker waits for a flight of this one.
     fn asked(&mut self, from: Address, flight: FlightId, sent: Timestamp, oldest: Timestamp) -> Says {
-        let now = self.time;
+        let now = self.clock.time();
         let group = self.known.get(&flight).and_then(|key| self.groups.get_mut(key));
         if let Some(group) = group.filter(|group| group.leader().is_some()) {
             group.is_awaited_from(now);
@@ -141,7 +141,7 @@ impl<H: RequestView> Flights<H> {
             Says::Release { at_a_time, pass } => {
                 self.land(world, &mut group);
                 if pass {
-                    policy.pass_on(key, self.time);
+                    policy.pass_on(key, self.clock.time());
                 }
                 self.release(world, key, &policy, group.members, (Exit::Released, at_a_time));
             }
@@ -169,7 +169,7 @@ impl<H: RequestView> Flights<H> {
         }
         // Nobody else has it yet.
         if let Some(answer) = Rc::get_mut(&mut answer) {
-            answer.at = self.time;
+            answer.at = self.clock.time();
         }
         self.hand_out(world, key, &policy, group.members, (answer, served));
     }
@@ -184,7 +184,7 @@ impl<H: RequestView> Flights<H> {
     }
 
     pub(super) fn forget_landed(&mut self) {
-        let now = self.time;
+        let now = self.clock.time();
         while self.landed.pop_front_if(|landed| now.since(landed.at) >= LINGER).is_some() {}
     }
 }

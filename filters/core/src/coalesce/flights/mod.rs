@@ -31,7 +31,7 @@ use super::answer::{Answer, Served};
 use super::board::{self, Claimed, FlightId};
 use super::settings::Settings;
 use crate::memory::length;
-use crate::{Address, RequestView, Timestamp};
+use crate::{Address, RequestView, SteadyClock, Timestamp};
 use core::time::Duration;
 use exits::{Fan, Release};
 use group::{Group, Member, lead};
@@ -46,6 +46,43 @@ pub const QUICK_TICK: Duration = Duration::from_millis(10);
 pub const SLOW_TICK: Duration = Duration::from_millis(500);
 
 /// All flights of one worker. `H`: the head of a request.
+///
+/// ```
+/// use std::rc::Rc;
+/// use switchyard_core::Timestamp;
+/// use switchyard_core::coalesce::{Answer, Arrival, Begun, Event, Flights, Policy, Served, Settings, StreamId, World};
+/// use switchyard_core::request::PlainRequest;
+///
+/// /// A host that writes down whom it answered.
+/// #[derive(Default)]
+/// struct Host(Vec<(StreamId, Vec<u8>)>);
+///
+/// impl World for Host {
+///     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, _: Served, _: Timestamp) -> bool {
+///         self.0.push((stream, answer.body.clone()));
+///         true
+///     }
+///     // It has no clock, no other worker, and lets nobody go on.
+/// #   fn now(&mut self) -> Timestamp { Timestamp::from_millis(0) }
+/// #   fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> { None }
+/// #   fn swap(&mut self, _: u32, _: &[u8], _: u32) -> bool { false }
+/// #   fn put(&mut self, _: u32, _: &[u8]) {}
+/// #   fn send(&mut self, _: u32, _: &[u8]) -> bool { false }
+/// #   fn resume(&mut self, _: StreamId) -> bool { false }
+/// #   fn count(&mut self, _: &Policy, _: Event) {}
+/// }
+///
+/// let (mut flights, mut host) = (Flights::default(), Host::default());
+/// let policy = Rc::new(Policy::new("all", Settings::default()));
+/// let mut asks = |stream| flights.arrive(&mut host, stream, b"key".to_vec(), PlainRequest::get("/"), &policy);
+/// assert_eq!((asks(1), asks(2), asks(3)), (Arrival::Leads, Arrival::Waits, Arrival::Waits));
+///
+/// let head = || Some((200, PlainRequest::default()));
+/// assert_eq!(flights.answer_begins(&mut host, 1, false, head), Begun::Captured);
+/// flights.answer_body(&mut host, 1, b"hello", true);
+/// flights.act(&mut host);
+/// assert_eq!(host.0, [(2, b"hello".to_vec()), (3, b"hello".to_vec())]);
+/// ```
 pub struct Flights<H> {
     /// Where this worker is reached; without it, flights stay within the worker.
     me: Option<Address>,
@@ -61,12 +98,9 @@ pub struct Flights<H> {
     /// How many roles are of those that wait.
     waiting: usize,
     number: u64,
-    time: Timestamp,
+    clock: SteadyClock,
     /// When it was looked at last who has waited long enough.
     looked: Timestamp,
-    wall: Timestamp,
-    /// How much the local time is ahead of the wall, which has stepped back so much.
-    ahead: Duration,
 }
 
 impl<H> Default for Flights<H> {
@@ -82,10 +116,8 @@ impl<H> Default for Flights<H> {
             landed: VecDeque::new(),
             waiting: 0,
             number: 0,
-            time: Timestamp::default(),
+            clock: SteadyClock::default(),
             looked: Timestamp::default(),
-            wall: Timestamp::default(),
-            ahead: Duration::ZERO,
         }
     }
 }
@@ -137,19 +169,12 @@ impl<H: RequestView> Flights<H> {
 
     /// Its time when it read the clock last.
     pub fn time(&self) -> Timestamp {
-        self.time
+        self.clock.time()
     }
 
     /// Reads the clock: a time that never steps back.
     fn look_at_clock(&mut self, world: &mut impl World) -> Timestamp {
-        self.wall = world.now();
-        let local = self.wall.plus(self.ahead);
-        if local < self.time {
-            self.ahead += self.time.since(local);
-        } else {
-            self.time = local;
-        }
-        self.time
+        self.clock.read(world.now())
     }
 
     /// A request of this key arrives.
@@ -231,7 +256,7 @@ impl<H: RequestView> Flights<H> {
         let claimed = self.claim(world, key, policy, (None, None));
         let mut group = Group {
             policy: Rc::clone(policy),
-            state: lead(&member, self.time),
+            state: lead(&member, self.clock.time()),
             members: VecDeque::new(),
             remotes: Vec::new(),
             claim: None,
@@ -271,7 +296,8 @@ impl<H: RequestView> Flights<H> {
         let me = self.me.filter(|_| settings.scope == super::Scope::Proxy && !settings.shadow)?;
         self.number += 1;
         let flight = flight.unwrap_or(FlightId { epoch: me.epoch, number: self.number });
-        let claimed = board::claim(world, key, (flight, me), over, (self.wall, settings.max_leader_age));
+        let claimed =
+            board::claim(world, key, (flight, me), over, (self.clock.wall(), settings.max_leader_age));
         if claimed == Claimed::Nobodys {
             world.count(policy, Event::Degraded);
         }

@@ -67,7 +67,7 @@ impl<H: RequestView> Flights<H> {
         let here = group.members.front().map(|member| member.since);
         let (position, remote) =
             group.remotes.iter().copied().enumerate().min_by_key(|(_, remote)| remote.oldest)?;
-        if here.is_some_and(|here| here <= remote.oldest.plus(self.ahead)) {
+        if here.is_some_and(|here| here <= remote.oldest.plus(self.clock.ahead())) {
             return None;
         }
         group.remotes.swap_remove(position);
@@ -93,7 +93,7 @@ impl<H: RequestView> Flights<H> {
             () if !sent => return self.lead_again(world, key, group, (None, flight)),
             () => {}
         }
-        group.state = State::Away(Away::new(flight, to, self.time));
+        group.state = State::Away(Away::new(flight, to, self.clock.time()));
         self.known.insert(flight, Rc::clone(key));
         self.groups.insert(Rc::clone(key), group);
     }
@@ -120,8 +120,8 @@ impl<H: RequestView> Flights<H> {
 
     /// Since when somebody has waited here, by the wall clock.
     fn oldest(&self, group: &Group<H>) -> Option<Timestamp> {
-        let waited = self.time.since(group.members.front()?.since);
-        Some(Timestamp::from_nanos(self.wall.as_nanos().saturating_sub(nanos(waited))))
+        let waited = self.clock.time().since(group.members.front()?.since);
+        Some(Timestamp::from_nanos(self.clock.wall().as_nanos().saturating_sub(nanos(waited))))
     }
 
     /// The oldest here leads.
@@ -131,12 +131,12 @@ impl<H: RequestView> Flights<H> {
             self.land(world, &mut group);
             return;
         };
-        group.state = lead(&member, self.time);
+        group.state = lead(&member, self.clock.time());
         if let Some(claim) = &mut group.claim {
-            board::renew(world, claim, (self.wall, group.policy.settings().max_leader_age));
+            board::renew(world, claim, (self.clock.wall(), group.policy.settings().max_leader_age));
         }
         self.set_role(member.stream, Role::Leads(Rc::clone(key)));
-        world.count(&group.policy, Event::Left(Exit::Led, self.time.since(member.since)));
+        world.count(&group.policy, Event::Left(Exit::Led, self.clock.time().since(member.since)));
         self.due.push_back((member.stream, Exit::Led));
         self.groups.insert(Rc::clone(key), group);
     }
@@ -176,7 +176,7 @@ impl<H: RequestView> Flights<H> {
         flight: FlightId,
         leader: Address,
     ) {
-        group.state = State::Away(Away::new(flight, leader, self.time));
+        group.state = State::Away(Away::new(flight, leader, self.clock.time()));
         self.known.insert(flight, Rc::clone(key));
         self.ask(world, group);
     }
@@ -185,9 +185,9 @@ impl<H: RequestView> Flights<H> {
     fn ask(&mut self, world: &mut impl World, group: &mut Group<H>) {
         let Some(oldest) = self.oldest(group) else { return };
         let State::Away(away) = &mut group.state else { return };
-        away.asked = self.time;
+        away.asked = self.clock.time();
         let (to, flight) = (away.leader, away.flight);
-        let heard = self.say(world, to, flight, Says::Join { sent: self.wall, oldest });
+        let heard = self.say(world, to, flight, Says::Join { sent: self.clock.wall(), oldest });
         if !heard && let State::Away(away) = &mut group.state {
             // Nobody is there: the next tick takes over.
             away.heard = Timestamp::default();
@@ -206,7 +206,7 @@ impl<H: RequestView> Flights<H> {
         self.forget_landed();
         for group in self.groups.values_mut() {
             if let Some(claim) = &mut group.claim {
-                claim.grow_old(self.wall, SLOW_TICK);
+                claim.grow_old(self.clock.wall(), SLOW_TICK);
             }
         }
         let stirring =

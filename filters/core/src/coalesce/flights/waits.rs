@@ -51,7 +51,7 @@ impl<H> Group<H> {
 impl<H: RequestView> Flights<H> {
     /// Lets those go on that have waited long enough: in their turn, or at the even pace.
     pub(super) fn end_long_waits(&mut self, world: &mut impl World) {
-        let now = self.time;
+        let now = self.clock.time();
         let passed = now.since(core::mem::replace(&mut self.looked, now)).max(QUICK_TICK);
         self.stand_in_line(world, now);
         let mut late = Vec::new();
@@ -107,7 +107,7 @@ impl<H: RequestView> Flights<H> {
 
     fn let_go_alone(&mut self, world: &mut impl World, policy: &Rc<Policy>, member: &Member<H>) {
         if self.roles.contains_key(&member.stream) {
-            world.count(policy, Event::Left(Exit::Overdue, self.time.since(member.since)));
+            world.count(policy, Event::Left(Exit::Overdue, self.clock.time().since(member.since)));
             self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
             self.due.push_back((member.stream, Exit::Overdue));
         }

@@ -6,6 +6,8 @@
 //! streaming RPCs (`application/connect+…`); nginx's `x-accel-buffering: no`, by which servers say that an answer is a stream;
 //! RFC 9110, section 10.1.1 (`expect`).
 
+use super::grpc::speaks_grpc;
+use super::media::essence;
 use crate::RequestView;
 
 /// Kinds of answers that are streams, by their media type without parameters.
@@ -23,22 +25,17 @@ const ENDLESS: [&str; 12] = [
     "application/vnd.amazon.eventstream",
     "text/x-ndjson",
 ];
-/// How the media types of gRPC begin, those of gRPC-Web among them.
-const GRPC: &[u8] = b"application/grpc";
-/// How those of Connect's streams begin; its other calls have plain ones.
+/// How the media types of Connect's streams begin; its other calls have plain ones.
 const CONNECT: &[u8] = b"application/connect+";
 
-/// Whether a message is gRPC's, whose outcome is in its trailers.
-pub fn is_grpc(message: &impl RequestView) -> bool {
-    message.header_values("content-type").any(|kind| begins(kind, GRPC))
+/// Whether a media type without parameters is one of streams.
+pub(super) fn is_endless(essence: &[u8]) -> bool {
+    ENDLESS.iter().any(|one| essence.eq_ignore_ascii_case(one.as_bytes()))
 }
 
 /// Whether an answer is a stream: what comes of it is of use before its end.
 pub fn is_stream(answer: &impl RequestView) -> bool {
-    let endless = |kind: &[u8]| {
-        let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        begins(kind, CONNECT) || ENDLESS.iter().any(|one| essence.eq_ignore_ascii_case(one.as_bytes()))
-    };
+    let endless = |kind: &[u8]| is_connect(kind) || is_endless(essence(kind));
     let unbuffered = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"no");
     answer.header_values("content-type").any(endless)
         || answer.header_values("x-accel-buffering").any(unbuffered)
@@ -47,11 +44,10 @@ pub fn is_stream(answer: &impl RequestView) -> bool {
 /// Whether the end of a request's body may be waiting for the answer: calls that stream, and a client that wants to be
 /// told to go on. Envoy says that itself, and takes the header off, unless it proxies 100 Continue.
 pub fn awaits_its_answer(request: &impl RequestView) -> bool {
-    is_grpc(request)
-        || request.header_values("content-type").any(|kind| begins(kind, CONNECT))
+    request.header_values("content-type").any(|kind| speaks_grpc(kind) || is_connect(kind))
         || request.header("expect").is_some()
 }
 
-fn begins(kind: &[u8], with: &[u8]) -> bool {
-    kind.trim_ascii_start().get(..with.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(with))
+fn is_connect(kind: &[u8]) -> bool {
+    kind.trim_ascii_start().get(..CONNECT.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(CONNECT))
 }

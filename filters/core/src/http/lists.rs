@@ -4,6 +4,7 @@
 //! parts the list like any other. Trade-off: `x="a, no-store, b"` is taken to say `no-store` too, and so is used
 //! less often than it might be. Source: RFC 9110, section 5.6.1; RFC 9111, sections 5.2 and 4.2.1.
 
+use super::fields::digits;
 use crate::RequestView;
 
 /// What both sides say about keeping an answer.
@@ -28,17 +29,7 @@ pub(crate) fn seconds(message: &impl RequestView, header: &str, directive: &str)
         // Names have no case.
         name.eq_ignore_ascii_case(directive.as_bytes())
     });
-    given.map(|(_, value)| number(value).unwrap_or(0)).min()
-}
-
-/// A whole number of decimal digits and nothing else; the largest there is, if it is larger.
-pub(crate) fn number(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    Some(text.iter().fold(0_u64, |number, digit| {
-        number.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0')))
-    }))
+    given.map(|(_, value)| digits(value).unwrap_or(0)).min()
 }
 
 /// A directive's name and its value, without quotes; empty if it has none.

@@ -1,0 +1,154 @@
+//! What filters tell each other without sharing memory: headers, properties, and keys of shared data.
+//!
+//! Filters may be in VMs of their own, and of different versions; all that they have in common is what stands here. Operators see
+//! some of it, too: the headers of answers, and what their Envoy takes off requests.
+//!
+//! Invariant: a name stands here once, and nowhere else in a filter. Every header of ours begins with `x-switchyard-`
+//! ([`is_our_header`]), every key of shared data with `switchyard.`, so they bear strangers under the same `vm_id`.
+//! Trade-off: a name is never used for anything else than it was in an earlier version; what has another layout has a version in it.
+//! Source: the names of Envoy's own headers are from its documentation ("HTTP header manipulation", "Router").
+
+/// The endpoints of a request, best first, `ip:port`s with commas between: router.wasm or retry.wasm to Envoy's `override_host`.
+pub const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";
+/// The cluster of a request: router.wasm to Envoy's `cluster_header`.
+pub const CLUSTER_HEADER: &str = "x-switchyard-cluster";
+/// Why a request goes where it goes: router.wasm to whoever asked.
+pub const EXPLAIN_HEADER: &str = "x-switchyard-explain";
+/// The size of the batch that an answer came with, and the place in it.
+pub const BATCH_HEADER: &str = "x-switchyard-batch";
+/// The `traceparent` of the call that answered a request of another trace.
+pub const BATCH_TRACE_HEADER: &str = "x-switchyard-batch-traceparent";
+/// What a client got in place of an answer: `stale`, `answer` or `upstream`.
+pub const FALLBACK_HEADER: &str = "x-switchyard-fallback";
+/// Marks a heartbeat ([`heartbeat_mark`]): router.wasm to outlier.wasm.
+pub const HEARTBEAT_HEADER: &str = "x-switchyard-heartbeat";
+/// The property of an attempt that was given up because another one answered: retry.wasm to outlier.wasm.
+pub const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
+
+/// Envoy's number of an attempt, and in an answer how many there were.
+pub const ATTEMPT_COUNT_HEADER: &str = "x-envoy-attempt-count";
+/// The milliseconds that Envoy's router gives an attempt.
+pub const EXPECTED_TIMEOUT_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
+/// The milliseconds that a filter or a client gives a request, with all its attempts.
+pub const REQUEST_TIMEOUT_HEADER: &str = "x-envoy-upstream-rq-timeout-ms";
+/// The milliseconds that a filter or a client gives each attempt.
+pub const TRY_TIMEOUT_HEADER: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
+
+/// Whether a header (in lower case) is what one filter tells another, or Envoy: nothing of it goes from one request to another.
+///
+/// ```
+/// use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER, is_our_header};
+/// assert!(is_our_header(CLUSTER_HEADER.as_bytes()) && is_our_header(CANDIDATES_HEADER.as_bytes()));
+/// ```
+pub fn is_our_header(name: &[u8]) -> bool {
+    name.starts_with(b"x-switchyard-") || name == CANDIDATES_HEADER.as_bytes()
+}
+
+/// The mark of the heartbeats of whoever holds the lease for them ([`keys::PROBER`]) by this number.
+pub fn heartbeat_mark(holder: u64) -> String {
+    format!("{holder:x}")
+}
+
+/// Keys of shared data, and names of queues.
+pub mod keys {
+    /// Written whenever somebody learns what all workers should know at once; its compare-and-swap number says so.
+    pub const EPOCH: &str = "switchyard.outlier.epoch";
+    /// Who sends heartbeats.
+    pub const PROBER: &str = "switchyard.outlier.prober";
+
+    /// The states of the endpoints of an upstream.
+    pub fn ledger(upstream: &str) -> String {
+        format!("switchyard.outlier.ledger.{upstream}")
+    }
+
+    /// The windows of the endpoints of an upstream.
+    pub fn tally(upstream: &str) -> String {
+        format!("switchyard.outlier.tally.{upstream}")
+    }
+
+    /// The retry budget of a route or an upstream (`kind`).
+    pub fn budget(kind: &str, name: &str) -> String {
+        format!("switchyard.retry.{kind}.{name}")
+    }
+
+    /// How many workers of this filter have ever asked for a number.
+    pub fn workers(filter: &str) -> String {
+        format!("switchyard.{filter}.workers")
+    }
+
+    /// The queue of a worker of this filter.
+    pub fn queue(filter: &str, number: u32) -> String {
+        format!("switchyard.{filter}.worker.{number}")
+    }
+
+    /// What a VM of this filter adds to gauges.
+    pub fn gauges(filter: &str, slot: u32) -> String {
+        format!("switchyard.{filter}.gauges.{slot:02x}")
+    }
+
+    /// Which worker gathers the keys of a slot.
+    pub fn gatherer(slot: u32) -> String {
+        format!("switchyard.batch.gatherer.{slot:02x}")
+    }
+
+    /// The flights of a bucket.
+    pub fn board(bucket: u32) -> String {
+        // Three times per request, so put together by hand: formatting costs more than the digits.
+        const BEGINNING: &str = "switchyard.coalesce.board.";
+        let mut key = String::with_capacity(BEGINNING.len() + 8);
+        key.push_str(BEGINNING);
+        let digits = (0..3).rev().filter_map(|place| char::from_digit(bucket >> (4 * place) & 0xf, 16));
+        key.extend(digits);
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Filters of two versions may be side by side while one is replaced, and operators have some of these in their Envoy's configuration.
+    #[test]
+    fn names_are_what_they_were() {
+        let headers = [
+            CANDIDATES_HEADER,
+            CLUSTER_HEADER,
+            EXPLAIN_HEADER,
+            BATCH_HEADER,
+            BATCH_TRACE_HEADER,
+            FALLBACK_HEADER,
+            HEARTBEAT_HEADER,
+        ];
+        let before = [
+            "x-gateway-destination-endpoint",
+            "x-switchyard-cluster",
+            "x-switchyard-explain",
+            "x-switchyard-batch",
+        ];
+        let rest = ["x-switchyard-batch-traceparent", "x-switchyard-fallback", "x-switchyard-heartbeat"];
+        assert_eq!(headers.to_vec(), [&before[..], &rest].concat());
+        assert!(headers.iter().all(|name| is_our_header(name.as_bytes())));
+        assert!(!is_our_header(ATTEMPT_COUNT_HEADER.as_bytes()));
+        assert_eq!((CANCELLED_PROPERTY, heartbeat_mark(0xab).as_str()), ("switchyard_cancelled", "ab"));
+    }
+
+    #[test]
+    fn keys_are_what_they_were_and_each_another_one() {
+        let keys = [
+            (keys::EPOCH.to_owned(), "switchyard.outlier.epoch"),
+            (keys::PROBER.to_owned(), "switchyard.outlier.prober"),
+            (keys::ledger("web"), "switchyard.outlier.ledger.web"),
+            (keys::tally("web"), "switchyard.outlier.tally.web"),
+            (keys::budget("route", "all"), "switchyard.retry.route.all"),
+            (keys::workers("batch"), "switchyard.batch.workers"),
+            (keys::queue("batch", 7), "switchyard.batch.worker.7"),
+            (keys::gauges("batch", 10), "switchyard.batch.gauges.0a"),
+            (keys::gatherer(255), "switchyard.batch.gatherer.ff"),
+            (keys::board(2047), "switchyard.coalesce.board.7ff"),
+            (keys::board(10), "switchyard.coalesce.board.00a"),
+        ];
+        for (key, before) in keys {
+            assert_eq!(key, before);
+        }
+    }
+}
