@@ -11,27 +11,21 @@
 //! The logic ([`Root`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi`
 //! makes the module of them, so that another module can carry this filter beside others.
 
-mod actor;
 #[cfg(any(target_arch = "wasm32", clippy))]
 mod entry;
-mod exchange;
-mod judging;
-mod kept;
 mod plan;
-mod purse;
 mod replay;
 mod report;
 mod root;
 mod stream;
-mod verdict;
 mod worker;
+mod world;
 
-pub use actor::{ActorHost, FALLBACK_HEADER};
-pub use exchange::StreamHost;
 pub use root::{Root, RootHost};
 pub use stream::Stream;
+pub use switchyard_core::retry::exchanges::{MOST_KEPT, NEWS_TICK, TICK};
 pub use switchyard_host::Passage;
-pub use worker::{MOST_KEPT, NEWS_TICK, TICK};
+pub use world::{ActingHost, FALLBACK_HEADER};
 
 /// The header in which router.wasm names endpoints, best first.
 const CANDIDATES_HEADER: &str = "x-gateway-destination-endpoint";

@@ -86,3 +86,9 @@ pub(crate) fn reply_headers(headers: &HeaderMap) -> impl Iterator<Item = (&[u8],
     ];
     headers.iter().filter(|(name, _)| !WRITTEN_ANEW.iter().any(|one| one.as_bytes() == *name))
 }
+
+/// The headers of the answer to a call as they take the place of those of a held one.
+pub(crate) fn kept_of_call(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    const OF_THE_CALL: [&[u8]; 3] = [b"transfer-encoding", b"connection", ATTEMPT_COUNT.as_bytes()];
+    headers.iter().filter(|(name, _)| !OF_THE_CALL.contains(name))
+}

@@ -3,18 +3,19 @@
 //! Invariant: a configuration that is refused changes nothing; Envoy keeps the listener that serves. Requests end under
 //! the configuration that they began with: each root has its own plan, and acts for its own streams.
 
-use crate::actor::{Actor, ActorHost};
 use crate::plan::Plan;
 use crate::report;
 use crate::stream::Stream;
-use crate::worker::{MOST_KEPT, NEWS_TICK, Worker};
+use crate::worker::Worker;
+use crate::world::{ActingHost, Tables};
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
 use switchyard_core::Timestamp;
 use switchyard_core::memory::{Account, Memory};
+use switchyard_core::retry::exchanges::{MOST_KEPT, NEWS_TICK};
 use switchyard_host::metrics::{Registry, series_name};
 use switchyard_host::shared_ledger::announced;
-use switchyard_host::{Clock, MetricSink, PluginConfiguration, SharedData, Ticks};
+use switchyard_host::{Clock, MetricSink, PluginConfiguration, SharedData};
 
 /// What a root asks of its host when it is configured.
 pub trait RootHost: PluginConfiguration + Clock + MetricSink + SharedData {}
@@ -60,7 +61,8 @@ impl Root {
     /// A root that has no configuration yet and leaves every request as it is.
     pub fn new(context: u32) -> Self {
         let vm = VM.with(Vm::clone);
-        let worker = Rc::new(Worker::new(Plan::default(), Rc::clone(&vm.registry), vm.accounts(), 0));
+        let worker =
+            Rc::new(Worker::new(context, Plan::default(), Rc::clone(&vm.registry), vm.accounts(), 0));
         Self { context, vm, worker, told: Timestamp::default(), heard: None }
     }
 
@@ -84,18 +86,19 @@ impl Root {
         let seed = now.as_nanos() ^ u64::from(self.context).rotate_left(32);
         let plan = Plan::new(document, &self.vm.memory, host, now);
         log::info!("switchyard.retry: configuration accepted: {} routes have a retry policy", plan.len());
-        self.worker = Rc::new(Worker::new(plan, Rc::clone(&self.vm.registry), self.vm.accounts(), seed));
+        self.worker =
+            Rc::new(Worker::new(self.context, plan, Rc::clone(&self.vm.registry), self.vm.accounts(), seed));
         let version = [("filter", "retry"), ("version", env!("CARGO_PKG_VERSION"))];
         self.vm.registry.set_gauge(host, &series_name("build_info", &version), 1);
         true
     }
 
     /// The periodic work: what waits on every tick; budgets and counters on some.
-    pub fn tick(&mut self, host: &(impl ActorHost + Clock + Ticks)) {
+    pub fn tick(&mut self, host: &impl ActingHost) {
         let Ok(now) = host.now() else { return };
         self.worker.ticked(now);
         self.look_at_health(host);
-        self.actor(now, host).tick();
+        self.worker.with(host, (Some(now), 0), |retries, world| retries.tick(world));
         let mut told = false;
         // Wall time may step back.
         if now.since(self.told) >= NEWS_TICK || now < self.told {
@@ -106,19 +109,9 @@ impl Root {
     }
 
     /// The answer to a call has come, or the call has failed.
-    pub fn on_call_response(
-        &mut self,
-        host: &(impl ActorHost + Clock + Ticks),
-        call: u32,
-        headers: usize,
-        body: usize,
-    ) {
+    pub fn on_call_response(&mut self, host: &impl ActingHost, call: u32, headers: usize, body: usize) {
         let now = host.now().unwrap_or_default();
-        self.actor(now, host).answered(call, headers, body);
-    }
-
-    fn actor<'a, H>(&'a self, now: Timestamp, host: &'a H) -> Actor<'a, H> {
-        Actor { worker: &self.worker, root: self.context, now, host }
+        self.worker.with(host, (Some(now), headers), |retries, world| retries.answered(world, call, body));
     }
 
     /// Takes in what outlier says about the endpoints, if anybody might ask.
@@ -136,18 +129,19 @@ impl Root {
     }
 
     /// Tells the other workers what was spent, and the operator what was counted; whether there was anything.
-    fn tell(&self, now: Timestamp, host: &(impl SharedData + MetricSink)) -> bool {
+    fn tell(&self, now: Timestamp, host: &impl ActingHost) -> bool {
         let mut told = false;
         let registry = &self.vm.registry;
-        for route in self.worker.plan.routes().filter(|route| route.budget.has_news()) {
+        let mut tables = Tables { plan: &self.worker.plan, now: Some(now), host };
+        for route in self.worker.plan.routes().filter(|route| route.policy.budget().has_news()) {
             told = true;
-            let left = route.budget.exchange_news(host, now);
+            let left = route.policy.budget().exchange_news(&mut tables, now);
             report::balance(registry, host, &report::of_route(route), left);
         }
         for upstream in self.worker.plan.upstreams() {
-            if let Some(budget) = upstream.budget.as_ref().filter(|budget| budget.has_news()) {
+            if let Some(budget) = upstream.known.budget().filter(|budget| budget.has_news()) {
                 told = true;
-                let left = budget.exchange_news(host, now);
+                let left = budget.exchange_news(&mut tables, now);
                 report::balance(registry, host, &report::of_upstream(upstream), left);
             }
         }
@@ -158,13 +152,6 @@ impl Root {
     /// The stream of this context, under this configuration.
     pub fn stream(&self, context: u32) -> Stream {
         Stream::new(context, Rc::clone(&self.worker))
-    }
-}
-
-/// Nobody answers the calls of a root that is no more, and what they are for would keep its worker for ever.
-impl Drop for Root {
-    fn drop(&mut self) {
-        self.worker.forget_all();
     }
 }
 

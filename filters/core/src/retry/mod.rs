@@ -8,6 +8,7 @@ mod backoff;
 mod budget;
 mod classify;
 mod deadline;
+pub mod exchanges;
 mod latency;
 mod pick;
 mod predicate;
