@@ -102,6 +102,11 @@ impl<H: Head, W: World<H>> Turn<'_, H, W> {
         let is_found = match substitute {
             Substitute::Upstream(number, timeout) => {
                 let Some(upstream) = fallback.upstream else { return false };
+                // It may have been decided on before this tick.
+                let timeout = timeout.min(self.time_left());
+                if timeout.is_zero() {
+                    return false;
+                }
                 return self.send(Sent { number, upstream, endpoint: None, timeout, hedge: false });
             }
             Substitute::Stale => self.reply_stale(),
@@ -117,6 +122,12 @@ impl<H: Head, W: World<H>> Turn<'_, H, W> {
             self.count(Event::Substitute(substitute));
         }
         is_found
+    }
+
+    fn time_left(&mut self) -> Duration {
+        let now = self.world.now();
+        let attempts = self.exchange.attempts.as_mut();
+        attempts.map_or(Duration::ZERO, |attempts| attempts.subject().deadline.since(now))
     }
 
     /// The held answer goes to the client.
