@@ -273,7 +273,8 @@ impl World<PlainRequest> for Around<'_> {
                 if denied == Denied::Concurrency {
                     let (upstream, config) = (self.upstream.budget(), self.config);
                     let full = policy.budget().active() >= config.settings.budget.max_concurrent
-                        || upstream.map(|budget| budget.active()) >= config.upstream.map(|one| one.max_concurrent);
+                        || upstream.map(|budget| budget.active())
+                            >= config.upstream.map(|one| one.max_concurrent);
                     assert!(full, "there is a place: {:?}", self.facts());
                 }
                 if denied == Denied::Budget {

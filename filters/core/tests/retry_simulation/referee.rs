@@ -157,8 +157,14 @@ impl Referee {
             }
             _ => None,
         };
-        if let Some(Verdict::Failed { failure, .. }) = self.calls_for {
-            self.failed = Some(failure);
+        match cause {
+            Cause::First(Verdict::Failed { failure, .. })
+            | Cause::Ours(_, Verdict::Failed { failure, .. }) => {
+                self.failed = Some(failure);
+            }
+            // Nobody knows what became of it.
+            Cause::CouldNot => self.failed = Some(Failure::Reset),
+            _ => {}
         }
     }
 

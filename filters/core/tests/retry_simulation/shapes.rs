@@ -6,8 +6,8 @@ use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
-    BackOff, BodyMatch, BodyRule, BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, RetryOn, Settings, StaleIfError,
-    StaticAnswer,
+    BackOff, BodyMatch, BodyRule, BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, RetryOn, Settings,
+    StaleIfError, StaticAnswer,
 };
 
 /// The header in which a request says how long it has.
@@ -33,7 +33,11 @@ impl Config {
             retry_on: RetryOn { timeout: rng.bool(), reset: rng.u8(0..10) > 0, ..RetryOn::default() },
             num_retries: one(&[0, 1, 2, 2, 3, 10], rng),
             per_try_timeout: Some(per_try).filter(|limit| !limit.is_zero()),
-            deadline: Deadline { timeout, header: Some(DEADLINE_HEADER.into()), floor: millis(&[0, 5, 10, 50], rng) },
+            deadline: Deadline {
+                timeout,
+                header: Some(DEADLINE_HEADER.into()),
+                floor: millis(&[0, 5, 10, 50], rng),
+            },
             non_idempotent: rng.u8(0..10) == 0,
             back_off: back_off(rng),
             budget: budget(window, rng),

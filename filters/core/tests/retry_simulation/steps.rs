@@ -41,9 +41,8 @@ impl Envoy {
             }
             None => Cause::First(request.verdict(request.first.1)),
         };
-        let flow = self.tells(id, (cause, None), |retries, world| {
-            retries.response_headers(world, id as u32, ended)
-        });
+        let flow =
+            self.tells(id, (cause, None), |retries, world| retries.response_headers(world, id as u32, ended));
         self.flows(id, flow, cause);
         self.goes_wrong(id);
         if ended { self.is_whole(id) } else { self.plan_piece(id) }
@@ -88,8 +87,7 @@ impl Envoy {
         let at = self.outside.soon(most);
         let request = &self.outside.requests[id];
         let breaks = at >= request.deadline && !request.unbounded;
-        let (at, event) =
-            if breaks { (request.deadline, Event::Leaves(id)) } else { (at, Event::Piece(id)) };
+        let (at, event) = if breaks { (request.deadline, Event::Leaves(id)) } else { (at, Event::Piece(id)) };
         self.outside.agenda.plan(at.max(self.outside.now), event);
     }
 
@@ -105,17 +103,15 @@ impl Envoy {
         let ended = !part && !has_trailers;
         let size = request.came - request.passed;
         let cause = if ended { self.cause_of_body(id) } else { Cause::Nothing };
-        let flow = self.tells(id, (cause, None), |retries, world| {
-            retries.response_body(world, id as u32, size, ended)
-        });
+        let flow = self
+            .tells(id, (cause, None), |retries, world| retries.response_body(world, id as u32, size, ended));
         self.flows(id, flow, cause);
         if part {
             self.plan_piece(id);
         } else if has_trailers {
             let cause = self.cause_of_body(id);
-            let flow = self.tells(id, (cause, None), |retries, world| {
-                retries.response_trailers(world, id as u32)
-            });
+            let flow =
+                self.tells(id, (cause, None), |retries, world| retries.response_trailers(world, id as u32));
             self.flows(id, flow, cause);
         }
         if !part {

@@ -8,9 +8,7 @@ use std::rc::Rc;
 use switchyard_core::memory::Memory;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::Budget;
-use switchyard_core::retry::exchanges::{
-    Budgets, Fund, MOST_KEPT, Policy, Retries, Upstream, WorkerBudget,
-};
+use switchyard_core::retry::exchanges::{Budgets, Fund, MOST_KEPT, Policy, Retries, Upstream, WorkerBudget};
 use switchyard_core::{EndpointIndex, Timestamp};
 
 /// One configuration in one worker.

@@ -1,7 +1,7 @@
 //! One request and all its attempts: the machine of the filter's engine.
 //!
 //! Envoy makes the first attempt. What comes back is told to the machine, and so is every answer to an attempt of its own;
-//! it says what to do next. It holds no clock, no chance and no host: they are its [`World`].
+//! it says what to do next. It holds no clock, no randomness and no host: they are its [`World`].
 //!
 //! Invariants: after a [`Step`] that [ends](Step::ends) the request, every input is answered with [`Step::Wait`]; a retry is
 //! taken from the budget before it is sent; no attempt begins after the deadline, or with less time left than an
@@ -204,6 +204,17 @@ impl Attempts {
         }
         let denied = (self.fell == 0).then_some(Denied::NoEndpoint);
         Decision { denied, ..self.fall_back(settings, now).into() }
+    }
+
+    /// The attempt of ours has ended without an answer, in a way that is not worth another one. It may have been seen, so another
+    /// upstream gets the request only if that does no harm.
+    pub fn no_answer(&mut self, settings: &Settings, now: Timestamp) -> Decision {
+        let harmless = settings.non_idempotent || self.subject.idempotent;
+        if !harmless && self.fell == 0 && self.first == First::Held {
+            self.fell = 1;
+            return Decision { denied: Some(Denied::NotIdempotent), ..self.fall_back(settings, now).into() };
+        }
+        self.could_not(settings, now)
     }
 
     /// No further attempt, for a reason that only the caller knows.

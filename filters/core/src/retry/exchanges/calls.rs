@@ -22,7 +22,7 @@ impl<H: Head, W: World<H>> Turn<'_, H, W> {
         let was_pending = self.exchange.phase == Phase::Open;
         let decision = self.exchange.ask(now, self.world, |attempts, settings, around| match verdict {
             // Not worth another attempt, and nothing that a client could get.
-            Verdict::Final if is_none => attempts.could_not(settings, now),
+            Verdict::Final if is_none => attempts.no_answer(settings, now),
             verdict => attempts.answer(number, verdict, settings, around),
         });
         let Some(decision) = decision else { return };

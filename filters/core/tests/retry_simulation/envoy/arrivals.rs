@@ -114,8 +114,7 @@ impl Envoy {
         let request = &mut outside.requests[id];
         let hedged = request.hedges();
         request.unbounded = hedged && outside.rng.u8(0..5) == 0;
-        let endpoint =
-            if elsewhere { outside.rng.usize(0..outside.weather.len()) } else { request.first.0 };
+        let endpoint = if elsewhere { outside.rng.usize(0..outside.weather.len()) } else { request.first.0 };
         let mut came = outside.weather.attempt(endpoint, outside.now, &mut outside.rng);
         let timed_out = Outcome::Bad(Failure::Timeout, None);
         if let Some(limit) = request.config.settings.per_try_timeout {
