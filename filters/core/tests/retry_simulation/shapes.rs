@@ -1,4 +1,4 @@
-//! Policies of a few shapes, drawn by chance.
+//! Policies of a few shapes, drawn at random.
 
 use crate::messages::MOST_BODY;
 use crate::simulation::draws::{millis, one};

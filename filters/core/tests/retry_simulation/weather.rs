@@ -69,7 +69,7 @@ impl Weather {
         Self { endpoints, outages, changes: true }
     }
 
-    /// Endpoints that are up but for these outages, and never fail by chance.
+    /// Endpoints that are up but for these outages, and never fail at random.
     pub(crate) fn fair(endpoints: usize, outages: Vec<(Range<Timestamp>, Mood)>) -> Self {
         Self { changes: false, ..Self::changing(endpoints, outages) }
     }

@@ -63,10 +63,7 @@ pub struct Candidate<H> {
 }
 
 /// All requests of a worker that may be tried again, under one configuration.
-///
-/// ```
-/// TODO
-/// ```
+#[doc = include_str!("example.md")]
 #[derive(Debug)]
 pub struct Retries<H> {
     exchanges: HashMap<StreamId, Exchange<H>>,

@@ -1,4 +1,4 @@
-//! A route's policy and an upstream as one worker knows them: budgets, kept answers, latencies, retries that failed in a row.
+//! A route's policy and an upstream as one worker knows them: budgets, kept answers, latencies, consecutive failed retries.
 //!
 //! Invariant: they outlive every request of theirs, and are shared by all of them.
 
