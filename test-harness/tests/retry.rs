@@ -64,7 +64,7 @@ async fn connect_failures_and_resets_are_tried_again_elsewhere() -> Outcome {
     for fault in [Behaviour::Refuse, Behaviour::Reset] {
         for engine in ["filter", "router"] {
             let upstreams = Upstreams::start(4).await?;
-            // The reserve alone is enough: eight retries in a row may fail by chance.
+            // The reserve alone is enough: eight consecutive retries may fail at random.
             let budget = json!({ "budget": { "ratio": 1, "min_per_second": 1000 } });
             let envoy = start_retrying(&upstreams, &with(engine, &budget)).await?;
             // Two of four, so that retries meet them, too.

@@ -32,7 +32,7 @@ async fn in_a_total_outage_attempts_are_requests_plus_the_budget_and_recovery_br
         assert_eq!(report.successes(), 0);
         assert_eq!(report.by_status.get(&503), Some(&2_000), "the original failure: {:?}", report.by_status);
         let seconds = report.elapsed.as_secs() + 1;
-        // Eight retries in vain in either worker, what is under way meanwhile, and one a second.
+        // Eight consecutive failed retries in either worker, what is under way meanwhile, and one a second.
         let retries = attempts(&upstreams) - 2_000;
         assert!((8..=100 + seconds).contains(&retries), "{engine}: {retries} retries in {seconds} s");
         let denied = retry_stat("retries_denied", &[("reason", "budget")]);

@@ -11,26 +11,19 @@
 //! The logic ([`Retry`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so
 //! that another module can carry this filter beside others.
 
-mod actor;
 mod entry;
-mod exchange;
-mod judging;
-mod kept;
 mod plan;
-mod purse;
 mod replay;
 mod report;
 mod root;
 mod stream;
-mod verdict;
 mod worker;
+mod world;
 
-pub use actor::ActorHost;
-pub use exchange::StreamHost;
 pub use root::{Retry, Vm};
 pub use stream::Stream;
+pub use switchyard_core::retry::exchanges::{MOST_KEPT, NEWS_TICK, TICK};
 pub use switchyard_host::Passage;
-pub use worker::{MOST_KEPT, NEWS_TICK, TICK};
 
 /// Its root.
 pub type Root = switchyard_frame::Root<Retry>;

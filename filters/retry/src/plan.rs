@@ -2,17 +2,17 @@
 //!
 //! Built once per configuration and worker; nothing is parsed or built on the request path.
 
-use crate::purse::Purse;
-use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_core::memory::Memory;
-use switchyard_core::retry::{Engine, Latencies, Settings, StaleAnswers, StaleIfError, Steering};
+use switchyard_core::retry::exchanges::{Fund, Policy, Upstream as Known, WorkerBudget};
+use switchyard_core::retry::{Budget, BudgetPolicy, Engine, Steering};
 use switchyard_core::route::RouteTable;
 use switchyard_core::{Endpoints, RequestView, Timestamp};
 use switchyard_host::SharedData;
 use switchyard_host::rotation::Rotation;
+use switchyard_host::shared_ledger::Table;
 
 /// A configuration in force in one worker.
 #[derive(Default)]
@@ -26,41 +26,11 @@ pub(crate) struct Plan {
 /// A route whose requests may be tried again.
 pub(crate) struct Route {
     pub(crate) name: Box<str>,
-    pub(crate) settings: Settings,
     pub(crate) steering: Steering,
-    pub(crate) budget: Purse,
-    pub(crate) stale: RefCell<StaleAnswers>,
+    pub(crate) policy: Rc<Policy>,
+    table: Table,
     /// Positions of the upstreams that its requests go to.
     targets: Vec<usize>,
-    /// What is left for this filter to decide when Envoy's router tries again: no retries, only fallbacks.
-    after_envoy: Option<Settings>,
-}
-
-impl Route {
-    /// How good answers are kept for worse times, if they are.
-    pub(crate) fn keeps_answers(&self) -> Option<&StaleIfError> {
-        self.settings.fallback.stale.as_ref().filter(|_| !self.settings.shadow)
-    }
-
-    /// The policy of what this filter does itself.
-    pub(crate) fn local(&self) -> &Settings {
-        self.after_envoy.as_ref().unwrap_or(&self.settings)
-    }
-
-    /// Whether Envoy's router is told the policy.
-    pub(crate) fn is_steered(&self) -> bool {
-        self.after_envoy.is_some()
-    }
-
-    /// Whether bodies of its requests are kept: this filter may have to send them again.
-    pub(crate) fn keeps_bodies(&self) -> bool {
-        !self.settings.shadow && (!self.is_steered() || self.settings.fallback.upstream.is_some())
-    }
-
-    /// Whether the answers of its requests are looked at.
-    pub(crate) fn looks_at_answers(&self) -> bool {
-        !self.is_steered() || self.settings.fallback != switchyard_core::retry::Fallback::default()
-    }
 }
 
 /// An upstream and what this worker knows of it.
@@ -68,37 +38,25 @@ pub(crate) struct Upstream {
     pub(crate) name: Box<str>,
     pub(crate) cluster: Box<str>,
     pub(crate) rotation: Rotation,
-    pub(crate) budget: Option<Purse>,
-    /// When answers begin, of Envoy's attempts and ours.
-    pub(crate) latency: RefCell<Latencies>,
-    /// Retries in a row that failed, too.
-    in_vain: Cell<u32>,
+    pub(crate) known: Rc<Known>,
+    table: Table,
 }
-
-/// So many retries in a row that failed, too, say that trying again does not help.
-const IN_VAIN: u32 = 8;
 
 impl Plan {
     /// The plan of `document`, in a VM with these accounts; the tables of its budgets are created.
     pub(crate) fn new(document: &Document, memory: &Memory, host: &impl SharedData, now: Timestamp) -> Self {
-        let upstreams = document.upstreams().iter().map(|one| Upstream::new(one, host, now)).collect();
-        let routes = document.routes().iter().map(|route| {
+        let upstreams = document.upstreams().iter().enumerate();
+        let upstreams = upstreams.map(|(number, one)| Upstream::new(number, one, host, now)).collect();
+        let routes = document.routes().iter().enumerate().map(|(number, route)| {
             let settings = route.retry()?.clone();
+            let table = Table::budget("route", route.name());
+            let budget = budget(settings.budget, (Fund::Route(number), &table), host, now);
             Some(Route {
                 name: route.name().into(),
                 steering: Steering::new(&settings),
-                budget: Purse::new(settings.budget, "route", route.name(), host, now),
-                stale: RefCell::new(
-                    StaleAnswers::new(settings.fallback.stale.as_ref().map_or(0, |stale| stale.max_bytes))
-                        .within(&memory.kept),
-                ),
+                policy: Rc::new(Policy::new(number, settings, budget, memory)),
+                table,
                 targets: route.targets().iter().map(switchyard_config::Target::upstream).collect(),
-                after_envoy: (settings.engine == Engine::Router).then(|| Settings {
-                    num_retries: 0,
-                    hedge: None,
-                    ..settings.clone()
-                }),
-                settings,
             })
         });
         let routes: Vec<_> = routes.collect();
@@ -118,12 +76,25 @@ impl Plan {
 
     /// Whether any of them is this filter's engine.
     pub(crate) fn has_filter_engine(&self) -> bool {
-        self.routes().any(|route| route.settings.engine == Engine::Filter)
+        self.routes().any(|route| route.policy.settings().engine == Engine::Filter)
     }
 
     /// All upstreams.
     pub(crate) fn upstreams(&self) -> &[Upstream] {
         &self.upstreams
+    }
+
+    /// The upstream at this position.
+    pub(crate) fn upstream(&self, position: usize) -> Option<&Upstream> {
+        self.upstreams.get(position)
+    }
+
+    /// Where a shared budget is.
+    pub(crate) fn table(&self, of: Fund) -> Option<&Table> {
+        match of {
+            Fund::Route(position) => self.route(position).map(|route| &route.table),
+            Fund::Upstream(position) => self.upstream(position).map(|upstream| &upstream.table),
+        }
     }
 
     /// The position of the route of a request, if it has a retry policy.
@@ -161,18 +132,19 @@ pub(crate) fn candidates(request: &impl RequestView) -> impl Iterator<Item = &st
 }
 
 impl Upstream {
-    fn new(configured: &Configured, host: &impl SharedData, now: Timestamp) -> Self {
+    fn new(number: usize, configured: &Configured, host: &impl SharedData, now: Timestamp) -> Self {
         let endpoints = configured.endpoints().clone();
-        let budget = configured.retry_budget();
+        let table = Table::budget("upstream", configured.name());
+        let policy = configured.retry_budget();
+        let budget = policy.map(|policy| budget(*policy, (Fund::Upstream(number), &table), host, now));
         let followed = configured.outlier().is_some_and(|outlier| !outlier.shadow);
         let by_hand = (0..endpoints.len()).map(|index| configured.health(index)).collect();
         Self {
             name: configured.name().into(),
             cluster: configured.cluster().into(),
-            budget: budget.map(|policy| Purse::new(*policy, "upstream", configured.name(), host, now)),
-            latency: RefCell::default(),
             rotation: Rotation::new(configured.name(), endpoints, by_hand, followed, host),
-            in_vain: Cell::new(0),
+            known: Rc::new(Known::new(number, budget)),
+            table,
         }
     }
 
@@ -180,15 +152,16 @@ impl Upstream {
     pub(crate) fn endpoints(&self) -> &Endpoints {
         self.rotation.endpoints()
     }
+}
 
-    /// A retry has been answered; `well`: it helped.
-    pub(crate) fn retried(&self, well: bool) {
-        self.in_vain.set(if well { 0 } else { self.in_vain.get().saturating_add(1) });
-    }
-
-    /// Whether trying again does not help now: everything fails, not one endpoint. First attempts that fail say nothing of it:
-    /// an endpoint that dies fails all its requests at once, and the others can take them.
-    pub(crate) fn retries_are_in_vain(&self) -> bool {
-        self.in_vain.get() >= IN_VAIN
-    }
+/// A budget whose table is created if need be.
+fn budget(
+    policy: BudgetPolicy,
+    (of, table): (Fund, &Table),
+    host: &impl SharedData,
+    now: Timestamp,
+) -> WorkerBudget {
+    // Without a table nothing is ever withdrawn: no retries, and the requests go on.
+    let _ = table.create(host);
+    WorkerBudget::new(policy, of, &Budget::decode(&table.read(host)), now)
 }

@@ -80,3 +80,10 @@ pub(crate) fn reply_headers(headers: &HeaderMap) -> impl Iterator<Item = (&[u8],
         !is_about_the_connection(name) && !WRITTEN_ANEW.iter().any(|one| one.as_bytes() == *name)
     })
 }
+
+/// The headers of the answer to a call as they take the place of those of a held one.
+pub(crate) fn kept_of_call(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let is_of_the_call =
+        |name: &[u8]| is_about_the_connection(name) || name == ATTEMPT_COUNT_HEADER.as_bytes();
+    headers.iter().filter(move |(name, _)| !is_of_the_call(name))
+}

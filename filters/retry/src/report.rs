@@ -2,18 +2,38 @@
 
 use crate::plan::{Route, Upstream};
 use core::time::Duration;
+use switchyard_core::retry::exchanges::{Event, Policy};
 use switchyard_core::retry::{Denied, Reason, Substitute};
 use switchyard_host::MetricSink;
 use switchyard_host::metrics::{Registry, series_name};
 
 /// Counts for requests of one route.
 pub(crate) struct Report<'a, H> {
-    pub(crate) registry: &'a Registry,
-    pub(crate) host: &'a H,
-    pub(crate) route: &'a str,
+    registry: &'a Registry,
+    host: &'a H,
+    route: &'a str,
+}
+
+/// Counts for this route.
+pub(crate) fn of<'a, H: MetricSink>(registry: &'a Registry, route: &'a Route, host: &'a H) -> Report<'a, H> {
+    Report { registry, host, route: &route.name }
 }
 
 impl<H: MetricSink> Report<'_, H> {
+    /// Something that has happened to a request under this policy.
+    pub(crate) fn event(&self, event: Event, policy: &Policy) {
+        match event {
+            Event::Attempt => self.attempts(1),
+            Event::Retry(reason, wait) => self.retry(reason, wait, policy.settings().shadow),
+            Event::Denied(denied) => self.denied(denied),
+            Event::Hedge => self.add("hedges", None, 1),
+            Event::HedgeWon => self.add("hedges_won", None, 1),
+            Event::Substitute(substitute) => self.substitute(substitute),
+            Event::DeadlineExceeded => self.add("deadlines_exceeded", None, 1),
+            Event::Watchdog => self.add("retry_watchdog", None, 1),
+        }
+    }
+
     fn add(&self, metric: &str, label: Option<(&str, &str)>, by: u64) {
         let mut labels = vec![("route", self.route)];
         labels.extend(label);
@@ -26,7 +46,7 @@ impl<H: MetricSink> Report<'_, H> {
     }
 
     /// A retry was decided on, and this is its wait. In shadow mode it is only counted.
-    pub(crate) fn retry(&self, reason: Reason, wait: Duration, shadow: bool) {
+    fn retry(&self, reason: Reason, wait: Duration, shadow: bool) {
         let metric = if shadow { "shadow_retries" } else { "retries" };
         self.add(metric, Some(("reason", reason.name())), 1);
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -45,34 +65,14 @@ impl<H: MetricSink> Report<'_, H> {
         self.add("retries_denied", Some(("reason", name(denied))), 1);
     }
 
-    /// A hedge was sent.
-    pub(crate) fn hedge(&self) {
-        self.add("hedges", None, 1);
-    }
-
-    /// A hedge was quicker than the first attempt.
-    pub(crate) fn hedge_won(&self) {
-        self.add("hedges_won", None, 1);
-    }
-
     /// A client got a substitute.
-    pub(crate) fn substitute(&self, substitute: Substitute) {
+    fn substitute(&self, substitute: Substitute) {
         let name = match substitute {
             Substitute::Upstream(..) => "upstream",
             Substitute::Stale => "stale",
             Substitute::Answer => "answer",
         };
         self.add("fallback_answers", Some(("reason", name)), 1);
-    }
-
-    /// A request ran out of its time.
-    pub(crate) fn deadline(&self) {
-        self.add("deadlines_exceeded", None, 1);
-    }
-
-    /// The watchdog has ended a wait.
-    pub(crate) fn watchdog(&self) {
-        self.add("retry_watchdog", None, 1);
     }
 }
 

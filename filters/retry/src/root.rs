@@ -1,21 +1,21 @@
-//! The root context: takes a configuration or refuses it, acts for the streams that wait, and does the periodic work.
+//! retry.wasm as the frame calls it: acts for the streams that wait, and does the periodic work.
 //!
-//! Invariant: a configuration that is refused changes nothing; Envoy keeps the listener that serves. Requests end under
-//! the configuration that they began with: each root has its own plan, and acts for its own streams.
+//! Invariant: requests end under the configuration that they began with: each has its own plan, and acts for its own streams.
 
-use crate::actor::{Actor, ActorHost};
 use crate::plan::Plan;
 use crate::report;
 use crate::stream::Stream;
-use crate::worker::{MOST_KEPT, NEWS_TICK, Worker};
+use crate::worker::Worker;
+use crate::world::Tables;
 use core::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::memory::Account;
+use switchyard_core::retry::exchanges::{MOST_KEPT, NEWS_TICK};
 use switchyard_frame::{Filter, Interval, Setup};
 use switchyard_host::shared_ledger::announced;
-use switchyard_host::{Host, HostError, MetricSink, SharedData};
+use switchyard_host::{Host, HostError, SharedData};
 
 /// What outlives a configuration.
 #[derive(Default)]
@@ -41,7 +41,8 @@ impl Filter for Retry {
         let memory = setup.memory.clone();
         let bodies = setup.own.bodies.get_or_init(|| memory.kept.part(MOST_KEPT)).clone();
         let plan = Plan::new(document, &memory, host, setup.now);
-        let worker = Worker::new(plan, Rc::clone(&setup.registry), (memory, bodies), setup.seed);
+        let registry = Rc::clone(&setup.registry);
+        let worker = Worker::new(setup.context, plan, registry, (memory, bodies), setup.seed);
         Ok(Self { worker: Rc::new(worker), setup, told: Interval::default(), heard: Cell::default() })
     }
 
@@ -58,27 +59,20 @@ impl Filter for Retry {
         let Ok(now) = host.now() else { return };
         self.worker.ticked(now);
         self.look_at_health(host);
-        self.actor(now, host).tick();
+        self.worker.with(host, (Some(now), 0), |retries, world| retries.tick(world));
         let told = self.told.passes(NEWS_TICK, now) && self.tell(now, host);
         self.worker.rest(told, now, host);
     }
 
     fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
         let now = host.now().unwrap_or_default();
-        self.actor(now, host).answered(call, headers, body_size);
-    }
-
-    /// Nobody answers the calls of a root that is no more, and what they are for would keep its worker for ever.
-    fn ended<H: Host>(&self, _host: &H) {
-        self.worker.forget_all();
+        self.worker.with(host, (Some(now), headers), |retries, world| {
+            retries.answered(world, call, body_size);
+        });
     }
 }
 
 impl Retry {
-    fn actor<'a, H: ActorHost>(&'a self, now: Timestamp, host: &'a H) -> Actor<'a, H> {
-        Actor { worker: &self.worker, root: self.setup.context, now, host }
-    }
-
     /// Takes in what outlier says about the endpoints, if anybody might ask.
     fn look_at_health(&self, host: &impl SharedData) {
         let plan = &self.worker.plan;
@@ -93,18 +87,19 @@ impl Retry {
     }
 
     /// Tells the other workers what was spent, and the operator what was counted; whether there was anything.
-    fn tell(&self, now: Timestamp, host: &(impl SharedData + MetricSink)) -> bool {
+    fn tell(&self, now: Timestamp, host: &impl Host) -> bool {
         let mut told = false;
         let registry = &self.setup.registry;
-        for route in self.worker.plan.routes().filter(|route| route.budget.has_news()) {
+        let mut tables = Tables { plan: &self.worker.plan, now: Some(now), host };
+        for route in self.worker.plan.routes().filter(|route| route.policy.budget().has_news()) {
             told = true;
-            let left = route.budget.exchange_news(host, now);
+            let left = route.policy.budget().exchange_news(&mut tables, now);
             report::balance(registry, host, &report::of_route(route), left);
         }
         for upstream in self.worker.plan.upstreams() {
-            if let Some(budget) = upstream.budget.as_ref().filter(|budget| budget.has_news()) {
+            if let Some(budget) = upstream.known.budget().filter(|budget| budget.has_news()) {
                 told = true;
-                let left = budget.exchange_news(host, now);
+                let left = budget.exchange_news(&mut tables, now);
                 report::balance(registry, host, &report::of_upstream(upstream), left);
             }
         }

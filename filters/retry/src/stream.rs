@@ -2,23 +2,24 @@
 //!
 //! Invariant: what a client sent in the headers that steer Envoy's retries never counts, in either engine.
 
-use crate::exchange::{Exchange, StreamHost, report, request};
 use crate::plan::{Route, Upstream};
-use crate::worker::{Waiting, Worker};
-use core::cell::RefCell;
+use crate::report;
+use crate::worker::Worker;
+use crate::world::{Around, Tables};
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
-use switchyard_core::memory::Paid;
-use switchyard_core::retry::{Denied, STEERING_HEADERS};
-use switchyard_host::{HeaderMap, Passage, identity};
+use switchyard_core::retry::exchanges::{Candidate, Flow, Retries};
+use switchyard_core::retry::{Denied, Request, STEERING_HEADERS};
+use switchyard_host::{HeaderMap, Host, Passage, identity};
 
 /// One request under a configuration.
 pub struct Stream {
     context: u32,
     worker: Rc<Worker>,
-    exchange: Option<Waiting>,
+    /// Its answer is looked at.
+    watched: bool,
     /// The route and the upstream of a request that Envoy's router tries again.
     steered: Option<(usize, usize)>,
 }
@@ -26,11 +27,11 @@ pub struct Stream {
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, exchange: None, steered: None }
+        Self { context, worker, watched: false, steered: None }
     }
 
     /// The request begins. Never pauses it.
-    pub fn on_request_headers(&mut self, host: &impl StreamHost, ended: bool) {
+    pub fn on_request_headers(&mut self, host: &impl Host, ended: bool) {
         let worker = Rc::clone(&self.worker);
         if worker.plan.len() == 0 {
             return;
@@ -40,134 +41,115 @@ impl Stream {
         let found = worker.plan.find(&headers).and_then(|position| {
             let route = worker.plan.route(position)?;
             let upstream = worker.plan.upstream_of(route, &headers)?;
-            Some((position, route, upstream, worker.plan.upstreams().get(upstream)?))
+            Some((position, route, upstream, worker.plan.upstream(upstream)?))
         });
         let Some((position, route, index, upstream)) = found else { return };
-        count(route, upstream, &worker, host);
-        if route.is_steered() {
+        let policy = &route.policy;
+        policy.request(&upstream.known);
+        worker.has_news(host);
+        if policy.is_steered() {
             self.steered = Some((position, index));
-            if !route.settings.shadow {
+            if !policy.settings().shadow {
                 steer(&headers, route, upstream, &worker, host);
             }
-        } else if !route.settings.shadow {
+        } else if !policy.settings().shadow {
             limit(&headers, route, host);
         }
         // A tunnel has no answer that another attempt could replace.
         let tunnel = headers.contains("upgrade") || headers.method() == b"CONNECT";
-        if route.looks_at_answers() && !tunnel {
-            let keeps = route.keeps_bodies();
+        if policy.looks_at_answers() && !tunnel {
             let known = || identity::read(host).ok();
-            let stale_key = route.keeps_answers().and_then(|stale| stale.key(&headers, ended, known));
-            let more = stale_key.as_ref().map_or(0, Vec::len);
-            let Some(head) = Paid::head(headers, more, &worker.memory.kept) else {
-                return report(&worker, route, host).denied(Denied::Memory);
+            let stale_key = policy.keeps_answers().and_then(|stale| stale.key(&headers, ended, known));
+            let request = Candidate {
+                stream: self.context,
+                policy: Rc::clone(policy),
+                upstream: Rc::clone(&upstream.known),
+                head: headers,
+                ended,
+                stale_key,
             };
-            let mut exchange =
-                Exchange::new(Rc::clone(&worker), self.context, (position, index), head, !keeps || ended);
-            exchange.stale_key = stale_key;
-            self.begin(exchange, route, upstream, host);
+            self.watched = true;
+            self.tell(host, |retries, world| retries.begin(world, request));
         }
     }
 
-    fn begin(&mut self, mut exchange: Exchange, route: &Route, upstream: &Upstream, host: &impl StreamHost) {
-        let settings = route.local();
-        let hedge = settings.hedge.filter(|_| !settings.shadow && !exchange.grpc && exchange.is_idempotent());
-        let delay = hedge.map(|hedge| {
-            let now = self.worker.now(host);
-            let live = upstream.latency.try_borrow_mut().ok();
-            let live = live.and_then(|mut latency| latency.quantile(hedge.quantile, now));
-            (live.unwrap_or(hedge.initial_delay).max(hedge.min_delay), now)
-        });
-        if let Some((delay, now)) = delay {
-            exchange.race(settings, delay, now);
-        }
-        let exchange = Rc::new(RefCell::new(exchange));
-        if delay.is_some() {
-            self.worker.wait(self.context, &exchange, host);
-        }
-        self.exchange = Some(exchange);
+    /// Tells the machine something of this stream, if its answer is looked at.
+    fn tell<H: Host, R>(
+        &self,
+        host: &H,
+        act: impl FnOnce(&mut Retries<HeaderMap>, &mut Around<'_, H>) -> R,
+    ) -> Option<R> {
+        self.watched.then(|| self.worker.with(host, (None, 0), act)).flatten()
     }
 
     /// A piece of the request's body passes.
-    pub fn on_request_body(&mut self, host: &impl StreamHost, size: usize, ended: bool) {
-        if let Some(Ok(mut exchange)) = self.exchange.as_ref().map(|one| one.try_borrow_mut()) {
-            exchange.on_request_body(size, ended, host);
-        }
+    pub fn on_request_body(&mut self, host: &impl Host, size: usize, ended: bool) {
+        let stream = self.context;
+        self.tell(host, |retries, world| retries.request_body(world, stream, size, ended));
     }
 
     /// The answer begins.
-    pub fn on_response_headers(&mut self, host: &impl StreamHost, ended: bool) -> Passage {
-        self.exchange.as_ref().map_or(Passage::On, |one| Exchange::on_response_headers(one, ended, host))
+    pub fn on_response_headers(&mut self, host: &impl Host, ended: bool) -> Passage {
+        let stream = self.context;
+        passage(self.tell(host, |retries, world| retries.response_headers(world, stream, ended)))
     }
 
     /// A piece of the answer's body passes.
-    pub fn on_response_body(&mut self, host: &impl StreamHost, size: usize, ended: bool) -> Passage {
-        self.exchange.as_ref().map_or(Passage::On, |one| Exchange::on_response_body(one, size, ended, host))
+    pub fn on_response_body(&mut self, host: &impl Host, size: usize, ended: bool) -> Passage {
+        let stream = self.context;
+        passage(self.tell(host, |retries, world| retries.response_body(world, stream, size, ended)))
     }
 
     /// The answer ends with trailers.
-    pub fn on_response_trailers(&mut self, host: &impl StreamHost) -> Passage {
-        self.exchange.as_ref().map_or(Passage::On, |one| Exchange::on_response_trailers(one, host))
+    pub fn on_response_trailers(&mut self, host: &impl Host) -> Passage {
+        let stream = self.context;
+        passage(self.tell(host, |retries, world| retries.response_trailers(world, stream)))
     }
 
     /// The stream has ended, in whichever way.
-    pub fn on_done(&mut self, host: &impl StreamHost) {
-        if let Some(exchange) = self.exchange.take() {
-            self.worker.settle(self.context);
-            if let Ok(mut exchange) = exchange.try_borrow_mut() {
-                // Calls that are under way find nobody.
-                exchange.attempts = None;
-                exchange.places.clear();
-                (exchange.unread, exchange.capture) = (None, None);
-                exchange.body.forget(&self.worker);
-                if let Some(route) = self.worker.plan.route(exchange.route).filter(|one| !one.is_steered()) {
-                    report(&self.worker, route, host).attempts(1);
-                    self.worker.has_news(host);
-                }
-            }
+    pub fn on_done(&mut self, host: &impl Host) {
+        let stream = self.context;
+        if self.tell(host, |retries, world| retries.gone(world, stream)) == Some(true) {
+            self.worker.has_news(host);
         }
+        self.watched = false;
         let Some((position, upstream)) = self.steered.take() else { return };
         let Some(route) = self.worker.plan.route(position) else { return };
         let made = host.property(&["upstream", "request_attempt_count"]).ok().flatten();
         let made = made.and_then(|bytes| bytes.first_chunk().copied()).map_or(0, u64::from_le_bytes);
         let made = u32::try_from(made).unwrap_or(u32::MAX);
-        let report = report(&self.worker, route, host);
+        let report = report::of(&self.worker.registry, route, host);
         if made > 0 {
             report.attempts(made);
         }
         if made > 1 {
             report.envoys_retries(made - 1);
-            route.budget.spend(made - 1);
-            if let Some(upstream) = self.worker.plan.upstreams().get(upstream) {
-                upstream.retried(was_answered_well(host));
-                if let Some(budget) = &upstream.budget {
-                    budget.spend(made - 1);
-                }
+            if let Some(upstream) = self.worker.plan.upstream(upstream) {
+                route.policy.envoy_retried(&upstream.known, made - 1, was_answered_well(host));
             }
             self.worker.has_news(host);
         }
     }
 }
 
+/// What Envoy is told; a machine that cannot be asked holds nothing.
+fn passage(flow: Option<Flow>) -> Passage {
+    match flow {
+        Some(Flow::Pause) => Passage::Held,
+        Some(Flow::Continue) | None => Passage::On,
+    }
+}
+
 /// Whether the client's answer is no failure of a server's.
-fn was_answered_well(host: &impl StreamHost) -> bool {
+fn was_answered_well(host: &impl Host) -> bool {
     let code = host.property(&["response", "code"]).ok().flatten();
     let code = code.and_then(|bytes| bytes.first_chunk().copied()).map(u64::from_le_bytes);
     code.is_some_and(|code| code < 500)
 }
 
-/// The request counts for its budgets.
-fn count(route: &Route, upstream: &Upstream, worker: &Worker, host: &impl StreamHost) {
-    route.budget.request();
-    if let Some(budget) = &upstream.budget {
-        budget.request();
-    }
-    worker.has_news(host);
-}
-
 /// What the request says about its time, if that is less than what the route gives it.
 fn allowance(headers: &HeaderMap, route: &Route) -> Option<Duration> {
-    let deadline = &route.settings.deadline;
+    let deadline = &route.policy.settings().deadline;
     let grpc = headers.header("grpc-timeout");
     let own = deadline.header.as_deref().and_then(|name| headers.header(name));
     let left = deadline.allowance(grpc, own);
@@ -175,15 +157,12 @@ fn allowance(headers: &HeaderMap, route: &Route) -> Option<Duration> {
 }
 
 /// Tells Envoy's router the policy, in place of what the client may have said.
-fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl StreamHost) {
-    let settings = &route.settings;
-    let idempotent = settings.non_idempotent || request(headers).is_idempotent();
-    let budgets = [Some(&route.budget), upstream.budget.as_ref()];
-    let allowed = budgets.into_iter().flatten().all(|budget| budget.seems_to_allow(host));
-    let allowed = allowed
-        && (!upstream.retries_are_in_vain() || route.budget.grants_reserve(settings.num_retries, host));
+fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl Host) {
+    let idempotent = route.policy.settings().non_idempotent || Request::of(headers).is_idempotent();
+    let mut tables = Tables { plan: &worker.plan, now: None, host };
+    let allowed = route.policy.may_envoy_retry(&upstream.known, &mut tables);
     if !allowed {
-        report(worker, route, host).denied(switchyard_core::retry::Denied::Budget);
+        report::of(&worker.registry, route, host).denied(Denied::Budget);
     }
     let ours: Vec<_> = route.steering.headers(idempotent, allowed, allowance(headers, route)).collect();
     let theirs = headers.iter().filter(|(name, _)| !is_steering(name));
@@ -195,9 +174,9 @@ fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worke
 }
 
 /// Takes the client's steering headers off, and gives the first attempt its limits.
-fn limit(headers: &HeaderMap, route: &Route, host: &impl StreamHost) {
+fn limit(headers: &HeaderMap, route: &Route, host: &impl Host) {
     let limits = [
-        (TRY_TIMEOUT_HEADER, route.settings.per_try_timeout),
+        (TRY_TIMEOUT_HEADER, route.policy.settings().per_try_timeout),
         (REQUEST_TIMEOUT_HEADER, allowance(headers, route)),
     ];
     for name in STEERING_HEADERS {

@@ -82,7 +82,7 @@ fn waits_are_between_the_base_and_the_maximum() {
         worker.reply(&call, UNAVAILABLE, b"");
     }
     assert!(waits.iter().all(|wait| (50..=105).contains(wait)), "{waits:?}");
-    assert!(waits.windows(2).any(|pair| pair[0] != pair[1]), "chance spreads them: {waits:?}");
+    assert!(waits.windows(2).any(|pair| pair[0] != pair[1]), "randomness spreads them: {waits:?}");
 }
 
 #[test]

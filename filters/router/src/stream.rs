@@ -17,7 +17,6 @@ use switchyard_frame::Head;
 use switchyard_host::metrics::series_name;
 use switchyard_host::{HeaderMap, Host, Passage, Properties, RequestHeaders, without_port};
 
-
 /// One request and what is to be done at its later stages.
 pub struct Stream {
     router: Rc<Router>,

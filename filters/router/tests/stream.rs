@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 use switchyard_core::Timestamp;
-use switchyard_frame::{Head, Stream as _};
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER};
+use switchyard_frame::{Head, Stream as _};
 use switchyard_host::Clock as _;
 use switchyard_host::Status;
 use switchyard_host::fake::FakeHost;

@@ -70,7 +70,7 @@ section! {
             base: Duration,
             /// The greatest bound. Default: 250ms, or base if that is longer.
             max: Duration,
-            /// How chance spreads the waits. Default: full.
+            /// How randomness spreads the waits. Default: full.
             jitter: Jitter,
             /// Waits as long as `retry-after` or a reset header asks. Default: true.
             retry_after: bool,
@@ -83,7 +83,7 @@ section! {
 }
 
 words! {
-    /// How chance spreads waits.
+    /// How randomness spreads waits.
     Jitter {
         /// Anything below a bound that doubles, as Envoy does.
         Full = "full",

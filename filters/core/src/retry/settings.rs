@@ -86,7 +86,7 @@ pub struct BackOff {
     pub base: Duration,
     /// The greatest bound.
     pub max: Duration,
-    /// How chance spreads the waits.
+    /// How randomness spreads the waits.
     pub jitter: Jitter,
     /// The longest wait that an endpoint may ask for; a longer one means no retry. `None`: it is not heard.
     pub retry_after_ceiling: Option<Duration>,
@@ -112,7 +112,7 @@ pub enum ResetFormat {
     UnixTimestamp,
 }
 
-/// How chance spreads waits (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+/// How randomness spreads waits (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Jitter {
     /// Anything below the bound, which doubles: Envoy's.

@@ -1,132 +1,112 @@
-//! The two budgets that workers share, and their auditor, who knows no buckets.
+//! The budgets that workers share, and their auditor, who knows no buckets and no machine: he reads what stands in the table.
 
 use crate::shapes::Config;
 use core::time::Duration;
-use fastrand::Rng;
 use std::collections::VecDeque;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{Budget, BudgetPolicy, Denied};
+use switchyard_core::retry::exchanges::{Fund, Upstream};
+use switchyard_core::retry::{BUCKETS, Budget, BudgetPolicy};
 
 /// Of the route, and of the upstream.
-pub(crate) const BUDGETS: usize = 2;
-
-/// What one worker has not told the others yet, and how many retries it has under way.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Purse {
-    pub(crate) requests: [u32; BUDGETS],
-    pub(crate) active: u32,
-    /// Retries in a row that failed, too.
-    in_vain: u32,
-}
-
-/// So many say that trying again does not help: then there is only the reserve. As the filter has it.
-const IN_VAIN: u32 = 8;
-
-impl Purse {
-    /// A retry has been answered.
-    pub(crate) fn retried(&mut self, well: bool) {
-        self.in_vain = if well { 0 } else { self.in_vain + 1 };
-    }
-}
+const BUDGETS: usize = 2;
 
 /// Shared data.
 #[derive(Default)]
 pub(crate) struct Shared {
     tables: [Vec<u8>; BUDGETS],
     audits: [Audit; BUDGETS],
-    /// Nobody overtakes in these tests, but a host may refuse.
-    refuses: f64,
+    /// Retries that were taken in this callback and that nothing has been decided on yet, of all budgets together.
+    pub(crate) pending: i64,
+    /// Which budget gave nothing the last time, unless the host did not let it be changed.
+    refused: Option<Option<usize>>,
 }
 
 impl Config {
     fn policy(&self, which: usize) -> Option<&BudgetPolicy> {
         if which == 0 { Some(&self.settings.budget) } else { self.upstream.as_ref() }
     }
+
+    /// How many budgets a retry is taken from.
+    pub(crate) fn budgets(&self) -> i64 {
+        1 + i64::from(self.upstream.is_some())
+    }
+}
+
+fn which(of: Fund) -> usize {
+    match of {
+        Fund::Route(_) => 0,
+        Fund::Upstream(_) => 1,
+    }
+}
+
+/// Number, requests and retries of every bucket, as the module says that they stand there.
+fn buckets(bytes: &[u8]) -> Vec<[u32; 3]> {
+    let word = |at: usize| {
+        bytes.get(at..at + 4).map_or(0, |four| u32::from_le_bytes(four.try_into().expect("four bytes")))
+    };
+    (0..BUCKETS).map(|bucket| [0, 4, 8].map(|at| word(4 + bucket * 12 + at))).collect()
+}
+
+/// How many requests and retries a change has added.
+fn added(before: &[u8], after: &[u8]) -> (i64, i64) {
+    let pairs = buckets(before).into_iter().zip(buckets(after));
+    pairs.fold((0, 0), |(requests, retries), (before, after)| {
+        let is_same = before[0] == after[0];
+        let by = |at: usize| i64::from(after[at]) - if is_same { i64::from(before[at]) } else { 0 };
+        (requests + by(1), retries + by(2))
+    })
 }
 
 impl Shared {
-    pub(crate) fn new(refuses: f64) -> Self {
-        Self { refuses, ..Self::default() }
+    /// A callback begins.
+    pub(crate) fn begins(&mut self) {
+        assert_eq!(self.pending, 0, "a retry was taken and not made");
+        self.refused = None;
     }
 
-    /// Takes a retry from both budgets or from none, as the filter does.
-    pub(crate) fn withdraw(
+    /// The host does not let a budget be changed.
+    pub(crate) fn is_refused_by_host(&mut self) {
+        self.refused = Some(None);
+    }
+
+    /// Lets a budget be changed, under the eyes of its auditor.
+    pub(crate) fn change<R>(
         &mut self,
+        of: Fund,
         config: &Config,
-        purse: &mut Purse,
         now: Timestamp,
-        rng: &mut Rng,
-    ) -> Result<(), Denied> {
-        let mut taken = Vec::new();
-        for which in [1, 0] {
-            let Some(policy) = config.policy(which) else { continue };
-            if let Err(denied) = self.take(which, policy, purse, now, rng) {
-                for which in taken {
-                    self.give_back(which, config, now);
-                }
-                return Err(denied);
+        mut change: impl FnMut(&mut Budget) -> R,
+    ) -> R {
+        let which = which(of);
+        let policy = config.policy(which).expect("it has a policy");
+        let mut budget = Budget::decode(&self.tables[which]);
+        let result = change(&mut budget);
+        let after = budget.encode();
+        let (requests, retries) = added(&self.tables[which], &after);
+        self.tables[which] = after;
+        self.pending += retries;
+        let audit = &mut self.audits[which];
+        audit.requests.push_back((now, u32::try_from(requests).expect("requests are only added")));
+        match retries {
+            1 => {
+                audit.retries.push_back(now);
+                audit.check(policy, now);
             }
-            taken.push(which);
+            -1 => drop(audit.retries.pop_back()),
+            0 => self.refused = Some(Some(which)),
+            many => panic!("{many} at a time"),
         }
-        for which in taken {
-            let policy = config.policy(which).expect("it was taken from");
-            self.audits[which].check(policy, now);
-        }
-        Ok(())
+        result
     }
 
-    fn take(
-        &mut self,
-        which: usize,
-        policy: &BudgetPolicy,
-        purse: &mut Purse,
-        now: Timestamp,
-        rng: &mut Rng,
-    ) -> Result<(), Denied> {
-        if purse.active >= policy.max_concurrent {
-            return Err(Denied::Concurrency);
-        }
-        if rng.f64() < self.refuses {
-            return Err(Denied::Budget);
-        }
-        self.deposit(which, policy, purse, now);
-        let mut budget = Budget::decode(&self.tables[which]);
-        let in_vain = purse.in_vain >= IN_VAIN;
-        let taken = if in_vain { budget.withdraw_reserve(policy, now) } else { budget.withdraw(policy, now) };
-        self.tables[which] = budget.encode();
-        if taken {
-            self.audits[which].retries.push_back(now);
-            return Ok(());
-        }
-        if !in_vain || !self.audits[which].has_spent_reserve(policy, now) {
+    /// A retry was refused for want of a budget.
+    pub(crate) fn is_denied(&mut self, config: &Config, upstream: &Upstream, now: Timestamp) {
+        assert_eq!(self.pending, 0, "what was taken and not used was not given back");
+        let Some(which) = self.refused.expect("no budget was asked") else { return };
+        let policy = config.policy(which).expect("it has a policy");
+        if !upstream.retries_are_futile() || !self.audits[which].has_spent_reserve(policy, now) {
             self.audits[which].check_refusal(policy, now);
         }
-        Err(Denied::Budget)
-    }
-
-    fn give_back(&mut self, which: usize, config: &Config, now: Timestamp) {
-        let Some(policy) = config.policy(which) else { return };
-        let mut budget = Budget::decode(&self.tables[which]);
-        budget.give_back(policy, now);
-        self.tables[which] = budget.encode();
-        self.audits[which].retries.pop_back();
-    }
-
-    /// A worker tells what it has counted.
-    pub(crate) fn tell(&mut self, config: &Config, purse: &mut Purse, now: Timestamp) {
-        for which in 0..BUDGETS {
-            if let Some(policy) = config.policy(which).filter(|_| purse.requests[which] > 0) {
-                self.deposit(which, policy, purse, now);
-            }
-        }
-    }
-
-    fn deposit(&mut self, which: usize, policy: &BudgetPolicy, purse: &mut Purse, now: Timestamp) {
-        let requests = core::mem::take(&mut purse.requests[which]);
-        let mut budget = Budget::decode(&self.tables[which]);
-        budget.deposit(policy, now, requests);
-        self.tables[which] = budget.encode();
-        self.audits[which].requests.push_back((now, requests));
     }
 }
 

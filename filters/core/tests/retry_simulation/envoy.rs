@@ -1,7 +1,8 @@
 //! A virtual Envoy: requests that arrive, attempts that are answered, ticks that come late, clients that leave.
 
+use crate::around::Around;
 use crate::budgets::Shared;
-use crate::referee::{LATE, TICK};
+use crate::referee::{Cause, Facts, LATE, TICK};
 use crate::request::Request;
 use crate::shapes::Config;
 use crate::simulation::agenda::Agenda;
@@ -13,7 +14,8 @@ use core::time::Duration;
 use fastrand::Rng;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::GRACE;
+use switchyard_core::request::PlainRequest;
+use switchyard_core::retry::exchanges::{Answer, CallId, Retries};
 
 mod arrivals;
 
@@ -35,22 +37,26 @@ pub(crate) struct Mishaps {
     pub(crate) too_large: f64,
     pub(crate) refused: f64,
     pub(crate) hurried: f64,
+    pub(crate) grpc: f64,
 }
 
 /// What is to happen; to a request, or to a worker.
 pub(crate) enum Event {
     Arrives,
-    /// The first attempt's answer has begun.
+    /// The first attempt's answer begins.
     Answered(usize),
-    /// Enough of it is there, and it says this.
-    Judged(usize, Outcome),
-    /// A call of ours is answered; whether it is a retry.
-    CallAnswered(usize, u32, Outcome, bool),
+    /// More of it comes.
+    Piece(usize),
+    /// This call of ours for this request, an attempt of this number, is answered.
+    CallAnswered(usize, CallId, u32, Answer<PlainRequest>, Outcome),
+    /// The client leaves, or the answer breaks off.
     Leaves(usize),
     /// The held answer is longer than Envoy buffers.
     TooLarge(usize),
-    /// The request's body has come whole.
-    Kept(usize),
+    /// The request's body comes whole, or is too large.
+    Body(usize, usize),
+    /// The stream of a request that has ended is gone.
+    Gone(usize),
     Tick(usize),
     /// Endpoints are ejected and readmitted.
     Ejects,
@@ -59,24 +65,54 @@ pub(crate) enum Event {
     Takes(usize, Rc<Config>),
 }
 
-/// Envoy, with all that is to happen in it.
-pub(crate) struct Envoy {
+/// All there is but the workers.
+pub(crate) struct Outside {
     pub(crate) agenda: Agenda<Event>,
     pub(crate) now: Timestamp,
     pub(crate) rng: Rng,
     pub(crate) mishaps: Mishaps,
     pub(crate) weather: Weather,
+    pub(crate) shared: Shared,
+    pub(crate) requests: Vec<Request>,
+    /// Calls that were made.
+    pub(crate) called: CallId,
+    pub(crate) tally: Tally,
+    pub(crate) times: Times,
+}
+
+/// Envoy, with all that is to happen in it.
+pub(crate) struct Envoy {
+    pub(crate) outside: Outside,
     /// What outlier says.
     rotation: Vec<bool>,
-    pub(crate) shared: Shared,
     pub(crate) workers: Vec<Worker>,
-    pub(crate) requests: Vec<Request>,
     /// Requests still to come, and the time between two.
     to_come: usize,
     between: Duration,
-    pub(crate) open: usize,
-    pub(crate) tally: Tally,
-    pub(crate) times: Times,
+    open: usize,
+}
+
+impl Outside {
+    pub(crate) fn chance(&mut self, of: f64) -> bool {
+        self.rng.f64() < of
+    }
+
+    /// A moment within `most` from now.
+    pub(crate) fn soon(&mut self, most: Duration) -> Timestamp {
+        self.now.plus(most.mul_f64(self.rng.f64()))
+    }
+
+    /// A request ends with a good answer of an endpoint.
+    pub(crate) fn ends_well(&mut self) {
+        self.tally.count("good");
+        self.times.successes.push(self.now);
+    }
+
+    /// The client has all of its answer soon.
+    pub(crate) fn is_over(&mut self, id: usize) {
+        let at = self.soon(Duration::from_millis(20));
+        self.agenda.plan(at, Event::Gone(id));
+    }
 }
 
 impl Envoy {
@@ -89,116 +125,150 @@ impl Envoy {
         mut rng: Rng,
     ) -> Self {
         let config = Rc::new(config);
-        let worker = |_| Worker::new(Rc::clone(&config), weather.len(), rng.fork());
+        let worker = |_| Worker::new(Rc::clone(&config), weather.len(), rng.fork(), START);
         let workers: Vec<_> = (0..WORKERS).map(worker).collect();
-        let mut envoy = Self {
+        let outside = Outside {
             agenda: Agenda::default(),
             now: START,
             mishaps,
-            rotation: vec![true; weather.len()],
-            shared: Shared::new(mishaps.refused),
-            workers,
+            shared: Shared::default(),
             requests: Vec::with_capacity(requests),
-            to_come: requests,
-            between,
-            open: 0,
+            called: 0,
             tally: Tally::default(),
             times: Times::default(),
             weather,
             rng,
         };
+        let rotation = vec![true; outside.weather.len()];
+        let mut envoy = Self { outside, rotation, workers, to_come: requests, between, open: 0 };
         (0..WORKERS).for_each(|worker| envoy.plan_tick(worker, NEWS));
-        envoy.agenda.plan(START, Event::Arrives);
+        envoy.outside.agenda.plan(START, Event::Arrives);
         envoy
     }
 
     /// Lets outlier and the operator change things.
     pub(crate) fn changing(mut self) -> Self {
-        self.agenda.plan(START, Event::Ejects);
-        self.agenda.plan(START.plus(Duration::from_secs(1)), Event::Configures);
+        self.outside.agenda.plan(START, Event::Ejects);
+        self.outside.agenda.plan(START.plus(Duration::from_secs(1)), Event::Configures);
         self
     }
 
     /// Everything happens, until nothing is left to.
     pub(crate) fn run(&mut self) {
-        while let Some((at, event)) = self.agenda.next() {
-            self.now = at;
+        while let Some((at, event)) = self.outside.agenda.next() {
+            self.outside.now = at;
             self.happens(event);
         }
-        let ended = self.requests.iter().all(|request| request.referee.has_ended());
+        let ended = self.outside.requests.iter().all(|request| request.referee.has_ended());
         assert!(ended && self.open == 0, "every request ends");
-        assert!(self.workers.iter().all(|worker| worker.purse.active == 0), "every place is given back");
+        let mut roots = self.workers.iter().flat_map(|worker| &worker.roots);
+        assert!(roots.all(crate::worker::Root::is_clean), "nothing is left behind");
     }
 
     fn happens(&mut self, event: Event) {
         match event {
             Event::Arrives => self.arrives(),
             Event::Answered(id) => self.answered(id),
-            Event::Judged(id, outcome) => self.judged(id, outcome),
-            Event::CallAnswered(id, number, outcome, counted) => {
-                self.call_answered(id, number, outcome, counted);
+            Event::Piece(id) => self.piece(id),
+            Event::CallAnswered(id, call, number, answer, outcome) => {
+                self.call_answered(id, (call, number), (answer, outcome));
             }
             Event::Leaves(id) => self.leaves(id),
             Event::TooLarge(id) => self.too_large(id),
-            Event::Kept(id) => self.requests[id].kept = true,
+            Event::Body(id, size) => self.body(id, size),
+            Event::Gone(id) => self.gone(id),
             Event::Tick(worker) => self.tick(worker),
             Event::Ejects => self.ejects(),
             Event::Configures => self.configures(),
-            Event::Takes(worker, config) => self.workers[worker].config = config,
+            Event::Takes(worker, config) => self.workers[worker].takes(config, self.outside.now),
         }
     }
 
-    pub(crate) fn chance(&mut self, of: f64) -> bool {
-        self.rng.f64() < of
+    /// Tells the machine of a request something, under the eyes of its referee.
+    pub(crate) fn tells<R>(
+        &mut self,
+        id: usize,
+        (cause, came): (Cause, Option<(Answer<PlainRequest>, Outcome)>),
+        act: impl FnOnce(&mut Retries<PlainRequest>, &mut Around<'_>) -> R,
+    ) -> R {
+        let request = &mut self.outside.requests[id];
+        let (index, root) = (request.worker, request.root);
+        request.referee.hears(cause);
+        let result = self.enters((index, root, id), (cause, Cause::Nothing, came), act);
+        let worker = &self.workers[index];
+        let (rotation, request) = (&worker.rotation, &self.outside.requests[id]);
+        let (now, kept, least) = (self.outside.now, request.kept, Duration::ZERO);
+        request.referee.has_heard(Facts { now, cause, rotation, kept, least });
+        if worker.waits() && worker.idle {
+            self.plan_tick(index, TICK);
+        }
+        result
     }
 
-    /// A moment within `most` from now.
-    pub(crate) fn soon(&mut self, most: Duration) -> Timestamp {
-        self.now.plus(most.mul_f64(self.rng.f64()))
+    fn enters<R>(
+        &mut self,
+        (worker, root, id): (usize, usize, usize),
+        (cause, usual, came): (Cause, Cause, Option<(Answer<PlainRequest>, Outcome)>),
+        act: impl FnOnce(&mut Retries<PlainRequest>, &mut Around<'_>) -> R,
+    ) -> R {
+        let (outside, worker) = (&mut self.outside, &mut self.workers[worker]);
+        let root = &mut worker.roots[root];
+        outside.shared.begins();
+        let mut around = Around {
+            outside,
+            rotation: &worker.rotation,
+            rng: &mut worker.rng,
+            config: &root.config,
+            upstream: &root.upstream,
+            id,
+            cause,
+            usual,
+            came,
+        };
+        let result = act(&mut root.retries, &mut around);
+        self.outside.shared.begins();
+        result
     }
 
     fn plan_tick(&mut self, worker: usize, after: Duration) {
-        let late = self.chance(self.mishaps.late_tick);
-        let late = if late { LATE.mul_f64(self.rng.f64()) } else { Duration::ZERO };
-        let at = self.now.plus(after + late);
+        let late = self.outside.chance(self.outside.mishaps.late_tick);
+        let late = if late { LATE.mul_f64(self.outside.rng.f64()) } else { Duration::ZERO };
+        let at = self.outside.now.plus(after + late);
         (self.workers[worker].ticks_at, self.workers[worker].idle) = (at, after == NEWS);
-        self.agenda.plan(at, Event::Tick(worker));
-    }
-
-    /// A tick may have something to do for the request.
-    pub(crate) fn waits(&mut self, id: usize) {
-        let request = &mut self.requests[id];
-        let worker = request.worker;
-        if !core::mem::replace(&mut request.waits, true) {
-            self.workers[worker].waiting.push(id);
-        }
-        if self.workers[worker].idle {
-            self.plan_tick(worker, TICK);
-        }
+        self.outside.agenda.plan(at, Event::Tick(worker));
     }
 
     fn tick(&mut self, index: usize) {
-        let worker = &mut self.workers[index];
-        if worker.ticks_at != self.now {
+        let (now, worker) = (self.outside.now, &mut self.workers[index]);
+        if worker.ticks_at != now {
             return;
         }
         worker.rotation.clone_from(&self.rotation);
-        if self.now.since(worker.told) >= NEWS {
-            worker.told = self.now;
-            let config = Rc::clone(&worker.config);
-            self.shared.tell(&config, &mut worker.purse, self.now);
+        if now.since(worker.told) >= NEWS {
+            worker.told = now;
+            self.outside.shared.begins();
+            worker.roots.iter().for_each(|root| root.tell(&mut self.outside.shared, now));
         }
-        for id in worker.waiting.clone() {
-            self.advances(id);
-            let request = &self.requests[id];
-            assert!(request.is_over() || self.now < request.deadline.plus(GRACE), "{:?}", request.referee);
+        for root in 0..worker.roots.len() {
+            for id in &self.workers[index].open {
+                self.outside.requests[*id].referee.hears(Cause::Tick);
+            }
+            let tick = (Cause::Tick, Cause::Tick, None);
+            self.enters((index, root, usize::MAX), tick, |retries, world| retries.tick(world));
         }
-        let (requests, worker) = (&self.requests, &mut self.workers[index]);
-        worker.waiting.retain(|id| !requests[*id].is_over());
-        let after = if worker.waiting.is_empty() { NEWS } else { TICK };
+        let worker = &mut self.workers[index];
+        let requests = &self.outside.requests;
+        worker.open.iter().for_each(|id| requests[*id].referee.was_looked_after(now));
+        worker.open.retain(|id| !requests[*id].referee.has_ended());
+        let after = if worker.waits() { TICK } else { NEWS };
         if self.is_busy() {
             self.plan_tick(index, after);
         }
+    }
+
+    /// One request less.
+    pub(crate) fn closes(&mut self) {
+        self.open -= 1;
     }
 
     fn is_busy(&self) -> bool {
@@ -207,31 +277,31 @@ impl Envoy {
 
     fn ejects(&mut self) {
         let count = self.rotation.len();
-        match self.rng.u8(0..12) {
+        match self.outside.rng.u8(0..12) {
             0 => self.rotation.fill(false),
             1 | 2 => self.rotation.fill(true),
             _ => {
-                let endpoint = self.rng.usize(0..count);
+                let endpoint = self.outside.rng.usize(0..count);
                 self.rotation[endpoint] = !self.rotation[endpoint];
             }
         }
         if self.is_busy() {
-            let at = self.soon(Duration::from_millis(400));
-            self.agenda.plan(at, Event::Ejects);
+            let at = self.outside.soon(Duration::from_millis(400));
+            self.outside.agenda.plan(at, Event::Ejects);
         }
     }
 
     /// Budgets keep their window.
     fn configures(&mut self) {
-        let window = self.workers[0].config.settings.budget.window;
-        let config = Rc::new(Config::any(window, &mut self.rng));
+        let window = self.workers[0].roots[0].config.settings.budget.window;
+        let config = Rc::new(Config::any(window, &mut self.outside.rng));
         for worker in 0..WORKERS {
-            let at = self.soon(Duration::from_millis(500));
-            self.agenda.plan(at, Event::Takes(worker, Rc::clone(&config)));
+            let at = self.outside.soon(Duration::from_millis(500));
+            self.outside.agenda.plan(at, Event::Takes(worker, Rc::clone(&config)));
         }
         if self.is_busy() {
-            let at = self.soon(Duration::from_secs(6));
-            self.agenda.plan(at, Event::Configures);
+            let at = self.outside.soon(Duration::from_secs(6));
+            self.outside.agenda.plan(at, Event::Configures);
         }
     }
 }

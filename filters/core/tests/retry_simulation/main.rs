@@ -10,8 +10,10 @@
     reason = "a test may fail by panicking"
 )]
 
+mod around;
 mod budgets;
 mod envoy;
+mod messages;
 mod outages;
 mod referee;
 mod request;
@@ -54,6 +56,7 @@ const MISHAPS: Mishaps = Mishaps {
     too_large: 0.05,
     refused: 0.005,
     hurried: 0.25,
+    grpc: 0.15,
 };
 
 /// An Envoy of any kind.
@@ -75,9 +78,9 @@ fn every_request_ends_once_and_in_time_and_no_budget_is_overdrawn_whatever_happe
     let mut tally = Tally::default();
     while tally.of("requests") < REQUESTS {
         let mut envoy = any(&mut rng);
-        println!("after {} requests: {:?}", tally.of("requests"), envoy.workers[0].config);
+        println!("after {} requests: {:?}", tally.of("requests"), envoy.workers[0].roots[0].config);
         envoy.run();
-        tally.add(&envoy.tally);
+        tally.add(&envoy.outside.tally);
     }
     println!("{tally:?}");
     tally.is_everything();
@@ -88,7 +91,7 @@ fn a_seed_tells_everything() {
     let run = || {
         let mut envoy = any(&mut Rng::with_seed(7));
         envoy.run();
-        (envoy.tally, envoy.times)
+        (envoy.outside.tally, envoy.outside.times)
     };
     assert_eq!(format!("{:?}", run()), format!("{:?}", run()));
 }

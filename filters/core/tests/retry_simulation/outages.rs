@@ -63,11 +63,11 @@ fn allowed(requests: usize, seconds: u64) -> usize {
 
 impl Envoy {
     fn attempts(&self, seconds: Range<u64>) -> usize {
-        within(&self.times.attempts, seconds)
+        within(&self.outside.times.attempts, seconds)
     }
 
     fn retries(&self, seconds: Range<u64>) -> usize {
-        within(&self.times.retried, seconds)
+        within(&self.outside.times.retried, seconds)
     }
 
     fn requests(&self, seconds: Range<u64>) -> usize {
@@ -83,12 +83,12 @@ fn an_outage_is_retried_within_the_budget() {
         // What the window before has left, too.
         let most = allowed(envoy.requests(FROM - WINDOW..TO), TO - FROM + WINDOW);
         assert!(retries <= most, "{mood:?}: {retries} retries, {most} allowed");
-        assert_eq!(within(&envoy.times.successes, FROM + 2..TO), 0, "nothing helps");
+        assert_eq!(within(&envoy.outside.times.successes, FROM + 2..TO), 0, "nothing helps");
     }
 }
 
 #[test]
-fn what_is_in_vain_is_soon_tried_again_at_the_pace_of_the_reserve_and_never_given_up() {
+fn what_is_futile_is_soon_tried_again_at_the_pace_of_the_reserve_and_never_given_up() {
     for mood in MOODS {
         let envoy = outage(*mood);
         // Until eight retries are answered in each of four workers: a wait, a tick that is late, an attempt of 250 ms.
@@ -106,7 +106,7 @@ fn what_is_in_vain_is_soon_tried_again_at_the_pace_of_the_reserve_and_never_give
 fn when_the_endpoints_are_back_every_request_is_served_and_there_is_no_storm() {
     for mood in MOODS {
         let envoy = outage(*mood);
-        let served = within(&envoy.times.successes, TO..END * 2);
+        let served = within(&envoy.outside.times.successes, TO..END * 2);
         let requests = envoy.requests(TO..END * 2);
         assert!(served >= requests, "{mood:?}: {served} of {requests} served");
         // What is sent from now on is answered well: each request that is still open needs one attempt more, and no other.

@@ -1,13 +1,17 @@
-//! Policies of a few shapes, drawn by chance.
+//! Policies of a few shapes, drawn at random.
 
+use crate::messages::MOST_BODY;
 use crate::simulation::draws::{millis, one};
 use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
-    BackOff, BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, RetryOn, Settings, StaleIfError,
-    StaticAnswer,
+    BackOff, BodyMatch, BodyRule, BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, RetryOn, Settings,
+    StaleIfError, StaticAnswer,
 };
+
+/// The header in which a request says how long it has.
+pub(crate) const DEADLINE_HEADER: &str = "x-deadline-ms";
 
 /// A configuration as far as it matters here.
 #[derive(Clone, Debug)]
@@ -29,7 +33,11 @@ impl Config {
             retry_on: RetryOn { timeout: rng.bool(), reset: rng.u8(0..10) > 0, ..RetryOn::default() },
             num_retries: one(&[0, 1, 2, 2, 3, 10], rng),
             per_try_timeout: Some(per_try).filter(|limit| !limit.is_zero()),
-            deadline: Deadline { timeout, header: None, floor: millis(&[0, 5, 10, 50], rng) },
+            deadline: Deadline {
+                timeout,
+                header: Some(DEADLINE_HEADER.into()),
+                floor: millis(&[0, 5, 10, 50], rng),
+            },
             non_idempotent: rng.u8(0..10) == 0,
             back_off: back_off(rng),
             budget: budget(window, rng),
@@ -39,10 +47,16 @@ impl Config {
                 initial_delay: millis(&[5, 20, 100], rng),
             }),
             fallback: fallback(rng),
+            max_body: MOST_BODY,
             ..Settings::default()
         };
         let upstream = rng.bool().then(|| budget(window, rng));
-        Self { settings, upstream, reads_bodies: rng.u8(0..10) < 3 }
+        let mut config = Self { settings, upstream, reads_bodies: rng.u8(0..10) < 3 };
+        if config.reads_bodies {
+            let error = BodyMatch { pointer: "/error".into(), rule: BodyRule::Exists };
+            config.settings.retry_on.body.push(error);
+        }
+        config
     }
 }
 

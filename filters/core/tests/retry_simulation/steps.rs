@@ -1,265 +1,191 @@
-//! What happens to one request, and the steps that are taken for it, as the filter takes them.
+//! What happens to one request.
 
 use crate::envoy::{Envoy, Event};
+use crate::messages::MOST_BODY;
 use crate::referee::{Cause, Facts};
-use crate::request::Request;
 use crate::weather::Outcome;
-use crate::worker::Around;
 use core::time::Duration;
-use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{Attempt, Decision, Denied, Failure, Reason, Step, Substitute, Verdict, World};
+use switchyard_core::request::PlainRequest;
+use switchyard_core::retry::Verdict;
+use switchyard_core::retry::exchanges::{Answer, CallId, Flow};
 
 impl Envoy {
-    /// The first attempt's answer begins.
+    /// A piece of its body comes, the last one.
+    pub(crate) fn body(&mut self, id: usize, size: usize) {
+        let request = &mut self.outside.requests[id];
+        if request.gone {
+            return;
+        }
+        request.kept = size as u64 <= MOST_BODY;
+        self.tells(id, (Cause::Nothing, None), |retries, world| {
+            retries.request_body(world, id as u32, size, true);
+        });
+    }
+
+    /// The first attempt's answer begins. In the stream's own callback an answer may be held or let go, no more.
     pub(crate) fn answered(&mut self, id: usize) {
-        let (now, request) = (self.now, &mut self.requests[id]);
-        if request.gone {
+        let (now, request) = (self.outside.now, &mut self.outside.requests[id]);
+        // Envoy ends an attempt whose client has another answer.
+        if request.gone || request.referee.has_ended() {
             return;
         }
-        let latency = &mut self.workers[request.worker].latency;
-        latency.observe(now.since(request.started), now);
-        let (_, outcome) = request.first;
-        let verdict = request.verdict(outcome);
-        if verdict == Verdict::Final && request.config.reads_bodies && self.rng.bool() {
-            self.is_read(id);
-        } else {
-            self.is_judged(id, verdict);
-        }
-    }
-
-    /// It is held back to be read.
-    fn is_read(&mut self, id: usize) {
-        let patience = Duration::from_millis(100);
-        let until = self.now.plus(patience);
-        let request = &mut self.requests[id];
-        request.attempts.judge_later(until);
-        request.referee.judges(until);
-        let says =
-            if self.rng.u8(0..4) == 0 { Outcome::Bad(Failure::Status(200), None) } else { Outcome::Good };
-        let at = self.soon(patience.mul_f64(1.2));
-        self.agenda.plan(at, Event::Judged(id, says));
-        self.waits(id);
-    }
-
-    /// Enough of it is there.
-    pub(crate) fn judged(&mut self, id: usize, says: Outcome) {
-        if self.requests[id].gone {
-            return;
-        }
-        let verdict = match says {
-            Outcome::Good => Verdict::Final,
-            Outcome::Bad(failure, asked) => Verdict::Failed { failure, reason: Reason::Body, asked },
+        let ended = request.message.is_headless();
+        let cause = match request.patience() {
+            Some(patience) => {
+                // Nobody has asked when the request began, unless it may be hedged.
+                let whole = request.deadline.since(request.started);
+                let latest = if request.hedges() { request.deadline } else { now.plus(whole) };
+                request.referee.judges(now.plus(patience).min(latest));
+                Cause::Nothing
+            }
+            None => Cause::First(request.verdict(request.first.1)),
         };
-        self.is_judged(id, verdict);
+        let flow =
+            self.tells(id, (cause, None), |retries, world| retries.response_headers(world, id as u32, ended));
+        self.flows(id, flow, cause);
+        self.goes_wrong(id);
+        if ended { self.is_whole(id) } else { self.plan_piece(id) }
     }
 
-    /// The verdict on the first attempt is there. In the stream's own callback an answer may be held or let go, no more.
-    fn is_judged(&mut self, id: usize, verdict: Verdict) {
-        let request = &mut self.requests[id];
-        let (endpoint, outcome) = request.first;
-        if verdict != Verdict::Final {
-            request.attempts.went_to(endpoint);
-            request.referee.went_to(endpoint);
-        }
-        let decision = self.asks(id, Cause::First(verdict));
-        match decision.step {
-            Step::PassOn if outcome == Outcome::Good && verdict == Verdict::Final => self.ends_well(),
-            Step::PassOn | Step::Wait => {}
-            step => self.requests[id].due = Some(step),
-        }
-        if self.requests[id].attempts.is_held() {
-            self.waits(id);
-            if self.chance(self.mishaps.too_large) {
-                let at = self.soon(Duration::from_millis(50));
-                let broken = self.rng.bool();
-                self.agenda.plan(at, if broken { Event::Leaves(id) } else { Event::TooLarge(id) });
-            }
-        }
-        self.closes(id);
-    }
-
-    pub(crate) fn call_answered(&mut self, id: usize, number: u32, outcome: Outcome, counted: bool) {
-        let request = &self.requests[id];
-        self.workers[request.worker].purse.active -= u32::from(counted);
-        if request.gone {
+    /// The answer goes on, or is held back.
+    fn flows(&mut self, id: usize, flow: Flow, cause: Cause) {
+        let now = self.outside.now;
+        let (worker, request) =
+            (&self.workers[self.outside.requests[id].worker], &mut self.outside.requests[id]);
+        request.held = flow == Flow::Pause;
+        if request.held {
+            assert!(!request.referee.has_ended(), "held after its end: {:?}", request.referee);
             return;
         }
-        let verdict = request.verdict(outcome);
-        if counted && !request.attempts.is_over() {
-            self.workers[request.worker].purse.retried(verdict == Verdict::Final);
+        request.passed = request.came;
+        if request.referee.has_ended() {
+            return;
         }
-        let was_held = request.attempts.is_held();
-        let decision = self.asks(id, Cause::Ours(number, verdict));
-        if decision.step.ends() && verdict == Verdict::Final {
-            if !was_held {
-                self.tally.count("hedges won");
-            }
-            if outcome == Outcome::Good {
-                self.ends_well();
-            }
+        let (rotation, kept) = (worker.rotation.as_slice(), request.kept);
+        request.referee.passes_on(Facts { now, cause, rotation, kept, least: Duration::ZERO });
+        self.outside.tally.count("passed on");
+        if self.outside.requests[id].first.1 == Outcome::Good {
+            self.outside.ends_well();
         }
-        self.acts(id, decision.step);
+    }
+
+    /// An answer that is held back may break off, or be longer than Envoy buffers.
+    fn goes_wrong(&mut self, id: usize) {
+        if self.outside.requests[id].held && self.outside.chance(self.outside.mishaps.too_large) {
+            let at = self.outside.soon(Duration::from_millis(50));
+            let broken = self.outside.rng.bool();
+            self.outside.agenda.plan(at, if broken { Event::Leaves(id) } else { Event::TooLarge(id) });
+        }
+    }
+
+    /// More of the answer comes; where it takes too long, Envoy's own timeout ends the request.
+    fn plan_piece(&mut self, id: usize) {
+        let patience = self.outside.requests[id].patience().unwrap_or_default();
+        let slow = self.outside.mishaps.leaves > 0.0 && self.outside.rng.u8(0..5) == 0;
+        let most = if slow { patience * 2 } else { Duration::from_millis(30) };
+        let at = self.outside.soon(most);
+        let request = &self.outside.requests[id];
+        let breaks = at >= request.deadline && !request.unbounded;
+        let (at, event) = if breaks { (request.deadline, Event::Leaves(id)) } else { (at, Event::Piece(id)) };
+        self.outside.agenda.plan(at.max(self.outside.now), event);
+    }
+
+    pub(crate) fn piece(&mut self, id: usize) {
+        let request = &mut self.outside.requests[id];
+        if request.gone || (request.referee.has_ended() && request.held) {
+            return;
+        }
+        let answer = &request.message.answer;
+        let (whole, has_trailers) = (answer.body.len(), !answer.trailers.headers.is_empty());
+        let part = request.came == 0 && whole > 1 && self.outside.rng.bool();
+        request.came = if part { whole / 2 } else { whole };
+        let ended = !part && !has_trailers;
+        let size = request.came - request.passed;
+        let cause = if ended { self.cause_of_body(id) } else { Cause::Nothing };
+        let flow = self
+            .tells(id, (cause, None), |retries, world| retries.response_body(world, id as u32, size, ended));
+        self.flows(id, flow, cause);
+        if part {
+            self.plan_piece(id);
+        } else if has_trailers {
+            let cause = self.cause_of_body(id);
+            let flow =
+                self.tells(id, (cause, None), |retries, world| retries.response_trailers(world, id as u32));
+            self.flows(id, flow, cause);
+        }
+        if !part {
+            self.is_whole(id);
+        }
+    }
+
+    /// What the machine hears when all of the answer is there that it may have been waiting for.
+    fn cause_of_body(&self, id: usize) -> Cause {
+        let request = &self.outside.requests[id];
+        let judged = request.patience().is_some() && !request.referee.has_ended();
+        if judged { Cause::First(request.verdict(request.first.1)) } else { Cause::Nothing }
+    }
+
+    /// The first attempt's answer is there as a whole.
+    fn is_whole(&mut self, id: usize) {
+        if !self.outside.requests[id].held {
+            self.outside.is_over(id);
+        }
+    }
+
+    pub(crate) fn call_answered(
+        &mut self,
+        id: usize,
+        (call, number): (CallId, u32),
+        (answer, outcome): (Answer<PlainRequest>, Outcome),
+    ) {
+        let request = &self.outside.requests[id];
+        let (size, verdict) = (answer.body.len(), request.verdict(outcome));
+        // No answer at all, which is not worth another attempt, either.
+        let is_none = answer.headers.headers.is_empty() && verdict == Verdict::Final;
+        let cause = if is_none { Cause::CouldNot } else { Cause::Ours(number, verdict) };
+        self.tells(id, (cause, Some((answer, outcome))), |retries, world| {
+            retries.answered(world, call, size);
+        });
     }
 
     /// The client leaves, or the answer that is held back breaks off.
     pub(crate) fn leaves(&mut self, id: usize) {
-        let (now, request) = (self.now, &mut self.requests[id]);
-        if !request.is_over() {
-            request.gone = true;
+        let (now, request) = (self.outside.now, &mut self.outside.requests[id]);
+        if !request.gone && !request.referee.has_ended() {
             request.referee.leaves(now);
-            self.tally.count("left");
-            self.closes(id);
+            self.outside.tally.count("left");
         }
+        self.gone(id);
     }
 
     pub(crate) fn too_large(&mut self, id: usize) {
-        if !self.requests[id].gone {
-            self.asks(id, Cause::GiveUp);
-            self.closes(id);
-        }
-    }
-
-    /// A tick looks after a request.
-    pub(crate) fn advances(&mut self, id: usize) {
-        let (now, request) = (self.now, &mut self.requests[id]);
-        if request.is_over() {
+        let request = &self.outside.requests[id];
+        if request.gone || !request.held {
             return;
         }
-        if let Some(step) = request.due.take() {
-            self.acts(id, step);
-        } else if request.attempts.due() <= now {
-            let decision = self.asks(id, Cause::Tick);
-            self.acts(id, decision.step);
-        }
+        let size = MOST_BODY as usize + 1;
+        let flow = self.tells(id, (Cause::GiveUp, None), |retries, world| {
+            retries.response_body(world, id as u32, size, false)
+        });
+        assert_eq!(flow, Flow::Continue, "more is held back than Envoy buffers");
+        self.flows(id, flow, Cause::GiveUp);
+        self.outside.is_over(id);
     }
 
-    /// Asks the machine, under the eyes of the referee.
-    fn asks(&mut self, id: usize, cause: Cause) -> Decision {
-        let (now, request) = (self.now, &mut self.requests[id]);
-        let (config, kept) = (Rc::clone(&request.config), request.kept);
-        let (ended, taken) = (request.referee.has_ended(), request.taken);
-        request.attempts.subject().kept = kept;
-        let mut world = Around {
-            worker: &mut self.workers[request.worker],
-            shared: &mut self.shared,
-            config: &config,
-            candidates: &request.candidates,
-            taken: &mut request.taken,
-            now,
-        };
-        let least = world.least_time();
-        let attempts = &mut request.attempts;
-        let settings = &config.settings;
-        let decision = match cause {
-            Cause::First(verdict) => attempts.first_answer(verdict, settings, &mut world),
-            Cause::Ours(number, verdict) => attempts.answer(number, verdict, settings, &mut world),
-            Cause::Tick => attempts.tick(settings, &mut world),
-            Cause::CouldNot => attempts.could_not(settings, now),
-            Cause::GiveUp => attempts.give_up(Denied::Answer),
-        };
-        let rotation = &self.workers[request.worker].rotation;
-        request.places += request.taken - taken;
-        let facts = Facts { now, cause, rotation, kept, least, taken: request.taken };
-        request.referee.saw(&decision, facts);
-        if !ended {
-            self.tally.decision(&decision);
-            self.times.decision(&decision, now);
-        }
-        decision
-    }
-
-    /// Takes a step, and those that follow from it.
-    fn acts(&mut self, id: usize, first: Step) {
-        let mut step = first;
-        loop {
-            let done = match step {
-                Step::Wait | Step::PassOn | Step::Deliver(_) | Step::TimeOut => true,
-                Step::Send(attempt) => self.sends(id, attempt),
-                Step::FallBack(substitute) => self.falls_back(id, substitute),
-            };
-            if done {
-                return self.closes(id);
-            }
-            step = self.asks(id, Cause::CouldNot).step;
-        }
-    }
-
-    fn sends(&mut self, id: usize, attempt: Attempt) -> bool {
-        if self.chance(self.mishaps.not_sent) {
-            return false;
-        }
-        // The call has the place now.
-        self.requests[id].places -= 1;
-        let came = self.weather.attempt(attempt.endpoint, self.now, &mut self.rng);
-        self.calls(id, attempt.number, attempt.timeout, came, true);
-        true
-    }
-
-    /// A call ends by its timeout, unless it is lost.
-    fn calls(
-        &mut self,
-        id: usize,
-        number: u32,
-        timeout: Duration,
-        came: (Option<Duration>, Outcome),
-        counted: bool,
-    ) {
-        assert!(self.now.plus(timeout) <= self.requests[id].deadline, "an attempt outlives its deadline");
-        let (latency, outcome) = Request::within(timeout, came, Outcome::Bad(Failure::Reset, None));
-        if self.chance(self.mishaps.lost_call) {
-            self.requests[id].referee.lost = true;
-            self.workers[self.requests[id].worker].purse.active -= u32::from(counted);
+    /// Its stream is gone.
+    pub(crate) fn gone(&mut self, id: usize) {
+        if core::mem::replace(&mut self.outside.requests[id].gone, true) {
             return;
         }
-        self.agenda.plan(self.now.plus(latency), Event::CallAnswered(id, number, outcome, counted));
-    }
-
-    /// Whether the substitute is to be had, or asked for.
-    fn falls_back(&mut self, id: usize, substitute: Substitute) -> bool {
-        let had = match substitute {
-            Substitute::Upstream(number, timeout) => {
-                // It was decided on before this tick.
-                let timeout = timeout.min(self.requests[id].deadline.since(self.now));
-                if timeout.is_zero() || self.chance(0.1) {
-                    return false;
-                }
-                let outcome =
-                    if self.chance(0.7) { Outcome::Good } else { Outcome::Bad(Failure::Status(503), None) };
-                let latency = Duration::from_micros(self.rng.u64(100..50_000));
-                self.calls(id, number, timeout, (Some(latency), outcome), false);
-                return true;
-            }
-            Substitute::Stale => self.chance(0.5),
-            Substitute::Answer => self.chance(0.9),
-        };
-        if had {
-            self.requests[id].attempts.substituted();
-            self.requests[id].referee.ends(self.now);
-            self.tally.count("substituted");
-        }
-        had
-    }
-
-    /// A request ends with a good answer of an endpoint.
-    fn ends_well(&mut self) {
-        self.tally.count("good");
-        self.times.successes.push(self.now);
-    }
-
-    /// Nothing is left to do for what has ended.
-    fn closes(&mut self, id: usize) {
-        let request = &mut self.requests[id];
-        if request.is_over() && !core::mem::replace(&mut request.closed, true) {
-            request.due = None;
-            self.workers[request.worker].purse.active -= core::mem::take(&mut request.places);
-            self.open -= 1;
-        }
+        assert!(self.outside.requests[id].referee.has_ended(), "it has not ended");
+        self.tells(id, (Cause::Nothing, None), |retries, world| retries.gone(world, id as u32));
+        self.closes();
     }
 
     /// How many requests are open at this moment of the simulation.
     pub(crate) fn open_since(&self, moment: Timestamp) -> usize {
-        let open = |request: &&Request| request.started < moment && request.referee.was_open(moment);
-        self.requests.iter().filter(open).count()
+        let requests = self.outside.requests.iter();
+        requests.filter(|request| request.started < moment && request.referee.was_open(moment)).count()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::simulation::tally::Tally;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{Decision, Denied, Step, Substitute};
+use switchyard_core::retry::Denied;
 
 /// All reasons but memory, which is the filter's own affair.
 const DENIED: [Denied; 9] = [
@@ -18,11 +18,13 @@ const DENIED: [Denied; 9] = [
 ];
 
 /// All that is counted beside them. What is overdue is not judged any more; the watchdog bites only where a call was lost.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 16] = [
     "good",
     "passed on",
     "passed on, overdue",
     "delivered",
+    "replaced",
+    "replaced, gRPC",
     "hedges won",
     "timed out",
     "timed out, overdue",
@@ -36,27 +38,6 @@ const OTHERS: [&str; 14] = [
 ];
 
 impl Tally {
-    pub(crate) fn decision(&mut self, decision: &Decision) {
-        if let Some(denied) = decision.denied {
-            self.count(format!("{denied:?}"));
-        }
-        let name = match decision.step {
-            Step::Wait => return,
-            Step::PassOn => "passed on",
-            Step::Deliver(_) => "delivered",
-            Step::TimeOut => "timed out",
-            Step::FallBack(Substitute::Upstream(..)) => "another upstream",
-            Step::FallBack(Substitute::Stale) => "old answer",
-            Step::FallBack(Substitute::Answer) => "configured answer",
-            Step::Send(attempt) if attempt.hedge => "hedges",
-            Step::Send(_) => "retries",
-        };
-        self.count(name);
-        if decision.overdue {
-            self.count(format!("{name}, overdue"));
-        }
-    }
-
     /// Everything that can happen did, often.
     pub(crate) fn is_everything(&self) {
         self.has_often(OTHERS.map(str::to_owned));
@@ -73,10 +54,8 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    pub(crate) fn decision(&mut self, decision: &Decision, now: Timestamp) {
-        if let Step::Send(_) = decision.step {
-            self.attempts.push(now);
-            self.retried.push(now);
-        }
+    pub(crate) fn sends(&mut self, now: Timestamp) {
+        self.attempts.push(now);
+        self.retried.push(now);
     }
 }

@@ -39,6 +39,19 @@ const MOODS: [Mood; 12] = [
 pub(crate) enum Outcome {
     Good,
     Bad(Failure, Option<Duration>),
+    /// A 200 whose body says that it failed.
+    Says,
+}
+
+impl Outcome {
+    /// The same as a request sees it that is gRPC, or is not.
+    pub(crate) fn seen_by(self, grpc: bool) -> Self {
+        match self {
+            Self::Bad(Failure::Grpc(14), asked) if !grpc => Self::Bad(Failure::Status(502), asked),
+            Self::Bad(Failure::Grpc(_), asked) if !grpc => Self::Bad(Failure::Status(500), asked),
+            other => other,
+        }
+    }
 }
 
 /// All endpoints of an upstream.
@@ -56,7 +69,7 @@ impl Weather {
         Self { endpoints, outages, changes: true }
     }
 
-    /// Endpoints that are up but for these outages, and never fail by chance.
+    /// Endpoints that are up but for these outages, and never fail at random.
     pub(crate) fn fair(endpoints: usize, outages: Vec<(Range<Timestamp>, Mood)>) -> Self {
         Self { changes: false, ..Self::changing(endpoints, outages) }
     }
@@ -103,7 +116,7 @@ impl Weather {
             Mood::Down => (Some(soon), bad(Failure::ConnectFailure)),
             Mood::Hanging => (None, bad(Failure::Timeout)),
             Mood::Busy => {
-                let asked = Duration::from_millis(rng.u64(0..600) * rng.u64(0..10));
+                let asked = Duration::from_secs(rng.u64(0..3) * rng.u64(0..3));
                 (Some(soon), Outcome::Bad(Failure::Status(503), Some(asked)))
             }
         }

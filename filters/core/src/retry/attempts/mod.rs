@@ -1,7 +1,7 @@
 //! One request and all its attempts: the machine of the filter's engine.
 //!
 //! Envoy makes the first attempt. What comes back is told to the machine, and so is every answer to an attempt of its own;
-//! it says what to do next. It holds no clock, no chance and no host: they are its [`World`].
+//! it says what to do next. It holds no clock, no randomness and no host: they are its [`World`].
 //!
 //! Invariants: after a [`Step`] that [ends](Step::ends) the request, every input is answered with [`Step::Wait`]; a retry is
 //! taken from the budget before it is sent; no attempt begins after the deadline, or with less time left than an
@@ -42,6 +42,50 @@ struct Failed {
 }
 
 /// One request and all its attempts.
+///
+/// ```
+/// use core::time::Duration;
+/// use switchyard_core::Timestamp;
+/// use switchyard_core::retry::{
+///     Attempts, Denied, Failure, Reason, Settings, Step, Subject, Verdict, World, pick,
+/// };
+///
+/// /// Two endpoints, and retries without end.
+/// struct Plenty(Timestamp, fastrand::Rng);
+///
+/// impl World for Plenty {
+///     fn now(&self) -> Timestamp {
+///         self.0
+///     }
+///     fn rng(&mut self) -> &mut fastrand::Rng {
+///         &mut self.1
+///     }
+///     fn withdraw(&mut self) -> Result<(), Denied> {
+///         Ok(())
+///     }
+///     fn pick(&mut self, tried: &[usize]) -> Option<usize> {
+///         pick(&[], 2, |_| true, tried)
+///     }
+///     fn least_time(&self) -> Duration {
+///         Duration::ZERO
+///     }
+/// }
+///
+/// let (settings, begun) = (Settings::default(), Timestamp::from_millis(1_000_000));
+/// let mut world = Plenty(begun, fastrand::Rng::with_seed(1));
+/// let subject = Subject { idempotent: true, kept: true, deadline: begun.plus(Duration::from_secs(1)) };
+/// let mut attempts = Attempts::new(subject, Some(0), None);
+///
+/// // The first endpoint fails: the machine waits, and holds the failure back.
+/// let failed = Verdict::Failed { failure: Failure::Status(503), reason: Reason::Status, asked: None };
+/// assert_eq!(attempts.first_answer(failed, &settings, &mut world).step, Step::Wait);
+///
+/// // When the wait is over, the other endpoint is asked, and its answer is what the client gets.
+/// world.0 = attempts.due();
+/// let Step::Send(attempt) = attempts.tick(&settings, &mut world).step else { panic!() };
+/// assert_eq!((attempt.number, attempt.endpoint), (2, 1));
+/// assert_eq!(attempts.answer(2, Verdict::Final, &settings, &mut world).step, Step::Deliver(2));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Attempts {
     subject: Subject,
@@ -204,6 +248,17 @@ impl Attempts {
         }
         let denied = (self.fell == 0).then_some(Denied::NoEndpoint);
         Decision { denied, ..self.fall_back(settings, now).into() }
+    }
+
+    /// The attempt of ours has ended without an answer, in a way that is not worth another one. It may have been seen, so another
+    /// upstream gets the request only if that does no harm.
+    pub fn no_answer(&mut self, settings: &Settings, now: Timestamp) -> Decision {
+        let harmless = settings.non_idempotent || self.subject.idempotent;
+        if !harmless && self.fell == 0 && self.first == First::Held {
+            self.fell = 1;
+            return Decision { denied: Some(Denied::NotIdempotent), ..self.fall_back(settings, now).into() };
+        }
+        self.could_not(settings, now)
     }
 
     /// No further attempt, for a reason that only the caller knows.

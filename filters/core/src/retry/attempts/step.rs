@@ -9,7 +9,7 @@ pub trait World {
     /// The time.
     fn now(&self) -> Timestamp;
 
-    /// Chance.
+    /// Randomness.
     fn rng(&mut self) -> &mut fastrand::Rng;
 
     /// Takes a retry from every budget that counts for the request.

@@ -1,40 +1,34 @@
 //! What must be so of the steps that are taken.
 
-use super::{Cause, Facts, First, Referee};
+use super::{Cause, Facts, Fell, First, Referee};
 use core::time::Duration;
 use switchyard_core::EndpointIndex;
-use switchyard_core::retry::{Attempt, Decision, Step, Substitute, Verdict};
+use switchyard_core::retry::{Attempt, Verdict};
 
 impl Referee {
-    pub(super) fn takes(&mut self, decision: &Decision, facts: Facts<'_>) {
-        match decision.step {
-            Step::Send(attempt) => self.sends(attempt, facts),
-            Step::FallBack(substitute) => self.falls_back(substitute, facts),
-            Step::Wait => {
-                let something = self.ready.is_some() || self.under_way.is_some();
-                assert!(self.first != First::Held || something, "held for nothing: {facts:?}, {self:?}");
-            }
-            Step::PassOn => {
-                let answered = self.first != First::Pending || matches!(facts.cause, Cause::First(_));
-                assert!(answered || facts.cause == Cause::GiveUp, "{facts:?}, {self:?}");
-                self.ends(facts.now);
-            }
-            Step::Deliver(number) => {
-                assert_eq!(self.under_way, Some(number), "{facts:?}, {self:?}");
-                assert_eq!(facts.cause, Cause::Ours(number, Verdict::Final), "{self:?}");
-                self.ends(facts.now);
-            }
-            Step::TimeOut => {
-                let pending = self.first == First::Pending && facts.now >= self.deadline;
-                assert!(pending != decision.overdue, "{facts:?}, {self:?}");
-                self.ends(facts.now);
-            }
-        }
-        let unjudged = matches!(self.first, First::Judging(until) if facts.now >= until);
-        assert!(!decision.overdue || unjudged || self.lost, "the watchdog bites: {facts:?}, {self:?}");
+    /// The first attempt's answer goes on.
+    pub(crate) fn passes_on(&mut self, facts: Facts<'_>) {
+        let answered = self.first != First::Pending || matches!(facts.cause, Cause::First(_));
+        assert!(answered || facts.cause == Cause::GiveUp, "{facts:?}, {self:?}");
+        self.ends(facts.now);
     }
 
-    fn sends(&mut self, attempt: Attempt, facts: Facts<'_>) {
+    /// The answer to an attempt of ours goes to the client.
+    pub(crate) fn delivers(&mut self, number: u32, facts: Facts<'_>) {
+        assert_eq!(self.under_way, Some(number), "{facts:?}, {self:?}");
+        assert_eq!(facts.cause, Cause::Ours(number, Verdict::Final), "{self:?}");
+        self.ends(facts.now);
+    }
+
+    /// The client gets a 504.
+    pub(crate) fn times_out(&mut self, facts: Facts<'_>) {
+        let pending = self.first == First::Pending && facts.now >= self.deadline;
+        assert!(pending != self.overdue, "{facts:?}, {self:?}");
+        self.ends(facts.now);
+    }
+
+    pub(crate) fn sends(&mut self, attempt: Attempt, facts: Facts<'_>) {
+        assert!(self.ended.is_none(), "{facts:?}, {self:?}");
         if attempt.hedge {
             assert!(self.idempotent && facts.kept && self.first == First::Pending, "{self:?}");
             assert!(self.config.settings.hedge.is_some() && facts.cause == Cause::Tick, "{self:?}");
@@ -64,25 +58,33 @@ impl Referee {
         assert!(!timeout.is_zero() && timeout <= left.min(most), "{timeout:?}, {facts:?}, {self:?}");
     }
 
-    fn falls_back(&mut self, substitute: Substitute, facts: Facts<'_>) {
-        assert!(self.fell < Some(substitute), "{substitute:?} again or too late: {self:?}");
-        self.fell = Some(substitute);
+    /// It could not be sent.
+    pub(crate) fn could_not(&mut self) {
+        self.under_way = None;
+    }
+
+    fn falls_back(&mut self, to: Fell, facts: Facts<'_>) {
+        assert!(self.ended.is_none() && !self.grpc, "{facts:?}, {self:?}");
+        assert!(self.fell < Some(to), "{to:?} again or too late: {self:?}");
+        self.fell = Some(to);
         self.ready = None;
+    }
+
+    /// Another upstream is asked.
+    pub(crate) fn asks_elsewhere(&mut self, number: u32, timeout: Duration, facts: Facts<'_>) {
+        self.falls_back(Fell::Elsewhere, facts);
         let fallback = &self.config.settings.fallback;
-        match substitute {
-            Substitute::Upstream(number, timeout) => {
-                assert!(fallback.upstream.is_some() && facts.kept && self.first == First::Held, "{self:?}");
-                assert!(
-                    self.failed.is_some_and(|failure| self.may_repeat(failure)),
-                    "harm is done: {self:?}"
-                );
-                self.begins(number, timeout, facts);
-            }
-            Substitute::Stale => assert!(fallback.stale.is_some(), "{self:?}"),
-            Substitute::Answer => assert!(fallback.answer.is_some(), "{self:?}"),
-        }
-        if !matches!(substitute, Substitute::Upstream(..)) {
-            self.under_way = None;
-        }
+        assert!(fallback.upstream.is_some() && facts.kept && self.first == First::Held, "{self:?}");
+        assert!(self.failed.is_some_and(|failure| self.may_repeat(failure)), "harm is done: {self:?}");
+        self.begins(number, timeout, facts);
+    }
+
+    /// The client gets an old answer, or the configured one.
+    pub(crate) fn substitutes(&mut self, stale: bool, facts: Facts<'_>) {
+        self.falls_back(if stale { Fell::Stale } else { Fell::Configured }, facts);
+        let fallback = &self.config.settings.fallback;
+        assert!(if stale { fallback.stale.is_some() } else { fallback.answer.is_some() }, "{self:?}");
+        self.under_way = None;
+        self.ends(facts.now);
     }
 }

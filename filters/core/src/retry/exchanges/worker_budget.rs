@@ -1,21 +1,23 @@
 //! A retry budget as one worker sees it: what it has not told the others yet, and what is left as far as it knows.
 //!
-//! Invariant: a retry of the filter's engine is in the shared table before it is sent ([`Purse::withdraw`]); what cannot be
+//! Invariant: a retry of the filter's engine is in the shared table before it is sent ([`WorkerBudget::withdraw`]); what cannot be
 //! written is not allowed. Deposits are merged on ticks and with withdrawals, so a crossing per request is not needed.
 
-use crate::worker::NEWS_TICK;
+use super::NEWS_TICK;
+use super::world::{Budgets, Fund};
+use crate::Timestamp;
+use crate::retry::attempts::Denied;
+use crate::retry::budget::Budget;
+use crate::retry::settings::Budget as BudgetPolicy;
 use core::cell::Cell;
 use core::time::Duration;
 use std::rc::Rc;
-use switchyard_core::Timestamp;
-use switchyard_core::retry::{Budget, BudgetPolicy, Denied};
-use switchyard_host::shared_ledger::Table;
-use switchyard_host::{Clock, SharedData};
 
 /// One budget, of a route or an upstream.
-pub(crate) struct Purse {
+#[derive(Debug)]
+pub struct WorkerBudget {
     policy: BudgetPolicy,
-    table: Table,
+    of: Fund,
     requests: Cell<u32>,
     spent: Cell<u32>,
     left: Cell<i64>,
@@ -23,13 +25,14 @@ pub(crate) struct Purse {
     looked: Cell<Timestamp>,
     /// What the operator was told last.
     told: Cell<i64>,
-    /// When the next request may have retries although they are in vain.
+    /// When the next request may have retries although they are futile.
     reserved: Cell<Timestamp>,
     active: Rc<Cell<u32>>,
 }
 
 /// A place among the retries that wait or are under way; free again when it is dropped.
-pub(crate) struct Place(Rc<Cell<u32>>);
+#[derive(Debug)]
+pub(super) struct Place(Rc<Cell<u32>>);
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -37,22 +40,13 @@ impl Drop for Place {
     }
 }
 
-impl Purse {
-    /// The budget of this name, whose table is created if need be.
-    pub(crate) fn new(
-        policy: BudgetPolicy,
-        kind: &str,
-        name: &str,
-        host: &impl SharedData,
-        now: Timestamp,
-    ) -> Self {
-        let table = Table::budget(kind, name);
-        // Without a table nothing is ever withdrawn: no retries, and the requests go on.
-        let _ = table.create(host);
-        let left = Budget::decode(&table.read(host)).balance(&policy, now);
+impl WorkerBudget {
+    /// This budget, of which so much was there at `now`.
+    pub fn new(policy: BudgetPolicy, of: Fund, there: &Budget, now: Timestamp) -> Self {
+        let left = there.balance(&policy, now);
         Self {
             policy,
-            table,
+            of,
             requests: Cell::new(0),
             spent: Cell::new(0),
             left: Cell::new(left),
@@ -64,30 +58,30 @@ impl Purse {
     }
 
     /// A request that counts.
-    pub(crate) fn request(&self) {
+    pub(super) fn request(&self) {
         self.requests.set(self.requests.get().saturating_add(1));
     }
 
     /// Retries that Envoy has made.
-    pub(crate) fn spend(&self, retries: u32) {
+    pub(super) fn spend(&self, retries: u32) {
         self.spent.set(self.spent.get().saturating_add(retries));
     }
 
     /// Whether some are left, as far as this worker knows: as of its last look, less what it has spent since. Where none
     /// seem to be left, a look that is older than a tick is taken again.
-    pub(crate) fn seems_to_allow(&self, host: &(impl SharedData + Clock)) -> bool {
+    pub(super) fn seems_to_allow(&self, budgets: &mut impl Budgets) -> bool {
         let some = || self.left.get() > i64::from(self.spent.get());
         some() || {
-            let (now, looked) = (host.now().unwrap_or_default(), self.looked.get());
+            let (now, looked) = (budgets.now(), self.looked.get());
             // Wall time may step back.
             let old = now.since(looked) > NEWS_TICK || now < looked;
-            old && self.change(host, now, |_| ()).is_some() && some()
+            old && self.change(budgets, now, |_| ()).is_some() && some()
         }
     }
 
-    /// Whether a request may have so many retries while retries are in vain: at the pace of the reserve, in this worker.
-    pub(crate) fn grants_reserve(&self, retries: u8, host: &impl Clock) -> bool {
-        let now = host.now().unwrap_or_default();
+    /// Whether a request may have so many retries while retries are futile: at the pace of the reserve, in this worker.
+    pub(super) fn grants_reserve(&self, retries: u8, budgets: &mut impl Budgets) -> bool {
+        let now = budgets.now();
         let pace =
             Duration::from_secs(1).checked_div(self.policy.min_per_second).unwrap_or(self.policy.window / 10);
         let granted = now >= self.reserved.get() || now.plus(self.policy.window) < self.reserved.get();
@@ -98,25 +92,25 @@ impl Purse {
     }
 
     /// Whether this worker knows something that the others or the operator do not.
-    pub(crate) fn has_news(&self) -> bool {
+    pub fn has_news(&self) -> bool {
         self.told != self.left || self.requests.get() > 0 || self.spent.get() > 0
     }
 
-    /// Takes a retry, and a place for it. While retries are in vain, only one of the reserve.
-    pub(crate) fn withdraw(
+    /// Takes a retry, and a place for it. While retries are futile, only one of the reserve.
+    pub(super) fn withdraw(
         &self,
-        in_vain: bool,
-        host: &impl SharedData,
+        futile: bool,
+        budgets: &mut impl Budgets,
         now: Timestamp,
     ) -> Result<Place, Denied> {
         if self.active.get() >= self.policy.max_concurrent {
             return Err(Denied::Concurrency);
         }
-        let withdraw = |budget: &mut Budget| match in_vain {
+        let withdraw = |budget: &mut Budget| match futile {
             true => budget.withdraw_reserve(&self.policy, now),
             false => budget.withdraw(&self.policy, now),
         };
-        match self.change(host, now, withdraw) {
+        match self.change(budgets, now, withdraw) {
             Some(true) => {
                 self.active.set(self.active.get().saturating_add(1));
                 Ok(Place(Rc::clone(&self.active)))
@@ -126,13 +120,18 @@ impl Purse {
     }
 
     /// Gives one back that was not made.
-    pub(crate) fn give_back(&self, host: &impl SharedData, now: Timestamp) {
-        self.change(host, now, |budget| budget.give_back(&self.policy, now));
+    pub(super) fn give_back(&self, budgets: &mut impl Budgets, now: Timestamp) {
+        self.change(budgets, now, |budget| budget.give_back(&self.policy, now));
+    }
+
+    /// Retries that wait or are under way.
+    pub fn active(&self) -> u32 {
+        self.active.get()
     }
 
     /// Tells the others, and learns how many are left.
-    pub(crate) fn exchange_news(&self, host: &impl SharedData, now: Timestamp) -> i64 {
-        self.change(host, now, |_| ());
+    pub fn exchange_news(&self, budgets: &mut impl Budgets, now: Timestamp) -> i64 {
+        self.change(budgets, now, |_| ());
         self.told.set(self.left.get());
         self.left.get()
     }
@@ -140,16 +139,16 @@ impl Purse {
     /// Adds the news to the shared budget, and this change.
     fn change<R>(
         &self,
-        host: &impl SharedData,
+        budgets: &mut impl Budgets,
         now: Timestamp,
         mut change: impl FnMut(&mut Budget) -> R,
     ) -> Option<R> {
         let (requests, spent) = (self.requests.get(), self.spent.get());
-        let changed = self.table.change_budget(host, |budget| {
+        let changed = budgets.change_budget(self.of, |budget| {
             budget.deposit(&self.policy, now, requests);
             budget.spend(&self.policy, now, spent);
             let result = change(budget);
-            (true, (result, budget.balance(&self.policy, now)))
+            (result, budget.balance(&self.policy, now))
         });
         let (result, left) = changed?;
         // Nothing else runs in between: a VM has one thread.

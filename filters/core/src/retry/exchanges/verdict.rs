@@ -6,16 +6,20 @@
 //! `response.code_details`. A call of our own has no such thing: its local replies are known by their plain text, which
 //! Envoy has written so since 1.5; an endpoint that writes the same is an Envoy itself and means the same.
 
+use super::world::World;
+use crate::http::decimal;
+use crate::retry::attempts::Verdict;
+use crate::retry::backoff::retry_after;
+use crate::retry::classify::{Failure, Reason};
+use crate::retry::settings::{BackOff, ResetFormat, RetryOn, Settings};
+use crate::{HeadView, Timestamp};
 use core::time::Duration;
-use switchyard_core::Timestamp;
-use switchyard_core::retry::{BackOff, Failure, Reason, ResetFormat, RetryOn, Verdict, retry_after};
-use switchyard_host::{HeaderMap, Properties};
 
 /// The head of an answer.
-pub(crate) struct Head<'a> {
-    pub(crate) headers: &'a HeaderMap,
+pub(super) struct AnswerHead<'a, H> {
+    pub(super) headers: &'a H,
     /// Its gRPC status is looked at: the request was gRPC.
-    pub(crate) grpc: bool,
+    pub(super) grpc: bool,
 }
 
 /// Who made an answer.
@@ -26,15 +30,15 @@ enum Maker {
     Other,
 }
 
-impl Head<'_> {
+impl<H: HeadView> AnswerHead<'_, H> {
     /// The HTTP status; 0 if there is none.
-    pub(crate) fn status(&self) -> u16 {
-        number(self.headers.values(":status").next()).unwrap_or_default()
+    pub(super) fn status(&self) -> u16 {
+        number(self.headers.header(":status")).unwrap_or_default()
     }
 
     /// The gRPC status, if it is in the headers.
-    pub(crate) fn grpc_status(&self) -> Option<u8> {
-        if self.grpc { number(self.headers.values("grpc-status").next()) } else { None }
+    pub(super) fn grpc_status(&self) -> Option<u8> {
+        if self.grpc { number(self.headers.header("grpc-status")) } else { None }
     }
 
     /// Why this would be worth another attempt, had an endpoint sent it.
@@ -49,51 +53,38 @@ impl Head<'_> {
         grpc.and_then(known).or_else(|| known(status)).or_else(header)
     }
 
-    /// The verdict on the first attempt's answer. Asks the host only of one that might be a failure.
-    pub(crate) fn of_first(
-        &self,
-        retry_on: &RetryOn,
-        back_off: &BackOff,
-        now: impl FnOnce() -> Timestamp,
-        host: &impl Properties,
-    ) -> Verdict {
-        let endpoints = self.as_endpoints(retry_on);
+    /// The verdict on the first attempt's answer. Asks the world only of one that might be a failure.
+    pub(super) fn of_first(&self, settings: &Settings, world: &mut impl World<H>) -> Verdict {
+        let endpoints = self.as_endpoints(&settings.retry_on);
         let suspicious = self.status() >= 500 || self.grpc_status().is_some_and(|status| status != 0);
         if endpoints.is_none() && !suspicious {
             return Verdict::Final;
         }
-        let details = host.property(&["response", "code_details"]).ok().flatten().unwrap_or_default();
-        self.verdict(maker(&details), endpoints, retry_on, back_off, now)
+        let maker = maker(&world.response_details());
+        self.verdict(maker, endpoints, settings, || world.now())
     }
 
     /// The verdict on the answer to a call of ours; `body` is its beginning.
-    pub(crate) fn of_call(
-        &self,
-        body: &[u8],
-        retry_on: &RetryOn,
-        back_off: &BackOff,
-        now: Timestamp,
-    ) -> Verdict {
+    pub(super) fn of_call(&self, body: &[u8], settings: &Settings, now: Timestamp) -> Verdict {
         let maker =
-            if self.headers.is_empty() { Maker::Router(Failure::Reset) } else { maker_of_call(self, body) };
-        self.verdict(maker, self.as_endpoints(retry_on), retry_on, back_off, || now)
+            if is_empty(self.headers) { Maker::Router(Failure::Reset) } else { maker_of_call(self, body) };
+        self.verdict(maker, self.as_endpoints(&settings.retry_on), settings, || now)
     }
 
     fn verdict(
         &self,
         maker: Maker,
         endpoints: Option<(Failure, Reason)>,
-        retry_on: &RetryOn,
-        back_off: &BackOff,
+        settings: &Settings,
         now: impl FnOnce() -> Timestamp,
     ) -> Verdict {
         let found = match maker {
             Maker::Endpoint => endpoints,
-            Maker::Router(failure) => retry_on.reason(failure).map(|reason| (failure, reason)),
+            Maker::Router(failure) => settings.retry_on.reason(failure).map(|reason| (failure, reason)),
             Maker::Other => None,
         };
         let Some((failure, reason)) = found else { return Verdict::Final };
-        Verdict::Failed { failure, reason, asked: self.asked(back_off, now) }
+        Verdict::Failed { failure, reason, asked: self.asked(&settings.back_off, now) }
     }
 
     /// How long the endpoint asked to be left alone.
@@ -103,7 +94,7 @@ impl Head<'_> {
         let mut resets = back_off
             .reset_headers
             .iter()
-            .filter_map(|header| Some((header.format, number(self.headers.values(&header.name).next())?)));
+            .filter_map(|header| Some((header.format, number(self.headers.header(&header.name))?)));
         let reset = resets.next();
         if after.is_none() && reset.is_none() {
             return None;
@@ -118,19 +109,18 @@ impl Head<'_> {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &'a str) -> Option<&'a str> {
-    headers.values(name).next().and_then(|value| core::str::from_utf8(value).ok()).map(str::trim)
+fn text<'a>(headers: &'a impl HeadView, name: &'a str) -> Option<&'a str> {
+    headers.header(name).and_then(|value| core::str::from_utf8(value).ok()).map(str::trim)
 }
 
 /// A failure by what the body says.
-pub(crate) fn by_body(status: u16) -> Verdict {
+pub(super) fn by_body(status: u16) -> Verdict {
     Verdict::Failed { failure: Failure::Status(status), reason: Reason::Body, asked: None }
 }
 
-/// This verdict on the first attempt's answer, if an endpoint made that. Asks the host only of a failure.
-pub(crate) fn if_endpoints(verdict: Verdict, host: &impl Properties) -> Verdict {
-    let details = || host.property(&["response", "code_details"]).ok().flatten().unwrap_or_default();
-    if verdict == Verdict::Final || matches!(maker(&details()), Maker::Endpoint) {
+/// This verdict on the first attempt's answer, if an endpoint made that. Asks the world only of a failure.
+pub(super) fn if_endpoints<H>(verdict: Verdict, world: &mut impl World<H>) -> Verdict {
+    if verdict == Verdict::Final || matches!(maker(&world.response_details()), Maker::Endpoint) {
         verdict
     } else {
         Verdict::Final
@@ -138,7 +128,7 @@ pub(crate) fn if_endpoints(verdict: Verdict, host: &impl Properties) -> Verdict 
 }
 
 /// A failure by gRPC trailers.
-pub(crate) fn by_grpc_status(status: u8, retry_on: &RetryOn) -> Verdict {
+pub(super) fn by_grpc_status(status: u8, retry_on: &RetryOn) -> Verdict {
     let failure = Failure::Grpc(status);
     match retry_on.reason(failure).filter(|_| status != 0) {
         Some(reason) => Verdict::Failed { failure, reason, asked: None },
@@ -180,9 +170,9 @@ fn reset(reason: &str) -> Maker {
     }
 }
 
-fn maker_of_call(head: &Head<'_>, body: &[u8]) -> Maker {
-    let plain = head.headers.values("content-type").next() == Some(b"text/plain");
-    let text = match (head.grpc, head.headers.values("grpc-message").next()) {
+fn maker_of_call<H: HeadView>(head: &AnswerHead<'_, H>, body: &[u8]) -> Maker {
+    let plain = head.headers.header("content-type") == Some(b"text/plain");
+    let text = match (head.grpc, head.headers.header("grpc-message")) {
         (true, Some(message)) => core::str::from_utf8(message).unwrap_or_default(),
         _ if plain && head.status() >= 500 => core::str::from_utf8(body).unwrap_or_default(),
         _ => return Maker::Endpoint,
@@ -197,7 +187,12 @@ fn maker_of_call(head: &Head<'_>, body: &[u8]) -> Maker {
     }
 }
 
+/// Whether there are no headers, and so no answer.
+pub(super) fn is_empty(headers: &impl HeadView) -> bool {
+    headers.pairs().next().is_none()
+}
+
 /// The number that a header's value is.
-pub(crate) fn number<T: TryFrom<u64>>(value: Option<&[u8]>) -> Option<T> {
-    switchyard_core::http::decimal(value?)
+pub(super) fn number<T: TryFrom<u64>>(value: Option<&[u8]>) -> Option<T> {
+    decimal(value?)
 }

@@ -3,14 +3,17 @@
 //! Invariant: an answer that streams is never held back for long. One that is longer than the policy keeps, takes longer than
 //! [`Judging::patience`], or turns out to be a stream of messages goes on unjudged.
 
-use crate::verdict::{Head, by_body};
+use super::verdict::{AnswerHead, by_body, number};
+use super::world::World;
+use crate::HeadView;
+use crate::http::{is_grpc, is_json};
+use crate::retry::attempts::Verdict;
+use crate::retry::settings::Settings;
 use core::time::Duration;
-use switchyard_core::retry::{Settings, Verdict};
-use switchyard_host::Bodies;
 
 /// What an answer is held back for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Judging {
+pub(super) enum Judging {
     /// Its JSON body.
     Json {
         /// The status that came before it.
@@ -21,7 +24,7 @@ pub(crate) enum Judging {
 }
 
 /// What a piece of the body says.
-pub(crate) enum Piece {
+pub(super) enum Piece {
     /// Nothing yet.
     More,
     /// That the answer is a stream.
@@ -32,12 +35,12 @@ pub(crate) enum Piece {
 
 impl Judging {
     /// What this answer must be held back for, if it must.
-    pub(crate) fn of(head: &Head<'_>, settings: &Settings, ended: bool) -> Option<Self> {
+    pub(super) fn of(head: &AnswerHead<'_, impl HeadView>, settings: &Settings, ended: bool) -> Option<Self> {
         if ended {
             return None;
         }
-        let kind = head.headers.values("content-type").next().unwrap_or_default();
-        if head.grpc && switchyard_core::http::is_grpc(kind) {
+        let kind = head.headers.header("content-type").unwrap_or_default();
+        if head.grpc && is_grpc(kind) {
             return (!settings.retry_on.grpc_statuses.is_empty()).then_some(Self::Grpc);
         }
         let readable = asks_json(head, settings) && !is_too_long(head, settings);
@@ -45,18 +48,22 @@ impl Judging {
     }
 
     /// Whether it would be judged by its body if its head did not say that this is too long.
-    pub(crate) fn is_out_of_reach(head: &Head<'_>, settings: &Settings, ended: bool) -> bool {
+    pub(super) fn is_out_of_reach(
+        head: &AnswerHead<'_, impl HeadView>,
+        settings: &Settings,
+        ended: bool,
+    ) -> bool {
         !ended && asks_json(head, settings) && is_too_long(head, settings)
     }
 
     /// Whether it is no wonder that it was not there in time: it streams. A JSON answer of which not a byte has come is one
     /// that Envoy did not hold back as it was asked to, and the watchdog's business.
-    pub(crate) fn streams(self, has_data: bool) -> bool {
+    pub(super) fn streams(self, has_data: bool) -> bool {
         has_data || self == Self::Grpc
     }
 
     /// How long the answer is held back at most.
-    pub(crate) fn patience(self) -> Duration {
+    pub(super) fn patience(self) -> Duration {
         match self {
             Self::Json { .. } => Duration::from_secs(5),
             // A call with one answer has its trailers at once; one that streams must not wait.
@@ -65,31 +72,37 @@ impl Judging {
     }
 
     /// What is known with `size` bytes of the body there.
-    pub(crate) fn of_body(self, size: usize, ended: bool, settings: &Settings, host: &impl Bodies) -> Piece {
+    pub(super) fn of_body<H>(
+        self,
+        size: usize,
+        ended: bool,
+        settings: &Settings,
+        world: &mut impl World<H>,
+    ) -> Piece {
         match self {
             Self::Json { .. } if !ended => Piece::More,
             Self::Json { status } => {
-                let body = host.response_body(size).unwrap_or_default();
+                let body = world.response_body(size);
                 let failed = settings.retry_on.says_failure(&body);
                 Piece::Judged(if failed { by_body(status) } else { Verdict::Final }, body)
             }
             // Without trailers there is no status; the client will say so.
             Self::Grpc if ended => Piece::Judged(Verdict::Final, Vec::new()),
             Self::Grpc => {
-                let frame = host.response_body(5).unwrap_or_default();
+                let frame = world.response_body(5);
                 if is_second_message(&frame, size) { Piece::Unjudged } else { Piece::More }
             }
         }
     }
 }
 
-fn asks_json(head: &Head<'_>, settings: &Settings) -> bool {
-    let kind = head.headers.values("content-type").next().unwrap_or_default();
-    !settings.retry_on.body.is_empty() && switchyard_core::http::is_json(kind)
+fn asks_json(head: &AnswerHead<'_, impl HeadView>, settings: &Settings) -> bool {
+    let kind = head.headers.header("content-type").unwrap_or_default();
+    !settings.retry_on.body.is_empty() && is_json(kind)
 }
 
-fn is_too_long(head: &Head<'_>, settings: &Settings) -> bool {
-    let length: Option<u64> = crate::verdict::number(head.headers.values("content-length").next());
+fn is_too_long(head: &AnswerHead<'_, impl HeadView>, settings: &Settings) -> bool {
+    let length: Option<u64> = number(head.headers.header("content-length"));
     length.is_some_and(|length| length > settings.max_body)
 }
 

@@ -1,0 +1,80 @@
+//! What one request's [`Attempts`](crate::retry::Attempts) ask, answered out of the worker.
+//!
+//! Invariant: a retry is taken from both budgets or from none.
+
+use super::exchange::Exchange;
+use super::worker_budget::Place;
+use super::world::{Head, World};
+use super::{Policy, Upstream};
+use crate::retry::attempts::{self, Attempts, Decision, Denied};
+use crate::retry::pick::pick;
+use crate::retry::settings::Settings;
+use crate::{EndpointIndex, Timestamp};
+use core::time::Duration;
+use std::rc::Rc;
+
+/// The world around one request, at one moment.
+pub(super) struct Around<'a, H, W> {
+    policy: &'a Policy,
+    upstream: &'a Upstream,
+    head: &'a H,
+    now: Timestamp,
+    world: &'a mut W,
+    /// Of the retry that was withdrawn.
+    places: Vec<Place>,
+}
+
+impl<H: Head> Exchange<H> {
+    /// Asks the machine of this request.
+    pub(super) fn ask<W: World<H>>(
+        &mut self,
+        now: Timestamp,
+        world: &mut W,
+        question: impl FnOnce(&mut Attempts, &Settings, &mut Around<'_, H, W>) -> Decision,
+    ) -> Option<Decision> {
+        let policy = Rc::clone(&self.policy);
+        let attempts = self.attempts.as_mut()?;
+        attempts.subject().kept = self.body.is_whole();
+        let (upstream, head) = (&self.upstream, &*self.head);
+        let mut around = Around { policy: &policy, upstream, head, now, world, places: Vec::new() };
+        let decision = question(attempts, policy.local(), &mut around);
+        self.places.append(&mut around.places);
+        Some(decision)
+    }
+}
+
+impl<H: Head, W: World<H>> attempts::World for Around<'_, H, W> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn rng(&mut self) -> &mut fastrand::Rng {
+        self.world.rng()
+    }
+
+    fn withdraw(&mut self) -> Result<(), Denied> {
+        let budget = self.upstream.budget();
+        let futile = self.upstream.retries_are_futile();
+        let (now, world) = (self.now, &mut *self.world);
+        let of_upstream = budget.map(|budget| budget.withdraw(futile, world, now)).transpose()?;
+        let of_route = self.policy.budget().withdraw(futile, world, now).inspect_err(|_| {
+            if let Some(budget) = budget {
+                budget.give_back(world, now);
+            }
+        })?;
+        self.places.extend(of_upstream);
+        self.places.push(of_route);
+        Ok(())
+    }
+
+    fn pick(&mut self, tried: &[EndpointIndex]) -> Option<EndpointIndex> {
+        let (world, upstream) = (&*self.world, self.upstream);
+        let candidates: Vec<_> = world.candidates(upstream, self.head).flatten().collect();
+        let is_in = |endpoint| world.is_in_rotation(upstream, endpoint);
+        pick(&candidates, world.endpoints(upstream), is_in, tried)
+    }
+
+    fn least_time(&self) -> Duration {
+        self.upstream.least_time(self.policy.settings().deadline.floor, self.now)
+    }
+}

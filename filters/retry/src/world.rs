@@ -1,0 +1,251 @@
+//! The world around a worker's retries, over the host's ports.
+//!
+//! Invariant: whatever is done in a stream's name is undone before anything else: calls are the root's, so that they outlive the
+//! stream.
+
+use crate::plan::{Plan, candidates};
+use crate::replay::{Replay, kept_of_call, reply_headers};
+use crate::report;
+use crate::worker::Worker;
+use switchyard_core::contract::{ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER};
+use switchyard_core::retry::exchanges::{
+    Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, StreamId, Upstream, World,
+};
+use switchyard_core::retry::{Budget, StaticAnswer, StoredAnswer};
+use switchyard_core::{EndpointIndex, Timestamp};
+use switchyard_host::{Clock, HeaderMap, Host, HostError, Replies, SharedData};
+
+/// The time and the shared budgets.
+pub(crate) struct Tables<'a, H> {
+    pub(crate) plan: &'a Plan,
+    /// Of this callback, if it is known.
+    pub(crate) now: Option<Timestamp>,
+    pub(crate) host: &'a H,
+}
+
+impl<H: SharedData + Clock> Budgets for Tables<'_, H> {
+    fn now(&mut self) -> Timestamp {
+        self.now.unwrap_or_else(|| self.host.now().unwrap_or_default())
+    }
+
+    fn change_budget<R>(&mut self, of: Fund, mut change: impl FnMut(&mut Budget) -> R) -> Option<R> {
+        self.plan.table(of)?.change_budget(self.host, |budget| (true, change(budget)))
+    }
+}
+
+/// The world during one callback.
+pub(crate) struct Around<'a, H> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) tables: Tables<'a, H>,
+    pub(crate) rng: &'a mut fastrand::Rng,
+    /// How many headers the answer has whose coming this callback is.
+    pub(crate) call_headers: usize,
+}
+
+impl<H: Host> Budgets for Around<'_, H> {
+    fn now(&mut self) -> Timestamp {
+        self.tables.now()
+    }
+
+    fn change_budget<R>(&mut self, of: Fund, change: impl FnMut(&mut Budget) -> R) -> Option<R> {
+        self.tables.change_budget(of, change)
+    }
+}
+
+impl<H: Host> World<HeaderMap> for Around<'_, H> {
+    fn recently(&mut self) -> Timestamp {
+        self.tables.now.unwrap_or_else(|| self.worker.now(self.host()))
+    }
+
+    fn rng(&mut self) -> &mut fastrand::Rng {
+        self.rng
+    }
+
+    fn candidates<'a>(
+        &'a self,
+        upstream: &'a Upstream,
+        head: &'a HeaderMap,
+    ) -> impl Iterator<Item = Option<EndpointIndex>> + 'a {
+        let endpoints = self.tables.plan.upstream(upstream.number()).map(crate::plan::Upstream::endpoints);
+        candidates(head).map(move |address| endpoints?.position(address))
+    }
+
+    fn endpoints(&self, upstream: &Upstream) -> usize {
+        let upstream = self.tables.plan.upstream(upstream.number());
+        upstream.map_or(0, |upstream| upstream.endpoints().len())
+    }
+
+    fn is_in_rotation(&self, upstream: &Upstream, endpoint: EndpointIndex) -> bool {
+        let upstream = self.tables.plan.upstream(upstream.number());
+        upstream.is_some_and(|upstream| upstream.rotation.has(endpoint))
+    }
+
+    fn request_body(&mut self, size: usize) -> Vec<u8> {
+        self.host().request_body(size).unwrap_or_default()
+    }
+
+    fn response_headers(&mut self) -> Option<HeaderMap> {
+        self.host().response_headers().ok()
+    }
+
+    fn response_body(&mut self, size: usize) -> Vec<u8> {
+        self.host().response_body(size).unwrap_or_default()
+    }
+
+    fn response_trailers(&mut self) -> HeaderMap {
+        self.host().response_trailers().unwrap_or_default()
+    }
+
+    fn response_details(&mut self) -> Vec<u8> {
+        self.property(&["response", "code_details"]).unwrap_or_default()
+    }
+
+    fn request_time(&mut self) -> Option<Timestamp> {
+        let nanos = self.property(&["request", "time"])?;
+        nanos.first_chunk().map(|bytes| Timestamp::from_nanos(u64::from_le_bytes(*bytes)))
+    }
+
+    fn first_endpoint(&mut self, upstream: &Upstream) -> Option<EndpointIndex> {
+        let address = self.property(&["upstream", "address"]).unwrap_or_default();
+        let address = core::str::from_utf8(&address).unwrap_or_default();
+        self.tables.plan.upstream(upstream.number())?.endpoints().position(address)
+    }
+
+    fn reply_headers(&self, answer: &HeaderMap) -> Vec<(Box<str>, Box<[u8]>)> {
+        let text =
+            |(name, value): (&[u8], &[u8])| Some((core::str::from_utf8(name).ok()?.into(), value.into()));
+        reply_headers(answer).filter_map(text).collect()
+    }
+
+    fn call(&mut self, call: &Call<'_, HeaderMap>) -> Option<CallId> {
+        let upstream = self.tables.plan.upstream(call.upstream)?;
+        let endpoint = call.endpoint.or_else(|| upstream.rotation.next_endpoint());
+        let endpoint = endpoint.and_then(|index| upstream.endpoints().get(index));
+        let address = endpoint.map_or("", |endpoint| &endpoint.address);
+        let replay = Replay::new(call.number, address, call.timeout);
+        let headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;
+        // A context that was entered for another stream must not own the call.
+        self.host().enter(self.worker.context).ok()?;
+        let (cluster, body, timeout) = (&*upstream.cluster, call.body, call.timeout);
+        self.host().call(&switchyard_host::Call { cluster, headers: &headers, body, timeout }).ok()
+    }
+
+    fn call_answer(&mut self, body: usize, trailers: bool) -> Answer<HeaderMap> {
+        let mut answer = Answer::default();
+        if self.call_headers > 0 {
+            answer.headers = self.host().call_headers().unwrap_or_default();
+        }
+        if body > 0 {
+            answer.body = self.host().call_body(body).unwrap_or_default();
+        }
+        if trailers {
+            answer.trailers = self.host().call_trailers().unwrap_or_default();
+        }
+        answer
+    }
+
+    fn mark_overtaken(&mut self, stream: StreamId) {
+        // Without the property outlier would take the attempt for one that was reset.
+        let _ = self
+            .host()
+            .enter(stream)
+            .and_then(|()| self.host().set_property(&[CANCELLED_PROPERTY], b"hedged"));
+    }
+
+    fn replace(&mut self, stream: StreamId, delivery: &Delivery<'_, HeaderMap>) -> bool {
+        self.put_in_place(stream, delivery).is_ok()
+    }
+
+    fn reply(&mut self, stream: StreamId, reply: &Reply<'_, HeaderMap>) {
+        self.in_name_of(stream, |host| match reply {
+            Reply::Delivered(delivery) => deliver(delivery, host),
+            Reply::Stale(answer, age) => reply_stale(answer, age.as_secs(), host),
+            Reply::Configured(answer) => reply_configured(answer, host),
+            Reply::Refused { status, words, grpc } => {
+                // Envoy makes the words the status and message of a gRPC call, and a content type of ours would spoil the one
+                // that its client looks for.
+                const PLAIN: (&[u8], &[u8]) = (b"content-type", b"text/plain");
+                host.send_response(*status, Some(PLAIN).filter(|_| !grpc).as_slice(), words)
+            }
+        });
+    }
+
+    fn resume(&mut self, stream: StreamId) {
+        self.in_name_of(stream, H::resume_response);
+    }
+
+    fn count(&mut self, _stream: StreamId, policy: &Policy, event: Event) {
+        if let Some(route) = self.tables.plan.route(policy.route()) {
+            report::of(&self.worker.registry, route, self.host()).event(event, policy);
+        }
+    }
+}
+
+impl<'a, H: Host> Around<'a, H> {
+    fn host(&self) -> &'a H {
+        self.tables.host
+    }
+
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.host().property(path).ok().flatten()
+    }
+
+    /// Puts an answer in the place of the held one. What other filters add to answers is added to this one, too, and the
+    /// answer to a HEAD keeps its length; a reply in Envoy's name has neither.
+    fn put_in_place(&self, stream: StreamId, delivery: &Delivery<'_, HeaderMap>) -> Result<(), HostError> {
+        let (host, answer) = (self.host(), delivery.answer);
+        let count = delivery.number.to_string();
+        let mut headers: Vec<_> = kept_of_call(&answer.headers).collect();
+        if delivery.grpc {
+            let trailers: Vec<_> = answer.trailers.iter().collect();
+            host.enter(stream)?;
+            host.set_response_trailers(&trailers)?;
+        } else {
+            headers.extend(marks(delivery, &count));
+        }
+        host.enter(stream)?;
+        host.set_response_headers(&headers)?;
+        if answer.body.is_empty() { Ok(()) } else { host.set_response_body(&answer.body) }
+    }
+
+    /// Does something in a stream's name. One that is gone needs nothing any more.
+    fn in_name_of(&self, stream: StreamId, act: impl FnOnce(&H) -> Result<(), HostError>) {
+        let host = self.host();
+        let done = host.enter(stream).and_then(|()| act(host));
+        if let Err(error) = done.and_then(|()| host.enter(self.worker.context)) {
+            log::debug!("switchyard.retry: stream {stream} could not be served: {error}");
+        }
+    }
+}
+
+/// What the answer to an attempt of ours is marked with; `count`: the attempt's number.
+fn marks<'a>(
+    delivery: &Delivery<'_, HeaderMap>,
+    count: &'a str,
+) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    let substitute = delivery.substitute.then_some((FALLBACK_HEADER.as_bytes(), &b"upstream"[..]));
+    [(ATTEMPT_COUNT_HEADER.as_bytes(), count.as_bytes())].into_iter().chain(substitute)
+}
+
+fn deliver(delivery: &Delivery<'_, HeaderMap>, host: &impl Replies) -> Result<(), HostError> {
+    let answer = delivery.answer;
+    let count = delivery.number.to_string();
+    let headers: Vec<_> = marks(delivery, &count).chain(reply_headers(&answer.headers)).collect();
+    host.send_response(answer.status(), &headers, &answer.body)
+}
+
+fn reply_stale(answer: &StoredAnswer, age: u64, host: &impl Replies) -> Result<(), HostError> {
+    let age = age.to_string();
+    let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), &**value));
+    let marked: Vec<(&[u8], &[u8])> = headers
+        .filter(|(name, _)| *name != b"age")
+        .chain([(FALLBACK_HEADER.as_bytes(), &b"stale"[..]), (b"age", age.as_bytes())])
+        .collect();
+    host.send_response(answer.status, &marked, &answer.body)
+}
+
+fn reply_configured(answer: &StaticAnswer, host: &impl Replies) -> Result<(), HostError> {
+    let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let marked: Vec<(&[u8], &[u8])> = headers.chain([(FALLBACK_HEADER.as_bytes(), &b"answer"[..])]).collect();
+    host.send_response(answer.status, &marked, answer.body.as_bytes())
+}
