@@ -111,7 +111,7 @@ impl<const N: usize> Chain<N> {
     }
 
     /// What is to be done next. `None`: nothing, or a stage is being called.
-    pub fn next(&mut self) -> Option<Step> {
+    pub fn next_step(&mut self) -> Option<Step> {
         if self.calling.is_some() {
             return None;
         }

@@ -30,7 +30,7 @@ pub fn drive<const N: usize>(
 /// Does what there is to do, after stages have asked for something outside their callbacks, or after the stream has ended. Nothing if a stage
 /// is being called: who called it goes on when it returns.
 pub fn run<const N: usize>(chain: &RefCell<Chain<N>>, stages: &mut impl Stages) {
-    let next = || chain.try_borrow_mut().ok()?.next();
+    let next = || chain.try_borrow_mut().ok()?.next_step();
     while let Some(step) = next() {
         match step {
             Step::Call(stage, call) => {

@@ -17,7 +17,7 @@ const fn body(start: usize, size: usize, ended: bool) -> Part {
 /// Whom the chain calls until there is nothing to do, and what it says to Envoy; `pauses` says who pauses at what.
 fn steps<const N: usize>(chain: &mut Chain<N>, pauses: impl Fn(usize, Call) -> bool) -> Vec<Step> {
     let mut all = Vec::new();
-    while let Some(step) = chain.next() {
+    while let Some(step) = chain.next_step() {
         all.push(step);
         if let Step::Call(stage, call) = step {
             chain.answer(if pauses(stage, call) { Flow::Pause } else { Flow::Continue });
