@@ -98,7 +98,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<bool> {
     match task {
         Task::Demo { envoy } => run::demo(envoy.as_deref()).map(|()| true),
-        Task::Build { modules } => build::build_only(&modules).map(|modules| build::print(&modules)).map(|()| true),
+        Task::Build { modules } => {
+            build::build_only(&modules).map(|modules| build::print(&modules)).map(|()| true)
+        }
         Task::Test { only, envoy } => test::test(only.as_deref(), envoy.as_deref()),
         Task::Bench { name, json, envoy } => run::bench(&name, json, envoy.as_deref()).map(|()| true),
         Task::Images => run::images().map(|()| true),

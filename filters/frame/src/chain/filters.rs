@@ -14,6 +14,8 @@ use switchyard_host::{Host, HostError, Passage};
 
 /// `N` filters.
 pub trait Filters<const N: usize>: Sized + 'static {
+    /// What they are called together.
+    const NAME: &'static str;
     /// What each shares with its other configurations.
     type Vms: 'static;
     /// Each under one configuration.
@@ -109,8 +111,9 @@ fn call_one<S: Stream>(stream: &mut S, call: Call, head: &Head, host: &impl Host
 }
 
 macro_rules! filters {
-    ($count:literal: $($filter:ident $stage:tt),+) => {
+    ($count:literal $name:expr => $($filter:ident $stage:tt),+) => {
         impl<$($filter: Filter),+> Filters<$count> for ($($filter,)+) {
+            const NAME: &'static str = $name;
             type Vms = ($(Vm<$filter::Vm>,)+);
             type Made = ($(Rc<$filter>,)+);
             type Streams = ($(Option<$filter::Stream>,)+);
@@ -193,5 +196,5 @@ macro_rules! filters {
     };
 }
 
-filters!(1: A 0);
-filters!(4: A 0, B 1, C 2, D 3);
+filters!(1 A::NAME => A 0);
+filters!(4 "switchyard" => A 0, B 1, C 2, D 3);

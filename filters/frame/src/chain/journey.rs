@@ -8,7 +8,7 @@ use super::edits::Edits;
 use super::filters::Filters;
 use super::host::StageHost;
 use crate::{Head, Stream};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_core::chain::{self, Call, Chain, Direction, Flow, Holder, Interests, Part, Stages};
 use switchyard_host::{Host, Passage};
@@ -20,6 +20,18 @@ pub(super) struct Journey<T: Filters<N>, const N: usize> {
     pub(super) chain: RefCell<Chain<N>>,
     pub(super) edits: Edits,
     streams: RefCell<T::Streams>,
+    answer: Cell<Answer>,
+}
+
+/// How far the answer has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Answer {
+    #[default]
+    None,
+    /// It is the stages'.
+    Begun,
+    /// It took the place of one that had begun: no stage's any more.
+    Second,
 }
 
 impl<T: Filters<N>, const N: usize> Journey<T, N> {
@@ -31,11 +43,27 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
             chain: RefCell::new(Chain::new(interests)),
             edits: Edits::default(),
             streams: RefCell::default(),
+            answer: Cell::default(),
         }
+    }
+
+    /// Whether a part of an answer is of one that no stage sees; a host that gives it all the same is not to hold it.
+    fn is_of_second(&self, part: Part) -> bool {
+        let is_head = matches!(part, Part::Headers { .. });
+        let answer = match self.answer.get() {
+            Answer::None => Answer::Begun,
+            Answer::Begun if is_head => Answer::Second,
+            other => other,
+        };
+        self.answer.set(answer);
+        answer == Answer::Second
     }
 
     /// Envoy gives a part of a message.
     fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Passage {
+        if direction == Direction::Response && self.is_of_second(part) {
+            return Passage::On;
+        }
         let flow = chain::drive(&self.chain, direction, part, &mut Driver { journey: self, host });
         match flow {
             Flow::Continue => {

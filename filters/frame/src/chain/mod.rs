@@ -79,7 +79,7 @@ impl<T: Filters<N>, const N: usize> Chained<T, N> {
 }
 
 impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
-    const NAME: &'static str = "switchyard";
+    const NAME: &'static str = T::NAME;
     type Vm = ChainVm<T, N>;
     type Stream = ChainStream<T, N>;
 

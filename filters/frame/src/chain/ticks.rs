@@ -161,10 +161,8 @@ impl<const N: usize> Ticks<N> {
 
     /// The tick is over; `rests`: the chain itself wants no more.
     pub(super) fn rest(&self, rests: bool, host: &impl switchyard_host::Ticks) {
-        if rests {
-            self.own.set(Wanted::default());
-        }
-        if self.ticking.replace(false) {
+        let ceases = rests && !self.own.replace(Wanted::default()).period.is_zero();
+        if self.ticking.replace(false) || ceases {
             let _ = self.ask(host);
         }
     }
