@@ -2,6 +2,8 @@
 
 use crate::worker::*;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use switchyard_frame::Stream as _;
 use switchyard_frame::fake::{pass, settle};
 use switchyard_host::Passage;
@@ -47,6 +49,20 @@ struct Sky {
     worker: Worker,
     open: Vec<(Request, Place, String)>,
     calls: Vec<Called>,
+    seen: Seen,
+}
+
+/// What has happened, so that it is known that all of it does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    begun: u64,
+    /// Those that waited and went on.
+    went_on: u64,
+    /// Those whose held answer went on, or was answered in its place.
+    retried: u64,
+    /// Those that were answered with another's answer, or with a share.
+    shared: u64,
+    calls: u64,
 }
 
 /// What the upstream has of the items that a path names.
@@ -58,11 +74,12 @@ fn items(path: &str) -> String {
 
 impl Sky {
     fn new(section: &str) -> Self {
-        Self { worker: Worker::alone(section), open: Vec::new(), calls: Vec::new() }
+        Self { worker: Worker::alone(section), open: Vec::new(), calls: Vec::new(), seen: Seen::default() }
     }
 
     fn begin(&mut self, id: u8) {
         let path = format!("/items?ids={id}");
+        self.seen.begun += 1;
         let request = self.worker.send(&get(&path));
         let place = if request.passage == Passage::Held { Place::Waits } else { Place::Upstream };
         self.open.push((request, place, path));
@@ -103,6 +120,7 @@ impl Sky {
     fn settle(&mut self) {
         loop {
             settle(core::slice::from_mut(&mut self.worker));
+            self.seen.calls += self.worker.called.len() as u64;
             self.calls.append(&mut self.worker.called);
             let done = core::mem::take(&mut self.worker.done);
             if done.is_empty() {
@@ -121,12 +139,17 @@ impl Sky {
             Reply::WentOn { .. } => {
                 assert_eq!(place, Place::Waits, "{context} went on twice");
                 self.open[at].1 = Place::Upstream;
+                self.seen.went_on += 1;
                 return;
             }
-            Reply::Resumed { .. } => assert_eq!(place, Place::Answered, "{context} has no answer"),
+            Reply::Resumed { .. } => {
+                assert_eq!(place, Place::Answered, "{context} has no answer");
+                self.seen.retried += 1;
+            }
             // The answer passes by whoever has seen the request, unless one had begun.
             Reply::Answered { status, body, .. } if place != Place::Answered => {
                 let (request, _, _) = &mut self.open[at];
+                self.seen.shared += 1;
                 is_of_endpoint(&self.worker, false);
                 let head = [(":status", &*status.to_string())];
                 assert_eq!(self.worker.answer(request, &head, body.is_empty()), Passage::On);
@@ -134,7 +157,7 @@ impl Sky {
                     self.worker.body(request, body, true);
                 }
             }
-            Reply::Answered { .. } => {}
+            Reply::Answered { .. } => self.seen.retried += 1,
         }
         let (request, _, _) = self.open.remove(at);
         self.worker.end(request);
@@ -176,6 +199,32 @@ impl Sky {
             self.happen(Event::Pass(200));
         }
         assert_eq!(self.worker.period(), 250, "nothing is left to tick for but the router's counts");
+    }
+}
+
+/// So many scripts, the same in every run.
+const SCRIPTS: u32 = 200;
+
+#[test]
+fn thousands_of_requests_go_through_all_four_and_all_that_can_happen_does() {
+    let (mut runner, mut seen) = (TestRunner::deterministic(), Seen::default());
+    let scripts = prop::collection::vec(event(), 50..150);
+    for _ in 0..SCRIPTS {
+        let mut sky = Sky::new(&[COALESCE, BATCH, RETRY].join(", "));
+        let events = scripts.new_tree(&mut runner).expect("a script").current();
+        events.into_iter().for_each(|event| sky.happen(event));
+        sky.end();
+        seen.begun += sky.seen.begun;
+        seen.went_on += sky.seen.went_on;
+        seen.retried += sky.seen.retried;
+        seen.shared += sky.seen.shared;
+        seen.calls += sky.seen.calls;
+    }
+    assert!(seen.begun >= 5_000, "{seen:?}");
+    for (what, times) in
+        [("on", seen.went_on), ("again", seen.retried), ("shared", seen.shared), ("calls", seen.calls)]
+    {
+        assert!(times >= seen.begun / 50, "{what}: {seen:?}");
     }
 }
 
