@@ -10,8 +10,8 @@ use switchyard_core::memory::Memory;
 use switchyard_core::retry::{Engine, Latencies, Settings, StaleAnswers, StaleIfError, Steering};
 use switchyard_core::route::RouteTable;
 use switchyard_core::{Endpoints, RequestView, Timestamp};
+use switchyard_frame::rotation::Rotation;
 use switchyard_host::SharedData;
-use switchyard_host::rotation::Rotation;
 
 /// A configuration in force in one worker.
 #[derive(Default)]
