@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(host.calls(READ), 0);
         let routes =
             ["/a", "/b"].map(|path| Matcher { path: PathMatch::Exact(path.into()), ..Matcher::default() });
-        let table = RouteTable::new(routes.into());
+        let table = RouteTable::new(routes.to_vec());
         assert_eq!(head.route(&table, &host), Some(1));
         assert_eq!(head.route(&RouteTable::default(), &host), Some(1), "there is one table");
         assert!(head.headers(&host).is_some_and(|headers| headers.contains(":path")));

@@ -116,17 +116,15 @@ fn what_happens_is_handed_on_and_the_root_speaks_in_its_own_name_after_it() {
     let queue = host.queue().expect("a queue");
     host.enqueue(queue, b"four").expect("a queue");
     root.stream(6).expect("a configuration").on_request_headers(&host, &Head::default(), true);
-    let events: [&dyn Fn(&mut Root<Diary>); 5] = [
-        &|root| root.tick(&host),
-        &|root| root.on_queue_ready(&host, queue + 1),
-        &|root| root.on_queue_ready(&host, queue),
-        &|root| root.on_call_response(&host, 3, 2, 1),
-        &|root| root.on_done(&host),
-    ];
-    for event in events {
+    let mut then = |event: &dyn Fn(&mut Root<Diary>)| {
         event(&mut root);
         assert_eq!(host.context(), 5);
-    }
+    };
+    then(&|root| root.tick(&host));
+    then(&|root| root.on_queue_ready(&host, queue + 1));
+    then(&|root| root.on_queue_ready(&host, queue));
+    then(&|root| root.on_call_response(&host, 3, 2, 1));
+    then(&|root| root.on_done(&host));
     let seen = diary.seen.borrow().join(", ");
     assert_eq!(seen, "request 6, tick, message 4, act, called 3 2 1, ended");
     assert!(root.stream(7).is_none(), "it is over");
