@@ -17,8 +17,10 @@ mod head;
 pub mod held_bodies;
 mod interval;
 mod mailbox;
+pub mod noise;
 mod pacer;
 mod root;
+pub mod rotation;
 mod visits;
 mod vm;
 

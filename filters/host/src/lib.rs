@@ -18,12 +18,10 @@ pub mod fake;
 mod header_map;
 pub mod identity;
 pub mod metrics;
-pub mod noise;
 mod passage;
 mod ports;
 pub mod prober;
 pub mod reach;
-pub mod rotation;
 pub mod shared_ledger;
 mod source_ip;
 

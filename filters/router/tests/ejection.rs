@@ -1,6 +1,7 @@
 //! What the router does with outlier's word: who gets no requests, and who gets some to try it with.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
 use core::time::Duration;
 use std::collections::BTreeMap;

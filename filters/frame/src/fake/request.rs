@@ -1,5 +1,7 @@
 //! Requests of a worker, from their heads to their ends.
 
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
+
 use super::{Head, StreamOf, Subject, Worker};
 use crate::{Head as Decoded, Stream as _};
 use switchyard_host::Passage;
