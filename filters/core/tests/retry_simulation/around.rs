@@ -42,6 +42,7 @@ impl Around<'_> {
     /// What is done now is done for this request.
     fn turns_to(&mut self, stream: StreamId) {
         let id = stream as usize;
+        assert!(!self.outside.requests[id].gone, "a stream that is gone is touched");
         if self.id != id {
             (self.id, self.cause) = (id, self.usual);
         }

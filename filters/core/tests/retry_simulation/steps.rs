@@ -175,11 +175,12 @@ impl Envoy {
 
     /// Its stream is gone.
     pub(crate) fn gone(&mut self, id: usize) {
-        if core::mem::replace(&mut self.outside.requests[id].gone, true) {
+        if self.outside.requests[id].gone {
             return;
         }
         assert!(self.outside.requests[id].referee.has_ended(), "it has not ended");
         self.tells(id, (Cause::Nothing, None), |retries, world| retries.gone(world, id as u32));
+        self.outside.requests[id].gone = true;
         self.closes();
     }
 
