@@ -105,6 +105,7 @@ fn what_may_have_done_its_work_is_not_sent_to_another_upstream_either() {
 fn a_retry_that_may_have_been_seen_keeps_the_request_from_another_upstream() {
     for idempotent in [true, false] {
         let mut case = with(all());
+        case.settings.num_retries = 1;
         case.attempts.subject().idempotent = idempotent;
         case.first(0, failed(Failure::ConnectFailure));
         case.sends(100);
