@@ -77,9 +77,16 @@ impl Table {
     fn update<R>(
         &self,
         host: &impl SharedData,
-        change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),
+        mut change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),
     ) -> Option<R> {
-        update(&mut Place { key: &self.0, host, is_made: true }, TRIES, change)
+        let mut is_lost = false;
+        let changed = update(&mut Place { key: &self.0, host, is_made: true }, TRIES, |bytes| {
+            let (bytes, result) = change(bytes);
+            // A table that there is no memory for encodes as nothing, which would wipe out the one that is there.
+            is_lost = bytes.as_ref().is_some_and(Vec::is_empty);
+            (bytes.filter(|bytes| !bytes.is_empty()), result)
+        });
+        changed.filter(|_| !is_lost)
     }
 
     /// Lets `change` change the ledger; it says whether it did.
@@ -178,6 +185,16 @@ mod tests {
         });
         assert!(changed.is_none());
         assert!(tries <= TRIES);
+    }
+
+    #[test]
+    fn a_table_that_there_is_no_memory_for_leaves_the_one_that_is_there() {
+        let host = FakeHost::default();
+        let table = Table::ledger("web");
+        table.change_ledger(&host, |ledger| (true, note(ledger, 1))).unwrap();
+        assert!(!Ledger::default().encode().is_empty() && !Budget::default().encode().is_empty());
+        assert_eq!(table.update(&host, |_| (Some(Vec::new()), ())), None);
+        assert_eq!(Ledger::decode(&table.read(&host)).records().len(), 1);
     }
 
     #[test]
