@@ -25,6 +25,7 @@ pub mod prober;
 pub mod reach;
 pub mod rotation;
 pub mod shared_ledger;
+pub mod shared_settings;
 mod source_ip;
 
 #[cfg(any(target_arch = "wasm32", clippy))]

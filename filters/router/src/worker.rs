@@ -11,9 +11,10 @@ use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
+use switchyard_core::outlier::Part;
 use switchyard_frame::{Interval, Setup, Vigil};
 use switchyard_host::shared_ledger::announced;
-use switchyard_host::{Host, HostError, MetricSink, SharedData, prober};
+use switchyard_host::{Host, HostError, MetricSink, SharedData, prober, shared_settings};
 
 /// How often counters are written and finished ramps forgotten.
 pub const TICK: Duration = Duration::from_millis(250);
@@ -34,6 +35,8 @@ pub struct Vm {
 pub struct Router {
     pub(crate) plan: Plan,
     pub(crate) setup: Setup<Vm>,
+    /// What outlier is to be told of the document, with the first request.
+    unpublished: Cell<Option<Box<Part>>>,
     /// Outlier's word is followed for some upstream.
     follows: bool,
     vigil: Vigil,
@@ -63,6 +66,7 @@ impl Router {
         let follows = plan.follows();
         let router = Self {
             vigil: Vigil::new(if follows { NEWS_TICK } else { TICK }, host)?,
+            unpublished: Cell::new(Some(part(document, &setup, host))),
             follows,
             plan,
             setup,
@@ -80,6 +84,10 @@ impl Router {
 
     /// A request does something. The first after a while takes in what outlier has said meanwhile.
     pub(crate) fn rouse(&self, host: &impl Host) {
+        if let Some(part) = self.unpublished.take() {
+            // The document serves.
+            shared_settings::publish(&part, host);
+        }
         // An empty configuration never ticks: nothing to count.
         if self.plan.size().0 > 0 && self.vigil.rouse(host) && self.follows {
             // Without the time a readmitted endpoint has no ramp to go up, but it is back.
@@ -145,4 +153,12 @@ impl Router {
             self.plan.each_upstream(Upstream::verify_again);
         }
     }
+}
+
+/// What outlier is to be told of this document.
+fn part(document: &Document, setup: &Setup<Vm>, host: &impl Host) -> Box<Part> {
+    let source = host.property(&["plugin_root_id"]).ok().flatten().unwrap_or_default();
+    let mut part = Part::new(source, setup.configuration, setup.now, &document.watched());
+    part.turn = shared_settings::published(host).next_turn(&part.source, part.document);
+    Box::new(part)
 }

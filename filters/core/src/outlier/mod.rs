@@ -13,6 +13,7 @@ mod enforce;
 mod ledger;
 mod settings;
 mod tally;
+mod watched;
 mod window;
 
 pub use classify::{Answer, Ending, Failure, Neutral, Origin, Outcome, http_status};
@@ -24,4 +25,5 @@ pub use settings::{
     Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
 };
 pub use tally::Tally;
-pub use window::{BUCKETS, Counts, Histogram, STEPS, Window, bucket_at};
+pub use watched::{MOST_BYTES, MOST_PARTS, Part, Published, Watched, WatchedEndpoint};
+pub use window::{BUCKETS, Counts, Histogram, STEPS, Window, bucket_at, next_bucket};
