@@ -23,6 +23,7 @@ mod ports;
 pub mod prober;
 pub mod reach;
 pub mod shared_ledger;
+pub mod shared_settings;
 mod source_ip;
 
 #[cfg(any(target_arch = "wasm32", clippy))]

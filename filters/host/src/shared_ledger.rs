@@ -43,6 +43,11 @@ impl<H: SharedData> SharedValue for Place<'_, H> {
 pub struct Table(String);
 
 impl Table {
+    /// The table under this key.
+    pub(crate) fn of(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
     /// The table of states of an upstream.
     pub fn ledger(upstream: &str) -> Self {
         Self(keys::ledger(upstream))
@@ -74,7 +79,7 @@ impl Table {
 
     /// Lets `change` make new bytes of the table's bytes until nobody else wrote in between; `None` bytes write
     /// nothing. Returns what the change that counted returned; `None` if none did.
-    fn update<R>(
+    pub(crate) fn update<R>(
         &self,
         host: &impl SharedData,
         mut change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),

@@ -18,6 +18,7 @@ mod retry;
 mod retry_on;
 mod route;
 mod upstream;
+mod watched;
 
 use crate::error::{ConfigErrors, Errors, Path, cut};
 use crate::raw;
