@@ -40,9 +40,21 @@ pub(crate) struct Module {
 /// # Errors
 /// When the toolchain cannot be set up, the build fails, or a module imports what no host has.
 pub(crate) fn build() -> Result<Vec<Module>> {
+    build_only(&[])
+}
+
+/// Builds the modules of these names; without names, all.
+///
+/// # Errors
+/// As [`build`]; and when there is no module of a name.
+pub(crate) fn build_only(names: &[String]) -> Result<Vec<Module>> {
     let wasm_cargo = WasmCargo::set_up()?;
     std::fs::create_dir_all(wasm_dir())?;
-    let plans = plans(&metadata()?);
+    let mut plans = plans(&metadata()?);
+    for name in names {
+        ensure!(plans.iter().any(|plan| plan.name == *name), "there is no module {name}");
+    }
+    plans.retain(|plan| names.is_empty() || names.contains(&plan.name));
     plans.iter().map(|plan| make(plan, &wasm_cargo).with_context(|| plan.name.clone())).collect()
 }
 

@@ -8,7 +8,8 @@ use std::path::Path;
 use switchyard_config::{ConfigErrors, Document};
 
 /// The modules that read a document.
-const MODULES: [&str; 5] = ["coalesce.wasm", "batch.wasm", "router.wasm", "outlier.wasm", "retry.wasm"];
+const MODULES: [&str; 6] =
+    ["switchyard.wasm", "coalesce.wasm", "batch.wasm", "router.wasm", "outlier.wasm", "retry.wasm"];
 
 /// One document and where it stood.
 pub(crate) struct Found {

@@ -82,7 +82,8 @@ fn sharing<'a>(document: &'a Document, module: &str) -> Vec<&'a str> {
         let coalesces = route.coalesce().is_some_and(|settings| !settings.key.share_across_principals);
         let batches = route.batch().is_some_and(|batching| !batching.settings().key.mixes_principals);
         let keeps = route.retry().is_some_and(|settings| settings.fallback.stale.is_some());
-        let of = |name: &str, does: bool| does && module.ends_with(name);
+        let is = |name: &str| module.ends_with(name) || module.ends_with("switchyard.wasm");
+        let of = |name: &str, does: bool| does && is(name);
         of("coalesce.wasm", coalesces) || of("batch.wasm", batches) || of("retry.wasm", keeps)
     };
     document.routes().iter().filter(shares).map(Route::name).collect()

@@ -41,7 +41,10 @@ enum Task {
         envoy: Option<String>,
     },
     /// Builds the modules into target/wasm and prints name, size and sha256 of each.
-    Build,
+    Build {
+        /// Only these (`router`).
+        modules: Vec<String>,
+    },
     /// Runs every test: formatting, lints, documentation, unit and property tests, natively and on wasm32, the scenarios on a
     /// real Envoy, docker-compose, and tidy.
     Test {
@@ -95,7 +98,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<bool> {
     match task {
         Task::Demo { envoy } => run::demo(envoy.as_deref()).map(|()| true),
-        Task::Build => build::build().map(|modules| build::print(&modules)).map(|()| true),
+        Task::Build { modules } => {
+            build::build_only(&modules).map(|modules| build::print(&modules)).map(|()| true)
+        }
         Task::Test { only, envoy } => test::test(only.as_deref(), envoy.as_deref()),
         Task::Bench { name, json, envoy } => run::bench(&name, json, envoy.as_deref()).map(|()| true),
         Task::Images => run::images().map(|()| true),

@@ -34,6 +34,10 @@ impl Filter for Batch {
         format!("{} routes batch", self.site.plan.policies().count())
     }
 
+    fn is_used(&self) -> bool {
+        !self.site.plan.is_empty()
+    }
+
     fn stream(self: &Rc<Self>, context: u32) -> Stream {
         Stream::new(context, Rc::clone(self))
     }

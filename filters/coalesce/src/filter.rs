@@ -34,6 +34,10 @@ impl Filter for Coalesce {
         format!("{} routes coalesce", self.plan.policies().count())
     }
 
+    fn is_used(&self) -> bool {
+        !self.plan.is_empty()
+    }
+
     fn stream(self: &Rc<Self>, context: u32) -> Stream {
         Stream::new(context, Rc::clone(self))
     }

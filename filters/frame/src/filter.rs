@@ -28,6 +28,11 @@ pub trait Filter: Sized + 'static {
     /// What it does under this configuration, for the log: `3 routes coalesce`.
     fn summary(&self) -> String;
 
+    /// Whether it has anything to do under this configuration; if not, a chain of filters has no streams of it.
+    fn is_used(&self) -> bool {
+        true
+    }
+
     /// The stream of this context.
     fn stream(self: &Rc<Self>, context: u32) -> Self::Stream;
 
@@ -44,6 +49,14 @@ pub trait Filter: Sized + 'static {
 
     /// Its mailbox was looked into, which is what wakes it: it does what is to be done in a callback of the root.
     fn act<H: Host>(&self, _host: &H) {}
+
+    /// A message waits in a queue, its own or that of another filter in its module.
+    fn look<H: Host>(&self, host: &H, queue: u32) {
+        let Some(mailbox) = self.mailbox() else { return };
+        if mailbox.look(queue, host, |message| self.message(host, message)) {
+            self.act(host);
+        }
+    }
 
     /// A call of its own has been answered: with so many headers, and a body of so many bytes. No headers: it has failed.
     fn called<H: Host>(&self, _host: &H, _call: u32, _headers: usize, _body_size: usize) {}

@@ -14,6 +14,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// The same with other headers; its route stays what it was when it was looked for.
+    pub(crate) fn with_headers(&self, headers: HeaderMap) -> Self {
+        Self { headers: OnceCell::from(Some(headers)), route: self.route.clone() }
+    }
+
     /// Its headers; `None` if the host does not give them. A clone of them is the same map.
     pub fn headers(&self, host: &impl RequestHeaders) -> Option<&HeaderMap> {
         self.headers.get_or_init(|| host.request_headers().ok()).as_ref()

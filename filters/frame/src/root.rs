@@ -84,12 +84,7 @@ impl<F: Filter> Root<F> {
 
     /// A message waits in a queue.
     pub fn on_queue_ready(&mut self, host: &impl Host, queue: u32) {
-        self.act(host, |filter| {
-            let Some(mailbox) = filter.mailbox() else { return };
-            if mailbox.look(queue, host, |message| filter.message(host, message)) {
-                filter.act(host);
-            }
-        });
+        self.act(host, |filter| filter.look(host, queue));
     }
 
     /// A call of its own has been answered, or has failed: then with no headers.

@@ -42,14 +42,24 @@ pub trait ResponseHeaders {
 
 /// Bodies: the piece that is passing, in its own callback, or what was held back of it.
 pub trait Bodies {
-    /// What is there of the request's body, `length` bytes at most.
-    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError>;
+    /// What is there of the request's body from `start` on, in bytes, `length` of them at most.
+    fn request_body_at(&self, start: usize, length: usize) -> Result<Vec<u8>, HostError>;
 
-    /// What is there of the response's body, `length` bytes at most.
-    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError>;
+    /// What is there of the response's body from `start` on, in bytes, `length` of them at most.
+    fn response_body_at(&self, start: usize, length: usize) -> Result<Vec<u8>, HostError>;
 
     /// Replaces what is there of the response's body.
     fn set_response_body(&self, body: &[u8]) -> Result<(), HostError>;
+
+    /// What is there of the request's body, `length` bytes at most.
+    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        self.request_body_at(0, length)
+    }
+
+    /// What is there of the response's body, `length` bytes at most.
+    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        self.response_body_at(0, length)
+    }
 }
 
 /// Answers in the endpoint's place, and the going on of messages that were held back.

@@ -5,8 +5,8 @@ use switchyard_frame as frame;
 use switchyard_host::{Host, Passage};
 
 impl frame::Stream for Stream {
-    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, ended: bool) -> Passage {
-        self.on_request_headers(host, ended);
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &frame::Head, ended: bool) -> Passage {
+        self.on_request_headers(host, head, ended);
         Passage::On
     }
 

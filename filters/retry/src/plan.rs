@@ -97,13 +97,12 @@ impl Plan {
         }
     }
 
-    /// The position of the route of a request, if it has a retry policy.
-    pub(crate) fn find(&self, request: &impl RequestView) -> Option<usize> {
-        let position = self.table.find(request)?;
-        self.route(position).map(|_| position)
+    /// Which route a request is of.
+    pub(crate) fn table_of_routes(&self) -> &RouteTable {
+        &self.table
     }
 
-    /// The route at a position that [`Plan::find`] gave.
+    /// The route at this position, if it has a retry policy.
     pub(crate) fn route(&self, position: usize) -> Option<&Route> {
         self.routes.get(position)?.as_ref()
     }

@@ -50,6 +50,10 @@ impl Filter for Retry {
         format!("{} routes have a retry policy", self.worker.plan.len())
     }
 
+    fn is_used(&self) -> bool {
+        self.worker.plan.len() > 0
+    }
+
     fn stream(self: &Rc<Self>, context: u32) -> Stream {
         Stream::new(context, Rc::clone(&self.worker))
     }

@@ -12,6 +12,7 @@ use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::retry::exchanges::{Candidate, Flow, Retries};
 use switchyard_core::retry::{Denied, Request, STEERING_HEADERS};
+use switchyard_frame::Head;
 use switchyard_host::{HeaderMap, Host, Passage, identity};
 
 /// One request under a configuration.
@@ -31,14 +32,14 @@ impl Stream {
     }
 
     /// The request begins. Never pauses it.
-    pub fn on_request_headers(&mut self, host: &impl Host, ended: bool) {
+    pub fn on_request_headers(&mut self, host: &impl Host, head: &Head, ended: bool) {
         let worker = Rc::clone(&self.worker);
         if worker.plan.len() == 0 {
             return;
         }
         // A request that cannot be read gets what Envoy's own route gives.
-        let Ok(headers) = host.request_headers() else { return };
-        let found = worker.plan.find(&headers).and_then(|position| {
+        let Some(headers) = head.headers(host).cloned() else { return };
+        let found = head.route(worker.plan.table_of_routes(), host).and_then(|position| {
             let route = worker.plan.route(position)?;
             let upstream = worker.plan.upstream_of(route, &headers)?;
             Some((position, route, upstream, worker.plan.upstream(upstream)?))

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use super::modules::Modules;
 use super::pieces;
 use super::process::Resource;
 
@@ -35,6 +36,7 @@ pub struct Bootstrap {
     pub(super) component_log_level: String,
     pub(super) drain_seconds: u32,
     pub(super) live: Vec<Resource>,
+    modules: Modules,
     wasm_dir: PathBuf,
     problems: Vec<String>,
 }
@@ -73,6 +75,7 @@ impl Bootstrap {
             component_log_level: "wasm:info".to_owned(),
             drain_seconds: 600,
             live: Vec::new(),
+            modules: Modules::of_environment(),
             wasm_dir: wasm_dir.unwrap_or_else(|| workspace().join("target/wasm")),
             problems: Vec::new(),
         }
@@ -101,6 +104,13 @@ impl Bootstrap {
     #[must_use]
     pub fn drain_seconds(mut self, seconds: u32) -> Self {
         self.drain_seconds = seconds;
+        self
+    }
+
+    /// The modules that the downstream filters are, whatever `$SWITCHYARD_MODULES` says.
+    #[must_use]
+    pub fn modules(mut self, modules: Modules) -> Self {
+        self.modules = modules;
         self
     }
 
@@ -277,6 +287,7 @@ impl Bootstrap {
             let loopback = pieces::socket_address(SocketAddr::from(([127, 0, 0, 1], 0)));
             root.insert("admin".to_owned(), json!({ "address": loopback }));
         }
+        each(&mut value, "http_filters", &mut |filters| self.modules.put_into(filters));
         each(&mut value, "vm_config", &mut |vm| {
             if let Some(filename) = vm.pointer_mut("/code/local/filename") {
                 let name = filename.as_str().and_then(|path| Path::new(path).file_name());

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod crossings;
+mod modules;
 pub mod pieces;
 mod process;
 
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 pub use bootstrap::{Bootstrap, Form, set_document_text};
 pub use crossings::Crossings;
+pub use modules::Modules;
 
 use crate::load::Client;
 use crate::wait;

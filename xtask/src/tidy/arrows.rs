@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// Crates and the crates of ours that they may depend on.
-const CRATES: [(&str, &[&str]); 14] = [
+const CRATES: [(&str, &[&str]); 15] = [
     ("filters/core", &[]),
     ("filters/config", &["switchyard-core"]),
     ("filters/host", &["switchyard-core"]),
@@ -21,6 +21,7 @@ const CRATES: [(&str, &[&str]); 14] = [
     ("filters/outlier", FILTER),
     ("filters/retry", FILTER),
     ("filters/router", FILTER),
+    ("filters/switchyard", CHAIN),
     ("test-harness", &["switchyard-core"]),
     ("test-harness/core-bench", &["switchyard-core"]),
     ("test-harness/noop", &[]),
@@ -30,6 +31,10 @@ const CRATES: [(&str, &[&str]); 14] = [
 
 /// What a filter stands on.
 const FILTER: &[&str] = &["switchyard-core", "switchyard-config", "switchyard-host", "switchyard-frame"];
+
+/// What the chain of the downstream filters is made of.
+const CHAIN: &[&str] =
+    &["switchyard-batch", "switchyard-coalesce", "switchyard-frame", "switchyard-retry", "switchyard-router"];
 
 /// What is made of filters.
 const TRAP: &[&str] = &[

@@ -255,6 +255,11 @@ impl<const N: usize> Lane<N> {
         }
     }
 
+    /// The bytes of the body that Envoy lets the context see.
+    pub(super) const fn buffered(&self) -> usize {
+        self.total
+    }
+
     /// What the stage at this position may see of the body: where it begins, and its length.
     pub(super) fn window(&self, position: usize) -> Option<(usize, usize)> {
         self.places.get(position).map(|place| (place.passed, place.seen.saturating_sub(place.passed)))

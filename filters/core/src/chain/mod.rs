@@ -203,13 +203,18 @@ impl<const N: usize> Chain<N> {
         held
     }
 
-    /// A stage answers in the endpoint's place. `true`: Envoy is to be told at once, and sends it after the callback. `false`: the
-    /// stage has not begun, or there is an answer already.
-    pub fn reply(&mut self, stage: usize) -> bool {
+    /// Whether a stage may answer in the endpoint's place. `false`: it has not begun, or there is an answer already.
+    pub fn may_reply(&self, stage: usize) -> bool {
         let begun = self.begun.get(stage).copied().unwrap_or(false);
         let answered =
             if self.response.came() { self.response.is_closed() } else { self.request.is_closed() };
-        if self.ended || !begun || answered {
+        !self.ended && begun && !answered
+    }
+
+    /// A stage answers in the endpoint's place. `true`: Envoy is to be told at once, and sends it after the callback. `false`: it may
+    /// not, see [`Chain::may_reply`].
+    pub fn reply(&mut self, stage: usize) -> bool {
+        if !self.may_reply(stage) {
             return false;
         }
         self.request.close();
@@ -241,6 +246,14 @@ impl<const N: usize> Chain<N> {
         match direction {
             Direction::Request => self.request.window(position),
             Direction::Response => self.response.window(position),
+        }
+    }
+
+    /// How much of the message's body the host lets the context see, in bytes: what windows are in.
+    pub const fn buffered(&self, direction: Direction) -> usize {
+        match direction {
+            Direction::Request => self.request.buffered(),
+            Direction::Response => self.response.buffered(),
         }
     }
 

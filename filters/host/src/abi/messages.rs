@@ -3,12 +3,12 @@
 use super::*;
 
 impl Bodies for Hostcalls {
-    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
-        bytes_of(REQUEST_BODY, length)
+    fn request_body_at(&self, start: usize, length: usize) -> Result<Vec<u8>, HostError> {
+        bytes_of(REQUEST_BODY, start, length)
     }
 
-    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
-        bytes_of(RESPONSE_BODY, length)
+    fn response_body_at(&self, start: usize, length: usize) -> Result<Vec<u8>, HostError> {
+        bytes_of(RESPONSE_BODY, start, length)
     }
 
     fn set_response_body(&self, body: &[u8]) -> Result<(), HostError> {
@@ -104,7 +104,7 @@ impl CallAnswers for Hostcalls {
     }
 
     fn call_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
-        bytes_of(CALL_BODY, length)
+        bytes_of(CALL_BODY, 0, length)
     }
 
     fn call_trailers(&self) -> Result<HeaderMap, HostError> {

@@ -150,11 +150,11 @@ fn set_pairs(map: u32, pairs: &[(&[u8], &[u8])]) -> Result<(), HostError> {
     })
 }
 
-/// The bytes of a buffer; none if the host has no such buffer now.
-fn bytes_of(kind: u32, length: usize) -> Result<Vec<u8>, HostError> {
+/// The bytes of a buffer from `start` on; none if the host has no such buffer now.
+fn bytes_of(kind: u32, start: usize, length: usize) -> Result<Vec<u8>, HostError> {
     // SAFETY: both out-pointers are live.
     let found = buffer("proxy_get_buffer_bytes", |data, size| unsafe {
-        proxy_get_buffer_bytes(kind, 0, length, data, size)
+        proxy_get_buffer_bytes(kind, start, length, data, size)
     });
     match found {
         Err(HostError { status: Status::NotFound, .. }) => Ok(Vec::new()),
@@ -297,7 +297,7 @@ impl MetricSink for Hostcalls {
 
 impl PluginConfiguration for Hostcalls {
     fn plugin_configuration(&self) -> Result<Vec<u8>, HostError> {
-        bytes_of(PLUGIN_CONFIGURATION, usize::MAX)
+        bytes_of(PLUGIN_CONFIGURATION, 0, usize::MAX)
     }
 }
 

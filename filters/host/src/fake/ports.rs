@@ -13,9 +13,9 @@ fn texts(headers: &[(&[u8], &[u8])]) -> Vec<(String, Vec<u8>)> {
     headers.iter().map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec())).collect()
 }
 
-/// `length` bytes of `body` at most.
-fn beginning(body: &[u8], length: usize) -> Vec<u8> {
-    body.get(..length).unwrap_or(body).to_vec()
+/// `length` bytes of `body` at most, from `start` on.
+fn piece(body: &[u8], start: usize, length: usize) -> Vec<u8> {
+    body.iter().skip(start).take(length).copied().collect()
 }
 
 fn replace(headers: &RefCell<Vec<(String, Vec<u8>)>>, name: &str, value: &[u8]) {
@@ -86,14 +86,14 @@ impl ResponseHeaders for FakeHost {
 }
 
 impl Bodies for FakeHost {
-    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+    fn request_body_at(&self, start: usize, length: usize) -> Result<Vec<u8>, HostError> {
         self.called("proxy_get_buffer_bytes")?;
-        Ok(beginning(&self.request_body.borrow(), length))
+        Ok(piece(&self.request_body.borrow(), start, length))
     }
 
-    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+    fn response_body_at(&self, start: usize, length: usize) -> Result<Vec<u8>, HostError> {
         self.called("proxy_get_buffer_bytes")?;
-        Ok(beginning(&self.response_body.borrow(), length))
+        Ok(piece(&self.response_body.borrow(), start, length))
     }
 
     fn set_response_body(&self, body: &[u8]) -> Result<(), HostError> {
@@ -207,7 +207,7 @@ impl CallAnswers for FakeHost {
 
     fn call_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
         self.called("proxy_get_buffer_bytes")?;
-        Ok(beginning(&self.call_answer.borrow().body, length))
+        Ok(piece(&self.call_answer.borrow().body, 0, length))
     }
 
     fn call_trailers(&self) -> Result<HeaderMap, HostError> {

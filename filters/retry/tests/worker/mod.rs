@@ -136,7 +136,7 @@ impl Worker {
         self.host.remove_property("upstream.request_attempt_count");
         self.host.receive(head);
         change(&self.host);
-        request.stream.on_request_headers(&self.host, ended);
+        request.stream.on_request_headers(&self.host, &switchyard_frame::Head::default(), ended);
         request
     }
 

@@ -1,0 +1,191 @@
+//! One request through the stages of a chain.
+//!
+//! Invariants: stages are called one at a time and in the order that the chain says; nobody finds a journey that has ended; a message that
+//! the chain itself holds is on its desk's list.
+
+use super::Chained;
+use super::edits::Edits;
+use super::filters::Filters;
+use super::host::StageHost;
+use crate::{Head, Stream};
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+use switchyard_core::chain::{self, Call, Chain, Direction, Flow, Holder, Interests, Part, Stages};
+use switchyard_host::{Host, Passage};
+
+/// The chain of one request, and its stages' streams.
+pub(super) struct Journey<T: Filters<N>, const N: usize> {
+    pub(super) context: u32,
+    pub(super) chained: Rc<Chained<T, N>>,
+    pub(super) chain: RefCell<Chain<N>>,
+    pub(super) edits: Edits,
+    streams: RefCell<T::Streams>,
+    answer: Cell<Answer>,
+}
+
+/// How far the answer has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Answer {
+    #[default]
+    None,
+    /// It is the stages'.
+    Begun,
+    /// It took the place of one that had begun: no stage's any more.
+    Second,
+}
+
+impl<T: Filters<N>, const N: usize> Journey<T, N> {
+    pub(super) fn new(context: u32, chained: Rc<Chained<T, N>>) -> Self {
+        let interests = chained.used.map(|used| if used { Interests::ALL } else { Interests::NONE });
+        Self {
+            context,
+            chained,
+            chain: RefCell::new(Chain::new(interests)),
+            edits: Edits::default(),
+            streams: RefCell::default(),
+            answer: Cell::default(),
+        }
+    }
+
+    /// Whether a part of an answer is of one that no stage sees; a host that gives it all the same is not to hold it.
+    fn is_of_second(&self, part: Part) -> bool {
+        let is_head = matches!(part, Part::Headers { .. });
+        let answer = match self.answer.get() {
+            Answer::None => Answer::Begun,
+            Answer::Begun if is_head => Answer::Second,
+            other => other,
+        };
+        self.answer.set(answer);
+        answer == Answer::Second
+    }
+
+    /// Envoy gives a part of a message.
+    fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Passage {
+        if direction == Direction::Response && self.is_of_second(part) {
+            return Passage::On;
+        }
+        let flow = chain::drive(&self.chain, direction, part, &mut Driver { journey: self, host });
+        match flow {
+            Flow::Continue => {
+                if direction == Direction::Request {
+                    self.edits.write(host);
+                }
+                Passage::On
+            }
+            Flow::Pause => {
+                self.settle(host);
+                Passage::Held
+            }
+        }
+    }
+
+    /// Does what there is to do after stages have asked for something outside their callbacks.
+    pub(super) fn run<H: Host>(&self, host: &H) {
+        chain::run(&self.chain, &mut Driver { journey: self, host });
+        self.settle(host);
+    }
+
+    fn settle<H: Host>(&self, host: &H) {
+        for direction in [Direction::Request, Direction::Response] {
+            if self.is_owed(direction) {
+                self.chained.owes(self.context, direction, host);
+            }
+        }
+    }
+
+    /// Whether the chain holds a message that no stage does.
+    pub(super) fn is_owed(&self, direction: Direction) -> bool {
+        self.chain.try_borrow().is_ok_and(|chain| chain.holder(direction) == Some(Holder::Chain))
+    }
+
+    /// What the chain itself holds goes on.
+    pub(super) fn let_go<H: Host>(&self, direction: Direction, host: &H) {
+        if let Ok(mut chain) = self.chain.try_borrow_mut() {
+            chain.let_go(direction);
+        }
+        self.run(host);
+    }
+}
+
+/// A journey's stages during one callback.
+struct Driver<'a, H, T: Filters<N>, const N: usize> {
+    journey: &'a Journey<T, N>,
+    host: &'a H,
+}
+
+impl<H: Host, T: Filters<N>, const N: usize> Stages for Driver<'_, H, T, N> {
+    fn call(&mut self, stage: usize, call: Call) -> Flow {
+        let journey = self.journey;
+        let Ok(mut streams) = journey.streams.try_borrow_mut() else { return Flow::Continue };
+        let is_head = matches!(call, Call::Message(Direction::Request, Part::Headers { .. }));
+        let (head, none) = (is_head.then(|| journey.edits.head(self.host)), Head::default());
+        let head = head.as_deref().unwrap_or(&none);
+        let host = StageHost::of_journey(journey, stage, self.host);
+        T::call(&journey.chained.stages, &mut streams, (journey.context, stage, call), head, &host)
+    }
+
+    fn resume(&mut self, direction: Direction) {
+        // Whoever cannot be let go is gone.
+        let _ = match direction {
+            Direction::Request => {
+                self.journey.edits.write(self.host);
+                self.host.resume_request()
+            }
+            Direction::Response => self.host.resume_response(),
+        };
+    }
+}
+
+/// One request, as Envoy knows it.
+pub struct ChainStream<T: Filters<N>, const N: usize>(Rc<Journey<T, N>>);
+
+impl<T: Filters<N>, const N: usize> ChainStream<T, N> {
+    pub(super) fn new(journey: Rc<Journey<T, N>>) -> Self {
+        Self(journey)
+    }
+
+    fn journeys(&self) -> &super::desk::Journeys<T, N> {
+        &self.0.chained.setup.own.journeys
+    }
+
+    fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Passage {
+        self.journeys().callback_begins();
+        self.0.drive(direction, part, host)
+    }
+}
+
+impl<T: Filters<N>, const N: usize> Stream for ChainStream<T, N> {
+    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &Head, ended: bool) -> Passage {
+        self.journeys().begin(self.0.context, &self.0);
+        self.drive(Direction::Request, Part::Headers { ended }, host)
+    }
+
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+        self.drive(Direction::Request, Part::Body { start: 0, size, ended }, host)
+    }
+
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Passage {
+        self.drive(Direction::Request, Part::Trailers, host)
+    }
+
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
+        self.drive(Direction::Response, Part::Headers { ended }, host)
+    }
+
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+        self.drive(Direction::Response, Part::Body { start: 0, size, ended }, host)
+    }
+
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+        self.drive(Direction::Response, Part::Trailers, host)
+    }
+
+    fn on_done<H: Host>(&mut self, host: &H) {
+        self.journeys().callback_begins();
+        self.journeys().end(self.0.context);
+        if let Ok(mut chain) = self.0.chain.try_borrow_mut() {
+            chain.end();
+        }
+        self.0.run(host);
+    }
+}

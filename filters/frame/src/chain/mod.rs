@@ -1,0 +1,137 @@
+//! Several filters as one: a [`Filter`] whose stages are filters, all in one root and one context per request.
+//!
+//! [`Chained`] is that filter: the document is parsed once for all stages, there is one root, one timer, one context. What Envoy's
+//! filter manager does between filters, [`switchyard_core::chain`] does between stages; a request's chain and the stages' streams are its
+//! [`Journey`](journey::Journey). Each stage runs unchanged on a host of its own, [`StageHost`](host::StageHost), which is the real one
+//! but for what stages must share: when requests and answers go on, local replies, bodies, the request's head, calls, ticks.
+//!
+//! Invariants: nothing that goes on or is answered passes by the chain; a chain that waits is found by its context, under whichever
+//! configuration it began; nothing is borrowed while a stage is called but that stage's own. Trade-off: all stages of a stream live as long
+//! as the stream, and each keeps metrics, queue and state of its own, so that it is in a chain what it is by itself.
+
+mod desk;
+mod edits;
+mod filters;
+mod host;
+mod journey;
+mod ports;
+mod ticks;
+
+pub use filters::Filters;
+pub use journey::ChainStream;
+
+use crate::{Filter, Setup};
+use desk::{Desk, Journeys};
+use host::StageHost;
+use journey::Journey;
+use std::rc::Rc;
+use switchyard_config::Document;
+use switchyard_core::chain::Direction;
+use switchyard_host::{Host, HostError};
+
+/// What a module's chains share: their stages' own, and those that are under way.
+pub struct ChainVm<T: Filters<N>, const N: usize> {
+    /// Of each stage, once there is a configuration.
+    vms: core::cell::OnceCell<T::Vms>,
+    journeys: Journeys<T, N>,
+}
+
+impl<T: Filters<N>, const N: usize> Default for ChainVm<T, N> {
+    fn default() -> Self {
+        Self { vms: core::cell::OnceCell::new(), journeys: Journeys::default() }
+    }
+}
+
+/// The filters `T`, in the order of a request's way, as one.
+pub struct Chained<T: Filters<N>, const N: usize> {
+    stages: T::Made,
+    /// The stages that any route uses.
+    used: [bool; N],
+    desk: Desk<N>,
+    setup: Setup<ChainVm<T, N>>,
+}
+
+impl<T: Filters<N>, const N: usize> Chained<T, N> {
+    /// The host of a stage in a callback of the root.
+    fn host<'a, H>(&'a self, stage: usize, host: &'a H) -> StageHost<'a, H, T, N> {
+        StageHost::of_root(self, stage, host)
+    }
+
+    fn used(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..N).filter(|stage| self.used.get(*stage) == Some(&true))
+    }
+
+    /// What the chain itself holds goes on.
+    fn let_go<H: Host>(&self, host: &H) {
+        for (context, direction) in self.desk.take_owed() {
+            let Some(journey) = self.setup.own.journeys.get(context) else { continue };
+            if journey.is_owed(direction) && self.setup.visits.enter(context, host) {
+                journey.let_go(direction, host);
+            }
+        }
+    }
+
+    /// A chain holds a message that no stage does: a tick lets it go.
+    fn owes<H: Host>(&self, context: u32, direction: Direction, host: &H) {
+        self.desk.owes(context, direction);
+        self.desk.ticks.set_own(crate::SHORTEST_TICK, host);
+    }
+}
+
+impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
+    const NAME: &'static str = T::NAME;
+    type Vm = ChainVm<T, N>;
+    type Stream = ChainStream<T, N>;
+
+    fn new<H: Host>(document: &Document, setup: Setup<Self::Vm>, host: &H) -> Result<Self, HostError> {
+        let vms = setup.own.vms.get_or_init(|| T::vms(&setup.memory));
+        setup.own.journeys.callback_begins();
+        let desk = Desk::default();
+        let stages = T::make(document, vms, &setup, &desk, host)?;
+        let used = T::used(&stages);
+        desk.ticks.concern(used, host)?;
+        Ok(Self { stages, used, desk, setup })
+    }
+
+    fn summary(&self) -> String {
+        T::summary(&self.stages)
+    }
+
+    fn stream(self: &Rc<Self>, context: u32) -> Self::Stream {
+        ChainStream::new(Rc::new(Journey::new(context, Rc::clone(self))))
+    }
+
+    fn tick<H: Host>(&self, host: &H) {
+        self.setup.own.journeys.callback_begins();
+        let now = self.desk.ticks.several().then(|| self.setup.own.journeys.now(host).ok()).flatten();
+        let due = self.desk.ticks.ticked(now);
+        for stage in self.used().filter(|stage| due.get(*stage) == Some(&true)) {
+            T::tick(&self.stages, stage, &self.host(stage, host));
+        }
+        self.let_go(host);
+        self.setup.visits.come_back(host);
+        self.desk.ticks.rest(self.desk.owes_nothing(), host);
+    }
+
+    fn look<H: Host>(&self, host: &H, queue: u32) {
+        self.setup.own.journeys.callback_begins();
+        for stage in self.used() {
+            T::look(&self.stages, stage, &self.host(stage, host), queue);
+        }
+    }
+
+    fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
+        self.setup.own.journeys.callback_begins();
+        // A call that nobody waits for is nobody's.
+        if let Some(stage) = self.desk.answered(call) {
+            T::called(&self.stages, stage, &self.host(stage, host), (call, headers, body_size));
+        }
+    }
+
+    fn ended<H: Host>(&self, host: &H) {
+        self.setup.own.journeys.callback_begins();
+        for stage in 0..N {
+            T::ended(&self.stages, stage, &self.host(stage, host));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! One timer for all stages: it ticks as soon as the first of them wants, and a tick is given to those whose period has passed.
+//!
+//! Invariants: no stage's tick comes later than it would by itself by more than the period that the timer had when it was asked for; a
+//! stage that wants none gets none. Trade-offs: periods are counted by the clock of the last callback that asked for the time, so a tick
+//! may be sooner than it must be, which its stage finds out by itself; and while the timer is at most twice as quick as it must be it is
+//! left alone. A chain of which one stage is used has that stage's own timer, and asks for no time.
+
+use core::cell::Cell;
+use core::time::Duration;
+use switchyard_core::Timestamp;
+use switchyard_host::HostError;
+
+/// What the host's timer can tell apart.
+const SLACK: Duration = Duration::from_millis(1);
+
+/// When one of them is to tick.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted {
+    /// Zero: never.
+    period: Duration,
+    since: Timestamp,
+}
+
+impl Wanted {
+    fn left(self, now: Timestamp) -> Option<Duration> {
+        let left = self.period.saturating_sub(now.since(self.since)).max(SLACK);
+        (!self.period.is_zero()).then_some(left)
+    }
+
+    fn is_due(self, now: Timestamp) -> bool {
+        let over = now.since(self.since).saturating_add(SLACK) >= self.period || now < self.since;
+        !self.period.is_zero() && over
+    }
+}
+
+/// The timer of one root.
+#[derive(Debug)]
+pub(super) struct Ticks<const N: usize> {
+    stages: [Cell<Wanted>; N],
+    /// The chain's own wish.
+    own: Cell<Wanted>,
+    /// What the host was asked for.
+    period: Cell<Duration>,
+    /// The last time that anybody has been told.
+    now: Cell<Timestamp>,
+    /// Stages that may tick.
+    concerned: Cell<[bool; N]>,
+    /// In a tick: the host is asked when all have said what they want.
+    ticking: Cell<bool>,
+}
+
+impl<const N: usize> Default for Ticks<N> {
+    fn default() -> Self {
+        Self {
+            stages: core::array::from_fn(|_| Cell::default()),
+            own: Cell::default(),
+            period: Cell::default(),
+            now: Cell::default(),
+            concerned: Cell::new([true; N]),
+            // Until it is known which stages there are.
+            ticking: Cell::new(true),
+        }
+    }
+}
+
+impl<const N: usize> Ticks<N> {
+    /// These stages tick if they want to; what they have asked for while they were made is asked of the host.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub(super) fn concern(
+        &self,
+        used: [bool; N],
+        host: &impl switchyard_host::Ticks,
+    ) -> Result<(), HostError> {
+        self.concerned.set(used);
+        self.ticking.set(false);
+        self.ask(host)
+    }
+
+    /// Whether ticks are of several.
+    pub(super) fn several(&self) -> bool {
+        let concerned = self.concerned.get().iter().filter(|concerned| **concerned).count();
+        concerned > 1 || !self.own.get().period.is_zero()
+    }
+
+    /// Somebody has asked the clock.
+    pub(super) fn is_now(&self, now: Timestamp) {
+        self.now.set(now);
+    }
+
+    /// A stage wants a tick every `period` from now on; zero: none.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub(super) fn set(
+        &self,
+        stage: usize,
+        period: Duration,
+        host: &impl switchyard_host::Ticks,
+    ) -> Result<(), HostError> {
+        let Some(wanted) = self.stages.get(stage) else { return Ok(()) };
+        wanted.set(Wanted { period, since: self.now.get() });
+        if self.several() || self.ticking.get() {
+            return self.ask(host);
+        }
+        self.period.set(period);
+        host.set_tick_period(period)
+    }
+
+    /// The chain itself wants one.
+    pub(super) fn set_own(&self, period: Duration, host: &impl switchyard_host::Ticks) {
+        if self.own.get().period != period {
+            self.own.set(Wanted { period, since: self.now.get() });
+            // Without ticks nobody would wake what waits; the host refuses none.
+            let _ = self.ask(host);
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Wanted> + '_ {
+        let concerned = self.concerned.get();
+        let stages = self.stages.iter().zip(concerned).filter(|(_, concerned)| *concerned);
+        stages.map(|(wanted, _)| wanted.get()).chain([self.own.get()])
+    }
+
+    /// Asks the host for what is wanted first.
+    fn ask(&self, host: &impl switchyard_host::Ticks) -> Result<(), HostError> {
+        if self.ticking.get() {
+            return Ok(());
+        }
+        let (now, period) = (self.now.get(), self.period.get());
+        let next = self.all().filter_map(|wanted| wanted.left(now)).min().unwrap_or_default();
+        let does = if next.is_zero() { period.is_zero() } else { period <= next && next < period * 2 };
+        if does {
+            return Ok(());
+        }
+        // Whole milliseconds, and none too late.
+        let millis = u64::try_from(next.as_millis()).unwrap_or(u64::MAX);
+        host.set_tick_period(Duration::from_millis(millis))?;
+        self.period.set(next);
+        Ok(())
+    }
+
+    /// A tick has come, at `now` if anybody knows: whose period has passed. They begin anew.
+    pub(super) fn ticked(&self, now: Option<Timestamp>) -> [bool; N] {
+        let several = self.several();
+        if let Some(now) = now {
+            self.now.set(now);
+        }
+        self.ticking.set(several);
+        let mut due = [false; N];
+        for (wanted, due) in self.stages.iter().zip(&mut due) {
+            let this = wanted.get();
+            *due = !this.period.is_zero() && (!several || now.is_none_or(|now| this.is_due(now)));
+            if *due {
+                wanted.set(Wanted { since: self.now.get(), ..this });
+            }
+        }
+        due
+    }
+
+    /// The tick is over; `rests`: the chain itself wants no more.
+    pub(super) fn rest(&self, rests: bool, host: &impl switchyard_host::Ticks) {
+        let ceases = rests && !self.own.replace(Wanted::default()).period.is_zero();
+        if self.ticking.replace(false) || ceases {
+            let _ = self.ask(host);
+        }
+    }
+}
