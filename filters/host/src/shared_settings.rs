@@ -5,12 +5,8 @@
 
 use crate::SharedData;
 use crate::shared_ledger::{Table, announce};
+use switchyard_core::contract::keys::{SETTINGS, SETTINGS_NUMBER};
 use switchyard_core::outlier::{Part, Published};
-
-/// What was published.
-const SETTINGS: &str = "switchyard.outlier.settings";
-/// Changes whenever somebody publishes.
-const NUMBER: &str = "switchyard.outlier.settings.number";
 
 /// All that is published; nothing if there is no shared data.
 pub fn published(host: &impl SharedData) -> Published {
@@ -19,7 +15,7 @@ pub fn published(host: &impl SharedData) -> Published {
 
 /// A number that differs from the one before if something has been published since; `None`: nothing has been. One host call.
 pub fn number(host: &impl SharedData) -> Option<u32> {
-    host.shared_data(NUMBER).ok().flatten().map(|shared| shared.cas)
+    host.shared_data(SETTINGS_NUMBER).ok().flatten().map(|shared| shared.cas)
 }
 
 /// Publishes what a document says, unless a newer one has its place; all workers are told.
@@ -31,7 +27,7 @@ pub fn publish(part: &Part, host: &impl SharedData) {
     });
     if put == Some(true) {
         // Without shared data there is no ejection either, and traffic goes on.
-        let _ = host.set_shared_data(NUMBER, &[]).and_then(|()| announce(host));
+        let _ = host.set_shared_data(SETTINGS_NUMBER, &[]).and_then(|()| announce(host));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::outlier::{
 use crate::wire::{Reader, Writer};
 use core::time::Duration;
 
-/// The bytes of these upstreams.
+/// The bytes of these upstreams; none: there is no memory for them.
 pub(super) fn encode(all: &[Watched]) -> Vec<u8> {
     let mut out = Writer::default();
     for one in all {
@@ -22,15 +22,15 @@ pub(super) fn encode(all: &[Watched]) -> Vec<u8> {
             out.byte(u8::from(endpoint.taken_out) | u8::from(endpoint.elsewhere) << 1);
         }
     }
-    out.0
+    out.finish().unwrap_or_default()
 }
 
 /// The upstreams in these bytes; `None` if they break off.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Watched>> {
-    let mut from = Reader(bytes);
+    let mut from = Reader::new(bytes);
     let mut all = Vec::new();
-    while !from.0.is_empty() {
-        let (name, cluster, called) = (from.text()?, from.text()?, from.flag()?);
+    while !from.rest().is_empty() {
+        let (name, cluster, called) = (from.name()?, from.name()?, from.flag()?);
         let settings = read_settings(&mut from)?;
         // Grows with what is there, not with what is said to be.
         let endpoints = (0..from.word()?).map(|_| read_endpoint(&mut from)).collect::<Option<_>>()?;
@@ -40,7 +40,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Watched>> {
 }
 
 fn read_endpoint(from: &mut Reader<'_>) -> Option<WatchedEndpoint> {
-    let (address, flags) = (from.text()?, from.byte()?);
+    let (address, flags) = (from.name()?, from.byte()?);
     Some(WatchedEndpoint { address, taken_out: flags & 1 != 0, elsewhere: flags & 2 != 0 })
 }
 
@@ -143,7 +143,7 @@ fn read_failure(from: &mut Reader<'_>) -> Option<FailurePolicy> {
         statuses: (0..from.word()?).map(|_| range(from)).collect::<Option<_>>()?,
         retry_after_is_overload: from.flag()?,
         slow_threshold: from.option(Reader::length)?,
-        signal: from.option(|from| Some(Signal { header: from.text()?, drain: from.flag()? }))?,
+        signal: from.option(|from| Some(Signal { header: from.name()?, drain: from.flag()? }))?,
         split_external_local_origin_errors: from.flag()?,
     })
 }
@@ -170,8 +170,8 @@ fn read_readmission(from: &mut Reader<'_>) -> Option<Readmission> {
 
 fn read_heartbeat(from: &mut Reader<'_>) -> Option<Heartbeat> {
     Some(Heartbeat {
-        path: from.text()?,
-        host: from.option(Reader::text)?,
+        path: from.name()?,
+        host: from.option(Reader::name)?,
         interval: from.length()?,
         timeout: from.length()?,
         healthy_threshold: from.byte()?,
@@ -218,8 +218,8 @@ impl Reader<'_> {
         self.long().map(Duration::from_nanos)
     }
 
-    fn text(&mut self) -> Option<Box<str>> {
-        core::str::from_utf8(self.bytes()?).ok().map(Into::into)
+    fn name(&mut self) -> Option<Box<str>> {
+        self.text().map(Into::into)
     }
 
     /// `None` if the bytes break off; `Some(None)` if nothing is there.

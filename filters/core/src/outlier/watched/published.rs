@@ -55,7 +55,7 @@ pub struct Published {
 impl Published {
     /// What stands in these bytes; nothing if this module cannot read them.
     pub fn decode(bytes: &[u8]) -> Self {
-        let mut from = Reader(bytes);
+        let mut from = Reader::new(bytes);
         let mut parts = Vec::new();
         if from.byte() == Some(VERSION) {
             parts.extend(core::iter::from_fn(|| read_part(&mut from)).take(MOST_PARTS));
@@ -63,14 +63,18 @@ impl Published {
         Self { parts }
     }
 
-    /// The bytes of it.
+    /// The bytes of it; none: there is no memory for them.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.byte(VERSION);
         for part in &self.parts {
-            out.bytes(&part.source).long(part.document).long(part.turn).time(part.read_at).bytes(&part.watched);
+            out.bytes(&part.source)
+                .long(part.document)
+                .long(part.turn)
+                .time(part.read_at)
+                .bytes(&part.watched);
         }
-        out.0
+        out.finish().unwrap_or_default()
     }
 
     /// All parts, the one that was read last first.
