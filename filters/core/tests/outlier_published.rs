@@ -3,8 +3,8 @@
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{
-    Heartbeat, LatencyPolicy, MOST_PARTS, Part, Published, Readmission, Settings, Signal, StallPolicy, Watched,
-    WatchedEndpoint,
+    Heartbeat, LatencyPolicy, MOST_PARTS, Part, Published, Readmission, Settings, Signal, StallPolicy,
+    Watched, WatchedEndpoint,
 };
 
 fn settings() -> Settings {

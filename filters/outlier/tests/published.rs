@@ -100,8 +100,9 @@ fn documents_of_several_filters_are_all_watched() {
 #[test]
 fn a_cluster_without_ejection_that_has_the_same_address_is_told_apart() {
     let worker = without_document();
-    let plain =
-        format!(r#"{{"name": "plain", "endpoints": [{{"address": "{A}"}}], "balance": {{"policy": "random"}}}}"#);
+    let plain = format!(
+        r#"{{"name": "plain", "endpoints": [{{"address": "{A}"}}], "balance": {{"policy": "random"}}}}"#
+    );
     let both = document(r#"{"consecutive_5xx": 1}"#).replacen('[', &format!("[{plain},"), 1);
     serve(&worker, "router", 1, &both);
     worker.host.set_property("xds.cluster_name", b"plain");

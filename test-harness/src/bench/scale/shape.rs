@@ -11,8 +11,14 @@ use serde_json::{Value, json};
 use crate::envoy::{Bootstrap, pieces};
 
 /// The filters that are ours, in whichever bootstrap.
-const FILTERS: [&str; 6] =
-    ["switchyard", "switchyard.coalesce", "switchyard.batch", "switchyard.router", "switchyard.retry", OUTLIER];
+const FILTERS: [&str; 6] = [
+    "switchyard",
+    "switchyard.coalesce",
+    "switchyard.batch",
+    "switchyard.router",
+    "switchyard.retry",
+    OUTLIER,
+];
 const OUTLIER: &str = "switchyard.outlier";
 
 /// Which plugins have the document.
@@ -126,10 +132,8 @@ impl Shape {
                 self.addresses(number, port).into_iter().map(|address| (address, 1)).collect();
             if let Some(cluster) = cluster.as_object_mut() {
                 cluster.insert("name".to_owned(), json!(name(number)));
-                cluster.insert(
-                    "load_assignment".to_owned(),
-                    pieces::load_assignment(&name(number), &endpoints),
-                );
+                cluster
+                    .insert("load_assignment".to_owned(), pieces::load_assignment(&name(number), &endpoints));
             }
             let root_id = match self.documents {
                 Documents::Nowhere | Documents::Once => None,
@@ -154,7 +158,8 @@ fn name(cluster: usize) -> String {
 fn default_cluster(value: &mut Value) {
     if let Some(listeners) = value.pointer_mut("/static_resources/listeners").and_then(Value::as_array_mut) {
         listeners.retain(|listener| listener.get("name") == Some(&json!("ingress")));
-        let hosts = "/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes/1/route/cluster";
+        let hosts =
+            "/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes/1/route/cluster";
         for listener in listeners {
             if let Some(cluster) = listener.pointer_mut(hosts) {
                 *cluster = json!(name(0));
@@ -167,9 +172,7 @@ fn default_cluster(value: &mut Value) {
 fn route_natively(value: &mut Value, clusters: usize) {
     let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
     if let Some(routes) = value.pointer_mut(routes).and_then(Value::as_array_mut) {
-        let native = |number: usize| {
-            json!({ "match": { "prefix": Shape::path(number) }, "route": { "cluster": name(number) } })
-        };
+        let native = |number: usize| json!({ "match": { "prefix": Shape::path(number) }, "route": { "cluster": name(number) } });
         routes.splice(0..0, (0..clusters).map(native));
     }
 }
@@ -180,7 +183,8 @@ pub(super) fn own_document(cluster: &mut Value, root_id: &str, document: &str) {
     let filters = cluster.pointer_mut(options).and_then(Value::as_array_mut).into_iter().flatten();
     for filter in filters.filter(|filter| filter.get("name") == Some(&json!(OUTLIER))) {
         if let Some(plugin) = filter.pointer_mut("/typed_config/config").and_then(Value::as_object_mut) {
-            let text = json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": document });
+            let text =
+                json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": document });
             plugin.insert("root_id".to_owned(), json!(root_id));
             plugin.insert("configuration".to_owned(), text);
         }

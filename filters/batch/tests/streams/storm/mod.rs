@@ -9,8 +9,8 @@ use crate::worker::{calls, items};
 use proptest::prelude::*;
 use ride::{Asks, Place, Ride};
 use sky::Sky;
-use switchyard_host::Status;
 use switchyard_frame::fake::Roots;
+use switchyard_host::Status;
 
 /// What a host may fail at. That it refuses a stream's name, its going on or an answer means that the stream has ended.
 const CALLS: [&str; 14] = [

@@ -119,7 +119,8 @@ impl Sky {
         self.sides[side].host.receive(&head);
         self.rides.push(ride);
         let (at, ended) = (self.rides.len() - 1, body.is_none());
-        let called = self.call(at, |stream, host| stream.on_request_headers(host, &Default::default(), ended));
+        let called =
+            self.call(at, |stream, host| stream.on_request_headers(host, &Default::default(), ended));
         self.goes(at, called, if ended { Place::Waits } else { Place::AwaitsBody });
     }
 

@@ -68,7 +68,11 @@ impl Published {
         let mut out = Writer::default();
         out.byte(VERSION);
         for part in &self.parts {
-            out.bytes(&part.source).long(part.document).long(part.turn).time(part.read_at).bytes(&part.watched);
+            out.bytes(&part.source)
+                .long(part.document)
+                .long(part.turn)
+                .time(part.read_at)
+                .bytes(&part.watched);
         }
         out.0
     }
