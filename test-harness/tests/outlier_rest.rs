@@ -133,7 +133,8 @@ async fn an_ejection_ends_in_time_though_nothing_comes() -> Outcome {
     let log = envoy.log();
     let [out, back] = ["outlier: ejected ", "outlier: readmitted "].map(|what| at(&log, what));
     let lasted = back? - out?;
-    assert!((2_990.0..3_500.0).contains(&lasted), "{lasted} ms");
+    // It began with the tick before the attempt, and ends within 100 ms and a tick; the rest is for a machine that others use.
+    assert!((2_900.0..3_900.0).contains(&lasted), "{lasted} ms");
     Ok(())
 }
 
