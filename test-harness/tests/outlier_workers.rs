@@ -153,7 +153,19 @@ async fn strangers_under_the_same_vm_id_disturb_nobody() -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_configuration_takes_the_verdicts_over_and_a_bad_one_changes_nothing() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
-    let bootstrap = |outlier: &Value| steered(&upstreams, &ejecting(&upstreams, outlier)).concurrency(2);
+    // With a document of the cluster's own, which is what an update of the cluster changes.
+    let bootstrap = |outlier: &Value| {
+        let document = ejecting(&upstreams, outlier);
+        let own = pieces::wasm_filter("outlier", &document.to_string());
+        let own = own.pointer("/typed_config/config/configuration").cloned().unwrap_or_default();
+        let with_own = |bootstrap: &mut Value| {
+            each_plugin(bootstrap, "switchyard.outlier", &mut |plugin| {
+                plugin["root_id"] = json!("checkout");
+                plugin["configuration"] = own.clone();
+            });
+        };
+        steered(&upstreams, &document).edit(with_own).concurrency(2)
+    };
     let envoy = Envoy::start(bootstrap(&json!({})).live_clusters().live_listeners()).await?;
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
     assert_eq!(send(&envoy, 200).await?.successes(), 200);

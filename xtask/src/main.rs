@@ -60,8 +60,8 @@ enum Task {
     Bench {
         /// What: router (requests through Envoy), outlier (faults, against Envoy's own detection), retry (faults, against
         /// Envoy's own retries), coalesce (bursts, against nginx and Varnish), batch (a service with a cost
-        /// per call, against no batching) or core (hash tables, native and in wasm).
-        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "batch", "core"])]
+        /// per call, against no batching), scale (many clusters and workers, little traffic) or core (hash tables, native and in wasm).
+        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "batch", "scale", "core"])]
         name: String,
         /// Print one JSON object, alone on standard output.
         #[arg(long)]

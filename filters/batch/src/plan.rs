@@ -8,8 +8,8 @@ use switchyard_core::batch::Scope;
 use switchyard_core::batch::gather::Policy;
 use switchyard_core::memory::Memory;
 use switchyard_core::route::RouteTable;
+use switchyard_frame::rotation::Rotation;
 use switchyard_host::SharedData;
-use switchyard_host::rotation::Rotation;
 
 /// A configuration in force in one worker.
 #[derive(Default)]

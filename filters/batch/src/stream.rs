@@ -12,8 +12,8 @@ use switchyard_core::http::{awaits_its_answer, content_length};
 use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;
 use switchyard_frame::held_bodies::Piece;
-use switchyard_frame::{Filter as _, Head};
-use switchyard_host::{HeaderMap, Host, Passage, identity, noise};
+use switchyard_frame::{Filter as _, Head, noise};
+use switchyard_host::{HeaderMap, Host, Passage, identity};
 
 /// A request whose body is not whole yet.
 struct Awaiting {

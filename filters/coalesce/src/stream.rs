@@ -12,8 +12,8 @@ use switchyard_core::memory::{Paid, Reservation, head_bytes};
 use switchyard_core::request_key::Known;
 use switchyard_core::{RequestView, coalesce};
 use switchyard_frame::held_bodies::Piece;
-use switchyard_frame::{Filter as _, Head};
-use switchyard_host::{HeaderMap, Host, Passage, identity, noise};
+use switchyard_frame::{Filter as _, Head, noise};
+use switchyard_host::{HeaderMap, Host, Passage, identity};
 
 /// One request under a configuration.
 pub struct Stream {

@@ -55,6 +55,10 @@ pub mod keys {
     pub const EPOCH: &str = "switchyard.outlier.epoch";
     /// Who sends heartbeats.
     pub const PROBER: &str = "switchyard.outlier.prober";
+    /// What the documents in force say of ejection.
+    pub const SETTINGS: &str = "switchyard.outlier.settings";
+    /// Written whenever somebody publishes some.
+    pub const SETTINGS_NUMBER: &str = "switchyard.outlier.settings.number";
 
     /// The states of the endpoints of an upstream.
     pub fn ledger(upstream: &str) -> String {

@@ -29,3 +29,36 @@ impl Head {
         *self.route.get_or_init(|| table.find(self.headers(host)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_core::route::{Matcher, PathMatch};
+    use switchyard_host::Status;
+    use switchyard_host::fake::FakeHost;
+
+    const READ: &str = "proxy_get_header_map_pairs";
+
+    #[test]
+    fn it_is_read_once_whoever_asks_and_its_route_is_found_once() {
+        let (head, host) = (Head::default(), FakeHost::default());
+        host.receive(&[(":path", "/b")]);
+        assert_eq!(host.calls(READ), 0);
+        let routes =
+            ["/a", "/b"].map(|path| Matcher { path: PathMatch::Exact(path.into()), ..Matcher::default() });
+        let table = RouteTable::new(routes.to_vec());
+        assert_eq!(head.route(&table, &host), Some(1));
+        assert_eq!(head.route(&RouteTable::default(), &host), Some(1), "there is one table");
+        assert!(head.headers(&host).is_some_and(|headers| headers.contains(":path")));
+        assert_eq!(host.calls(READ), 1);
+    }
+
+    #[test]
+    fn a_head_that_cannot_be_read_is_of_no_route_and_asked_for_no_more() {
+        let (head, host) = (Head::default(), FakeHost::default());
+        host.fail(READ, Status::InternalFailure);
+        let everything = RouteTable::new(vec![Matcher::default()]);
+        assert_eq!((head.headers(&host), head.route(&everything, &host)), (None, None));
+        assert_eq!(host.calls(READ), 1);
+    }
+}

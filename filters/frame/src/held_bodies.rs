@@ -2,7 +2,7 @@
 //!
 //! Invariant: no request hangs. One whose body has not begun after [`PATIENCE`], or is not whole in the time that it has, goes on.
 //! Where Envoy gives a filter no body of a request whose head it holds (the plugin's `allow_on_headers_stop_iteration` is not
-//! set), and that has happened [`VAIN`] times in a row, nearly none is held any more, until a body comes: then Envoy gives
+//! set), and that has happened `VAIN` times in a row, nearly none is held any more, until a body comes: then Envoy gives
 //! them, and clients that send none change nothing.
 //! Trade-offs: time counts from the first tick after the head, because nearly all bodies are whole before there is one, and no
 //! clock is read for them; so a request may be held for up to three quarters of its time longer. Whoever is let go by the tick in

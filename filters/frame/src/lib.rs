@@ -2,7 +2,7 @@
 //!
 //! A filter is a [`Filter`]: one configuration in one worker, made of the [`Document`](switchyard_config::Document) that all filters
 //! share, and a [`Stream`] for each request. Its [`Root`] takes configurations or refuses them, hands the host's callbacks on, and is
-//! the same for all filters. What a filter says to it, it says through [`Mailbox`] (who wakes it), [`Pacer`] (when it is to tick) and
+//! the same for all filters. What a filter says to it, it says through [`Mailbox`] (who wakes it), [`Pacer`] and [`Vigil`] (when it is to tick) and
 //! [`Visits`] (in whose name calls are made); requests that wait for their bodies are in [`held_bodies`].
 //!
 //! Invariant: nothing here knows which filter it is for, and no filter knows that the root, the queue, the tick or what is kept in
@@ -18,8 +18,11 @@ mod head;
 pub mod held_bodies;
 mod interval;
 mod mailbox;
+pub mod noise;
 mod pacer;
 mod root;
+pub mod rotation;
+mod vigil;
 mod visits;
 mod vm;
 
@@ -31,5 +34,6 @@ pub use pacer::{Pacer, SHORTEST_TICK};
 pub use root::Root;
 #[doc(hidden)]
 pub use switchyard_host;
+pub use vigil::{QUIET, Vigil};
 pub use visits::Visits;
 pub use vm::Vm;

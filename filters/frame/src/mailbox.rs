@@ -126,3 +126,83 @@ impl Mailbox {
         self.woken.set(false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use switchyard_host::Status;
+    use switchyard_host::fake::FakeHost;
+
+    const FILTER: &str = "some";
+
+    fn opened() -> (Mailbox, FakeHost, u32) {
+        let (mailbox, host) = (Mailbox::default(), FakeHost::default());
+        prepare(FILTER, &host).expect("shared data");
+        assert!(mailbox.open(FILTER, 1, &Registry::default(), &host).is_some());
+        let queue = host.queue().expect("a queue");
+        (mailbox, host, queue)
+    }
+
+    #[test]
+    fn one_message_is_under_way_while_there_is_work_and_none_after_many_turns() {
+        let (mailbox, host, queue) = opened();
+        assert!(!mailbox.wake(false, &host));
+        for turn in 0..2 * TURNS {
+            let woken = mailbox.wake(true, &host);
+            assert_eq!(mailbox.wake(true, &host), woken, "once is enough");
+            assert_eq!((woken, host.queued(queue)), (turn < TURNS, usize::from(turn < TURNS)), "{turn}");
+            assert!(mailbox.look(queue, &host, |_| {}));
+            mailbox.acted(true);
+        }
+        mailbox.ticked();
+        assert!(mailbox.wake(true, &host), "others have had their turn");
+    }
+
+    #[test]
+    fn who_looks_gets_what_others_wrote_up_to_its_own_word() {
+        let (mailbox, host, queue) = opened();
+        let mut read = Vec::new();
+        for message in [&b"one"[..], b"two", b"", b"three"] {
+            host.enqueue(queue, message).expect("a queue");
+        }
+        assert!(!mailbox.look(queue + 1, &host, |_| {}), "another's");
+        for _ in 0..2 {
+            assert!(mailbox.look(queue, &host, |message| read.push(message.to_vec())));
+            read.push(b"-".to_vec());
+        }
+        assert_eq!(read.concat(), b"onetwo-three-");
+    }
+
+    #[test]
+    fn a_mailbox_is_deaf_when_the_root_is_gone_that_took_it_last() {
+        let (mailbox, host, queue) = opened();
+        let registry = Registry::default();
+        assert!(mailbox.open(FILTER, 2, &registry, &host).is_some());
+        mailbox.root_ended(1);
+        assert!(!mailbox.is_deaf());
+        assert!(mailbox.wake(true, &host));
+        mailbox.root_ended(2);
+        assert!(mailbox.is_deaf());
+        assert!(mailbox.open(FILTER, 3, &registry, &host).is_some());
+        assert_eq!((mailbox.is_deaf(), host.queue()), (false, Some(queue)), "the same queue");
+        assert!(
+            mailbox.wake(true, &host) && host.queued(queue) == 2,
+            "the message for the last one is nobody's"
+        );
+    }
+
+    #[test]
+    fn a_worker_that_can_have_no_queue_is_counted() {
+        for call in ["proxy_get_shared_data", "proxy_register_shared_queue"] {
+            let (mailbox, host, registry) = (Mailbox::default(), FakeHost::default(), Registry::default());
+            prepare(FILTER, &host).expect("shared data");
+            host.fail(call, Status::InternalFailure);
+            assert!(mailbox.open(FILTER, 1, &registry, &host).is_none());
+            registry.flush(&host);
+            assert_eq!(host.counter("switchyard.some_without_queue"), 1, "{call}");
+            assert!(!mailbox.wake(true, &host));
+        }
+    }
+}

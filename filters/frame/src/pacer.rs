@@ -38,6 +38,11 @@ impl Pacer {
         self.stirred.get()
     }
 
+    /// The period that was asked for last; zero: none.
+    pub fn period(&self) -> Duration {
+        self.period.get()
+    }
+
     /// A tick has come. Whether anything has happened since the last one.
     pub fn ticked(&self) -> bool {
         self.due.set(None);

@@ -62,11 +62,5 @@ mod tests {
         let (first, again, other) = (Vm::<u32>::here(), Vm::<u32>::here(), Vm::<u64>::here());
         assert!(Rc::ptr_eq(&first.own, &again.own) && Rc::ptr_eq(&first.registry, &again.registry));
         assert!(!Rc::ptr_eq(&first.registry, &other.registry));
-        let elsewhere = std::thread::spawn(|| {
-            Vm::<u32>::here().memory.kept.take_anyway(7);
-            Vm::<u32>::here().memory.kept.taken()
-        });
-        assert_eq!(elsewhere.join().ok(), Some(7));
-        assert_eq!(first.memory.kept.taken(), 0);
     }
 }

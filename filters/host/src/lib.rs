@@ -1,7 +1,7 @@
 //! The only crate of Switchyard that touches the proxy-wasm ABI.
 //!
 //! Filters see the host through narrow ports, one per need ([`RequestHeaders`], [`Clock`], [`MetricSink`], …).
-//! In a VM they are [`Hostcalls`]; in native tests they are the recording [`fake::FakeHost`].
+//! In a VM they are `Hostcalls`; in native tests they are the recording `fake::FakeHost`.
 //!
 //! Invariant: no status that a host may return traps the VM. The SDK's own helpers panic on a status they did
 //! not expect (`proxy_get_header_map_pairs` in the wrong phase, say), and a trap fails every stream of the
@@ -18,13 +18,12 @@ pub mod fake;
 mod header_map;
 pub mod identity;
 pub mod metrics;
-pub mod noise;
 mod passage;
 mod ports;
 pub mod prober;
 pub mod reach;
-pub mod rotation;
 pub mod shared_ledger;
+pub mod shared_settings;
 mod source_ip;
 
 #[cfg(any(target_arch = "wasm32", clippy))]

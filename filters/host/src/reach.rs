@@ -2,7 +2,7 @@
 //!
 //! Invariants: queues are bounded in number, whatever happens; a worker has a number that no other has had, so that messages for an
 //! earlier life of its queue are known as such.
-//! Trade-off: a queue's name is its worker's number modulo [`QUEUES`]: after so many starts of VMs in one process two
+//! Trade-off: a queue's name is its worker's number modulo `QUEUES`: after so many starts of VMs in one process two
 //! workers may share a name, and the elder then hears nothing more. Who waits for it goes on as when a worker dies.
 
 use crate::shared_ledger::{Place, TRIES};

@@ -43,6 +43,11 @@ impl<H: SharedData> SharedValue for Place<'_, H> {
 pub struct Table(String);
 
 impl Table {
+    /// The table under this key.
+    pub(crate) fn of(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
     /// The table of states of an upstream.
     pub fn ledger(upstream: &str) -> Self {
         Self(keys::ledger(upstream))
@@ -74,12 +79,19 @@ impl Table {
 
     /// Lets `change` make new bytes of the table's bytes until nobody else wrote in between; `None` bytes write
     /// nothing. Returns what the change that counted returned; `None` if none did.
-    fn update<R>(
+    pub(crate) fn update<R>(
         &self,
         host: &impl SharedData,
-        change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),
+        mut change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),
     ) -> Option<R> {
-        update(&mut Place { key: &self.0, host, is_made: true }, TRIES, change)
+        let mut is_lost = false;
+        let changed = update(&mut Place { key: &self.0, host, is_made: true }, TRIES, |bytes| {
+            let (bytes, result) = change(bytes);
+            // A table that there is no memory for encodes as nothing, which would wipe out the one that is there.
+            is_lost = bytes.as_ref().is_some_and(Vec::is_empty);
+            (bytes.filter(|bytes| !bytes.is_empty()), result)
+        });
+        changed.filter(|_| !is_lost)
     }
 
     /// Lets `change` change the ledger; it says whether it did.
@@ -178,6 +190,16 @@ mod tests {
         });
         assert!(changed.is_none());
         assert!(tries <= TRIES);
+    }
+
+    #[test]
+    fn a_table_that_there_is_no_memory_for_leaves_the_one_that_is_there() {
+        let host = FakeHost::default();
+        let table = Table::ledger("web");
+        table.change_ledger(&host, |ledger| (true, note(ledger, 1))).unwrap();
+        assert!(!Ledger::default().encode().is_empty() && !Budget::default().encode().is_empty());
+        assert_eq!(table.update(&host, |_| (Some(Vec::new()), ())), None);
+        assert_eq!(Ledger::decode(&table.read(&host)).records().len(), 1);
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Filter for Outlier {
     }
 
     fn summary(&self) -> String {
-        format!("{} upstreams are watched", self.plan.len())
+        Self::summary(self)
     }
 
     fn stream(self: &Rc<Self>, _context: u32) -> Stream {

@@ -1,14 +1,14 @@
-//! A configuration made ready to judge: which endpoint of which upstream an address is.
+//! What is watched made ready to judge: which endpoint of which upstream an address is.
 //!
 //! An address may serve several upstreams through several clusters; then the cluster tells which one, and asking for it
 //! is one more host call. A plugin whose `root_id` names its cluster is never asked.
 
 use crate::upstream::Upstream;
 use core::cell::RefCell;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::Engine;
+use switchyard_core::outlier::{Published, Watched};
 use switchyard_host::{Properties, SharedData};
 
 /// One endpoint of one upstream.
@@ -18,49 +18,52 @@ pub(crate) struct Place {
     pub(crate) endpoint: usize,
 }
 
-/// A configuration in force in one worker.
+/// Whose an address is.
+#[derive(Default)]
+struct Owners {
+    places: Vec<Place>,
+    /// Another cluster has it, too: it must be asked which one an attempt is for.
+    elsewhere: bool,
+}
+
+/// What is watched in one worker, until another configuration comes.
 #[derive(Default)]
 pub(crate) struct Plan {
-    places: HashMap<Box<str>, Vec<Place>>,
+    owners: HashMap<Box<str>, Owners>,
     clusters: Vec<Box<str>>,
     upstreams: RefCell<Vec<Upstream>>,
 }
 
-/// Whether retry.wasm sends attempts of its own to this upstream.
-fn is_called(document: &Document, name: &str) -> bool {
-    document.routes().iter().any(|route| {
-        let Some(retry) = route.retry() else { return false };
-        let target = route.targets().iter().any(|target| target.name() == name);
-        let other = retry.fallback.upstream.and_then(|index| document.upstreams().get(index));
-        (retry.engine == Engine::Filter && target) || other.is_some_and(|other| other.name() == name)
-    })
+/// What a plugin with this `root_id` watches of its own document: its cluster's upstreams, if it names a cluster.
+pub(crate) fn of_document(document: &Document, root_id: &[u8]) -> Vec<Watched> {
+    let mut watched = document.watched();
+    if document.upstreams().iter().any(|one| one.cluster().as_bytes() == root_id) {
+        watched.retain(|one| one.cluster.as_bytes() == root_id);
+        let endpoints = watched.iter_mut().flat_map(|one| &mut one.endpoints);
+        endpoints.for_each(|endpoint| endpoint.elsewhere = false);
+    }
+    watched
+}
+
+/// What all documents in force say is to be watched; of two upstreams of one name, that of the newer document.
+pub(crate) fn of_published(published: &Published) -> Vec<Watched> {
+    let mut names = HashSet::new();
+    let all = published.parts().iter().filter_map(|part| part.watched()).flatten();
+    all.filter(|one| names.insert(one.name.clone())).collect()
 }
 
 impl Plan {
-    /// The plan of `document` for a plugin with this `root_id`; its tables are created.
-    pub(crate) fn new(
-        document: &Document,
-        root_id: &[u8],
-        seed: u64,
-        host: &impl SharedData,
-        now: Timestamp,
-    ) -> Self {
+    /// The plan that watches these; their tables are created.
+    pub(crate) fn new(all: Vec<Watched>, seed: u64, host: &impl SharedData, now: Timestamp) -> Self {
         let mut plan = Self::default();
-        let of_this_cluster = document.upstreams().iter().any(|one| one.cluster().as_bytes() == root_id);
-        for settings in document.upstreams() {
-            if of_this_cluster && settings.cluster().as_bytes() != root_id {
-                continue;
+        for (index, watched) in all.into_iter().enumerate() {
+            for (position, endpoint) in watched.endpoints.iter().enumerate() {
+                let owners = plan.owners.entry_ref(&*endpoint.address).or_default();
+                owners.elsewhere |= endpoint.elsewhere || !owners.places.is_empty();
+                owners.places.push(Place { upstream: index, endpoint: position });
             }
-            let index = plan.clusters.len();
-            let called = is_called(document, settings.name());
-            let seed = seed ^ index as u64;
-            let Some(upstream) = Upstream::new(settings, called, seed, host, now) else { continue };
-            for (endpoint, known) in settings.endpoints().iter().enumerate() {
-                let place = Place { upstream: index, endpoint };
-                plan.places.entry(known.address.clone()).or_default().push(place);
-            }
-            plan.clusters.push(settings.cluster().into());
-            plan.upstreams.get_mut().push(upstream);
+            plan.clusters.push(watched.cluster.clone());
+            plan.upstreams.get_mut().push(Upstream::new(watched, seed ^ index as u64, host, now));
         }
         plan
     }
@@ -72,21 +75,18 @@ impl Plan {
 
     /// Which endpoint the attempt behind `host` goes to; the first upstream of its cluster that has it.
     pub(crate) fn place(&self, host: &impl Properties) -> Option<Place> {
-        if self.places.is_empty() {
+        if self.owners.is_empty() {
             return None;
         }
         let address = host.property(&["upstream", "address"]).ok().flatten()?;
-        let places = self.places.get(core::str::from_utf8(&address).ok()?)?;
-        match places.as_slice() {
-            [only] => Some(*only),
-            several => {
-                let cluster = host.property(&["xds", "cluster_name"]).ok().flatten()?;
-                let served = |place: &&Place| {
-                    self.clusters.get(place.upstream).is_some_and(|name| name.as_bytes() == cluster)
-                };
-                several.iter().find(served).copied()
-            }
+        let owners = self.owners.get(core::str::from_utf8(&address).ok()?)?;
+        if !owners.elsewhere {
+            return owners.places.first().copied();
         }
+        let cluster = host.property(&["xds", "cluster_name"]).ok().flatten()?;
+        let served =
+            |place: &&Place| self.clusters.get(place.upstream).is_some_and(|name| name.as_bytes() == cluster);
+        owners.places.iter().find(served).copied()
     }
 
     /// Runs `change` on one upstream's live state.

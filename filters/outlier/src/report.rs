@@ -19,8 +19,8 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn new<'a>(upstream: &str, addresses: impl Iterator<Item = &'a str>, shadow: bool) -> Self {
-        Self { upstream: upstream.into(), addresses: addresses.map(Into::into).collect(), shadow }
+    pub(crate) fn new(upstream: Box<str>, addresses: Vec<Box<str>>, shadow: bool) -> Self {
+        Self { upstream, addresses, shadow }
     }
 
     /// `ejected 10.0.0.3:80 of checkout for 30 s: 5 consecutive 5xx, 3rd time`.

@@ -7,8 +7,8 @@
 //! of endpoints that something is known against. Source addresses are never read: on mirrored and callout
 //! streams that crashes Envoy.
 
-use crate::plan::Place;
-use crate::upstream::{Attempt, Observed};
+use crate::plan::{Place, Plan};
+use crate::upstream::{Attempt, Observed, Upstream};
 use crate::worker::Outlier;
 use core::time::Duration;
 use std::rc::Rc;
@@ -30,6 +30,8 @@ pub struct Stream {
 
 /// An attempt at an endpoint that we watch.
 struct Live {
+    /// What was watched when it began.
+    plan: Rc<Plan>,
     place: Place,
     started: Timestamp,
     ticket: Option<Ticket>,
@@ -60,18 +62,16 @@ impl Stream {
         Self { outlier, attempt: None }
     }
 
-    /// The time as of the last tick.
-    fn now(&self) -> Timestamp {
-        self.outlier.setup.own.now()
+    /// The time, as of the last tick while there are any.
+    fn now(&self, host: &impl Host) -> Timestamp {
+        self.outlier.now(host)
     }
 
     /// Judges the head of an answer, or its trailers, if they decide.
     fn judge_answer(&mut self, host: &impl Host) {
         let Some(live) = &self.attempt else { return };
         let Some(answer) = live.answered.map(|answered| answered.answer) else { return };
-        let upstream = live.place.upstream;
-        let outcome =
-            self.outlier.plan.with_upstream(upstream, |one| one.failure().judge_answer(&answer)).flatten();
+        let outcome = live.with_upstream(|one| one.failure().judge_answer(&answer)).flatten();
         if let Some(outcome) = outcome
             && let Some(live) = self.attempt.take()
         {
@@ -85,8 +85,7 @@ impl Stream {
         let well = live.answered.is_some_and(|one| (200..300).contains(&one.answer.status));
         let failed = matches!(outcome, Outcome::Failure(_));
         // A health path that answers 404 is no failure of a request, but one of a heartbeat.
-        let watched =
-            || self.outlier.plan.with_upstream(live.place.upstream, |one| one.watches_all()) == Some(true);
+        let watched = || live.with_upstream(|one| one.watches_all()) == Some(true);
         let ask = failed || (live.head.is_none() && live.answered.is_some() && !well && watched());
         let mut unread = false;
         if !heartbeat && ask && origin(live.head, host) == Origin::Mirror {
@@ -99,43 +98,37 @@ impl Stream {
             heartbeat: heartbeat.then_some(well && outcome == Outcome::Success),
             unread,
         };
-        self.outlier
-            .plan
-            .with_upstream(live.place.upstream, |one| one.settle(&attempt, &self.outlier.setup.vm, host));
+        live.with_upstream(|one| one.settle(&attempt, &self.outlier.setup.vm, host));
     }
 }
 
 impl frame::Stream for Stream {
     /// An attempt begins.
     fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, _ended: bool) -> Passage {
-        let Some(place) = self.outlier.plan.place(host) else { return Passage::On };
-        let now = self.now();
-        let begun = self.outlier.plan.with_upstream(place.upstream, |upstream| {
+        let plan = self.outlier.plan_now(host);
+        let Some(place) = plan.place(host) else { return Passage::On };
+        let now = self.now(host);
+        let begun = plan.with_upstream(place.upstream, |upstream| {
             (upstream.start(place.endpoint, now), upstream.is_suspect(place.endpoint, now))
         });
         let Some((ticket, suspect)) = begun else { return Passage::On };
         let head = if suspect { read_head(host) } else { None };
-        self.attempt = Some(Live { place, started: now, ticket: Some(ticket), head, answered: None });
+        self.attempt = Some(Live { plan, place, started: now, ticket: Some(ticket), head, answered: None });
         Passage::On
     }
 
     /// The answer begins. A failing one is judged at once, and so is a signal.
     fn on_response_headers<H: Host>(&mut self, host: &H, end_of_stream: bool) -> Passage {
-        let at = self.now();
         let Some(live) = &mut self.attempt else { return Passage::On };
+        let (at, endpoint) = (self.outlier.now(host), live.place.endpoint);
         if let Some(ticket) = live.ticket.take() {
-            self.outlier
-                .plan
-                .with_upstream(live.place.upstream, |one| one.answered(live.place.endpoint, ticket, at));
+            live.with_upstream(|one| one.answered(endpoint, ticket, at));
         }
         // An answer that cannot be read is still one.
         let headers = host.response_headers().unwrap_or_default();
         let answered = read_answer(&headers, at, end_of_stream);
         live.answered = Some(answered);
-        let place = live.place;
-        self.outlier.plan.with_upstream(place.upstream, |one| {
-            one.signal(place.endpoint, &headers, &self.outlier.setup.vm, host)
-        });
+        live.with_upstream(|one| one.signal(endpoint, &headers, &self.outlier.setup.vm, host));
         self.judge_answer(host);
         Passage::On
     }
@@ -157,9 +150,9 @@ impl frame::Stream for Stream {
     /// The attempt is over, in whichever way.
     fn on_done<H: Host>(&mut self, host: &H) {
         let Some(live) = self.attempt.take() else { return };
-        let now = self.now();
+        let now = self.now(host);
         if let Some(ticket) = live.ticket {
-            self.outlier.plan.with_upstream(live.place.upstream, |one| one.finish(ticket));
+            live.with_upstream(|one| one.finish(ticket));
         }
         let latency = live.answered.and_then(|_| backend_latency(host));
         let complete = live.answered.is_some_and(|answered| answered.complete) || latency.is_some();
@@ -176,8 +169,7 @@ impl frame::Stream for Stream {
         }
         let measured =
             latency.filter(|latency| live.answered.is_some_and(|one| !one.is_streaming(*latency, now)));
-        let outcome =
-            self.outlier.plan.with_upstream(live.place.upstream, |one| one.failure().judge_ending(&ending));
+        let outcome = live.with_upstream(|one| one.failure().judge_ending(&ending));
         let Some(outcome) = outcome else { return };
         let observed = Observed {
             outcome,
@@ -189,6 +181,13 @@ impl frame::Stream for Stream {
             },
         };
         self.settle(&live, observed, host);
+    }
+}
+
+impl Live {
+    /// Runs `change` on the live state of its upstream.
+    fn with_upstream<R>(&self, change: impl FnOnce(&mut Upstream) -> R) -> Option<R> {
+        self.plan.with_upstream(self.place.upstream, change)
     }
 }
 

@@ -1,18 +1,22 @@
-//! One configuration in one worker: its plan, and the periodic work.
+//! One configuration in one worker: what it watches, and the periodic work.
 //!
-//! Old and new configuration, and the configurations of several clusters, are roots in one VM and share what the VM
-//! remembers ([`Vm`](crate::Vm)).
+//! With a document of its own it watches that. Without one it watches what the documents in force have put into shared data
+//! ([`switchyard_host::shared_settings`]), which changes while it runs: attempts end under the plan that they began with, and a plan
+//! that was replaced merges what they counted and decides nothing. Old and new configuration, and the configurations of several
+//! clusters, are roots in one VM and share what the VM remembers ([`Vm`](crate::Vm)).
 
-use crate::plan::Plan;
+use crate::plan::{Plan, of_document, of_published};
 use crate::vm::Vm;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::time::Duration;
+use std::rc::Rc;
 use switchyard_config::Document;
-use switchyard_frame::{Interval, Setup};
+use switchyard_core::Timestamp;
+use switchyard_frame::{Interval, Setup, Vigil};
 use switchyard_host::shared_ledger::announced;
-use switchyard_host::{Host, HostError};
+use switchyard_host::{Host, HostError, SharedData, shared_settings};
 
-/// How often the clock is read, stalls are looked for and news of other workers are taken in.
+/// How often the clock is read, stalls are looked for and news of other workers are taken in, while attempts come.
 pub const TICK: Duration = Duration::from_millis(20);
 
 /// How often counters are written.
@@ -20,9 +24,15 @@ const FLUSH: Duration = Duration::from_millis(250);
 
 /// outlier.wasm under one configuration.
 pub struct Outlier {
-    pub(crate) plan: Plan,
+    /// The one in force, and before it those whose attempts are not over, or not merged.
+    plans: RefCell<Vec<Rc<Plan>>>,
     pub(crate) setup: Setup<Vm>,
     root_id: Vec<u8>,
+    /// It has no document of its own.
+    follows: bool,
+    /// What it watches was published under this number.
+    published: Cell<Option<u32>>,
+    vigil: Vigil,
     heard: Cell<Option<u32>>,
     flushed: Interval,
 }
@@ -35,38 +45,126 @@ impl Outlier {
     pub(crate) fn of(document: &Document, setup: Setup<Vm>, host: &impl Host) -> Result<Self, HostError> {
         setup.own.set_time(setup.now);
         let root_id = host.property(&["plugin_root_id"]).ok().flatten().unwrap_or_default();
-        let plan = Plan::new(document, &root_id, setup.seed, host, setup.now);
+        let plan = Plan::new(of_document(document, &root_id), setup.seed, host, setup.now);
         setup.own.take_over(root_id.clone(), setup.context);
-        // A configuration without ejection never ticks.
-        if plan.len() > 0 {
-            host.set_tick_period(TICK)?;
+        let outlier = Self {
+            plans: RefCell::new(vec![Rc::new(plan)]),
+            setup,
+            root_id,
+            follows: document.upstreams().is_empty(),
+            published: Cell::default(),
+            vigil: Vigil::new(TICK, host)?,
+            heard: Cell::default(),
+            flushed: Interval::default(),
+        };
+        if outlier.setup.own.serves(&outlier.root_id) {
+            // Endpoints that are out are this one's to bring back now, whether or not an attempt comes.
+            outlier.now(host);
         }
-        Ok(Self { plan, setup, root_id, heard: Cell::default(), flushed: Interval::default() })
+        Ok(outlier)
+    }
+
+    /// What it does, for the log.
+    pub(crate) fn summary(&self) -> String {
+        if self.follows {
+            return "no document, the upstreams of the documents in force are watched".to_owned();
+        }
+        format!("{} upstreams are watched", self.plan().len())
+    }
+
+    /// The plan in force.
+    pub(crate) fn plan(&self) -> Rc<Plan> {
+        self.plans.try_borrow().ok().and_then(|plans| plans.last().cloned()).unwrap_or_default()
+    }
+
+    /// The plan under which an attempt that begins now is judged. Without a document of its own, it may be a new one.
+    pub(crate) fn plan_now(&self, host: &impl Host) -> Rc<Plan> {
+        if self.follows {
+            self.now(host);
+        }
+        self.plan()
+    }
+
+    /// The time, as of the last tick while there are any. The first attempt after a while asks for it, and takes in what other workers
+    /// have said meanwhile.
+    pub(crate) fn now(&self, host: &impl Host) -> Timestamp {
+        let vm = &self.setup.own;
+        if self.vigil.rouse(host) {
+            if let Ok(now) = host.now() {
+                vm.set_time(now);
+            }
+            self.hear(host);
+        }
+        vm.now()
+    }
+
+    /// Takes in what others have said since the last time, if anything.
+    fn hear(&self, host: &impl SharedData) {
+        let news = announced(host);
+        if news == self.heard.replace(news) {
+            return;
+        }
+        if self.follows {
+            let number = shared_settings::number(host);
+            if number != self.published.replace(number) {
+                self.follow(host);
+            }
+        }
+        self.plan().each_upstream(|upstream| upstream.refresh(host));
+    }
+
+    /// Watches what the documents in force say from now on.
+    fn follow(&self, host: &impl SharedData) {
+        let watched = of_published(&shared_settings::published(host));
+        let plan = Plan::new(watched, self.setup.seed, host, self.setup.own.now());
+        log::info!("switchyard.outlier: {} upstreams are watched", plan.len());
+        if self.setup.own.serves(&self.root_id) {
+            plan.each_upstream(|upstream| upstream.goes_on());
+        }
+        if let Ok(mut plans) = self.plans.try_borrow_mut() {
+            plans.push(Rc::new(plan));
+        }
     }
 
     /// The periodic work: the clock, news of other workers, stalls, ejections whose time is up.
     pub(crate) fn on_tick(&self, host: &impl Host) {
         let Ok(now) = host.now() else { return };
-        let vm = &self.setup.own;
-        vm.set_time(now);
-        let news = announced(host);
-        if news != self.heard.replace(news) {
-            self.plan.each_upstream(|upstream| upstream.refresh(host));
+        self.setup.own.set_time(now);
+        self.hear(host);
+        let decides = self.setup.own.is_newest(&self.root_id, self.setup.context);
+        let rest = self.work(decides, now, host);
+        let awake = self.vigil.settle(now, rest, host);
+        if self.flushed.passes(FLUSH, now) || !awake {
+            self.setup.registry.flush(host);
         }
-        let decides = vm.is_newest(&self.root_id, self.setup.context);
+    }
+
+    /// Lets time pass for all plans; in how long to look at them again, though no attempt comes.
+    fn work(&self, decides: bool, now: Timestamp, host: &impl Host) -> Option<Duration> {
+        let vm = &self.setup.own;
         let mut serves = vm.serves(&self.root_id);
-        self.plan.each_upstream(|upstream| {
-            serves |= upstream.serves();
-            if serves {
-                upstream.goes_on();
-            }
-            upstream.tick(decides, &self.setup.vm, host);
+        let mut rest: Option<Duration> = None;
+        let Ok(mut plans) = self.plans.try_borrow_mut() else { return None };
+        let newest = plans.len().saturating_sub(1);
+        let mut index = 0;
+        plans.retain(|plan| {
+            let (is_newest, mut left) = (index == newest, false);
+            index += 1;
+            plan.each_upstream(|upstream| {
+                serves |= upstream.serves();
+                if serves {
+                    upstream.goes_on();
+                }
+                upstream.tick(decides && is_newest, &self.setup.vm, host);
+                let wanted = upstream.wants_tick(decides && is_newest, now);
+                left |= wanted.is_some();
+                rest = rest.into_iter().chain(wanted).min();
+            });
+            is_newest || left || Rc::strong_count(plan) > 1
         });
         if serves {
             vm.has_served(&self.root_id);
         }
-        if self.flushed.passes(FLUSH, now) {
-            self.setup.registry.flush(host);
-        }
+        rest
     }
 }

@@ -21,6 +21,13 @@ fn price_of_success(worker: &Worker, address: &str) -> u64 {
     worker.host.all_calls()
 }
 
+/// A worker that attempts have come to lately, so that it ticks.
+fn awake() -> Worker {
+    let worker = Worker::alone("{}");
+    worker.attempt(B, "200");
+    worker
+}
+
 /// Two upstreams that share an endpoint, behind the clusters `web` and `web2`.
 fn ambiguous() -> String {
     format!(
@@ -46,7 +53,7 @@ fn a_success_costs_three_host_calls_and_no_write() {
 
 #[test]
 fn an_answer_without_a_body_costs_the_same() {
-    let worker = Worker::alone("{}");
+    let worker = awake();
     worker.host.forget_calls();
     let mut stream = worker.begin(A);
     worker.host.answer(&[(":status", "204")]);
@@ -57,7 +64,7 @@ fn an_answer_without_a_body_costs_the_same() {
 
 #[test]
 fn grpc_trailers_cost_one_more() {
-    let worker = Worker::alone("{}");
+    let worker = awake();
     worker.host.forget_calls();
     let mut stream = worker.begin(A);
     worker.host.answer(&[(":status", "200"), ("content-type", "application/grpc")]);
@@ -71,7 +78,7 @@ fn grpc_trailers_cost_one_more() {
 
 #[test]
 fn trailers_of_plain_http_are_not_read() {
-    let worker = Worker::alone("{}");
+    let worker = awake();
     worker.host.forget_calls();
     let mut stream = worker.begin(A);
     worker.answer(&mut stream, "200");
@@ -130,11 +137,12 @@ fn without_ejection_nothing_is_asked_and_nothing_ticks() {
 
 #[test]
 fn a_tick_with_nothing_to_do_costs_two_host_calls() {
-    let mut worker = Worker::alone("{}");
+    let mut worker = awake();
     assert_eq!(worker.host.tick_period(), switchyard_outlier::TICK);
     // Within a bucket.
     worker.pass(100);
     for _ in 0..50 {
+        worker.attempt(B, "200");
         worker.host.forget_calls();
         worker.pass(20);
         assert_eq!(worker.host.all_calls(), 2, "the time, news");
@@ -142,17 +150,11 @@ fn a_tick_with_nothing_to_do_costs_two_host_calls() {
 }
 
 #[test]
-fn an_interval_without_traffic_costs_one_more_host_call_at_its_end() {
-    let mut worker = Worker::alone("{}");
-    // A worker that never had an attempt, such as the main thread, does not even look.
+fn the_first_attempt_after_a_while_costs_three_more_and_sets_the_ticks_going() {
+    let worker = Worker::alone("{}");
+    assert_eq!(worker.host.tick_period(), Duration::ZERO, "the main thread, or nothing has come yet");
     worker.host.forget_calls();
-    (0..1_000).for_each(|_| worker.pass(20));
-    assert_eq!(worker.host.all_calls(), 2 * 1_000);
     worker.attempt(A, "200");
-    worker.pass(20_000);
-    worker.host.forget_calls();
-    // Ten buckets of two seconds, in ticks of 20 ms.
-    (0..1_000).for_each(|_| worker.pass(20));
-    assert_eq!(worker.host.all_calls(), 2 * 1_000 + 10);
-    assert_eq!(worker.host.calls("proxy_set_shared_data"), 0);
+    assert_eq!(worker.host.all_calls(), 6, "the ticks, the time, news");
+    assert_eq!(worker.host.tick_period(), switchyard_outlier::TICK);
 }

@@ -80,6 +80,7 @@ fn a_success_ends_the_row_and_the_next_success_writes_nothing() {
 #[test]
 fn a_success_in_another_worker_ends_the_row_once_that_worker_has_ticked() {
     let [mut one, mut two] = two(THREE);
+    two.attempt(B, "200");
     one.attempt(A, "500");
     one.attempt(A, "500");
     two.attempt(A, "200");

@@ -29,40 +29,50 @@ pub(crate) struct Heartbeats {
     due: HashMap<(usize, usize), Timestamp>,
 }
 
+/// What is left of one tick.
+struct Turn {
+    /// Probes that may be sent yet.
+    left: usize,
+    /// In how long the next is due.
+    next: Duration,
+}
+
 impl Heartbeats {
     /// A prober whose lease and mark are `holder` (random, not 0).
     pub(crate) fn new(holder: u64) -> Self {
         Self { holder: holder.max(1), ..Self::default() }
     }
 
-    /// Sends what is due, if this worker is the prober; `decides` tells which upstreams are this root's.
+    /// Sends what is due, if this worker is the prober; `decides` tells which upstreams are this root's. In how long to look again, though
+    /// no request comes: by then the role may be free, an endpoint be out, or the next probe be due. `None`: for no upstream's sake.
     pub(crate) fn tick(
         &mut self,
         plan: &Plan,
         now: Timestamp,
         decides: impl Fn(&str) -> bool,
         host: &(impl SharedData + HttpCalls),
-    ) {
+    ) -> Option<Duration> {
         let mut wanted = false;
         plan.each_named(|_, names, upstream| wanted |= decides(names.name()) && has_heartbeat(upstream));
         if !wanted {
             // A configuration that was replaced lets the lease go; it must not keep it from the new one.
             self.holds = false;
-            return;
+            return None;
         }
         if now.is_due(self.asked, RENEW) {
             self.asked = now;
             self.holds = prober::claim(host, self.holder, now);
         }
         if !self.holds {
-            return;
+            return Some(RENEW);
         }
-        let mut left = MOST_PER_TICK;
+        let mut turn = Turn { left: MOST_PER_TICK, next: RENEW };
         plan.each_named(|index, names, upstream| {
             if decides(names.name()) {
-                self.probe(index, names.cluster(), upstream, now, &mut left, host);
+                self.probe(index, names.cluster(), upstream, now, &mut turn, host);
             }
         });
+        Some(turn.next)
     }
 
     fn probe(
@@ -71,7 +81,7 @@ impl Heartbeats {
         cluster: &str,
         upstream: &mut Upstream,
         now: Timestamp,
-        left: &mut usize,
+        turn: &mut Turn,
         host: &impl HttpCalls,
     ) {
         let Some(policy) = upstream.ejection().and_then(|ejection| ejection.settings.heartbeat.clone())
@@ -86,11 +96,15 @@ impl Heartbeats {
                 continue;
             }
             let due = self.due.entry(place).or_insert(now);
-            if now < *due || *left == 0 {
+            let sends = now >= *due && turn.left > 0;
+            if sends {
+                *due = now.plus(policy.interval);
+            }
+            turn.next = turn.next.min(due.since(now));
+            if !sends {
                 continue;
             }
-            *due = now.plus(policy.interval);
-            *left -= 1;
+            turn.left -= 1;
             let headers = [
                 (":method", "GET"),
                 (":path", &*policy.path),

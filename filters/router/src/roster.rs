@@ -1,8 +1,8 @@
 //! Since when each endpoint has been in rotation, across configurations.
 //!
 //! Slow start is for an endpoint that a later configuration brought in or took back. So the VM remembers, per
-//! upstream, the addresses of the configuration before; thread-local, because the old and the new
-//! configuration of a plugin are two root contexts in one VM.
+//! upstream, the addresses of the configuration before; in what outlives configurations, because the old and
+//! the new one of a plugin are two root contexts in one VM.
 //!
 //! Invariant: the upstreams of a VM's first configuration ramp nothing up: with all of them new, a ramp would
 //! only delay. Bounded by the last configuration: what is gone from it is forgotten.

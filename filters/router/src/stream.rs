@@ -123,6 +123,7 @@ impl switchyard_frame::Stream for Stream {
     /// Decides and steers. Never pauses; whatever fails, the request goes on as Envoy's own route says.
     fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, _ended: bool) -> Passage {
         let router = Rc::clone(&self.router);
+        router.rouse(host);
         let (plan, registry) = (&router.plan, &router.setup.registry);
         let Some(headers) = head.headers(host) else {
             registry.counter(host, &series_name("fallbacks", &[("reason", "no_headers")])).increment();
@@ -162,6 +163,8 @@ impl switchyard_frame::Stream for Stream {
             });
         }
         let Some(watch) = self.watch.take() else { return };
+        // What is counted here is told by a tick.
+        self.router.rouse(host);
         let Ok(Some(address)) = host.property(&["upstream", "address"]) else { return };
         let Ok(address) = core::str::from_utf8(&address) else { return };
         let named =

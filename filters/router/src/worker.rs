@@ -11,9 +11,10 @@ use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
-use switchyard_frame::{Interval, Setup};
+use switchyard_core::outlier::Part;
+use switchyard_frame::{Interval, Setup, Vigil};
 use switchyard_host::shared_ledger::announced;
-use switchyard_host::{Host, HostError, MetricSink, SharedData, prober};
+use switchyard_host::{Host, HostError, MetricSink, SharedData, prober, shared_settings};
 
 /// How often counters are written and finished ramps forgotten.
 pub const TICK: Duration = Duration::from_millis(250);
@@ -34,6 +35,11 @@ pub struct Vm {
 pub struct Router {
     pub(crate) plan: Plan,
     pub(crate) setup: Setup<Vm>,
+    /// What outlier is to be told of the document, with the first request.
+    unpublished: Cell<Option<Box<Part>>>,
+    /// Outlier's word is followed for some upstream.
+    follows: bool,
+    vigil: Vigil,
     verified: Interval,
     worked: Interval,
     heard: Cell<Option<u32>>,
@@ -57,7 +63,11 @@ impl Router {
                 owners.insert(names.name().to_owned(), setup.context);
             });
         }
+        let follows = plan.follows();
         let router = Self {
+            vigil: Vigil::new(if follows { NEWS_TICK } else { TICK }, host)?,
+            unpublished: Cell::new(Some(part(document, &setup, host))),
+            follows,
             plan,
             setup,
             verified: Interval::default(),
@@ -69,11 +79,28 @@ impl Router {
         router.verified.begin(now);
         router.worked.begin(now);
         router.follow(now, host);
-        // An empty configuration never ticks: nothing to count.
-        if router.plan.size().0 > 0 {
-            host.set_tick_period(if router.plan.follows() { NEWS_TICK } else { TICK })?;
-        }
         Ok(router)
+    }
+
+    /// A request does something. The first after a while takes in what outlier has said meanwhile.
+    pub(crate) fn rouse(&self, host: &impl Host) {
+        if let Some(part) = self.unpublished.take() {
+            // The document serves.
+            shared_settings::publish(&part, host);
+        }
+        // An empty configuration never ticks: nothing to count.
+        if self.plan.size().0 > 0 && self.vigil.rouse(host) && self.follows {
+            // Without the time a readmitted endpoint has no ramp to go up, but it is back.
+            self.hear(host.now().unwrap_or_default(), host);
+        }
+    }
+
+    /// Takes in what outlier has said since the last time, if it has.
+    fn hear(&self, now: Timestamp, host: &impl SharedData) {
+        let news = announced(host);
+        if news != self.heard.replace(news) {
+            self.follow(now, host);
+        }
     }
 
     /// A request has come.
@@ -93,28 +120,30 @@ impl Router {
     /// The periodic work: news of ejections and heartbeats on every tick; counters, ramps and verification on some.
     pub(crate) fn on_tick(&self, host: &impl Host) {
         let Ok(now) = host.now() else { return self.setup.registry.flush(host) };
-        if self.plan.follows() {
-            let news = announced(host);
-            if news != self.heard.replace(news) {
-                self.follow(now, host);
-            }
+        if self.follows {
+            self.hear(now, host);
             self.plan.each_upstream(|upstream| {
                 if let Some(ejection) = upstream.ejection() {
                     ejection.ask_again();
                 }
             });
         }
-        if self.setup.own.serves.get()
-            && let Ok(mut heartbeats) = self.heartbeats.try_borrow_mut()
-            && let Some(heartbeats) = heartbeats.as_mut()
-        {
-            let (owners, root) = (&self.setup.own.owners, self.setup.context);
-            let decides = |name: &str| owners.borrow().get(name) == Some(&root);
-            heartbeats.tick(&self.plan, now, decides, host);
-        }
-        if self.worked.passes(TICK, now) {
+        let next_beat = self.beat(now, host);
+        let awake = self.vigil.settle(now, next_beat, host);
+        if self.worked.passes(TICK, now) || !awake {
             self.work(now, host);
         }
+    }
+
+    /// Sends the heartbeats that are due; in how long to look again, if at all.
+    fn beat(&self, now: Timestamp, host: &impl Host) -> Option<Duration> {
+        if !self.setup.own.serves.get() {
+            return None;
+        }
+        let mut heartbeats = self.heartbeats.try_borrow_mut().ok()?;
+        let (owners, root) = (&self.setup.own.owners, self.setup.context);
+        let decides = |name: &str| owners.borrow().get(name) == Some(&root);
+        heartbeats.as_mut()?.tick(&self.plan, now, decides, host)
     }
 
     fn work(&self, now: Timestamp, host: &impl MetricSink) {
@@ -124,4 +153,12 @@ impl Router {
             self.plan.each_upstream(Upstream::verify_again);
         }
     }
+}
+
+/// What outlier is to be told of this document.
+fn part(document: &Document, setup: &Setup<Vm>, host: &impl Host) -> Box<Part> {
+    let source = host.property(&["plugin_root_id"]).ok().flatten().unwrap_or_default();
+    let mut part = Part::new(source, setup.configuration, setup.now, &document.watched());
+    part.turn = shared_settings::published(host).next_turn(&part.source, part.document);
+    Box::new(part)
 }

@@ -1,6 +1,7 @@
 //! What the router does with outlier's word: who gets no requests, and who gets some to try it with.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -99,6 +100,23 @@ fn an_ejected_endpoint_leaves_within_one_tick_and_a_readmitted_one_returns_so() 
     worker.say(Health::Healthy, false);
     worker.tick();
     assert!(worker.at_a(50) > 0);
+}
+
+#[test]
+fn a_worker_at_rest_never_ticks_and_its_first_request_knows_what_was_said_meanwhile() {
+    let mut worker = Worker::alone(RANDOM, "{}");
+    assert_eq!(worker.host.tick_period(), Duration::ZERO, "no request has come");
+    worker.send("x");
+    assert_eq!(worker.host.tick_period(), Duration::from_millis(20));
+    let mut ticks = 0;
+    while !worker.host.tick_period().is_zero() && ticks < 1_000 {
+        worker.tick();
+        ticks += 1;
+    }
+    assert_eq!(ticks, 51, "for a second after the tick that the request was seen by");
+    worker.say(Health::Ejected, false);
+    assert_eq!(worker.at_a(200), 0, "without a tick in between");
+    assert_eq!(worker.host.tick_period(), Duration::from_millis(20));
 }
 
 #[test]

@@ -200,6 +200,24 @@ fn many_endpoints_are_probed_over_several_ticks() {
 }
 
 #[test]
+fn at_rest_it_wakes_for_what_is_due_and_to_keep_the_role() {
+    for (heartbeat, watched) in [(ALL, 3), (r#"{"path": "/", "interval": "1s"}"#, 0)] {
+        let mut worker = Worker::alone(heartbeat);
+        assert_eq!(worker.pass(20).len(), watched);
+        let mut ticks = 0;
+        for _ in 0..10 {
+            let period = worker.host.tick_period();
+            assert!(period >= Duration::from_millis(500) && period <= Duration::from_secs(1), "{period:?}");
+            worker.now += u64::try_from(period.as_millis()).expect("short");
+            worker.host.set_now(Timestamp::from_millis(worker.now));
+            worker.root.tick(&worker.host);
+            ticks += worker.host.take_dispatched().len();
+        }
+        assert_eq!(ticks, 10 * watched);
+    }
+}
+
+#[test]
 fn the_replaced_root_stops() {
     let mut old = Worker::alone(ALL);
     assert!(!old.pass(20).is_empty());

@@ -1,5 +1,7 @@
 //! The router filter on a recording host: what it does to a request, and what that costs in host calls.
 
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
+
 use std::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER};

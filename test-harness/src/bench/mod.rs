@@ -13,6 +13,7 @@ mod others;
 pub mod outlier;
 pub mod retry;
 pub mod router;
+pub mod scale;
 pub mod variants;
 
 use indicatif::{ProgressBar, ProgressStyle};

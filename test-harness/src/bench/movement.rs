@@ -1,7 +1,7 @@
 //! How many keys change their host when one of N hosts leaves. The optimum is 1/N: the keys of the one that left.
 //!
 //! Ours passes over the host in a table that stays as it is; Envoy builds a table of the hosts that are left.
-//! Every host leaves once, up to [`DEPARTURES`] of them, and the figures are means.
+//! Every host leaves once, up to `DEPARTURES` of them, and the figures are means.
 
 use std::num::NonZeroU32;
 

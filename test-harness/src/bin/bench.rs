@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use switchyard_test_harness::bench::{batch, coalesce, core, outlier, retry, router, table};
+use switchyard_test_harness::bench::{batch, coalesce, core, outlier, retry, router, scale, table};
 
 /// Measures the filters in Envoy, or the consistent hashes alone.
 #[derive(Parser)]
@@ -37,6 +37,8 @@ enum Name {
     Coalesce,
     /// A service with a cost per call: batch.wasm with each of its policies, and no batching.
     Batch,
+    /// Many clusters, many endpoints, many workers, and next to no traffic.
+    Scale,
     /// Ring and Maglev: build, look-up, and the keys that move when a host leaves.
     Core,
 }
@@ -53,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Name::Coalesce => coalesce::measure(coalesce::Size { rounds: rounds.unwrap_or(20) }).await?,
         Name::Batch => batch::measure(batch::Size { rounds: rounds.unwrap_or(3) }).await?,
+        Name::Scale => scale::measure().await?,
         Name::Core => core::measure()?,
     };
     if arguments.json {

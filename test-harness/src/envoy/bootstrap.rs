@@ -234,20 +234,20 @@ impl Bootstrap {
         self
     }
 
-    /// Gives every wasm plugin this Switchyard document.
+    /// Gives every wasm plugin that has a document this one.
     #[must_use]
     pub fn document(self, document: &Value) -> Self {
         self.document_as(Form::Text, document)
     }
 
-    /// Gives every wasm plugin this Switchyard document, in one of the forms that Envoy knows.
+    /// Gives every wasm plugin that has a document this one, in one of the forms that Envoy knows.
     #[must_use]
     pub fn document_as(mut self, form: Form, document: &Value) -> Self {
         configure(&mut self.value, &any(form, document));
         self
     }
 
-    /// Gives every wasm plugin this text, whatever it is.
+    /// Gives every wasm plugin that has a document this text, whatever it is.
     #[must_use]
     pub fn document_text(mut self, text: &str) -> Self {
         configure(&mut self.value, &string_value(text));
@@ -298,7 +298,7 @@ impl Bootstrap {
     }
 }
 
-/// Gives every wasm plugin anywhere in `value` (a listener, for [`super::Envoy::update_listener`]) this text.
+/// Gives every wasm plugin that has a document anywhere in `value` (a listener, for [`super::Envoy::update_listener`]) this text.
 pub fn set_document_text(value: &mut Value, text: &str) {
     configure(value, &string_value(text));
 }
@@ -307,6 +307,7 @@ fn configure(value: &mut Value, configuration: &Value) {
     each(value, "config", &mut |plugin| {
         if let Some(plugin) = plugin.as_object_mut()
             && plugin.contains_key("vm_config")
+            && plugin.contains_key("configuration")
         {
             plugin.insert("configuration".to_owned(), configuration.clone());
         }

@@ -65,7 +65,7 @@ fn bootstrap(cases: &[Case]) -> Bootstrap {
     }
     let document = json!({ "explain": true, "upstreams": upstreams, "routes": ours });
     bootstrap
-        .listener(pieces::listener("main", &routes, &[pieces::wasm_filter("router", "")]))
+        .listener(pieces::listener("main", &routes, &[pieces::wasm_filter("router", "{}")]))
         .document(&document)
 }
 

@@ -18,19 +18,21 @@ mod retry;
 mod retry_on;
 mod route;
 mod upstream;
+mod watched;
 
 use crate::error::{ConfigErrors, Errors, Path, cut};
 use crate::raw;
 use crate::read::Read;
 use crate::values;
 pub use batch::Batching;
+use core::cell::OnceCell;
 use core::hash::Hash;
 use core::time::Duration;
 use hashbrown::HashMap;
 pub use route::{Route, Target};
 use serde_json::Value;
 use std::rc::Rc;
-use switchyard_core::route::RouteTable;
+use switchyard_core::route::{Matcher, RouteTable};
 pub use upstream::Upstream;
 
 /// Whether decisions are acted on.
@@ -65,7 +67,8 @@ pub struct Document {
     default_cluster: Option<Box<str>>,
     upstreams: Vec<Upstream>,
     routes: Vec<Route>,
-    table: Rc<RouteTable>,
+    matchers: Rc<[Matcher]>,
+    table: OnceCell<Rc<RouteTable>>,
 }
 
 impl Document {
@@ -96,7 +99,8 @@ impl Document {
             default_cluster: raw.default_cluster.as_deref().map(Into::into),
             upstreams,
             routes,
-            table: Rc::new(RouteTable::new(matchers)),
+            matchers: matchers.into(),
+            table: OnceCell::new(),
         }
     }
 
@@ -125,9 +129,10 @@ impl Document {
         &self.routes
     }
 
-    /// Which route a request is of. All who decide by this document share the one table, and may keep it without the rest.
+    /// Which route a request is of. All who decide by this document share the one table, and may keep it without the rest; it is
+    /// made when somebody asks first.
     pub fn table(&self) -> &Rc<RouteTable> {
-        &self.table
+        self.table.get_or_init(|| Rc::new(RouteTable::new(Rc::clone(&self.matchers))))
     }
 }
 

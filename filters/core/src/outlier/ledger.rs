@@ -110,7 +110,7 @@ impl Record {
 
     fn encode(&self, writer: &mut Writer) {
         // What a later version adds stands here.
-        const SPARE: [u8; 6] = [0; 6];
+        const SPARE: [u8; RECORD_BYTES - 62] = [0; RECORD_BYTES - 62];
         let flags = u8::from(self.shadow) | u8::from(self.drained) << 1;
         let health = match self.health {
             Health::Healthy => 0,

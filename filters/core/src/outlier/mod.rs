@@ -15,6 +15,7 @@ mod ledger;
 mod reason;
 mod settings;
 mod tally;
+mod watched;
 mod window;
 
 pub use classify::{Answer, Ending, Failure, Neutral, Origin, Outcome, http_status};
@@ -28,4 +29,5 @@ pub use settings::{
     Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
 };
 pub use tally::Tally;
-pub use window::{BUCKETS, Counts, Histogram, STEPS, Window, bucket_at};
+pub use watched::{MOST_BYTES, MOST_PARTS, Part, Published, Watched, WatchedEndpoint};
+pub use window::{BUCKETS, Counts, Histogram, STEPS, Window, bucket_at, next_bucket};

@@ -102,9 +102,19 @@ impl Counts {
 
 /// Number of the bucket that `millis` (since the epoch) falls into.
 pub fn bucket_at(millis: u64, interval: Duration) -> u32 {
-    let length = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX) / BUCKETS as u64;
     // Ages are differences of neighbours, so only the low bits matter.
-    (millis / length.max(1)) as u32
+    (millis / bucket_length(interval)) as u32
+}
+
+/// In how long the bucket after that of `millis` begins.
+pub fn next_bucket(millis: u64, interval: Duration) -> Duration {
+    let length = bucket_length(interval);
+    Duration::from_millis(length - millis % length)
+}
+
+/// In milliseconds; 1 at least.
+fn bucket_length(interval: Duration) -> u64 {
+    (u64::try_from(interval.as_millis()).unwrap_or(u64::MAX) / BUCKETS as u64).max(1)
 }
 
 /// The last [`BUCKETS`] stretches of one endpoint.

@@ -1,7 +1,7 @@
 //! Retries that know why: which failures, which requests, after which wait, and within which budget.
 //!
-//! Three questions, three modules: [`classify`] (is this worth another attempt, and may this request have one?),
-//! [`backoff`] (when?), [`budget`] (are there any left?). [`Attempts`] is the machine of one request, [`exchanges::Retries`] that of
+//! Three questions, three modules: `classify` (is this worth another attempt, and may this request have one?),
+//! `backoff` (when?), `budget` (are there any left?). [`Attempts`] is the machine of one request, [`exchanges::Retries`] that of
 //! all requests of a worker.
 
 mod attempts;

@@ -8,13 +8,14 @@
 use super::{Matcher, PathMatch};
 use crate::RequestView;
 use hashbrown::HashMap;
+use std::rc::Rc;
 
 type ByText = HashMap<Box<[u8]>, Vec<usize>>;
 
 /// The conditions of all routes, in order.
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
-    matchers: Vec<Matcher>,
+    matchers: Rc<[Matcher]>,
     exact: ByText,
     prefix: ByText,
     prefix_lengths: Vec<usize>,
@@ -23,8 +24,8 @@ pub struct RouteTable {
 
 impl RouteTable {
     /// A table of these conditions; earlier ones win.
-    pub fn new(matchers: Vec<Matcher>) -> Self {
-        let mut table = Self::default();
+    pub fn new(matchers: impl Into<Rc<[Matcher]>>) -> Self {
+        let (matchers, mut table) = (matchers.into(), Self::default());
         for (position, matcher) in matchers.iter().enumerate() {
             let routes = match &matcher.path {
                 PathMatch::Exact(path) => table.exact.entry(path.as_bytes().into()).or_default(),

@@ -102,6 +102,23 @@ fn what_may_have_done_its_work_is_not_sent_to_another_upstream_either() {
 }
 
 #[test]
+fn a_retry_that_may_have_been_seen_keeps_the_request_from_another_upstream() {
+    for idempotent in [true, false] {
+        let mut case = with(all());
+        case.settings.num_retries = 1;
+        case.attempts.subject().idempotent = idempotent;
+        case.first(0, failed(Failure::ConnectFailure));
+        case.sends(100);
+        let decision = case.attempts.no_answer(&case.settings, case.world.now);
+        let (denied, step) = match idempotent {
+            true => (Denied::NoEndpoint, Substitute::Upstream(3, Duration::from_millis(900))),
+            false => (Denied::NotIdempotent, Substitute::Stale),
+        };
+        assert_eq!((decision.denied, decision.step), (Some(denied), Step::FallBack(step)));
+    }
+}
+
+#[test]
 fn a_request_that_is_refused_by_the_filter_gets_no_substitute() {
     assert_eq!(with(all()).attempts.give_up(Denied::Answer).step, Step::PassOn);
 }

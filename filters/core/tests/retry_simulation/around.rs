@@ -1,18 +1,16 @@
 //! The world around a worker's machine, under the eyes of the referees of its requests.
 
-use crate::envoy::{Event as Happens, Outside};
-use crate::messages::message;
+use crate::outside::Outside;
 use crate::referee::{Cause, Facts};
 use crate::request::Request;
 use crate::shapes::Config;
 use crate::weather::Outcome;
-use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, StreamId, Upstream, World,
 };
-use switchyard_core::retry::{Attempt, Budget, Denied, Failure};
+use switchyard_core::retry::{Attempt, Budget, Denied};
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 
 /// The header in which the router names endpoints.
@@ -42,6 +40,7 @@ impl Around<'_> {
     /// What is done now is done for this request.
     fn turns_to(&mut self, stream: StreamId) {
         let id = stream as usize;
+        assert!(!self.outside.requests[id].gone, "a stream that is gone is touched");
         if self.id != id {
             (self.id, self.cause) = (id, self.usual);
         }
@@ -67,7 +66,7 @@ impl Around<'_> {
     }
 
     /// A retry has been decided on; it has been taken from every budget that counts.
-    fn is_taken(&mut self) {
+    fn uses_what_was_taken(&mut self) {
         assert_eq!(self.outside.shared.pending, self.config.budgets(), "{:?}", self.facts());
         self.outside.shared.pending = 0;
     }
@@ -75,7 +74,7 @@ impl Around<'_> {
     /// The request has ended with an answer of ours.
     fn ends(&mut self) {
         let stream = self.id;
-        self.outside.is_over(stream);
+        self.outside.ends_soon(stream);
     }
 
     fn delivers(&mut self, delivery: &Delivery<'_, PlainRequest>) -> Outcome {
@@ -99,7 +98,7 @@ impl Budgets for Around<'_> {
     fn change_budget<R>(&mut self, of: Fund, change: impl FnMut(&mut Budget) -> R) -> Option<R> {
         // What was taken is given back whatever happens, or nobody could say what is allowed.
         if self.outside.shared.pending == 0 && self.outside.chance(self.outside.mishaps.refused) {
-            self.outside.shared.is_refused_by_host();
+            self.outside.shared.host_refuses();
             return None;
         }
         Some(self.outside.shared.change(of, self.config, self.outside.now, change))
@@ -170,7 +169,7 @@ impl World<PlainRequest> for Around<'_> {
         match call.endpoint {
             Some(endpoint) => {
                 if hedge {
-                    self.is_taken();
+                    self.uses_what_was_taken();
                 }
                 let attempt = Attempt { number, endpoint, timeout, hedge };
                 self.shows(|referee, facts| referee.sends(attempt, facts));
@@ -264,7 +263,7 @@ impl World<PlainRequest> for Around<'_> {
         self.turns_to(stream);
         match event {
             Event::Retry(_, wait) => {
-                self.is_taken();
+                self.uses_what_was_taken();
                 self.shows(|referee, facts| referee.is_retried(wait, facts));
             }
             Event::Denied(denied) => {
@@ -287,42 +286,5 @@ impl World<PlainRequest> for Around<'_> {
             Event::Substitute(_) => self.outside.tally.count("substituted"),
             Event::DeadlineExceeded | Event::Attempt | Event::Hedge => {}
         }
-    }
-}
-
-impl Outside {
-    /// A call of ours is sent; it ends by its timeout, or long after if the host does not keep its word.
-    fn calls(&mut self, id: usize, call: &Call<'_, PlainRequest>) -> Option<CallId> {
-        let request = &self.requests[id];
-        let (grpc, json, deadline) = (request.grpc, request.config.reads_bodies, request.deadline);
-        assert!(self.now.plus(call.timeout) <= deadline, "an attempt outlives its deadline");
-        let not_sent = if call.endpoint.is_some() { self.mishaps.not_sent } else { 0.1 };
-        if self.chance(not_sent) {
-            return None;
-        }
-        let came = match call.endpoint {
-            Some(endpoint) => self.weather.attempt(endpoint, self.now, &mut self.rng),
-            None => {
-                let good = self.chance(0.7);
-                let outcome = if good { Outcome::Good } else { Outcome::Bad(Failure::Status(503), None) };
-                (Some(Duration::from_micros(self.rng.u64(100..50_000))), outcome)
-            }
-        };
-        let says = self.mishaps.leaves > 0.0 && json && !grpc && self.chance(0.05);
-        let came = if says && came.1 == Outcome::Good { (came.0, Outcome::Says) } else { came };
-        let (latency, outcome) = Request::within(call.timeout, came, Outcome::Bad(Failure::Reset, None));
-        let outcome = outcome.seen_by(grpc);
-        let mut answer = message(outcome, (grpc, json), &mut self.rng).answer;
-        if outcome == Outcome::Bad(Failure::Reset, None) && self.rng.bool() {
-            answer = Answer::default();
-        }
-        self.called += 1;
-        let mut at = self.now.plus(latency);
-        if self.chance(self.mishaps.lost_call) {
-            self.requests[id].referee.lost = true;
-            at = self.now.plus(Duration::from_secs(30));
-        }
-        self.agenda.plan(at, Happens::CallAnswered(id, self.called, call.number, answer, outcome));
-        Some(self.called)
     }
 }

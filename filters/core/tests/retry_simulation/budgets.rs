@@ -65,7 +65,7 @@ impl Shared {
     }
 
     /// The host does not let a budget be changed.
-    pub(crate) fn is_refused_by_host(&mut self) {
+    pub(crate) fn host_refuses(&mut self) {
         self.refused = Some(None);
     }
 

@@ -2,8 +2,8 @@
 
 use crate::around::Around;
 use crate::budgets::Shared;
+use crate::outside::{Event, Mishaps, Outside};
 use crate::referee::{Cause, Facts, LATE, TICK};
-use crate::request::Request;
 use crate::shapes::Config;
 use crate::simulation::agenda::Agenda;
 use crate::simulation::tally::Tally;
@@ -15,7 +15,7 @@ use fastrand::Rng;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::request::PlainRequest;
-use switchyard_core::retry::exchanges::{Answer, CallId, Retries};
+use switchyard_core::retry::exchanges::{Answer, Retries};
 
 mod arrivals;
 
@@ -23,62 +23,6 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const WORKERS: usize = 4;
 /// How often counts are told while nothing waits.
 const NEWS: Duration = Duration::from_millis(250);
-
-/// How often what goes wrong goes wrong, 0 to 1.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Mishaps {
-    pub(crate) late_tick: f64,
-    pub(crate) not_sent: f64,
-    pub(crate) lost_call: f64,
-    pub(crate) leaves: f64,
-    pub(crate) post: f64,
-    pub(crate) body_not_kept: f64,
-    pub(crate) went_elsewhere: f64,
-    pub(crate) too_large: f64,
-    pub(crate) refused: f64,
-    pub(crate) hurried: f64,
-    pub(crate) grpc: f64,
-}
-
-/// What is to happen; to a request, or to a worker.
-pub(crate) enum Event {
-    Arrives,
-    /// The first attempt's answer begins.
-    Answered(usize),
-    /// More of it comes.
-    Piece(usize),
-    /// This call of ours for this request, an attempt of this number, is answered.
-    CallAnswered(usize, CallId, u32, Answer<PlainRequest>, Outcome),
-    /// The client leaves, or the answer breaks off.
-    Leaves(usize),
-    /// The held answer is longer than Envoy buffers.
-    TooLarge(usize),
-    /// The request's body comes whole, or is too large.
-    Body(usize, usize),
-    /// The stream of a request that has ended is gone.
-    Gone(usize),
-    Tick(usize),
-    /// Endpoints are ejected and readmitted.
-    Ejects,
-    /// A configuration is made, and taken by one worker after the other.
-    Configures,
-    Takes(usize, Rc<Config>),
-}
-
-/// All there is but the workers.
-pub(crate) struct Outside {
-    pub(crate) agenda: Agenda<Event>,
-    pub(crate) now: Timestamp,
-    pub(crate) rng: Rng,
-    pub(crate) mishaps: Mishaps,
-    pub(crate) weather: Weather,
-    pub(crate) shared: Shared,
-    pub(crate) requests: Vec<Request>,
-    /// Calls that were made.
-    pub(crate) called: CallId,
-    pub(crate) tally: Tally,
-    pub(crate) times: Times,
-}
 
 /// Envoy, with all that is to happen in it.
 pub(crate) struct Envoy {
@@ -90,29 +34,6 @@ pub(crate) struct Envoy {
     to_come: usize,
     between: Duration,
     open: usize,
-}
-
-impl Outside {
-    pub(crate) fn chance(&mut self, of: f64) -> bool {
-        self.rng.f64() < of
-    }
-
-    /// A moment within `most` from now.
-    pub(crate) fn soon(&mut self, most: Duration) -> Timestamp {
-        self.now.plus(most.mul_f64(self.rng.f64()))
-    }
-
-    /// A request ends with a good answer of an endpoint.
-    pub(crate) fn ends_well(&mut self) {
-        self.tally.count("good");
-        self.times.successes.push(self.now);
-    }
-
-    /// The client has all of its answer soon.
-    pub(crate) fn is_over(&mut self, id: usize) {
-        let at = self.soon(Duration::from_millis(20));
-        self.agenda.plan(at, Event::Gone(id));
-    }
 }
 
 impl Envoy {

@@ -15,6 +15,7 @@ mod budgets;
 mod envoy;
 mod messages;
 mod outages;
+mod outside;
 mod referee;
 mod request;
 mod shapes;
@@ -30,8 +31,9 @@ mod weather;
 mod worker;
 
 use core::time::Duration;
-use envoy::{Envoy, Mishaps, START};
+use envoy::{Envoy, START};
 use fastrand::Rng;
+use outside::Mishaps;
 use shapes::Config;
 use simulation::draws::seed;
 use simulation::tally::Tally;

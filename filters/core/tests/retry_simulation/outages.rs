@@ -3,7 +3,8 @@
 //! `SWITCHYARD_SEED` counts here, too.
 
 use crate::SEED;
-use crate::envoy::{Envoy, Mishaps, START};
+use crate::envoy::{Envoy, START};
+use crate::outside::Mishaps;
 use crate::shapes::Config;
 use crate::simulation::draws::seed;
 use crate::weather::{Mood, Weather};

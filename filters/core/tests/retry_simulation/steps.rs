@@ -1,7 +1,8 @@
 //! What happens to one request.
 
-use crate::envoy::{Envoy, Event};
+use crate::envoy::Envoy;
 use crate::messages::MOST_BODY;
+use crate::outside::Event;
 use crate::referee::{Cause, Facts};
 use crate::weather::Outcome;
 use core::time::Duration;
@@ -129,7 +130,7 @@ impl Envoy {
     /// The first attempt's answer is there as a whole.
     fn is_whole(&mut self, id: usize) {
         if !self.outside.requests[id].held {
-            self.outside.is_over(id);
+            self.outside.ends_soon(id);
         }
     }
 
@@ -170,16 +171,17 @@ impl Envoy {
         });
         assert_eq!(flow, Flow::Continue, "more is held back than Envoy buffers");
         self.flows(id, flow, Cause::GiveUp);
-        self.outside.is_over(id);
+        self.outside.ends_soon(id);
     }
 
     /// Its stream is gone.
     pub(crate) fn gone(&mut self, id: usize) {
-        if core::mem::replace(&mut self.outside.requests[id].gone, true) {
+        if self.outside.requests[id].gone {
             return;
         }
         assert!(self.outside.requests[id].referee.has_ended(), "it has not ended");
         self.tells(id, (Cause::Nothing, None), |retries, world| retries.gone(world, id as u32));
+        self.outside.requests[id].gone = true;
         self.closes();
     }
 

@@ -8,12 +8,11 @@ mod periodic;
 use crate::report::Reporter;
 use crate::vm::Here;
 use core::time::Duration;
-use switchyard_config::Upstream as Configured;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
     Cluster, Counts, Effects, EndpointKey, Event, FailurePolicy, InFlight, Ledger, Outcome, Reason, Settings,
-    Ticket, Verdict, bucket_at,
+    Ticket, Verdict, Watched, bucket_at,
 };
 use switchyard_host::shared_ledger::{Table, announce};
 use switchyard_host::{HeaderMap, MetricSink, SharedData};
@@ -72,39 +71,37 @@ pub(crate) struct Upstream {
     tally: Table,
     bucket: u32,
     evaluated: u32,
+    /// Somebody's counts may be in the window.
+    window: bool,
     checked: Timestamp,
     reporter: Reporter,
     rng: fastrand::Rng,
 }
 
 impl Upstream {
-    /// The upstream's state in a worker that starts now; `None` if it has no ejection.
-    pub(crate) fn new(
-        configured: &Configured,
-        called: bool,
-        seed: u64,
-        host: &impl SharedData,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let settings = configured.outlier()?.clone();
-        let addresses = configured.endpoints().iter().map(|endpoint| &*endpoint.address);
-        let keys: Vec<EndpointKey> = addresses.clone().map(EndpointKey::of).collect();
+    /// The upstream's state in a worker that starts now.
+    pub(crate) fn new(watched: Watched, seed: u64, host: &impl SharedData, now: Timestamp) -> Self {
+        let Watched { name, endpoints, called, settings, .. } = watched;
+        let taken_out = endpoints.iter().filter(|endpoint| endpoint.taken_out).count();
+        let addresses: Vec<Box<str>> = endpoints.into_iter().map(|endpoint| endpoint.address).collect();
+        let keys: Vec<EndpointKey> = addresses.iter().map(|address| EndpointKey::of(address)).collect();
         let mut members = keys.clone();
         members.sort_unstable();
-        let (ledger, tally) = (Table::ledger(configured.name()), Table::tally(configured.name()));
+        let (ledger, tally) = (Table::ledger(&name), Table::tally(&name));
         // Without shared data every change fails, too, and traffic goes on.
         let _ = ledger.create(host).and_then(|()| tally.create(host));
         let bucket = bucket_at(now.as_millis(), settings.interval);
         let mut upstream = Self {
-            taken_out: (0..keys.len()).filter(|index| configured.health(*index) != Health::Healthy).count(),
+            taken_out,
             known: keys.into_iter().map(Known::new).collect(),
-            reporter: Reporter::new(configured.name(), addresses, settings.shadow),
+            reporter: Reporter::new(name, addresses, settings.shadow),
             rng: fastrand::Rng::with_seed(seed),
             in_flight: InFlight::default(),
             serves: false,
             called,
             checked: now,
             evaluated: bucket,
+            window: true,
             settings,
             members,
             ledger,
@@ -112,7 +109,7 @@ impl Upstream {
             bucket,
         };
         upstream.refresh(host);
-        Some(upstream)
+        upstream
     }
 
     /// What counts against an endpoint.

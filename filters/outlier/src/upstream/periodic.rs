@@ -6,7 +6,7 @@ use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Counts, EndpointKey, Event, Figures, Ledger, StallPolicy, Tally, bucket_at, evaluate,
+    Counts, EndpointKey, Event, Figures, Ledger, StallPolicy, Tally, bucket_at, evaluate, next_bucket,
 };
 use switchyard_host::{MetricSink, SharedData};
 
@@ -14,6 +14,8 @@ use switchyard_host::{MetricSink, SharedData};
 const GRACE: Duration = Duration::from_millis(60);
 /// How often endpoints are looked at whose time may be up.
 const TIME_CHECK: Duration = Duration::from_millis(100);
+/// The same, while nothing else is to do.
+const LONGEST_CHECK: Duration = Duration::from_secs(1);
 
 impl Upstream {
     /// The periodic work: stalls, ejections whose time is up, buckets that are over. A configuration that was
@@ -34,6 +36,33 @@ impl Upstream {
         if settled != self.evaluated {
             self.evaluated = settled;
             self.evaluate(settled, vm, host);
+        }
+    }
+
+    /// In how long a tick must look at it again though no attempt comes: counts are to be merged, a window is to be evaluated, an
+    /// endpoint's time comes, or attempts may be stalled. `None`: it needs no tick.
+    pub(crate) fn wants_tick(&self, decides: bool, now: Timestamp) -> Option<Duration> {
+        let (millis, interval) = (now.as_millis(), self.settings.interval);
+        let counted = self.known.iter().any(|known| !known.counts.is_empty());
+        let merge = counted.then(|| next_bucket(millis, interval));
+        if !decides || !self.serves {
+            return merge;
+        }
+        let grace = u64::try_from(GRACE.as_millis()).unwrap_or_default();
+        let evaluate = (counted || self.window).then(|| next_bucket(millis.saturating_sub(grace), interval));
+        let stalls = self.settings.stall.filter(|_| !self.in_flight.is_empty()).map(|_| crate::TICK);
+        let out = self.known.iter().filter_map(|known| self.time_is_up(known)).min();
+        // A clock that is set forward is noticed within a second.
+        let out = out.map(|at| at.since(now).clamp(TIME_CHECK, LONGEST_CHECK));
+        [merge, evaluate, stalls, out].into_iter().flatten().min()
+    }
+
+    /// When time alone may do something about an endpoint; `None`: it is in rotation.
+    fn time_is_up(&self, known: &Known) -> Option<Timestamp> {
+        match known.health {
+            Health::Healthy => None,
+            Health::Ejected => Some(known.until),
+            Health::Probing => Some(known.since.plus(self.settings.ejection.base)),
         }
     }
 
@@ -71,11 +100,7 @@ impl Upstream {
             return;
         }
         self.checked = now;
-        let due = |known: &Known| match known.health {
-            Health::Healthy => false,
-            Health::Ejected => now >= known.until,
-            Health::Probing => now.since(known.since) >= self.settings.ejection.base,
-        };
+        let due = |known: &Known| self.time_is_up(known).is_some_and(|at| now >= at);
         let endpoints: Vec<usize> =
             (0..self.known.len()).filter(|index| self.known.get(*index).is_some_and(due)).collect();
         for endpoint in endpoints {
@@ -95,6 +120,7 @@ impl Upstream {
         if counted.is_empty() {
             return;
         }
+        self.window = true;
         // Counts that cannot be written are lost: they are figures, not states.
         let _ = self.tally.change_tally(host, over, |tally| {
             counted.iter().for_each(|(key, counts)| tally.add(*key, over, counts));
@@ -108,9 +134,11 @@ impl Upstream {
         let last = bucket.wrapping_sub(1);
         let claimed = self.tally.change_tally(host, self.bucket, |tally| {
             let mine = !tally.is_empty() && tally.claim(last);
-            (mine, mine.then(|| tally.clone()))
+            (mine, (!tally.is_empty(), mine.then(|| tally.clone())))
         });
-        let Some(tally) = claimed.flatten() else { return };
+        let Some((window, tally)) = claimed else { return };
+        self.window = window;
+        let Some(tally) = tally else { return };
         let ledger = Ledger::decode(&self.ledger.read(host));
         self.learn(&ledger);
         let all = self.figures(&tally, last);

@@ -47,6 +47,8 @@ pub(crate) struct Worker {
     pub(crate) host: FakeHost,
     pub(crate) store: SharedStore,
     now: u64,
+    /// The period of the timer, and how much of it is over.
+    waited: (u64, u64),
 }
 
 impl Worker {
@@ -68,7 +70,7 @@ impl Worker {
         host.set_configuration(document.as_bytes());
         host.set_property("plugin_root_id", root_id.as_bytes());
         host.set_now(Timestamp::from_millis(START));
-        Self { root: Root::new(1), host, store: store.clone(), now: START }
+        Self { root: Root::new(1), host, store: store.clone(), now: START, waited: (0, 0) }
     }
 
     /// Lets time pass, with the ticks that fall into it.
@@ -77,6 +79,25 @@ impl Worker {
         while self.now < end {
             self.wake_after((end - self.now).min(20));
         }
+    }
+
+    /// Lets time pass with the ticks that were asked for, and no other; how many there were.
+    pub(crate) fn rest(&mut self, millis: u64) -> u64 {
+        let mut ticks = 0;
+        for _ in 0..millis {
+            let period = u64::try_from(self.host.tick_period().as_millis()).expect("short");
+            // A timer begins anew when another period is asked for.
+            self.waited = if self.waited.0 == period { (period, self.waited.1 + 1) } else { (period, 1) };
+            if period > 0 && self.waited.1 >= period {
+                self.waited.1 = 0;
+                self.wake_after(1);
+                ticks += 1;
+            } else {
+                self.now += 1;
+                self.host.set_now(Timestamp::from_millis(self.now));
+            }
+        }
+        ticks
     }
 
     /// Lets time pass without a tick but the one at its end: the worker was held up.

@@ -3,7 +3,7 @@
 //!
 //! Every script runs on a fresh Envoy of every side, in turn, for the same time. Load is a closed loop of sixteen connections,
 //! so a side that answers sooner sends more: requests are reported beside rates. In the outage, where failures come back
-//! at different speeds, the load is paced instead ([`paced`]): attempts per second are then those of the same requests.
+//! at different speeds, the load is paced instead (`paced`): attempts per second are then those of the same requests.
 
 mod chart;
 mod cost;

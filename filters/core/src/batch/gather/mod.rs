@@ -122,7 +122,7 @@ enum Whereabouts {
 ///     let (head, body, allowance) = (head.clone(), body.into(), policy.allowance(&head));
 ///     gatherer.arrive(&mut host, Candidate { stream, head, body, part, key, allowance }, &policy)
 /// };
-/// assert_eq!((asks(1, "1"), asks(2, "[2]"), asks(3, "[3]")), (Arrival::Alone, Arrival::Waits, Arrival::Waits));
+/// assert_eq!((asks(1, "1"), asks(2, "2"), asks(3, "3")), (Arrival::Alone, Arrival::Waits, Arrival::Waits));
 ///
 /// // The answer to the first is there: those that have waited leave together, and each gets what is its.
 /// gatherer.returned(&mut host, 1, true);
@@ -131,7 +131,7 @@ enum Whereabouts {
 /// let answer = PlainRequest::default().with(":status", "200");
 /// gatherer.answered(&mut host, 1, Some((&answer, b"[20,30]".to_vec())));
 /// gatherer.act(&mut host);
-/// assert_eq!(host.replies, [(2, "[20]".to_owned()), (3, "[30]".to_owned())]);
+/// assert_eq!(host.replies, [(2, "20".to_owned()), (3, "30".to_owned())]);
 /// ```
 #[derive(Debug)]
 pub struct Gatherer<H> {

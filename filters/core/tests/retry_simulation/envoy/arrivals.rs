@@ -1,8 +1,9 @@
 //! How requests begin.
 
-use super::{Envoy, Event, WORKERS};
+use super::{Envoy, WORKERS};
 use crate::around::CANDIDATES;
 use crate::messages::{MOST_BODY, Message, message};
+use crate::outside::Event;
 use crate::referee::{Cause, Referee};
 use crate::request::Request;
 use crate::shapes::DEADLINE_HEADER;

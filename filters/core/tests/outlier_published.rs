@@ -1,0 +1,136 @@
+//! What documents say of ejection, on its way through shared data.
+
+use core::time::Duration;
+use switchyard_core::Timestamp;
+use switchyard_core::outlier::{
+    Heartbeat, LatencyPolicy, MOST_PARTS, Part, Published, Readmission, Settings, Signal, StallPolicy,
+    Watched, WatchedEndpoint,
+};
+
+fn settings() -> Settings {
+    let mut settings = Settings { shadow: true, attempts: 7, ..Settings::default() };
+    settings.failure.statuses = vec![429..=429, 500..=599];
+    settings.failure.slow_threshold = Some(Duration::from_nanos(1_234_567));
+    settings.failure.signal = Some(Signal { header: "x-out".into(), drain: true });
+    settings.latency = Some(LatencyPolicy { factor: 2.5, ..LatencyPolicy::default() });
+    settings.stall = Some(StallPolicy { requests: 9, ..StallPolicy::default() });
+    settings.readmission = Readmission::Probing { concurrency: 3, successes: 700 };
+    settings.heartbeat = Some(Heartbeat {
+        path: "/healthz".into(),
+        host: Some("health.example".into()),
+        interval: Duration::from_millis(100),
+        timeout: Duration::from_millis(50),
+        healthy_threshold: 2,
+        unhealthy_threshold: 4,
+        watch_all: true,
+    });
+    settings
+}
+
+fn watched(name: &str, settings: Settings) -> Watched {
+    let endpoint = |last: u8, taken_out, elsewhere| WatchedEndpoint {
+        address: format!("10.0.0.{last}:80").into(),
+        taken_out,
+        elsewhere,
+    };
+    Watched {
+        name: name.into(),
+        cluster: format!("{name}-cluster").into(),
+        endpoints: vec![endpoint(1, false, false), endpoint(2, true, false), endpoint(3, false, true)],
+        called: true,
+        settings,
+    }
+}
+
+/// A part as it is made when the document is read.
+fn read(published: &Published, source: &str, document: u64, at: u64) -> Part {
+    let name = format!("web-{document}");
+    let all = [watched(&name, settings())];
+    let mut part = Part::new(source.into(), document, Timestamp::from_millis(at), &all);
+    part.turn = published.next_turn(source.as_bytes(), document);
+    part
+}
+
+fn documents(published: &Published) -> Vec<u64> {
+    published.parts().iter().map(|part| part.document).collect()
+}
+
+#[test]
+fn every_setting_arrives_as_it_left() {
+    let after_time = Settings { readmission: Readmission::AfterTime, ..Settings::default() };
+    let mut bare = Settings::default();
+    (bare.failure.signal, bare.failure.statuses) = (None, Vec::new());
+    let all = [watched("a", settings()), watched("b", after_time), watched("c", bare)];
+    let mut published = Published::default();
+    assert!(published.put(&Part::new(b"router".to_vec(), 1, Timestamp::from_millis(5), &all)));
+    let arrived = Published::decode(&published.encode());
+    assert_eq!(arrived, published);
+    assert_eq!(arrived.parts()[0].watched().as_deref(), Some(&all[..]));
+}
+
+#[test]
+fn bytes_that_break_off_or_are_not_ours_are_nothing_and_no_fault() {
+    let mut published = Published::default();
+    published.put(&read(&published, "router", 1, 5));
+    let bytes = published.encode();
+    for end in 0..bytes.len() {
+        assert_eq!(Published::decode(&bytes[..end]), Published::default(), "{end}");
+    }
+    for index in 0..bytes.len() {
+        let mut wrong = bytes.clone();
+        wrong[index] ^= 0xff;
+        // Whatever is read, it is read without a fault.
+        Published::decode(&wrong).parts().iter().for_each(|part| drop(part.watched()));
+    }
+}
+
+#[test]
+fn an_older_document_never_takes_a_newer_ones_place() {
+    let mut published = Published::default();
+    let old = read(&published, "router", 1, 1_000);
+    let late = read(&published, "router", 1, 1_001);
+    assert!(published.put(&old) && !published.put(&late), "another worker's, of the same document");
+    let new = read(&published, "router", 2, 2_000);
+    assert!(published.put(&new) && !published.put(&old) && !published.put(&late));
+    assert_eq!(documents(&published), [2]);
+    // The clock was set back before the next one was read.
+    let newer = read(&published, "router", 3, 500);
+    assert!(published.put(&newer) && !published.put(&new));
+    // And back to the first: it is read anew.
+    let again = read(&published, "router", 1, 600);
+    assert!(published.put(&again) && !published.put(&newer));
+    assert_eq!(documents(&published), [1]);
+}
+
+#[test]
+fn of_two_that_were_read_before_any_request_came_the_later_one_stays() {
+    let mut published = Published::default();
+    let (one, two) = (read(&published, "router", 1, 1_000), read(&published, "router", 2, 2_000));
+    assert!(published.put(&one) && published.put(&two) && !published.put(&one));
+    assert_eq!(documents(&published), [2]);
+}
+
+#[test]
+fn sources_have_a_part_each_and_the_oldest_give_way() {
+    let mut published = Published::default();
+    for number in 0..MOST_PARTS as u64 + 3 {
+        let part = read(&published, &format!("router-{number}"), number, 1_000 + number);
+        assert!(published.put(&part));
+    }
+    let expected: Vec<u64> = (3..MOST_PARTS as u64 + 3).rev().collect();
+    assert_eq!(documents(&published), expected);
+}
+
+#[test]
+fn a_document_without_ejection_says_so_only_where_something_was_said_before() {
+    let mut published = Published::default();
+    let silent = |document| {
+        let mut part = Part::new(b"router".to_vec(), document, Timestamp::default(), &[]);
+        part.turn = 9;
+        part
+    };
+    assert!(!published.put(&silent(1)));
+    assert!(published.put(&read(&published, "router", 2, 1_000)));
+    assert!(published.put(&silent(3)));
+    assert_eq!(published.parts()[0].watched(), Some(Vec::new()));
+}
