@@ -1,5 +1,7 @@
 //! switchyard.wasm on a real Envoy: what the four filters do, in one context per request, and together on one route.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 

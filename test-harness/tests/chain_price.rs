@@ -1,5 +1,7 @@
 //! What a request costs through switchyard.wasm and outlier.wasm, in crossings of the border between Envoy and the VMs.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 

@@ -1,5 +1,7 @@
 //! Many clusters and little traffic: one root for all clusters, no tick while nothing happens, and nothing missed for it.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;

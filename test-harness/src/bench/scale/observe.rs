@@ -76,9 +76,11 @@ async fn serve(envoy: &Envoy, shape: &Shape) -> anyhow::Result<()> {
 
 /// The share of a core that the process uses while nothing comes, in percent.
 async fn idle(pid: u32) -> anyhow::Result<f64> {
-    tokio::time::sleep(AT_REST).await;
+    // Nothing is waited for: it is this time in which nothing may happen.
+    let rests = tokio::time::Instant::now() + AT_REST;
+    tokio::time::sleep_until(rests).await;
     let (before, began) = (cpu::used(pid)?, Instant::now());
-    tokio::time::sleep(COUNTED).await;
+    tokio::time::sleep_until(rests + COUNTED).await;
     Ok(cpu::used(pid)?.saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0)
 }
 
