@@ -2,7 +2,7 @@
 //!
 //! [`Chained`] is that filter: the document is parsed once for all stages, there is one root, one timer, one context. What Envoy's
 //! filter manager does between filters, [`switchyard_core::chain`] does between stages; a request's chain and the stages' streams are its
-//! [`Journey`](journey::Journey). Each stage runs unchanged on a host of its own, [`StageHost`](host::StageHost), which is the real one
+//! `Journey`. Each stage runs unchanged on a host of its own, `StageHost`, which is the real one
 //! but for what stages must share: when requests and answers go on, local replies, bodies, the request's head, calls, ticks.
 //!
 //! Invariants: nothing that goes on or is answered passes by the chain; a chain that waits is found by its context, under whichever
