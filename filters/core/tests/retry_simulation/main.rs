@@ -43,7 +43,7 @@ use weather::{Mood, Weather};
 
 /// If no other is given.
 const SEED: u64 = 4;
-const REQUESTS: u64 = if cfg!(target_arch = "wasm32") { 20_000 } else { 200_000 };
+const REQUESTS: u64 = if cfg!(target_arch = "wasm32") { 100_000 } else { 200_000 };
 /// Requests that one Envoy gets.
 const EACH: usize = 4_000;
 

@@ -100,20 +100,27 @@ impl<const N: usize> Ticks<N> {
         host: &impl switchyard_host::Ticks,
     ) -> Result<(), HostError> {
         let Some(wanted) = self.stages.get(stage) else { return Ok(()) };
-        wanted.set(Wanted { period, since: self.now.get() });
-        if self.several() || self.ticking.get() {
-            return self.ask(host);
+        let before = wanted.replace(Wanted { period, since: self.now.get() });
+        let asked = if self.several() || self.ticking.get() {
+            self.ask(host)
+        } else {
+            host.set_tick_period(period).inspect(|()| self.period.set(period))
+        };
+        if asked.is_err() {
+            // The stage goes by the period that it had, and asks again.
+            wanted.set(before);
         }
-        self.period.set(period);
-        host.set_tick_period(period)
+        asked
     }
 
     /// The chain itself wants one.
     pub(super) fn set_own(&self, period: Duration, host: &impl switchyard_host::Ticks) {
         if self.own.get().period != period {
-            self.own.set(Wanted { period, since: self.now.get() });
-            // Without ticks nobody would wake what waits; the host refuses none.
-            let _ = self.ask(host);
+            let before = self.own.replace(Wanted { period, since: self.now.get() });
+            // Without ticks nobody would wake what waits; a host that refuses is asked again with the next message.
+            if self.ask(host).is_err() {
+                self.own.set(before);
+            }
         }
     }
 
@@ -165,5 +172,39 @@ impl<const N: usize> Ticks<N> {
         if self.ticking.replace(false) || ceases {
             let _ = self.ask(host);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_host::Status;
+    use switchyard_host::fake::FakeHost;
+
+    const TICK: Duration = Duration::from_millis(10);
+
+    #[test]
+    fn a_stage_ticks_as_before_while_the_host_refuses_it_another_period() {
+        let (ticks, host) = (Ticks::<1>::default(), FakeHost::default());
+        assert!(ticks.concern([true], &host).is_ok() && ticks.set(0, TICK, &host).is_ok());
+        host.fail("proxy_set_tick_period_milliseconds", Status::InternalFailure);
+        assert!(ticks.set(0, Duration::ZERO, &host).is_err());
+        assert_eq!(ticks.ticked(None), [true], "the host's timer is the one that it was");
+        ticks.rest(true, &host);
+        host.recover("proxy_set_tick_period_milliseconds");
+        assert!(ticks.set(0, Duration::ZERO, &host).is_ok());
+        assert_eq!(ticks.ticked(None), [false]);
+    }
+
+    #[test]
+    fn what_the_chain_holds_is_asked_for_again_when_the_host_has_refused() {
+        let (ticks, host) = (Ticks::<2>::default(), FakeHost::default());
+        assert!(ticks.concern([true, true], &host).is_ok());
+        host.fail("proxy_set_tick_period_milliseconds", Status::InternalFailure);
+        ticks.set_own(TICK, &host);
+        assert_eq!(ticks.period.get(), Duration::ZERO);
+        host.recover("proxy_set_tick_period_milliseconds");
+        ticks.set_own(TICK, &host);
+        assert_eq!(ticks.period.get(), TICK);
     }
 }
