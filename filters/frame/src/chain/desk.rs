@@ -10,14 +10,12 @@ use switchyard_core::Timestamp;
 use switchyard_core::chain::Direction;
 use switchyard_host::{Clock, HostError};
 
-/// One configuration's calls, ticks and debts.
+/// One configuration's calls and ticks.
 #[derive(Default)]
 pub struct Desk<const N: usize> {
     pub(super) ticks: Ticks<N>,
     /// Whose call it is that is under way. As many as stages make, which bound them.
     calls: RefCell<HashMap<u32, usize>>,
-    /// Messages that a chain itself holds.
-    owed: RefCell<Vec<(u32, Direction)>>,
 }
 
 impl<const N: usize> Desk<N> {
@@ -32,33 +30,19 @@ impl<const N: usize> Desk<N> {
     pub(super) fn answered(&self, call: u32) -> Option<usize> {
         self.calls.try_borrow_mut().ok()?.remove(&call)
     }
-
-    pub(super) fn owes(&self, context: u32, direction: Direction) {
-        if let Ok(mut owed) = self.owed.try_borrow_mut()
-            && !owed.contains(&(context, direction))
-        {
-            owed.push((context, direction));
-        }
-    }
-
-    pub(super) fn take_owed(&self) -> Vec<(u32, Direction)> {
-        self.owed.try_borrow_mut().map(|mut owed| core::mem::take(&mut *owed)).unwrap_or_default()
-    }
-
-    pub(super) fn owes_nothing(&self) -> bool {
-        self.owed.try_borrow().is_ok_and(|owed| owed.is_empty())
-    }
 }
 
 /// The chains that are under way in a VM, by their contexts, whatever configuration they are of; and the time of the present callback.
 pub(super) struct Journeys<T: Filters<N>, const N: usize> {
     by_context: RefCell<HashMap<u32, Rc<Journey<T, N>>>>,
     now: Cell<Option<Timestamp>>,
+    /// Messages that a chain itself holds, of whichever configuration: a stage may let a stream of another go, whose root may be gone.
+    owed: RefCell<Vec<(u32, Direction)>>,
 }
 
 impl<T: Filters<N>, const N: usize> Default for Journeys<T, N> {
     fn default() -> Self {
-        Self { by_context: RefCell::default(), now: Cell::default() }
+        Self { by_context: RefCell::default(), now: Cell::default(), owed: RefCell::default() }
     }
 }
 
@@ -77,6 +61,22 @@ impl<T: Filters<N>, const N: usize> Journeys<T, N> {
 
     pub(super) fn get(&self, context: u32) -> Option<Rc<Journey<T, N>>> {
         self.by_context.try_borrow().ok()?.get(&context).map(Rc::clone)
+    }
+
+    pub(super) fn owes(&self, context: u32, direction: Direction) {
+        if let Ok(mut owed) = self.owed.try_borrow_mut()
+            && !owed.contains(&(context, direction))
+        {
+            owed.push((context, direction));
+        }
+    }
+
+    pub(super) fn take_owed(&self) -> Vec<(u32, Direction)> {
+        self.owed.try_borrow_mut().map(|mut owed| core::mem::take(&mut *owed)).unwrap_or_default()
+    }
+
+    pub(super) fn owes_nothing(&self) -> bool {
+        self.owed.try_borrow().is_ok_and(|owed| owed.is_empty())
     }
 
     /// Envoy calls: the time is not known any more.

@@ -70,7 +70,7 @@ impl<H: Host, T: Filters<N>, const N: usize> StageHost<'_, H, T, N> {
             if let Ok(mut chain) = journey.chain.try_borrow_mut() {
                 chain.resume(direction, self.stage);
             }
-            journey.run(self.host);
+            journey.run(self.desk, self.host);
         });
         resumed.ok_or(refused("proxy_continue_stream"))
     }

@@ -4,6 +4,7 @@
 //! the chain itself holds is on its desk's list.
 
 use super::Chained;
+use super::desk::Desk;
 use super::edits::Edits;
 use super::filters::Filters;
 use super::host::StageHost;
@@ -70,26 +71,34 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
                 if direction == Direction::Request {
                     self.edits.write(host);
                 }
+                // A host that refused to tick is asked again with the next message.
+                self.settle(&self.chained.desk, host);
                 Passage::On
             }
             Flow::Pause => {
-                self.settle(host);
+                self.settle(&self.chained.desk, host);
                 Passage::Held
             }
         }
     }
 
-    /// Does what there is to do after stages have asked for something outside their callbacks.
-    pub(super) fn run<H: Host>(&self, host: &H) {
+    /// Does what there is to do after stages have asked for something outside their callbacks; `desk`: of the configuration whose
+    /// callback it is.
+    pub(super) fn run<H: Host>(&self, desk: &Desk<N>, host: &H) {
         chain::run(&self.chain, &mut Driver { journey: self, host });
-        self.settle(host);
+        self.settle(desk, host);
     }
 
-    fn settle<H: Host>(&self, host: &H) {
+    /// What the chain itself holds a tick is to let go, of the root that is acting: that of the stream may be gone.
+    fn settle<H: Host>(&self, desk: &Desk<N>, host: &H) {
+        let journeys = &self.chained.setup.own.journeys;
         for direction in [Direction::Request, Direction::Response] {
             if self.is_owed(direction) {
-                self.chained.owes(self.context, direction, host);
+                journeys.owes(self.context, direction);
             }
+        }
+        if !journeys.owes_nothing() {
+            desk.ticks.set_own(crate::SHORTEST_TICK, host);
         }
     }
 
@@ -99,11 +108,11 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
     }
 
     /// What the chain itself holds goes on.
-    pub(super) fn let_go<H: Host>(&self, direction: Direction, host: &H) {
+    pub(super) fn let_go<H: Host>(&self, direction: Direction, desk: &Desk<N>, host: &H) {
         if let Ok(mut chain) = self.chain.try_borrow_mut() {
             chain.let_go(direction);
         }
-        self.run(host);
+        self.run(desk, host);
     }
 }
 
@@ -186,6 +195,6 @@ impl<T: Filters<N>, const N: usize> Stream for ChainStream<T, N> {
         if let Ok(mut chain) = self.0.chain.try_borrow_mut() {
             chain.end();
         }
-        self.0.run(host);
+        self.0.run(&self.0.chained.desk, host);
     }
 }

@@ -26,7 +26,6 @@ use host::StageHost;
 use journey::Journey;
 use std::rc::Rc;
 use switchyard_config::Document;
-use switchyard_core::chain::Direction;
 use switchyard_host::{Host, HostError};
 
 /// What a module's chains share: their stages' own, and those that are under way.
@@ -63,18 +62,12 @@ impl<T: Filters<N>, const N: usize> Chained<T, N> {
 
     /// What the chain itself holds goes on.
     fn let_go<H: Host>(&self, host: &H) {
-        for (context, direction) in self.desk.take_owed() {
+        for (context, direction) in self.setup.own.journeys.take_owed() {
             let Some(journey) = self.setup.own.journeys.get(context) else { continue };
             if journey.is_owed(direction) && self.setup.visits.enter(context, host) {
-                journey.let_go(direction, host);
+                journey.let_go(direction, &self.desk, host);
             }
         }
-    }
-
-    /// A chain holds a message that no stage does: a tick lets it go.
-    fn owes<H: Host>(&self, context: u32, direction: Direction, host: &H) {
-        self.desk.owes(context, direction);
-        self.desk.ticks.set_own(crate::SHORTEST_TICK, host);
     }
 }
 
@@ -110,7 +103,7 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         }
         self.let_go(host);
         self.setup.visits.come_back(host);
-        self.desk.ticks.rest(self.desk.owes_nothing(), host);
+        self.desk.ticks.rest(self.setup.own.journeys.owes_nothing(), host);
     }
 
     fn look<H: Host>(&self, host: &H, queue: u32) {
