@@ -22,13 +22,7 @@ async fn start(upstreams: &Upstreams, routes: &[(&str, Value)]) -> anyhow::Resul
     let others = ["switchyard.coalesce", "switchyard.router", "switchyard.retry", "switchyard.outlier"];
     let bootstrap = others.into_iter().fold(bootstrap.document(&document), Bootstrap::without_filter);
     // Clients that do not read are to be the filter's business here, and not Envoy's.
-    let patient = |bootstrap: &mut Value| {
-        let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-        if let Some(manager) = bootstrap.pointer_mut(manager).and_then(Value::as_object_mut) {
-            manager.insert("stream_idle_timeout".to_owned(), json!("300s"));
-        }
-    };
-    Envoy::start(bootstrap.edit(patient).concurrency(1)).await
+    Envoy::start(bootstrap.stream_timeouts(300).concurrency(1)).await
 }
 
 fn ids(settings: &Value) -> Value {

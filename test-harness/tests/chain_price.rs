@@ -8,8 +8,9 @@ use switchyard_test_harness::prelude::*;
 type Outcome = anyhow::Result<()>;
 
 /// Routes of the shipped document, and the most crossings. Coalescing across workers asks for the board's entry, makes it and takes
-/// it off, who asks (twice), the time, and copies the answer's body: nine host calls of its own.
-const PATHS: [(&str, f64); 3] = [("/engine-of-router", 24.0), ("/catalog", 26.0), ("/search", 31.0)];
+/// it off, who asks (twice), the time, and copies the answer's body: nine host calls of its own. Of all, two are outlier's question for
+/// the cluster, since the document's upstreams share their endpoints.
+const PATHS: [(&str, f64); 3] = [("/engine-of-router", 23.0), ("/catalog", 26.0), ("/search", 31.0)];
 
 /// The shipped document, whose upstreams are these.
 fn shipped(upstreams: &Upstreams) -> anyhow::Result<Value> {
@@ -41,7 +42,7 @@ async fn price(upstreams: &Upstreams, modules: Modules, path: &str) -> anyhow::R
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_through_the_chain_crosses_the_border_at_most_24_times() -> Outcome {
+async fn a_request_through_the_chain_crosses_the_border_about_half_as_often() -> Outcome {
     let upstreams = Upstreams::start(3).await?;
     let mut seen = Vec::new();
     for path in PATHS.map(|(path, _)| path) {

@@ -43,13 +43,7 @@ async fn start(upstreams: &Upstreams) -> anyhow::Result<Envoy> {
         document.insert("routes".to_owned(), keeps.chain([all]).collect());
     }
     // Clients that do not read are to be the filter's business here, and not Envoy's.
-    let patient = |bootstrap: &mut Value| {
-        let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-        if let Some(manager) = bootstrap.pointer_mut(manager).and_then(Value::as_object_mut) {
-            manager.insert("stream_idle_timeout".to_owned(), json!("300s"));
-        }
-    };
-    Envoy::start(retried(upstreams, &document).edit(patient).concurrency(1)).await
+    Envoy::start(retried(upstreams, &document).stream_timeouts(300).concurrency(1)).await
 }
 
 /// An answer that is read as JSON and may be kept.

@@ -234,6 +234,16 @@ impl Bootstrap {
         self
     }
 
+    /// How long a request may take to come, and how long a stream may stand still, before Envoy ends it: in seconds, in place of the shipped
+    /// thirty. What a filter does with those that wait is then not cut short by Envoy on a slow machine.
+    #[must_use]
+    pub fn stream_timeouts(mut self, seconds: u32) -> Self {
+        for name in ["request_timeout", "stream_idle_timeout"] {
+            each(&mut self.value, name, &mut |old| *old = format!("{seconds}s").into());
+        }
+        self
+    }
+
     /// Gives every wasm plugin that has a document this one.
     #[must_use]
     pub fn document(self, document: &Value) -> Self {
