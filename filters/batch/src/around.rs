@@ -26,7 +26,7 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         headers.extend(upstream.next_address().map(|address| (CANDIDATES_HEADER, address)));
         let body = Some(request.body).filter(|body| !body.is_empty());
         // A context that was entered for a stream must not own the call.
-        if !self.site.setup.visits.come_back(self.host) {
+        if !self.site.setup.effective_context.come_back(self.host) {
             return None;
         }
         let call = Call { cluster: &upstream.cluster, headers: &headers, body, timeout: left };
@@ -39,7 +39,7 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
     }
 
     fn resume(&mut self, policy: &Policy, stream: StreamId, left: Duration) -> bool {
-        if !self.site.setup.visits.enter(stream, self.host) {
+        if !self.site.setup.effective_context.enter(stream, self.host) {
             return false;
         }
         let deadline = &policy.settings().deadline;
@@ -56,12 +56,12 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 
     fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
         // Whom nothing can be said Envoy's timeouts end: it must not go on, for what it asks for may be done already.
-        self.site.setup.visits.enter(stream, self.host)
+        self.site.setup.effective_context.enter(stream, self.host)
             && (self.answer(reply) || self.host.send_response(502, &[], &[]).is_ok())
     }
 
     fn is_read_unseen(&mut self, stream: StreamId) -> bool {
-        let entered = self.site.setup.visits.enter(stream, self.host);
+        let entered = self.site.setup.effective_context.enter(stream, self.host);
         let protocol = entered.then(|| self.host.property(&["request", "protocol"]).ok().flatten()).flatten();
         // One that cannot be asked may be one.
         protocol.is_none_or(|protocol| protocol.starts_with(b"HTTP/1"))

@@ -92,7 +92,7 @@ impl Batch {
 
     /// Lets those go on whose body is late.
     fn end_body_waits(&self, host: &impl Host) {
-        self.bodies.end_waits(&self.site.setup.visits, host, |missing, policy| {
+        self.bodies.end_waits(&self.site.setup.effective_context, host, |missing, policy| {
             let why = match missing {
                 Missing::All => Pass::NoBody,
                 Missing::End => Pass::BodyTimeout,
@@ -110,7 +110,7 @@ impl Batch {
     pub(crate) fn acted(&self, host: &impl Host) {
         let more = self.gatherer.try_borrow().is_ok_and(|gatherer| gatherer.has_work());
         self.mailbox.acted(more);
-        self.site.setup.visits.come_back(host);
+        self.site.setup.effective_context.come_back(host);
         self.settle(host);
     }
 
@@ -142,7 +142,7 @@ impl Batch {
         self.mailbox.ticked();
         self.with(host, |gatherer, around| gatherer.tick(around));
         self.end_body_waits(host);
-        self.site.setup.visits.come_back(host);
+        self.site.setup.effective_context.come_back(host);
         self.tell(host);
         // While there is but to be said that this worker lives, any other tick takes its place.
         self.pacer.rested(stirred);

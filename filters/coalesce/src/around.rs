@@ -5,7 +5,7 @@ use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::coalesce::{Answer, Event, Policy, Served, StreamId, World};
 use switchyard_core::contract::keys::board as board_key;
-use switchyard_frame::{Setup, Visits};
+use switchyard_frame::{EffectiveContext, Setup};
 use switchyard_host::{HeaderMap, Host};
 
 /// The world during one callback.
@@ -29,8 +29,8 @@ impl<'a, H> Around<'a, H> {
         Self { setup, host, written: None }
     }
 
-    fn visits(&self) -> &Visits {
-        &self.setup.visits
+    fn effective_context(&self) -> &EffectiveContext {
+        &self.setup.effective_context
     }
 }
 
@@ -60,17 +60,17 @@ impl<H: Host> World for Around<'_, H> {
     }
 
     fn resume(&mut self, stream: StreamId) -> bool {
-        self.visits().enter(stream, self.host) && self.host.resume_request().is_ok()
+        self.effective_context().enter(stream, self.host) && self.host.resume_request().is_ok()
     }
 
     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, now: Timestamp) -> bool {
         // Who is there and cannot be answered asks for itself.
-        self.visits().enter(stream, self.host)
+        self.effective_context().enter(stream, self.host)
             && (self.answer(stream, answer, served, now) || self.host.resume_request().is_ok())
     }
 
     fn is_read_unseen(&mut self, stream: StreamId) -> bool {
-        let entered = self.visits().enter(stream, self.host);
+        let entered = self.effective_context().enter(stream, self.host);
         let protocol = entered.then(|| self.host.property(&["request", "protocol"]).ok().flatten()).flatten();
         protocol.is_some_and(|protocol| protocol.starts_with(b"HTTP/1"))
     }

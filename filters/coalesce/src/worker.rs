@@ -74,7 +74,7 @@ impl Coalesce {
             flights.has_work()
         });
         self.setup.own.mailbox.acted(more == Some(true));
-        self.setup.visits.come_back(host);
+        self.setup.effective_context.come_back(host);
     }
 
     /// After every event: wakes a root if there is work for it, and keeps the tick as quick as it must be.
@@ -116,7 +116,7 @@ impl Coalesce {
 
     /// Lets those go on whose body is late.
     fn end_body_waits(&self, host: &impl Host) {
-        self.setup.own.bodies.end_waits(&self.setup.visits, host, |missing, policy| {
+        self.setup.own.bodies.end_waits(&self.setup.effective_context, host, |missing, policy| {
             let why = match missing {
                 Missing::All => Pass::NoBody,
                 Missing::End => Pass::BodyTimeout,

@@ -3,7 +3,7 @@
 //! Invariant: whatever a filter asks of its host it asks through the host of the present callback, so that it runs unchanged on a
 //! host that another filter, or a chain of them, puts in between.
 
-use crate::{Head, Mailbox, Visits, Vm};
+use crate::{EffectiveContext, Head, Mailbox, Vm};
 use core::ops::Deref;
 use std::rc::Rc;
 use switchyard_config::Document;
@@ -72,7 +72,7 @@ pub struct Setup<V> {
     /// What outlives the configuration.
     pub vm: Vm<V>,
     /// In whose name calls are made.
-    pub visits: Rc<Visits>,
+    pub effective_context: Rc<EffectiveContext>,
     /// A number that only configurations with the same bytes have.
     pub configuration: u64,
     /// The time; the earliest there is, if the host does not say.

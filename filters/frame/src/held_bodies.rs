@@ -11,7 +11,7 @@
 //! go; and after the tick has, each piece is held until the next tick, or until the next piece, with which all goes on.
 //! Source: as Envoy's buffer filter and its `request_timeout`, which end a request in place of letting it go.
 
-use crate::Visits;
+use crate::EffectiveContext;
 use core::cell::RefCell;
 use core::time::Duration;
 use hashbrown::HashMap;
@@ -216,7 +216,12 @@ impl<T> SharedBodies<T> {
 
     /// Lets those go on that must: of whom a piece is held, and, once `late` knows what is missing, whose body is late. From the tick;
     /// the clock is read if any body is awaited. Whether any did.
-    pub fn end_waits(&self, visits: &Visits, host: &impl Host, mut late: impl FnMut(Missing, T)) -> bool {
+    pub fn end_waits(
+        &self,
+        effective_context: &EffectiveContext,
+        host: &impl Host,
+        mut late: impl FnMut(Missing, T),
+    ) -> bool {
         let Ok(mut bodies) = self.0.try_borrow_mut() else { return false };
         if bodies.next_look().is_none() {
             return false;
@@ -226,7 +231,7 @@ impl<T> SharedBodies<T> {
         drop(bodies);
         let any = !due.is_empty() || !overdue.is_empty();
         let go = |stream| {
-            if visits.enter(stream, host) {
+            if effective_context.enter(stream, host) {
                 // Whoever cannot be let go is gone.
                 let _ = host.resume_request();
             }
@@ -273,8 +278,13 @@ impl<T> AllBodies<T> {
     }
 
     /// See [`SharedBodies::end_waits`].
-    pub fn end_waits(&self, visits: &Visits, host: &impl Host, mut late: impl FnMut(Missing, T)) -> bool {
-        let ended = |bodies: Rc<SharedBodies<T>>| bodies.end_waits(visits, host, &mut late);
+    pub fn end_waits(
+        &self,
+        effective_context: &EffectiveContext,
+        host: &impl Host,
+        mut late: impl FnMut(Missing, T),
+    ) -> bool {
+        let ended = |bodies: Rc<SharedBodies<T>>| bodies.end_waits(effective_context, host, &mut late);
         self.all().into_iter().map(ended).fold(false, |any, ended| any | ended)
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! A filter is a [`Filter`]: one configuration in one worker, made of the [`Document`](switchyard_config::Document) that all filters
 //! share, and a [`Stream`] for each request. Its [`Root`] takes configurations or refuses them, hands the host's callbacks on, and is
-//! the same for all filters. What a filter says to it, it says through [`Mailbox`] (who wakes it), [`Pacer`] and [`Vigil`] (when it is to tick) and
-//! [`Visits`] (in whose name calls are made); requests that wait for their bodies are in [`held_bodies`].
+//! the same for all filters. What a filter says to it, it says through [`Mailbox`] (who wakes it), [`Pacer`] and [`BusyTicks`] (when it is to tick) and
+//! [`EffectiveContext`] (in whose name calls are made); requests that wait for their bodies are in [`held_bodies`].
 //!
 //! Invariant: nothing here knows which filter it is for, and no filter knows that the root, the queue, the tick or what is kept in
 //! the thread are its own: a module may hold several, each on a host of its own.
 
+mod busy_ticks;
 pub mod chain;
+mod effective_context;
 #[cfg(any(target_arch = "wasm32", clippy))]
 pub mod entry;
 #[cfg(any(test, feature = "fake"))]
@@ -22,10 +24,10 @@ pub mod noise;
 mod pacer;
 mod root;
 pub mod rotation;
-mod vigil;
-mod visits;
 mod vm;
 
+pub use busy_ticks::{BusyTicks, QUIET};
+pub use effective_context::EffectiveContext;
 pub use filter::{Filter, Setup, Stream};
 pub use head::Head;
 pub use interval::Interval;
@@ -34,6 +36,4 @@ pub use pacer::{Pacer, SHORTEST_TICK};
 pub use root::Root;
 #[doc(hidden)]
 pub use switchyard_host;
-pub use vigil::{QUIET, Vigil};
-pub use visits::Visits;
 pub use vm::Vm;

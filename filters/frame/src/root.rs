@@ -3,7 +3,7 @@
 //! Invariants: a configuration that is refused changes nothing, and the log has every error; Envoy keeps the listener that serves.
 //! After every callback of the root calls are made in its own name again.
 
-use crate::{Filter, Setup, Visits, Vm};
+use crate::{EffectiveContext, Filter, Setup, Vm};
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
 use switchyard_host::Host;
@@ -14,7 +14,7 @@ use xxhash_rust::xxh64::xxh64;
 pub struct Root<F: Filter> {
     context: u32,
     vm: Vm<F::Vm>,
-    visits: Rc<Visits>,
+    effective_context: Rc<EffectiveContext>,
     filter: Option<Rc<F>>,
 }
 
@@ -26,7 +26,7 @@ impl<F: Filter> Root<F> {
 
     /// The same in another VM than this thread's: tests have several workers in one thread.
     pub fn in_vm(context: u32, vm: Vm<F::Vm>) -> Self {
-        Self { context, vm, visits: Rc::new(Visits::new(context)), filter: None }
+        Self { context, vm, effective_context: Rc::new(EffectiveContext::new(context)), filter: None }
     }
 
     /// The configuration in force, if there is one.
@@ -52,7 +52,7 @@ impl<F: Filter> Root<F> {
         let setup = Setup {
             context: self.context,
             vm: self.vm.clone(),
-            visits: Rc::clone(&self.visits),
+            effective_context: Rc::clone(&self.effective_context),
             configuration: xxh64(bytes, 0),
             now,
             // Workers start within nanoseconds of each other; the context id tells roots of one VM apart.
@@ -101,7 +101,7 @@ impl<F: Filter> Root<F> {
     fn act(&self, host: &impl Host, act: impl FnOnce(&Rc<F>)) {
         if let Some(filter) = &self.filter {
             act(filter);
-            self.visits.come_back(host);
+            self.effective_context.come_back(host);
         }
     }
 }

@@ -78,7 +78,7 @@ impl Diary {
     /// Writes it down, and goes away from the root.
     fn writes(&self, what: &str, host: &impl Host) {
         self.seen.borrow_mut().push(what.to_owned());
-        assert!(self.setup.visits.enter(77, host));
+        assert!(self.setup.effective_context.enter(77, host));
     }
 }
 

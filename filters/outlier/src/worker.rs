@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
-use switchyard_frame::{Interval, Setup, Vigil};
+use switchyard_frame::{BusyTicks, Interval, Setup};
 use switchyard_host::shared_ledger::announced;
 use switchyard_host::{Host, HostError, SharedData, shared_settings};
 
@@ -32,7 +32,7 @@ pub struct Outlier {
     follows: bool,
     /// What it watches was published under this number.
     published: Cell<Option<u32>>,
-    vigil: Vigil,
+    busy_ticks: BusyTicks,
     heard: Cell<Option<u32>>,
     flushed: Interval,
 }
@@ -53,7 +53,7 @@ impl Outlier {
             root_id,
             follows: document.upstreams().is_empty(),
             published: Cell::default(),
-            vigil: Vigil::new(TICK, host)?,
+            busy_ticks: BusyTicks::new(TICK, host)?,
             heard: Cell::default(),
             flushed: Interval::default(),
         };
@@ -89,7 +89,7 @@ impl Outlier {
     /// have said meanwhile.
     pub(crate) fn now(&self, host: &impl Host) -> Timestamp {
         let vm = &self.setup.own;
-        if self.vigil.rouse(host) {
+        if self.busy_ticks.rouse(host) {
             if let Ok(now) = host.now() {
                 vm.set_time(now);
             }
@@ -133,7 +133,7 @@ impl Outlier {
         self.hear(host);
         let decides = self.setup.own.is_newest(&self.root_id, self.setup.context);
         let rest = self.work(decides, now, host);
-        let awake = self.vigil.settle(now, rest, host);
+        let awake = self.busy_ticks.settle(now, rest, host);
         if self.flushed.passes(FLUSH, now) || !awake {
             self.setup.registry.flush(host);
         }

@@ -11,7 +11,6 @@
 //! The logic ([`Retry`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so
 //! that another module can carry this filter beside others.
 
-mod entry;
 mod plan;
 mod replay;
 mod report;

@@ -42,7 +42,8 @@ impl Filter for Retry {
         let bodies = setup.own.bodies.get_or_init(|| memory.kept.part(MOST_KEPT)).clone();
         let plan = Plan::new(document, &memory, host, setup.now);
         let registry = Rc::clone(&setup.registry);
-        let worker = Worker::new(setup.context, plan, registry, (memory, bodies), setup.seed);
+        let worker =
+            Worker::new(Rc::clone(&setup.effective_context), plan, registry, (memory, bodies), setup.seed);
         Ok(Self { worker: Rc::new(worker), setup, told: Interval::default(), heard: Cell::default() })
     }
 

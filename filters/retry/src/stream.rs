@@ -12,7 +12,7 @@ use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::retry::exchanges::{Candidate, Flow, Retries};
 use switchyard_core::retry::{Denied, Request, STEERING_HEADERS};
-use switchyard_frame::Head;
+use switchyard_frame::{self as frame, Head};
 use switchyard_host::{HeaderMap, Host, Passage, identity};
 
 /// One request under a configuration.
@@ -31,8 +31,7 @@ impl Stream {
         Self { context, worker, watched: false, steered: None }
     }
 
-    /// The request begins. Never pauses it.
-    pub fn on_request_headers(&mut self, host: &impl Host, head: &Head, ended: bool) {
+    fn begin(&mut self, host: &impl Host, head: &Head, ended: bool) {
         let worker = Rc::clone(&self.worker);
         if worker.plan.len() == 0 {
             return;
@@ -82,33 +81,42 @@ impl Stream {
     ) -> Option<R> {
         self.watched.then(|| self.worker.with(host, (None, 0), act)).flatten()
     }
+}
+
+impl frame::Stream for Stream {
+    /// The request begins. Never pauses it.
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage {
+        self.begin(host, head, ended);
+        Passage::On
+    }
 
     /// A piece of the request's body passes.
-    pub fn on_request_body(&mut self, host: &impl Host, size: usize, ended: bool) {
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
         let stream = self.context;
         self.tell(host, |retries, world| retries.request_body(world, stream, size, ended));
+        Passage::On
     }
 
     /// The answer begins.
-    pub fn on_response_headers(&mut self, host: &impl Host, ended: bool) -> Passage {
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
         let stream = self.context;
         passage(self.tell(host, |retries, world| retries.response_headers(world, stream, ended)))
     }
 
     /// A piece of the answer's body passes.
-    pub fn on_response_body(&mut self, host: &impl Host, size: usize, ended: bool) -> Passage {
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
         let stream = self.context;
         passage(self.tell(host, |retries, world| retries.response_body(world, stream, size, ended)))
     }
 
     /// The answer ends with trailers.
-    pub fn on_response_trailers(&mut self, host: &impl Host) -> Passage {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
         let stream = self.context;
         passage(self.tell(host, |retries, world| retries.response_trailers(world, stream)))
     }
 
     /// The stream has ended, in whichever way.
-    pub fn on_done(&mut self, host: &impl Host) {
+    fn on_done<H: Host>(&mut self, host: &H) {
         let stream = self.context;
         if self.tell(host, |retries, world| retries.gone(world, stream)) == Some(true) {
             self.worker.has_news(host);

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::memory::{Account, Memory};
 use switchyard_core::retry::exchanges::{NEWS_TICK, Retries, TICK};
+use switchyard_frame::EffectiveContext;
 use switchyard_host::metrics::Registry;
 use switchyard_host::{Clock, HeaderMap, Host, Ticks};
 
@@ -19,8 +20,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// One configuration in one worker.
 pub(crate) struct Worker {
-    /// The root's context.
-    pub(crate) context: u32,
+    pub(crate) effective_context: Rc<EffectiveContext>,
     pub(crate) plan: Plan,
     pub(crate) registry: Rc<Registry>,
     retries: RefCell<(Retries<HeaderMap>, fastrand::Rng)>,
@@ -34,7 +34,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker that nothing waits in.
     pub(crate) fn new(
-        context: u32,
+        effective_context: Rc<EffectiveContext>,
         plan: Plan,
         registry: Rc<Registry>,
         accounts: (Memory, Account),
@@ -43,7 +43,7 @@ impl Worker {
         let retries = RefCell::new((Retries::new(accounts), fastrand::Rng::with_seed(seed)));
         let (ticked, period, busy, waited) =
             (Cell::default(), Cell::default(), Cell::default(), Cell::default());
-        Self { context, plan, registry, retries, period, ticked, busy, waited }
+        Self { effective_context, plan, registry, retries, period, ticked, busy, waited }
     }
 
     /// Lets the machine do something in this callback, and ticks if it has anything to wait for. `now`: the callback's time, if it is

@@ -125,7 +125,9 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         let replay = Replay::new(call.number, address, call.timeout);
         let headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;
         // A context that was entered for another stream must not own the call.
-        self.host().enter(self.worker.context).ok()?;
+        if !self.worker.effective_context.come_back(self.host()) {
+            return None;
+        }
         let (cluster, body, timeout) = (&*upstream.cluster, call.body, call.timeout);
         self.host().call(&switchyard_host::Call { cluster, headers: &headers, body, timeout }).ok()
     }
@@ -146,14 +148,11 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 
     fn mark_overtaken(&mut self, stream: StreamId) {
         // Without the property outlier would take the attempt for one that was reset.
-        let _ = self
-            .host()
-            .enter(stream)
-            .and_then(|()| self.host().set_property(&[CANCELLED_PROPERTY], b"hedged"));
+        self.in_name_of(stream, |host| host.set_property(&[CANCELLED_PROPERTY], b"hedged"));
     }
 
     fn replace(&mut self, stream: StreamId, delivery: &Delivery<'_, HeaderMap>) -> bool {
-        self.put_in_place(stream, delivery).is_ok()
+        self.in_name_of(stream, |host| put_in_place(delivery, host))
     }
 
     fn reply(&mut self, stream: StreamId, reply: &Reply<'_, HeaderMap>) {
@@ -190,32 +189,33 @@ impl<'a, H: Host> Around<'a, H> {
         self.host().property(path).ok().flatten()
     }
 
-    /// Puts an answer in the place of the held one. What other filters add to answers is added to this one, too, and the
-    /// answer to a HEAD keeps its length; a reply in Envoy's name has neither.
-    fn put_in_place(&self, stream: StreamId, delivery: &Delivery<'_, HeaderMap>) -> Result<(), HostError> {
-        let (host, answer) = (self.host(), delivery.answer);
-        let count = delivery.number.to_string();
-        let mut headers: Vec<_> = kept_of_call(&answer.headers).collect();
-        if delivery.grpc {
-            let trailers: Vec<_> = answer.trailers.iter().collect();
-            host.enter(stream)?;
-            host.set_response_trailers(&trailers)?;
-        } else {
-            headers.extend(marks(delivery, &count));
+    /// Does something in a stream's name, and whether it could be done: one that is gone needs nothing any more.
+    fn in_name_of(&self, stream: StreamId, act: impl FnOnce(&H) -> Result<(), HostError>) -> bool {
+        if !self.worker.effective_context.enter(stream, self.host()) {
+            return false;
         }
-        host.enter(stream)?;
-        host.set_response_headers(&headers)?;
-        if answer.body.is_empty() { Ok(()) } else { host.set_response_body(&answer.body) }
-    }
-
-    /// Does something in a stream's name. One that is gone needs nothing any more.
-    fn in_name_of(&self, stream: StreamId, act: impl FnOnce(&H) -> Result<(), HostError>) {
-        let host = self.host();
-        let done = host.enter(stream).and_then(|()| act(host));
-        if let Err(error) = done.and_then(|()| host.enter(self.worker.context)) {
+        let done = act(self.host());
+        if let Err(error) = &done {
             log::debug!("switchyard.retry: stream {stream} could not be served: {error}");
         }
+        done.is_ok()
     }
+}
+
+/// Puts an answer in the place of the held one. What other filters add to answers is added to this one, too, and the answer to a HEAD
+/// keeps its length; a reply in Envoy's name has neither.
+fn put_in_place(delivery: &Delivery<'_, HeaderMap>, host: &impl Host) -> Result<(), HostError> {
+    let answer = delivery.answer;
+    let count = delivery.number.to_string();
+    let mut headers: Vec<_> = kept_of_call(&answer.headers).collect();
+    if delivery.grpc {
+        let trailers: Vec<_> = answer.trailers.iter().collect();
+        host.set_response_trailers(&trailers)?;
+    } else {
+        headers.extend(marks(delivery, &count));
+    }
+    host.set_response_headers(&headers)?;
+    if answer.body.is_empty() { Ok(()) } else { host.set_response_body(&answer.body) }
 }
 
 /// What the answer to an attempt of ours is marked with; `count`: the attempt's number.

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::Part;
-use switchyard_frame::{Interval, Setup, Vigil};
+use switchyard_frame::{BusyTicks, Interval, Setup};
 use switchyard_host::shared_ledger::announced;
 use switchyard_host::{Host, HostError, MetricSink, SharedData, prober, shared_settings};
 
@@ -39,7 +39,7 @@ pub struct Router {
     unpublished: Cell<Option<Box<Part>>>,
     /// Outlier's word is followed for some upstream.
     follows: bool,
-    vigil: Vigil,
+    busy_ticks: BusyTicks,
     verified: Interval,
     worked: Interval,
     heard: Cell<Option<u32>>,
@@ -65,7 +65,7 @@ impl Router {
         }
         let follows = plan.follows();
         let router = Self {
-            vigil: Vigil::new(if follows { NEWS_TICK } else { TICK }, host)?,
+            busy_ticks: BusyTicks::new(if follows { NEWS_TICK } else { TICK }, host)?,
             unpublished: Cell::new(Some(part(document, &setup, host))),
             follows,
             plan,
@@ -89,7 +89,7 @@ impl Router {
             shared_settings::publish(&part, host);
         }
         // An empty configuration never ticks: nothing to count.
-        if self.plan.size().0 > 0 && self.vigil.rouse(host) && self.follows {
+        if self.plan.size().0 > 0 && self.busy_ticks.rouse(host) && self.follows {
             // Without the time a readmitted endpoint has no ramp to go up, but it is back.
             self.hear(host.now().unwrap_or_default(), host);
         }
@@ -129,7 +129,7 @@ impl Router {
             });
         }
         let next_beat = self.beat(now, host);
-        let awake = self.vigil.settle(now, next_beat, host);
+        let awake = self.busy_ticks.settle(now, next_beat, host);
         if self.worked.passes(TICK, now) || !awake {
             self.work(now, host);
         }

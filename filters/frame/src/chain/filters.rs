@@ -75,7 +75,7 @@ fn setup_of<V, T: Filters<N>, const N: usize>(
     Setup {
         context: setup.context,
         vm: vm.clone(),
-        visits: Rc::clone(&setup.visits),
+        effective_context: Rc::clone(&setup.effective_context),
         configuration: setup.configuration,
         now: setup.now,
         seed: setup.seed.rotate_left(16 * stage),

@@ -64,7 +64,7 @@ impl<T: Filters<N>, const N: usize> Chained<T, N> {
     fn let_go<H: Host>(&self, host: &H) {
         for (context, direction) in self.setup.own.journeys.take_owed() {
             let Some(journey) = self.setup.own.journeys.get(context) else { continue };
-            if journey.is_owed(direction) && self.setup.visits.enter(context, host) {
+            if journey.is_owed(direction) && self.setup.effective_context.enter(context, host) {
                 journey.let_go(direction, &self.desk, host);
             }
         }
@@ -100,9 +100,11 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         let due = self.desk.ticks.ticked(now);
         for stage in self.used().filter(|stage| due.get(*stage) == Some(&true)) {
             T::tick(&self.stages, stage, &self.host(stage, host));
+            // The next one acts in the root's name.
+            self.setup.effective_context.come_back(host);
         }
         self.let_go(host);
-        self.setup.visits.come_back(host);
+        self.setup.effective_context.come_back(host);
         self.desk.ticks.rest(self.setup.own.journeys.owes_nothing(), host);
     }
 
@@ -110,6 +112,7 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         self.setup.own.journeys.callback_begins();
         for stage in self.used() {
             T::look(&self.stages, stage, &self.host(stage, host), queue);
+            self.setup.effective_context.come_back(host);
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod seen;
 use core::time::Duration;
 pub(crate) use given::*;
 use switchyard_core::Timestamp;
+use switchyard_frame::Stream as _;
 use switchyard_host::fake::{Called, FakeHost, SharedStore};
 use switchyard_host::metrics::series_name;
 use switchyard_retry::{Passage, Root, Stream};

@@ -73,9 +73,7 @@ impl WorkerBudget {
         let some = || self.left.get() > i64::from(self.spent.get());
         some() || {
             let (now, looked) = (budgets.now(), self.looked.get());
-            // Wall time may step back.
-            let old = now.since(looked) > NEWS_TICK || now < looked;
-            old && self.change(budgets, now, |_| ()).is_some() && some()
+            now.is_due(looked, NEWS_TICK) && self.change(budgets, now, |_| ()).is_some() && some()
         }
     }
 

@@ -15,14 +15,14 @@ pub const QUIET: Duration = Duration::from_secs(1);
 
 /// The ticks of one root.
 #[derive(Debug)]
-pub struct Vigil {
+pub struct BusyTicks {
     pacer: Pacer,
     quick: Duration,
     /// The last tick before which something had happened.
     busy: Cell<Timestamp>,
 }
 
-impl Vigil {
+impl BusyTicks {
     /// Ticks every `quick` while something happens; none yet.
     ///
     /// # Errors
@@ -74,45 +74,45 @@ mod tests {
 
     const TICK: Duration = Duration::from_millis(20);
 
-    fn tick(vigil: &Vigil, host: &FakeHost, at: u64, rest: Option<u64>) -> Duration {
-        vigil.settle(Timestamp::from_millis(at), rest.map(Duration::from_micros), host);
+    fn tick(busy_ticks: &BusyTicks, host: &FakeHost, at: u64, rest: Option<u64>) -> Duration {
+        busy_ticks.settle(Timestamp::from_millis(at), rest.map(Duration::from_micros), host);
         host.tick_period()
     }
 
     #[test]
     fn it_ticks_from_the_first_request_until_a_while_after_the_last() {
         let host = FakeHost::default();
-        let vigil = Vigil::new(TICK, &host).unwrap();
+        let busy_ticks = BusyTicks::new(TICK, &host).unwrap();
         assert_eq!(host.tick_period(), Duration::ZERO);
-        assert_eq!([vigil.rouse(&host), vigil.rouse(&host)], [true, false]);
-        assert_eq!(tick(&vigil, &host, 10_000, None), TICK);
-        assert_eq!(tick(&vigil, &host, 10_980, None), TICK);
-        assert!(!vigil.rouse(&host));
-        assert_eq!(tick(&vigil, &host, 11_000, None), TICK);
-        assert_eq!(tick(&vigil, &host, 11_999, None), TICK);
-        assert_eq!(tick(&vigil, &host, 12_000, None), Duration::ZERO);
-        assert!(vigil.rouse(&host), "what ticks bring is not known");
+        assert_eq!([busy_ticks.rouse(&host), busy_ticks.rouse(&host)], [true, false]);
+        assert_eq!(tick(&busy_ticks, &host, 10_000, None), TICK);
+        assert_eq!(tick(&busy_ticks, &host, 10_980, None), TICK);
+        assert!(!busy_ticks.rouse(&host));
+        assert_eq!(tick(&busy_ticks, &host, 11_000, None), TICK);
+        assert_eq!(tick(&busy_ticks, &host, 11_999, None), TICK);
+        assert_eq!(tick(&busy_ticks, &host, 12_000, None), Duration::ZERO);
+        assert!(busy_ticks.rouse(&host), "what ticks bring is not known");
     }
 
     #[test]
     fn at_rest_it_ticks_as_is_left_to_do_and_a_request_brings_the_quick_ticks_back() {
         let host = FakeHost::default();
-        let vigil = Vigil::new(TICK, &host).unwrap();
-        vigil.rouse(&host);
-        tick(&vigil, &host, 1_000, None);
-        assert_eq!(tick(&vigil, &host, 2_000, Some(500_100)), Duration::from_millis(501));
-        assert_eq!(tick(&vigil, &host, 2_501, Some(3)), TICK, "no quicker than while awake");
-        assert_eq!(tick(&vigil, &host, 2_521, Some(100_000)), Duration::from_millis(100));
-        assert!(vigil.rouse(&host));
+        let busy_ticks = BusyTicks::new(TICK, &host).unwrap();
+        busy_ticks.rouse(&host);
+        tick(&busy_ticks, &host, 1_000, None);
+        assert_eq!(tick(&busy_ticks, &host, 2_000, Some(500_100)), Duration::from_millis(501));
+        assert_eq!(tick(&busy_ticks, &host, 2_501, Some(3)), TICK, "no quicker than while awake");
+        assert_eq!(tick(&busy_ticks, &host, 2_521, Some(100_000)), Duration::from_millis(100));
+        assert!(busy_ticks.rouse(&host));
         assert_eq!(host.tick_period(), TICK);
     }
 
     #[test]
     fn a_host_without_ticks_leaves_nobody_in_the_belief_that_there_are_some() {
         let host = FakeHost::default();
-        let vigil = Vigil::new(TICK, &host).unwrap();
+        let busy_ticks = BusyTicks::new(TICK, &host).unwrap();
         host.fail("proxy_set_tick_period_milliseconds", switchyard_host::Status::InternalFailure);
-        assert!(vigil.rouse(&host) && vigil.rouse(&host));
-        assert!(Vigil::new(TICK, &host).is_err());
+        assert!(busy_ticks.rouse(&host) && busy_ticks.rouse(&host));
+        assert!(BusyTicks::new(TICK, &host).is_err());
     }
 }

@@ -8,12 +8,12 @@ use switchyard_host::Contexts;
 
 /// A root that enters its streams.
 #[derive(Debug)]
-pub struct Visits {
+pub struct EffectiveContext {
     root: u32,
     is_away: Cell<bool>,
 }
 
-impl Visits {
+impl EffectiveContext {
     /// The root of this context.
     pub fn new(root: u32) -> Self {
         Self { root, is_away: Cell::default() }
