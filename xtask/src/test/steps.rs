@@ -166,19 +166,14 @@ fn tests(prepare: Prepare<'_>, packages: &[&str], only: Option<&str>) -> Result<
     counted(&mut prepare(command))
 }
 
-/// What runs the scenarios of the files that are called `name` or `name_…`, if there are any, else those with `name`
-/// in theirs.
+/// What runs the scenarios of the module that is called `name`, if there is one, else those with `name` in theirs.
 fn chosen(name: &str) -> Vec<String> {
-    let found = std::fs::read_dir(root().join("test-harness/tests")).into_iter().flatten().flatten();
-    let mut files: Vec<String> = found
-        .map(|entry| entry.file_name().to_string_lossy().trim_end_matches(".rs").to_owned())
-        .filter(|file| file == name || file.starts_with(&format!("{name}_")))
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        return vec![name.to_owned()];
+    let modules = root().join("test-harness/tests/scenarios");
+    let is_module = modules.join(name).is_dir() || modules.join(format!("{name}.rs")).is_file();
+    match is_module {
+        true => ["--test", "scenarios", &format!("{name}::")].map(str::to_owned).to_vec(),
+        false => vec![name.to_owned()],
     }
-    files.into_iter().flat_map(|file| ["--test".to_owned(), file]).collect()
 }
 
 /// The tests of core and config once more, in V8.
@@ -251,11 +246,11 @@ mod tests {
     use super::Step;
 
     #[test]
-    fn a_scenario_is_named_by_its_file_or_by_a_part_of_its_name() {
-        assert_eq!(super::chosen("parity"), ["--test", "parity"]);
-        let files = ["--test", "router", "--test", "router_configuration", "--test", "router_requests"];
-        assert_eq!(super::chosen("router"), files);
+    fn a_scenario_is_named_by_its_module_or_by_a_part_of_its_name() {
+        assert_eq!(super::chosen("parity"), ["--test", "scenarios", "parity::"]);
+        assert_eq!(super::chosen("router"), ["--test", "scenarios", "router::"]);
         assert_eq!(super::chosen("shadow"), ["shadow"]);
+        assert_eq!(super::chosen("compose"), ["compose"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
-use crate::{MS, Outcome, document, start};
+use super::{MS, Outcome, document, start};
 
 #[tokio::test]
 async fn faults_strike_the_calls_they_are_meant_for_and_are_told_for_each_item() -> Outcome {

@@ -4,7 +4,7 @@ use serde_json::json;
 use switchyard_test_harness::prelude::*;
 use switchyard_test_harness::services::{judge, truth};
 
-use crate::{MS, Outcome, start};
+use super::{MS, Outcome, start};
 
 /// Requests at random, sent to the service itself.
 async fn asked(count: u64, http2: bool, faults: Option<Faults>) -> anyhow::Result<(Service, Tally)> {

@@ -1,5 +1,8 @@
 //! router.wasm on a real Envoy: it decides, Envoy goes there.
 
+mod configuration;
+mod requests;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+mod price;
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 

@@ -1,5 +1,18 @@
 //! coalesce.wasm on a real Envoy: identical requests under way share one answer, within a worker and across workers.
 
+mod answers;
+mod bodies;
+mod cache;
+mod failures;
+mod keys;
+mod limits;
+mod memory;
+mod price;
+mod reload;
+mod slow;
+mod succession;
+mod trap;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

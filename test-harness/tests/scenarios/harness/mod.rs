@@ -1,5 +1,8 @@
 //! The harness judged by itself, on a real Envoy without wasm: if it lies, every scenario does.
 
+mod services;
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,5 +1,15 @@
 //! batch.wasm on a real Envoy: requests that come while one like them is under way go as one call, in every protocol.
 
+mod adaptive;
+mod failures;
+mod headers;
+mod limits;
+mod memory;
+mod proxy;
+mod reload;
+mod slow;
+mod truth;
+
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 use switchyard_test_harness::services::{Cost, Protocol, Service};

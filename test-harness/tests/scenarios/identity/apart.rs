@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use switchyard_test_harness::front::WHOSE;
 use switchyard_test_harness::prelude::*;
 
-use crate::Outcome;
+use super::Outcome;
 
 /// Two users behind a front, and what they ask.
 pub(crate) struct Apart {

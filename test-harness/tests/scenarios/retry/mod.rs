@@ -1,5 +1,16 @@
 //! What retry.wasm tries again, and what it does not, on a real Envoy. The rules are those of both engines.
 
+mod answers;
+mod bodies;
+mod budget;
+mod configuration;
+mod endings;
+mod fallback;
+mod grpc;
+mod hedge;
+mod memory;
+mod streams;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
-use crate::{MS, Outcome, document, start};
+use super::{MS, Outcome, document, start};
 
 #[tokio::test]
 async fn json_rpc_answers_calls_batches_and_notifications() -> Outcome {

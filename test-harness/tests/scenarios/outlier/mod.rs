@@ -1,6 +1,11 @@
 //! outlier.wasm and router.wasm on a real Envoy with two workers: every way of failing takes an endpoint
 //! out. Native retries are on, so clients see little of it.
 
+mod innocent;
+mod readmission;
+mod rest;
+mod workers;
+
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 

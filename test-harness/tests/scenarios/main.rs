@@ -1,0 +1,13 @@
+//! Every scenario on a real Envoy, by filter. One program: what all of them stand on is compiled and linked once.
+
+mod batch;
+mod chain;
+mod coalesce;
+mod harness;
+mod identity;
+mod keys;
+mod outlier;
+mod parity;
+mod retry;
+mod router;
+mod unread;
