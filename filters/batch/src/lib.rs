@@ -22,7 +22,7 @@ mod worker;
 
 pub use site::Vm;
 pub use stream::Stream;
-pub use switchyard_host::Passage;
+pub use switchyard_host::Flow;
 pub use worker::Batch;
 
 /// Its root.

@@ -13,7 +13,7 @@ use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;
 use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::{Filter as _, Head, noise};
-use switchyard_host::{HeaderMap, Host, Passage, identity};
+use switchyard_host::{Flow, HeaderMap, Host, identity};
 
 /// A request whose body is not whole yet.
 struct Awaiting {
@@ -46,7 +46,7 @@ impl Stream {
     }
 
     /// A request that may be batched, as far as its head says.
-    fn begin(&mut self, mut request: Awaiting, ended: bool, host: &impl Host) -> Passage {
+    fn begin(&mut self, mut request: Awaiting, ended: bool, host: &impl Host) -> Flow {
         if ended {
             return self.read(request, Vec::new(), host);
         }
@@ -62,28 +62,28 @@ impl Stream {
         if !settings.shadow && !self.worker.await_body(self.context, &request.policy) {
             return self.pass(&request.policy, Pass::NoBody, host);
         }
-        let passage = if settings.shadow { Passage::On } else { Passage::Held };
+        let flow = if settings.shadow { Flow::Continue } else { Flow::Pause };
         self.awaiting = Some(request);
-        passage
+        flow
     }
 
     /// The request is held no more, and its body is not whole.
-    fn goes_on_without(&mut self, piece: Piece, host: &impl Host) -> Passage {
+    fn goes_on_without(&mut self, piece: Piece, host: &impl Host) -> Flow {
         let request = self.awaiting.take().filter(|_| piece == Piece::Late);
         if let Some(request) = request {
             self.pass(&request.policy, Pass::BodyTimeout, host);
             self.worker.settle(host);
         }
-        Passage::On
+        Flow::Continue
     }
 
-    fn pass(&self, policy: &Policy, why: Pass, host: &impl Host) -> Passage {
+    fn pass(&self, policy: &Policy, why: Pass, host: &impl Host) -> Flow {
         self.worker.count(policy, Event::Passed(why), host);
-        Passage::On
+        Flow::Continue
     }
 
     /// The request is whole.
-    fn read(&mut self, request: Awaiting, body: Vec<u8>, host: &impl Host) -> Passage {
+    fn read(&mut self, request: Awaiting, body: Vec<u8>, host: &impl Host) -> Flow {
         let Awaiting { headers, policy, key, paid, .. } = request;
         // Its place in the batch is paid for anew.
         drop(paid);
@@ -110,30 +110,30 @@ impl Stream {
         match arrival {
             Some(Arrival::Waits) => {
                 self.gathered = Some((policy, items));
-                Passage::Held
+                Flow::Pause
             }
             Some(Arrival::Alone) => {
                 self.gathered = Some((policy, items));
-                Passage::On
+                Flow::Continue
             }
             Some(Arrival::Refused(reply)) => {
                 let sent = self.worker.with(host, |_, around| around.answer(&reply)) == Some(true);
-                if sent { Passage::Held } else { Passage::On }
+                if sent { Flow::Pause } else { Flow::Continue }
             }
-            Some(Arrival::Passes) | None => Passage::On,
+            Some(Arrival::Passes) | None => Flow::Continue,
         }
     }
 
-    fn unreadable(&self, policy: &Policy, flaw: Unbatchable, host: &impl Host) -> Passage {
-        let passage = self.pass(policy, Pass::Unbatchable(flaw.why), host);
+    fn unreadable(&self, policy: &Policy, flaw: Unbatchable, host: &impl Host) -> Flow {
+        let flow = self.pass(policy, Pass::Unbatchable(flaw.why), host);
         let settings = policy.settings();
         // What is too much for a batch, or asks for something else, is no error of its client's.
         if !settings.strict || settings.shadow || !flaw.is_malformed() {
-            return passage;
+            return flow;
         }
         let refusal = of_share(settings.protocol.refusal(flaw));
         let refused = self.worker.with(host, |_, around| around.answer(&refusal)) == Some(true);
-        if refused { Passage::Held } else { Passage::On }
+        if refused { Flow::Pause } else { Flow::Continue }
     }
 
     /// The answer of a request that went alone is there, whole.
@@ -156,18 +156,18 @@ impl Stream {
 
 impl switchyard_frame::Stream for Stream {
     /// The request begins.
-    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage {
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow {
         let worker = Rc::clone(&self.worker);
         if worker.site.plan.is_empty() {
-            return Passage::On;
+            return Flow::Continue;
         }
         worker.begin(host);
         // A request that cannot be read goes on.
-        let Some(headers) = head.headers(host).cloned() else { return Passage::On };
+        let Some(headers) = head.headers(host).cloned() else { return Flow::Continue };
         let policy =
             head.route(worker.site.plan.table(), host).and_then(|route| worker.site.plan.policy(route));
-        let Some(policy) = policy.map(Rc::clone) else { return Passage::On };
-        let passage = match policy.key(&headers) {
+        let Some(policy) = policy.map(Rc::clone) else { return Flow::Continue };
+        let flow = match policy.key(&headers) {
             Err(why) => self.pass(&policy, Pass::Bypass(why), host),
             Ok(key) => match worker.site.setup.memory.kept.reserve(head_bytes(&headers)) {
                 Some(paid) => {
@@ -178,12 +178,12 @@ impl switchyard_frame::Stream for Stream {
             },
         };
         worker.settle(host);
-        passage
+        flow
     }
 
     /// A piece of the request's body is there; while it is held, all that there is of it.
-    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
-        let Some(request) = &mut self.awaiting else { return Passage::On };
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
+        let Some(request) = &mut self.awaiting else { return Flow::Continue };
         let worker = Rc::clone(&self.worker);
         let before = request.copy.as_ref().map_or(0, Vec::len);
         let too_long = u64::try_from(before + size).unwrap_or(u64::MAX) > request.policy.settings().max_body;
@@ -193,7 +193,7 @@ impl switchyard_frame::Stream for Stream {
                 // The tick has to come at once.
                 worker.site.now(host);
                 worker.settle(host);
-                return Passage::Held;
+                return Flow::Pause;
             }
             if piece != Piece::Held {
                 return self.goes_on_without(piece, host);
@@ -205,24 +205,24 @@ impl switchyard_frame::Stream for Stream {
             None => None,
         };
         if !ended && passes.is_none() {
-            return if request.copy.is_some() { Passage::On } else { Passage::Held };
+            return if request.copy.is_some() { Flow::Continue } else { Flow::Pause };
         }
-        let Some(mut request) = self.awaiting.take() else { return Passage::On };
+        let Some(mut request) = self.awaiting.take() else { return Flow::Continue };
         let body = match request.copy.take() {
             _ if passes.is_some() => Vec::new(),
             Some(copy) => copy,
             None => host.request_body(size).unwrap_or_default(),
         };
-        let passage = match passes {
+        let flow = match passes {
             None if body.len() == before + size => self.read(request, body, host),
             why => self.pass(&request.policy, why.unwrap_or(Pass::Body), host),
         };
         worker.settle(host);
-        passage
+        flow
     }
 
     /// The request ends with trailers, with which Envoy lets all of it go on.
-    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
         if let Some(request) = self.awaiting.take() {
             // It is still among those that the tick lets go; again would be once too often.
             if self.worker.bodies.forget(self.context) || request.copy.is_some() {
@@ -230,12 +230,12 @@ impl switchyard_frame::Stream for Stream {
                 self.worker.settle(host);
             }
         }
-        Passage::On
+        Flow::Continue
     }
 
     /// The answer begins: the endpoint's, or this stream's share.
-    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
-        let Some((policy, items)) = &self.gathered else { return Passage::On };
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
+        let Some((policy, items)) = &self.gathered else { return Flow::Continue };
         let context = self.context;
         let known = self
             .worker
@@ -247,7 +247,7 @@ impl switchyard_frame::Stream for Stream {
             if !self.reads {
                 self.leave(host);
             }
-            return Passage::On;
+            return Flow::Continue;
         };
         self.well = self.worker.learns(known == 1) && is_well(host);
         let settings = policy.settings();
@@ -257,27 +257,27 @@ impl switchyard_frame::Stream for Stream {
         }
         if ended {
             self.returned(host);
-            return Passage::On;
+            return Flow::Continue;
         }
         // What was to be learned is; the rest of the answer says nothing about the upstream.
         let well = core::mem::take(&mut self.well);
         self.worker.with(host, |gatherer, around| gatherer.begins(around, context, well));
         self.worker.settle(host);
-        Passage::On
+        Flow::Continue
     }
 
     /// A piece of the answer's body passes.
-    fn on_response_body<H: Host>(&mut self, host: &H, _size: usize, ended: bool) -> Passage {
+    fn on_response_body<H: Host>(&mut self, host: &H, _size: usize, ended: bool) -> Flow {
         if ended {
             self.returned(host);
         }
-        Passage::On
+        Flow::Continue
     }
 
     /// The answer ends with trailers.
-    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Flow {
         self.returned(host);
-        Passage::On
+        Flow::Continue
     }
 
     /// The stream has ended, in whichever way.

@@ -20,7 +20,7 @@ mod vm;
 mod worker;
 
 pub use stream::Stream;
-pub use switchyard_host::Passage;
+pub use switchyard_host::Flow;
 pub use vm::Vm;
 pub use worker::Coalesce;
 

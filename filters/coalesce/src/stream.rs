@@ -13,7 +13,7 @@ use switchyard_core::request_key::Known;
 use switchyard_core::{RequestView, coalesce};
 use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::{Filter as _, Head, noise};
-use switchyard_host::{HeaderMap, Host, Passage, identity};
+use switchyard_host::{Flow, HeaderMap, Host, identity};
 
 /// One request under a configuration.
 pub struct Stream {
@@ -53,9 +53,9 @@ impl Stream {
         if self.worker.await_body(self.context, policy) { Ok(paid) } else { Err(Pass::NoBody) }
     }
 
-    fn pass(&self, policy: &Policy, why: Pass, host: &impl Host) -> Passage {
+    fn pass(&self, policy: &Policy, why: Pass, host: &impl Host) -> Flow {
         self.worker.count(policy, Event::Passed(why), host);
-        Passage::On
+        Flow::Continue
     }
 
     fn arrive(
@@ -64,7 +64,7 @@ impl Stream {
         policy: &Rc<Policy>,
         body: Option<[u8; 32]>,
         host: &impl Host,
-    ) -> Passage {
+    ) -> Flow {
         let mut known = Known::default();
         let asked = || {
             known = identity::read(host).ok()?;
@@ -93,61 +93,61 @@ impl Stream {
             arrival
         });
         match arrival {
-            Some(Arrival::Waits | Arrival::Served(..)) => Passage::Held,
-            Some(Arrival::Leads | Arrival::Passes) | None => Passage::On,
+            Some(Arrival::Waits | Arrival::Served(..)) => Flow::Pause,
+            Some(Arrival::Leads | Arrival::Passes) | None => Flow::Continue,
         }
     }
 }
 
 impl switchyard_frame::Stream for Stream {
     /// The request begins.
-    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage {
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow {
         let worker = Rc::clone(&self.worker);
         if worker.plan.is_empty() {
-            return Passage::On;
+            return Flow::Continue;
         }
         worker.begin(host);
         // A request that cannot be read goes on.
-        let Some(headers) = head.headers(host).cloned() else { return Passage::On };
+        let Some(headers) = head.headers(host).cloned() else { return Flow::Continue };
         let policy = head.route(worker.plan.table(), host).and_then(|route| worker.plan.policy(route));
-        let Some(policy) = policy.map(Rc::clone) else { return Passage::On };
-        let passage = match ended {
+        let Some(policy) = policy.map(Rc::clone) else { return Flow::Continue };
+        let flow = match ended {
             true => self.arrive(headers, &policy, None, host),
             false => match self.may_await_body(&headers, &policy) {
                 Ok(paid) => {
                     self.awaiting = Some((headers, policy, paid));
-                    Passage::Held
+                    Flow::Pause
                 }
                 Err(why) => self.pass(&policy, why, host),
             },
         };
         worker.settle(host);
-        passage
+        flow
     }
 
     /// A piece of the request's body is there; while it is awaited, all that there is of it.
-    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
-        let Some((_, policy, _)) = &self.awaiting else { return Passage::On };
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
+        let Some((_, policy, _)) = &self.awaiting else { return Flow::Continue };
         let worker = Rc::clone(&self.worker);
         let too_long = u64::try_from(size).unwrap_or(u64::MAX) > policy.settings().key.max_body_bytes;
         let piece = worker.bodies.came(self.context, ended || too_long);
         if piece == Piece::Held && !ended && !too_long {
-            return Passage::Held;
+            return Flow::Pause;
         }
         if piece == Piece::Relayed {
             worker.settle(host);
-            return Passage::Held;
+            return Flow::Pause;
         }
         // Its place in a flight is paid for anew.
-        let Some((headers, policy, _)) = self.awaiting.take() else { return Passage::On };
+        let Some((headers, policy, _)) = self.awaiting.take() else { return Flow::Continue };
         let body = match piece {
             // The head is gone already.
-            Piece::Unheld | Piece::Relayed => return Passage::On,
+            Piece::Unheld | Piece::Relayed => return Flow::Continue,
             Piece::Late => Err(Pass::BodyTimeout),
             Piece::Held if too_long => Err(Pass::Bypass(Bypass::Body)),
             Piece::Held => host.request_body(size).map_err(|_| Pass::Bypass(Bypass::Body)),
         };
-        let passage = match body {
+        let flow = match body {
             Ok(body) if body.len() == size => {
                 self.arrive(headers, &policy, Some(Sha256::digest(&body).into()), host)
             }
@@ -155,11 +155,11 @@ impl switchyard_frame::Stream for Stream {
             Err(why) => self.pass(&policy, why, host),
         };
         worker.settle(host);
-        passage
+        flow
     }
 
     /// The request ends with trailers, with which Envoy lets all of it go on: they are in no key.
-    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
         if let Some((_, policy, _)) = self.awaiting.take() {
             // It is still among those that the tick lets go; again would be once too often.
             if self.worker.bodies.forget(self.context) {
@@ -167,20 +167,20 @@ impl switchyard_frame::Stream for Stream {
                 self.worker.settle(host);
             }
         }
-        Passage::On
+        Flow::Continue
     }
 
     /// The answer begins: the endpoint's, or the copy that this stream was given.
-    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
         if !self.known {
-            return Passage::On;
+            return Flow::Continue;
         }
         let (worker, context) = (Rc::clone(&self.worker), self.context);
         let undescribed = worker.setup.own.undescribed.try_borrow_mut().ok();
         let undescribed = undescribed.and_then(|mut undescribed| undescribed.remove(&context));
         if let Some(answer) = undescribed {
             describe(&answer, host);
-            return Passage::On;
+            return Flow::Continue;
         }
         let head = || {
             let headers = host.response_headers().ok()?;
@@ -196,15 +196,15 @@ impl switchyard_frame::Stream for Stream {
         self.captured = matches!(begun, Some((Begun::Captured, _)));
         worker.settle(host);
         match begun {
-            Some((_, true)) => Passage::Held,
-            _ => Passage::On,
+            Some((_, true)) => Flow::Pause,
+            _ => Flow::Continue,
         }
     }
 
     /// A piece of the answer's body passes.
-    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         if !self.captured {
-            return Passage::On;
+            return Flow::Continue;
         }
         let context = self.context;
         let piece = host.response_body(size).unwrap_or_default();
@@ -221,18 +221,18 @@ impl switchyard_frame::Stream for Stream {
         if !self.captured {
             self.worker.settle(host);
         }
-        Passage::On
+        Flow::Continue
     }
 
     /// The answer ends with trailers.
-    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Flow {
         if self.captured {
             let context = self.context;
             self.captured = false;
             self.worker.with(host, |flights, around| flights.answer_trailers(around, context));
             self.worker.settle(host);
         }
-        Passage::On
+        Flow::Continue
     }
 
     /// The stream has ended, in whichever way.

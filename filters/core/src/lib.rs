@@ -17,6 +17,7 @@ pub mod chain;
 pub mod coalesce;
 pub mod contract;
 pub mod endpoint;
+mod flow;
 pub mod hash;
 pub mod health;
 pub mod http;
@@ -34,5 +35,6 @@ pub mod wire;
 
 pub use address::Address;
 pub use endpoint::{Endpoint, EndpointIndex, Endpoints};
+pub use flow::Flow;
 pub use request::{HeadView, RequestView};
 pub use time::{SteadyClock, Timestamp};

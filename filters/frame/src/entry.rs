@@ -3,7 +3,7 @@
 //! Invariant: nothing is decided here.
 
 use crate::{Filter, Head, Root, Stream};
-use switchyard_host::{Hostcalls, Passage, entry};
+use switchyard_host::{Flow, Hostcalls, entry};
 
 /// Makes a crate the module whose filter is `$filter`, which is a [`Filter`](crate::Filter).
 #[macro_export]
@@ -49,33 +49,33 @@ impl<F: Filter> entry::Root for Root<F> {
 }
 
 impl<S: Stream> Request<S> {
-    fn pass(&mut self, act: impl FnOnce(&mut S) -> Passage) -> Passage {
-        self.0.as_mut().map_or(Passage::On, act)
+    fn pass(&mut self, act: impl FnOnce(&mut S) -> Flow) -> Flow {
+        self.0.as_mut().map_or(Flow::Continue, act)
     }
 }
 
 impl<S: Stream> entry::Stream for Request<S> {
-    fn on_request_headers(&mut self, ended: bool) -> Passage {
+    fn on_request_headers(&mut self, ended: bool) -> Flow {
         self.pass(|stream| stream.on_request_headers(&Hostcalls, &Head::default(), ended))
     }
 
-    fn on_request_body(&mut self, size: usize, ended: bool) -> Passage {
+    fn on_request_body(&mut self, size: usize, ended: bool) -> Flow {
         self.pass(|stream| stream.on_request_body(&Hostcalls, size, ended))
     }
 
-    fn on_request_trailers(&mut self) -> Passage {
+    fn on_request_trailers(&mut self) -> Flow {
         self.pass(|stream| stream.on_request_trailers(&Hostcalls))
     }
 
-    fn on_response_headers(&mut self, ended: bool) -> Passage {
+    fn on_response_headers(&mut self, ended: bool) -> Flow {
         self.pass(|stream| stream.on_response_headers(&Hostcalls, ended))
     }
 
-    fn on_response_body(&mut self, size: usize, ended: bool) -> Passage {
+    fn on_response_body(&mut self, size: usize, ended: bool) -> Flow {
         self.pass(|stream| stream.on_response_body(&Hostcalls, size, ended))
     }
 
-    fn on_response_trailers(&mut self) -> Passage {
+    fn on_response_trailers(&mut self) -> Flow {
         self.pass(|stream| stream.on_response_trailers(&Hostcalls))
     }
 

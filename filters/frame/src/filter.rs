@@ -8,7 +8,7 @@ use core::ops::Deref;
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
-use switchyard_host::{Host, HostError, Passage};
+use switchyard_host::{Flow, Host, HostError};
 
 /// One configuration of a filter in one worker, as its root and its streams share it.
 pub trait Filter: Sized + 'static {
@@ -92,29 +92,29 @@ impl<V> Deref for Setup<V> {
 /// One request in a filter.
 pub trait Stream: 'static {
     /// The request's headers; `ended` if nothing follows.
-    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage;
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow;
 
     /// More of the request's body: `size` bytes of it are at hand.
-    fn on_request_body<H: Host>(&mut self, _host: &H, _size: usize, _ended: bool) -> Passage {
-        Passage::On
+    fn on_request_body<H: Host>(&mut self, _host: &H, _size: usize, _ended: bool) -> Flow {
+        Flow::Continue
     }
 
     /// The request's trailers.
-    fn on_request_trailers<H: Host>(&mut self, _host: &H) -> Passage {
-        Passage::On
+    fn on_request_trailers<H: Host>(&mut self, _host: &H) -> Flow {
+        Flow::Continue
     }
 
     /// The answer's headers; `ended` if nothing follows.
-    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage;
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow;
 
     /// More of the answer's body: `size` bytes of it are at hand.
-    fn on_response_body<H: Host>(&mut self, _host: &H, _size: usize, _ended: bool) -> Passage {
-        Passage::On
+    fn on_response_body<H: Host>(&mut self, _host: &H, _size: usize, _ended: bool) -> Flow {
+        Flow::Continue
     }
 
     /// The answer's trailers.
-    fn on_response_trailers<H: Host>(&mut self, _host: &H) -> Passage {
-        Passage::On
+    fn on_response_trailers<H: Host>(&mut self, _host: &H) -> Flow {
+        Flow::Continue
     }
 
     /// It has ended, however.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_frame::{Filter, Head, Mailbox, Root, Setup, Stream, prepare};
 use switchyard_host::fake::FakeHost;
-use switchyard_host::{Host, HostError, Passage, Queues as _, Status};
+use switchyard_host::{Flow, Host, HostError, Queues as _, Status};
 
 const DOCUMENT: &[u8] = br#"{
     "upstreams": [{"name": "web", "endpoints": [{"address": "10.0.0.1:80"}]}],
@@ -83,13 +83,13 @@ impl Diary {
 }
 
 impl Stream for Page {
-    fn on_request_headers<H: Host>(&mut self, _host: &H, _head: &Head, _ended: bool) -> Passage {
+    fn on_request_headers<H: Host>(&mut self, _host: &H, _head: &Head, _ended: bool) -> Flow {
         self.0.seen.borrow_mut().push(format!("request {}", self.1));
-        Passage::On
+        Flow::Continue
     }
 
-    fn on_response_headers<H: Host>(&mut self, _host: &H, _ended: bool) -> Passage {
-        Passage::On
+    fn on_response_headers<H: Host>(&mut self, _host: &H, _ended: bool) -> Flow {
+        Flow::Continue
     }
 
     fn on_done<H: Host>(&mut self, _host: &H) {}

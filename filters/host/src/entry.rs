@@ -4,7 +4,7 @@
 //! callbacks in it, also those that its filter leaves at their defaults; `cargo xtask build` removes the exports
 //! that a filter does not list, so that Envoy never makes the crossing.
 
-use crate::Passage;
+use crate::Flow;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType, LogLevel};
 
@@ -32,24 +32,24 @@ pub trait Root: Sized + 'static {
 /// One request in a filter, as Envoy calls it: a stream context.
 pub trait Stream: 'static {
     /// The request's headers; `ended` if nothing follows.
-    fn on_request_headers(&mut self, ended: bool) -> Passage;
+    fn on_request_headers(&mut self, ended: bool) -> Flow;
     /// More of the request's body: `size` bytes of it are at hand.
-    fn on_request_body(&mut self, _size: usize, _ended: bool) -> Passage {
-        Passage::On
+    fn on_request_body(&mut self, _size: usize, _ended: bool) -> Flow {
+        Flow::Continue
     }
     /// The request's trailers.
-    fn on_request_trailers(&mut self) -> Passage {
-        Passage::On
+    fn on_request_trailers(&mut self) -> Flow {
+        Flow::Continue
     }
     /// The answer's headers; `ended` if nothing follows.
-    fn on_response_headers(&mut self, ended: bool) -> Passage;
+    fn on_response_headers(&mut self, ended: bool) -> Flow;
     /// More of the answer's body: `size` bytes of it are at hand.
-    fn on_response_body(&mut self, _size: usize, _ended: bool) -> Passage {
-        Passage::On
+    fn on_response_body(&mut self, _size: usize, _ended: bool) -> Flow {
+        Flow::Continue
     }
     /// The answer's trailers.
-    fn on_response_trailers(&mut self) -> Passage {
-        Passage::On
+    fn on_response_trailers(&mut self) -> Flow {
+        Flow::Continue
     }
     /// It has ended, however.
     fn on_done(&mut self);
@@ -148,9 +148,9 @@ impl<S: Stream> HttpContext for StreamEntry<S> {
     }
 }
 
-fn action(passage: Passage) -> Action {
-    match passage {
-        Passage::On => Action::Continue,
-        Passage::Held => Action::Pause,
+fn action(flow: Flow) -> Action {
+    match flow {
+        Flow::Continue => Action::Continue,
+        Flow::Pause => Action::Pause,
     }
 }

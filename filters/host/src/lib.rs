@@ -18,7 +18,6 @@ pub mod fake;
 mod header_map;
 pub mod identity;
 pub mod metrics;
-mod passage;
 mod ports;
 pub mod prober;
 pub mod reach;
@@ -30,7 +29,6 @@ mod source_ip;
 pub use abi::Hostcalls;
 pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
-pub use passage::Passage;
 pub use ports::{
     Bodies, Call, CallAnswers, Clock, Contexts, Host, HttpCalls, MetricId, MetricSink, PluginConfiguration,
     Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Ticks,
@@ -38,3 +36,4 @@ pub use ports::{
 #[doc(hidden)]
 pub use proxy_wasm;
 pub use source_ip::without_port;
+pub use switchyard_core::Flow;

@@ -17,7 +17,7 @@ use switchyard_core::contract::{CANCELLED_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEA
 use switchyard_core::http::{decimal, is_stream, speaks_grpc, status};
 use switchyard_core::outlier::{Answer, Ending, Neutral, Origin, Outcome, Ticket};
 use switchyard_frame as frame;
-use switchyard_host::{HeaderMap, Host, Passage, Properties, prober};
+use switchyard_host::{Flow, HeaderMap, Host, Properties, prober};
 
 /// Response flags of a client that went away: HTTP/1 disconnect, HTTP/2 reset.
 const CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
@@ -104,22 +104,22 @@ impl Stream {
 
 impl frame::Stream for Stream {
     /// An attempt begins.
-    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, _ended: bool) -> Passage {
+    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, _ended: bool) -> Flow {
         let plan = self.outlier.plan_now(host);
-        let Some(place) = plan.place(host) else { return Passage::On };
+        let Some(place) = plan.place(host) else { return Flow::Continue };
         let now = self.now(host);
         let begun = plan.with_upstream(place.upstream, |upstream| {
             (upstream.start(place.endpoint, now), upstream.is_suspect(place.endpoint, now))
         });
-        let Some((ticket, suspect)) = begun else { return Passage::On };
+        let Some((ticket, suspect)) = begun else { return Flow::Continue };
         let head = if suspect { read_head(host) } else { None };
         self.attempt = Some(Live { plan, place, started: now, ticket: Some(ticket), head, answered: None });
-        Passage::On
+        Flow::Continue
     }
 
     /// The answer begins. A failing one is judged at once, and so is a signal.
-    fn on_response_headers<H: Host>(&mut self, host: &H, end_of_stream: bool) -> Passage {
-        let Some(live) = &mut self.attempt else { return Passage::On };
+    fn on_response_headers<H: Host>(&mut self, host: &H, end_of_stream: bool) -> Flow {
+        let Some(live) = &mut self.attempt else { return Flow::Continue };
         let (at, endpoint) = (self.outlier.now(host), live.place.endpoint);
         if let Some(ticket) = live.ticket.take() {
             live.with_upstream(|one| one.answered(endpoint, ticket, at));
@@ -130,13 +130,13 @@ impl frame::Stream for Stream {
         live.answered = Some(answered);
         live.with_upstream(|one| one.signal(endpoint, &headers, &self.outlier.setup.vm, host));
         self.judge_answer(host);
-        Passage::On
+        Flow::Continue
     }
 
     /// The answer ends with trailers.
-    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Flow {
         let Some(answered) = self.attempt.as_mut().and_then(|live| live.answered.as_mut()) else {
-            return Passage::On;
+            return Flow::Continue;
         };
         answered.complete = true;
         if answered.grpc {
@@ -144,7 +144,7 @@ impl frame::Stream for Stream {
             answered.answer.grpc_status = grpc_status(&trailers).or(answered.answer.grpc_status);
             self.judge_answer(host);
         }
-        Passage::On
+        Flow::Continue
     }
 
     /// The attempt is over, in whichever way.

@@ -22,7 +22,7 @@ mod world;
 pub use root::{Retry, Vm};
 pub use stream::Stream;
 pub use switchyard_core::retry::exchanges::{MOST_KEPT, NEWS_TICK, TICK};
-pub use switchyard_host::Passage;
+pub use switchyard_host::Flow;
 
 /// Its root.
 pub type Root = switchyard_frame::Root<Retry>;

@@ -10,10 +10,10 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
-use switchyard_core::retry::exchanges::{Candidate, Flow, Retries};
+use switchyard_core::retry::exchanges::{Candidate, Retries};
 use switchyard_core::retry::{Denied, Request, STEERING_HEADERS};
 use switchyard_frame::{self as frame, Head};
-use switchyard_host::{HeaderMap, Host, Passage, identity};
+use switchyard_host::{Flow, HeaderMap, Host, identity};
 
 /// One request under a configuration.
 pub struct Stream {
@@ -85,34 +85,36 @@ impl Stream {
 
 impl frame::Stream for Stream {
     /// The request begins. Never pauses it.
-    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage {
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow {
         self.begin(host, head, ended);
-        Passage::On
+        Flow::Continue
     }
 
     /// A piece of the request's body passes.
-    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         let stream = self.context;
         self.tell(host, |retries, world| retries.request_body(world, stream, size, ended));
-        Passage::On
+        Flow::Continue
     }
 
     /// The answer begins.
-    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
         let stream = self.context;
-        passage(self.tell(host, |retries, world| retries.response_headers(world, stream, ended)))
+        self.tell(host, |retries, world| retries.response_headers(world, stream, ended))
+            .unwrap_or(Flow::Continue)
     }
 
     /// A piece of the answer's body passes.
-    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         let stream = self.context;
-        passage(self.tell(host, |retries, world| retries.response_body(world, stream, size, ended)))
+        self.tell(host, |retries, world| retries.response_body(world, stream, size, ended))
+            .unwrap_or(Flow::Continue)
     }
 
     /// The answer ends with trailers.
-    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Flow {
         let stream = self.context;
-        passage(self.tell(host, |retries, world| retries.response_trailers(world, stream)))
+        self.tell(host, |retries, world| retries.response_trailers(world, stream)).unwrap_or(Flow::Continue)
     }
 
     /// The stream has ended, in whichever way.
@@ -138,14 +140,6 @@ impl frame::Stream for Stream {
             }
             self.worker.has_news(host);
         }
-    }
-}
-
-/// What Envoy is told; a machine that cannot be asked holds nothing.
-fn passage(flow: Option<Flow>) -> Passage {
-    match flow {
-        Some(Flow::Pause) => Passage::Held,
-        Some(Flow::Continue) | None => Passage::On,
     }
 }
 

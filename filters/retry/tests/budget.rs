@@ -16,7 +16,7 @@ use switchyard_core::retry::{Budget, BudgetPolicy};
 use switchyard_host::Status;
 use switchyard_host::metrics::series_name;
 use switchyard_host::shared_ledger::Table;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, OK, START, UNAVAILABLE, Worker, document_with, filter, process};
 
 const TEN_A_SECOND: &str = r#""budget": {"ratio": 0, "min_per_second": 10, "window": "1s"}"#;
@@ -25,7 +25,7 @@ const FIFTH: &str = r#""budget": {"ratio": 0.2, "min_per_second": 0, "window": "
 /// Whether a request that fails is tried again; its retry succeeds.
 fn retried(worker: &mut Worker) -> bool {
     let mut request = worker.send(&GET);
-    let held = worker.fail(&mut request) == Passage::Held;
+    let held = worker.fail(&mut request) == Flow::Pause;
     worker.end(request);
     held
 }

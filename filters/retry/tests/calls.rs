@@ -11,7 +11,7 @@
 
 mod worker;
 
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, Head, OK, UNAVAILABLE, Worker};
 
 const TEXT: (&str, &str) = ("content-type", "text/plain");
@@ -20,7 +20,7 @@ const TEXT: (&str, &str) = ("content-type", "text/plain");
 fn second(retry: &str, headers: Head<'_>, body: &[u8]) -> (Worker, worker::Request) {
     let mut worker = Worker::filter(retry);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     let call = worker.next_call();
     worker.reply(&call, headers, body);
     (worker, request)
@@ -105,7 +105,7 @@ fn after_the_last_attempt_the_first_failure_goes_to_the_client() {
     assert_eq!(worker.count("retries_denied", "num_retries"), 1);
     assert_eq!(worker.count("retries", "status"), 3);
     // What was held back passes this filter again on its way out.
-    assert_eq!(worker.body(&mut request, b"sorry", true), Passage::On);
+    assert_eq!(worker.body(&mut request, b"sorry", true), Flow::Continue);
     worker.end(request);
     assert_eq!(worker.count("attempts", ""), 4);
     worker.pass(60_000);

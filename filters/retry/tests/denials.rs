@@ -12,7 +12,7 @@
 mod worker;
 
 use switchyard_host::Status;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, OK, POST, PUT, Request, UNAVAILABLE, Worker};
 
 const DENIALS: [&str; 10] = [
@@ -37,7 +37,7 @@ fn denials(worker: &mut Worker) -> Vec<(&'static str, u64)> {
 /// A request that failed and is held back.
 fn held(worker: &mut Worker) -> Request {
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     request
 }
 
@@ -45,7 +45,7 @@ fn held(worker: &mut Worker) -> Request {
 fn a_request_that_is_not_idempotent_is_not_sent_twice() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&POST);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert_eq!(denials(&mut worker), [("not_idempotent", 1)]);
     assert!(worker.is_quiet());
     worker.end(request);
@@ -57,7 +57,7 @@ fn an_empty_budget_lets_the_failure_stand() {
     let mut worker = Worker::filter(r#""budget": {"ratio": 0, "min_per_second": 1, "window": "1s"}"#);
     held(&mut worker);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert_eq!(denials(&mut worker), [("budget", 1)]);
     assert_eq!(worker.count("retries", "status"), 1);
 }
@@ -68,7 +68,7 @@ fn a_shared_store_that_fails_allows_no_retry() {
         let mut worker = Worker::filter("");
         worker.host.fail(call, Status::InternalFailure);
         let mut request = worker.send(&GET);
-        assert_eq!(worker.fail(&mut request), Passage::On);
+        assert_eq!(worker.fail(&mut request), Flow::Continue);
         worker.host.recover(call);
         assert_eq!(denials(&mut worker), [("budget", 1)], "{call}");
     }
@@ -80,9 +80,9 @@ fn no_attempt_is_made_that_has_no_time_left() {
     let mut late = worker.send(&GET);
     let mut in_time = worker.send(&GET);
     worker.pass(895);
-    assert_eq!(worker.fail(&mut in_time), Passage::Held);
+    assert_eq!(worker.fail(&mut in_time), Flow::Pause);
     worker.pass(10);
-    assert_eq!(worker.fail(&mut late), Passage::On);
+    assert_eq!(worker.fail(&mut late), Flow::Continue);
     assert_eq!(denials(&mut worker), [("deadline", 1)]);
 }
 
@@ -97,7 +97,7 @@ fn no_attempt_is_made_that_is_shorter_than_the_quickest_answers() {
     }
     let mut request = worker.send(&GET);
     worker.pass(850);
-    assert_eq!(worker.fail(&mut request), Passage::On, "150 ms are left, and an answer takes 200");
+    assert_eq!(worker.fail(&mut request), Flow::Continue, "150 ms are left, and an answer takes 200");
     assert_eq!(denials(&mut worker), [("deadline", 1)]);
 }
 
@@ -116,7 +116,7 @@ fn a_tick_that_comes_too_late_makes_no_attempt() {
 #[test]
 fn a_body_over_the_limit_streams_on_and_is_counted_once() {
     let mut worker = Worker::filter(r#""max_body": "10B""#);
-    for (last, expected) in [(4, Passage::Held), (5, Passage::On)] {
+    for (last, expected) in [(4, Flow::Pause), (5, Flow::Continue)] {
         let mut request = worker.begin(&PUT, false);
         worker.upload(&mut request, &[1; 6], false);
         worker.upload(&mut request, &vec![2; last], true);
@@ -130,7 +130,7 @@ fn a_body_that_has_not_come_whole_cannot_be_sent_again() {
     let mut worker = Worker::filter("");
     let mut request = worker.begin(&PUT, false);
     worker.upload(&mut request, b"half", false);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert_eq!(denials(&mut worker), [("body_size", 1)]);
 }
 
@@ -140,7 +140,7 @@ fn a_body_that_the_host_does_not_give_whole_is_not_kept() {
     let mut request = worker.begin(&PUT, false);
     worker.host.fail("proxy_get_buffer_bytes", Status::BadArgument);
     worker.upload(&mut request, b"lost", true);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert_eq!(denials(&mut worker), [("body_size", 1)]);
 }
 
@@ -149,7 +149,7 @@ fn an_endpoint_that_asks_for_a_long_wait_is_left_alone() {
     let mut worker = Worker::alone(r#"{"engine": "filter", "back_off": {"retry_after_ceiling": "2s"}}"#);
     let mut request = worker.send(&GET);
     let headers = [UNAVAILABLE[0], ("retry-after", "3")];
-    assert_eq!(worker.answer(&mut request, &headers, true), Passage::On);
+    assert_eq!(worker.answer(&mut request, &headers, true), Flow::Continue);
     assert_eq!(denials(&mut worker), [("retry_after", 1)]);
 }
 
@@ -157,7 +157,7 @@ fn an_endpoint_that_asks_for_a_long_wait_is_left_alone() {
 fn an_endpoint_that_asks_for_a_wait_gets_it() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, &[UNAVAILABLE[0], ("retry-after", "1")], true), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &[UNAVAILABLE[0], ("retry-after", "1")], true), Flow::Pause);
     worker.pass(995);
     assert!(worker.is_quiet());
     worker.next_call();
@@ -168,7 +168,7 @@ fn an_endpoint_that_asks_for_a_wait_gets_it() {
 fn a_policy_without_retries_makes_none() {
     let mut worker = Worker::filter(r#""num_retries": 0"#);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert_eq!(denials(&mut worker), [("num_retries", 1)]);
 }
 
@@ -188,13 +188,13 @@ fn a_call_that_envoy_refuses_lets_the_failure_stand() {
 fn a_failure_that_is_longer_than_what_is_kept_goes_on() {
     let mut worker = Worker::filter(r#""max_body": "10B""#);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, UNAVAILABLE, false), Passage::Held);
-    assert_eq!(worker.body(&mut request, &[1; 10], false), Passage::Held);
-    assert_eq!(worker.body(&mut request, &[1; 11], false), Passage::On);
+    assert_eq!(worker.answer(&mut request, UNAVAILABLE, false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, &[1; 10], false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, &[1; 11], false), Flow::Continue);
     worker.pass(1_000);
     assert!(worker.is_quiet(), "its retry is not made any more");
     assert_eq!(denials(&mut worker), [("answer", 1)]);
-    assert_eq!(worker.body(&mut request, &[1; 20], true), Passage::On);
+    assert_eq!(worker.body(&mut request, &[1; 20], true), Flow::Continue);
     worker.end(request);
 }
 
@@ -204,7 +204,7 @@ fn a_failure_that_grows_too_long_during_an_attempt_goes_on_and_the_attempt_is_fo
     let mut request = worker.send(&GET);
     worker.answer(&mut request, UNAVAILABLE, false);
     let call = worker.next_call();
-    assert_eq!(worker.body(&mut request, &[1; 11], false), Passage::On);
+    assert_eq!(worker.body(&mut request, &[1; 11], false), Flow::Continue);
     worker.reply(&call, OK, b"too late");
     assert!(worker.is_quiet());
     assert_eq!(denials(&mut worker), [("answer", 1)]);

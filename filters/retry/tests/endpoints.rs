@@ -14,7 +14,7 @@ mod worker;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Record};
 use switchyard_host::shared_ledger::{Table, announce};
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::seen::sent;
 use worker::{A, B, C, CANDIDATES, D, GET, Head, OK, UNAVAILABLE, Worker, document_with, filter, process};
 
@@ -41,7 +41,7 @@ fn eject(worker: &Worker, address: &str) {
 /// Where the second attempt of a request goes.
 fn second(worker: &mut Worker, head: Head<'_>) -> (String, String) {
     let mut request = worker.send(head);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     let call = worker.next_call();
     worker.end(request);
     (call.request.cluster.clone(), sent(&call, CANDIDATES).concat())
@@ -183,7 +183,7 @@ fn routes_are_told_apart_by_their_conditions() {
     let mut head = GET;
     head[1] = (":path", "/raw/1");
     let mut request = worker.send(&head);
-    assert_eq!(worker.fail(&mut request), Passage::On, "it has no retries");
+    assert_eq!(worker.fail(&mut request), Flow::Continue, "it has no retries");
     assert_eq!(address_of(&mut worker, &GET), B);
 }
 
@@ -194,13 +194,13 @@ fn tunnels_are_not_tried_again() {
     for head in [&upgrade[..], &connect[..]] {
         let mut worker = Worker::filter(r#""non_idempotent": true"#);
         let mut request = worker.send(head);
-        assert_eq!(worker.answer(&mut request, UNAVAILABLE, true), Passage::On);
+        assert_eq!(worker.answer(&mut request, UNAVAILABLE, true), Flow::Continue);
         worker.pass(100);
         assert!(worker.is_quiet());
     }
     let mut worker = Worker::filter("");
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, OK, true), Passage::On);
+    assert_eq!(worker.answer(&mut request, OK, true), Flow::Continue);
 }
 
 #[test]

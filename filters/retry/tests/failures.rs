@@ -12,7 +12,7 @@
 mod worker;
 
 use switchyard_host::Status;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, Head, OK, POST, UNAVAILABLE, Worker};
 
 const REASONS: [&str; 8] =
@@ -28,9 +28,9 @@ fn reasons(worker: &mut Worker) -> Vec<&'static str> {
 fn why(retry: &str, head: Head<'_>, status: &str, details: &str) -> Vec<&'static str> {
     let mut worker = Worker::filter(retry);
     let mut request = worker.send(head);
-    let passage = worker.local(&mut request, &[(":status", status), TEXT], true, details);
+    let flow = worker.local(&mut request, &[(":status", status), TEXT], true, details);
     let reasons = reasons(&mut worker);
-    assert_eq!(passage, if reasons.is_empty() { Passage::On } else { Passage::Held }, "{details}");
+    assert_eq!(flow, if reasons.is_empty() { Flow::Continue } else { Flow::Pause }, "{details}");
     reasons
 }
 
@@ -116,22 +116,22 @@ fn an_answer_whose_maker_cannot_be_told_is_never_a_failure() {
     let mut worker = Worker::filter("");
     worker.host.fail("proxy_get_property", Status::BadArgument);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.host.recover("proxy_get_property");
     worker.host.fail("proxy_get_header_map_pairs", Status::BadArgument);
-    assert_eq!(worker.fail(&mut request), Passage::On, "nor one that cannot be read");
+    assert_eq!(worker.fail(&mut request), Flow::Continue, "nor one that cannot be read");
     assert!(reasons(&mut worker).is_empty());
 }
 
 #[test]
 fn a_response_header_may_say_that_an_answer_is_a_failure() {
     let retry = r#""retry_on": {"headers": [{"name": "x-retry-me", "exact": "yes"}]}"#;
-    for (value, again) in [("yes", Passage::Held), ("no", Passage::On)] {
+    for (value, again) in [("yes", Flow::Pause), ("no", Flow::Continue)] {
         let mut worker = Worker::filter(retry);
         let mut request = worker.send(&GET);
         let headers = [OK[0], ("x-retry-me", value)];
         assert_eq!(worker.answer(&mut request, &headers, true), again);
-        let expected: &[&str] = if again == Passage::Held { &["header"] } else { &[] };
+        let expected: &[&str] = if again == Flow::Pause { &["header"] } else { &[] };
         assert_eq!(reasons(&mut worker), expected);
     }
 }
@@ -141,9 +141,9 @@ fn a_failure_is_held_until_the_answer_to_another_attempt_takes_its_place() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&GET);
     let headers = [UNAVAILABLE[0], ("content-length", "5")];
-    assert_eq!(worker.answer(&mut request, &headers, false), Passage::Held);
-    assert_eq!(worker.body(&mut request, b"sorry", false), Passage::Held);
-    assert_eq!(worker.trailers(&mut request, &[("x-checksum", "1")]), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &headers, false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, b"sorry", false), Flow::Pause);
+    assert_eq!(worker.trailers(&mut request, &[("x-checksum", "1")]), Flow::Pause);
     assert!(worker.is_quiet(), "nothing is done from the stream's own callbacks");
     let call = worker.next_call();
     assert!(worker.is_quiet());
@@ -168,9 +168,9 @@ fn the_answer_that_the_client_gets_is_not_judged_again() {
     assert_eq!(worker.answer_to(&request).status, 404);
     worker.host.forget_calls();
     // The filter sees it as any other.
-    assert_eq!(worker.local(&mut request, UNAVAILABLE, false, "via_upstream"), Passage::On);
-    assert_eq!(worker.body(&mut request, b"x", true), Passage::On);
-    assert_eq!(worker.trailers(&mut request, &[]), Passage::On);
+    assert_eq!(worker.local(&mut request, UNAVAILABLE, false, "via_upstream"), Flow::Continue);
+    assert_eq!(worker.body(&mut request, b"x", true), Flow::Continue);
+    assert_eq!(worker.trailers(&mut request, &[]), Flow::Continue);
     assert_eq!(worker.host.all_calls(), 0);
     worker.end(request);
     assert_eq!(reasons(&mut worker), ["status"]);

@@ -13,7 +13,7 @@ mod worker;
 
 use switchyard_core::contract::FALLBACK_HEADER;
 use switchyard_host::Status;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::seen::sent;
 use worker::{CANDIDATES, COUNT, D, GET, OK, POST, PUT, Request, UNAVAILABLE, Worker};
 
@@ -23,7 +23,7 @@ const FIXED: &str = r#""num_retries": 0, "fallback": {"answer":
 
 fn held(worker: &mut Worker) -> Request {
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     request
 }
 
@@ -110,7 +110,7 @@ fn the_first_substitute_that_there_is_is_taken() {
     assert_eq!(worker.answer_to(&request).header(FALLBACK_HEADER), ["answer"], "there is no old one");
 
     let mut good = worker.send(&GET);
-    assert_eq!(worker.answer(&mut good, OK, false), Passage::On);
+    assert_eq!(worker.answer(&mut good, OK, false), Flow::Continue);
     worker.body(&mut good, b"old", true);
     worker.end(good);
     let request = held(&mut worker);
@@ -124,18 +124,18 @@ fn the_first_substitute_that_there_is_is_taken() {
 fn a_request_that_is_not_idempotent_is_not_sent_to_another_upstream_if_an_endpoint_has_seen_it() {
     let mut worker = Worker::filter(SPARE);
     let mut request = worker.send(&POST);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.pass(100);
     assert!(worker.is_quiet());
     let mut request = worker.send(&POST);
-    assert_eq!(worker.local(&mut request, UNAVAILABLE, true, "no_healthy_upstream"), Passage::Held);
+    assert_eq!(worker.local(&mut request, UNAVAILABLE, true, "no_healthy_upstream"), Flow::Pause);
 }
 
 #[test]
 fn a_request_that_is_not_idempotent_gets_a_fixed_answer() {
     let mut worker = Worker::filter(FIXED);
     let mut request = worker.send(&POST);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     assert_eq!(worker.answer_to(&request).status, 200);
 }
@@ -158,7 +158,7 @@ fn an_upload_that_was_not_kept_is_not_sent_to_another_upstream() {
     let mut worker = Worker::filter(&format!(r#"{SPARE}, "max_body": "4B""#));
     let mut request = worker.begin(&PUT, false);
     worker.upload(&mut request, b"12345", true);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert!(worker.is_quiet());
 }
 
@@ -181,9 +181,9 @@ fn grpc_gets_no_substitute() {
     let call = [&GET[..], &[("content-type", "application/grpc")]].concat();
     let mut request = worker.send(&call);
     let kind = ("content-type", "application/grpc");
-    assert_eq!(worker.answer(&mut request, &[OK[0], kind], false), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &[OK[0], kind], false), Flow::Pause);
     worker.body(&mut request, &[0, 0, 0, 0, 1, 9], false);
-    assert_eq!(worker.trailers(&mut request, &[("grpc-status", "14")]), Passage::Held);
+    assert_eq!(worker.trailers(&mut request, &[("grpc-status", "14")]), Flow::Pause);
     worker.pass(5);
     assert!(worker.was_let_go(&request), "its status and message stand");
 }
@@ -193,7 +193,7 @@ fn the_routers_engine_has_substitutes_too() {
     let mut worker = Worker::alone(&format!("{{{}}}", FIXED.replace(r#""num_retries": 0, "#, "")));
     let mut request = worker.send(&GET);
     assert_eq!(worker.host.request_header("x-envoy-max-retries"), ["2"], "Envoy tries again");
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     assert_eq!(worker.answer_to(&request).header(FALLBACK_HEADER), ["answer"]);
     worker.host.set_property("upstream.request_attempt_count", &3_u64.to_le_bytes());
@@ -206,7 +206,7 @@ fn the_routers_engine_has_substitutes_too() {
 fn the_routers_engine_asks_another_upstream_once() {
     let mut worker = Worker::alone(r#"{"fallback": {"upstream": "spare"}}"#);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     let call = worker.next_call();
     assert_eq!(sent(&call, CANDIDATES), [D]);
     for name in ["x-envoy-max-retries", "x-envoy-retry-on"] {

@@ -13,7 +13,7 @@ mod worker;
 
 use switchyard_host::Status;
 use switchyard_host::fake::Called;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, OK, PUT, Request, UNAVAILABLE, Worker};
 
 /// One retry at a time, which waits 100 ms before it is made.
@@ -22,7 +22,7 @@ const ONE: &str = r#"{"engine": "filter", "num_retries": 1, "budget": {"max_conc
 
 fn held(worker: &mut Worker) -> Request {
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     request
 }
 
@@ -38,9 +38,9 @@ fn called(worker: &mut Worker) -> (Request, Called) {
 /// Whether another request may be tried again now.
 fn has_room(worker: &mut Worker) -> bool {
     let mut request = worker.send(&GET);
-    let passage = worker.fail(&mut request);
+    let flow = worker.fail(&mut request);
     worker.end(request);
-    passage == Passage::Held
+    flow == Flow::Pause
 }
 
 #[test]
@@ -169,8 +169,8 @@ fn retries_that_wait_to_be_made_take_room() {
 fn a_failure_that_grows_too_long_makes_room_for_another() {
     let mut worker = Worker::alone(&ONE.replace("{\"engine\"", r#"{"max_body": "4B", "engine""#));
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, UNAVAILABLE, false), Passage::Held);
-    assert_eq!(worker.body(&mut request, b"12345", false), Passage::On);
+    assert_eq!(worker.answer(&mut request, UNAVAILABLE, false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, b"12345", false), Flow::Continue);
     assert!(has_room(&mut worker));
 }
 
@@ -201,7 +201,7 @@ fn a_client_that_leaves_while_its_answer_is_judged_is_forgotten() {
     let mut worker = Worker::filter(r#""retry_on": {"body": [{"pointer": "/error", "exists": true}]}"#);
     let mut request = worker.send(&GET);
     let json = [OK[0], ("content-type", "application/json")];
-    assert_eq!(worker.answer(&mut request, &json, false), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &json, false), Flow::Pause);
     worker.end(request);
     worker.pass(20_000);
     assert!(worker.is_quiet());

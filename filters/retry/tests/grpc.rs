@@ -12,7 +12,7 @@
 mod worker;
 
 use switchyard_host::ResponseHeaders;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::seen::pairs;
 use worker::{CANDIDATES, GET, Head, Request, Worker};
 
@@ -39,8 +39,8 @@ const FINE: Head<'static> = &[("grpc-status", "0"), ("x-cost", "3")];
 /// A call whose answer has begun with a message.
 fn answered(worker: &mut Worker) -> Request {
     let mut request = worker.send(&CALL);
-    assert_eq!(worker.answer(&mut request, ANSWER, false), Passage::Held);
-    assert_eq!(worker.body(&mut request, MESSAGE, false), Passage::Held);
+    assert_eq!(worker.answer(&mut request, ANSWER, false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, MESSAGE, false), Flow::Pause);
     request
 }
 
@@ -57,7 +57,7 @@ fn owned(trailers: Head<'_>) -> Vec<(String, String)> {
 fn a_good_answer_goes_on_at_its_trailers() {
     let mut worker = Worker::filter("");
     let mut request = answered(&mut worker);
-    assert_eq!(worker.trailers(&mut request, FINE), Passage::On);
+    assert_eq!(worker.trailers(&mut request, FINE), Flow::Continue);
     worker.end(request);
     worker.pass(10_000);
     assert!(worker.is_quiet());
@@ -68,7 +68,7 @@ fn a_good_answer_goes_on_at_its_trailers() {
 fn a_failure_in_trailers_is_replaced_by_the_answer_to_another_attempt() {
     let mut worker = Worker::filter("");
     let mut request = answered(&mut worker);
-    assert_eq!(worker.trailers(&mut request, FAILED), Passage::Held);
+    assert_eq!(worker.trailers(&mut request, FAILED), Flow::Pause);
     let call = worker.next_call();
     worker.reply_with(&call, &[ANSWER[0], ANSWER[1], ("x-from", "B")], OTHER, FINE);
     let answer = worker.answer_to(&request);
@@ -128,7 +128,7 @@ fn an_answer_that_cannot_take_the_held_ones_place_leaves_it() {
 fn trailers_only_failures_keep_their_status_and_are_counted() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&CALL);
-    assert_eq!(worker.answer(&mut request, &TRAILERS_ONLY, true), Passage::On);
+    assert_eq!(worker.answer(&mut request, &TRAILERS_ONLY, true), Flow::Continue);
     assert_eq!(worker.host.response_header("grpc-message"), ["busy"]);
     worker.end(request);
     assert_eq!(worker.count("retries_denied", "answer"), 1);
@@ -140,8 +140,8 @@ fn trailers_only_failures_keep_their_status_and_are_counted() {
 fn a_failure_without_a_message_goes_on_at_its_trailers() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&CALL);
-    assert_eq!(worker.answer(&mut request, ANSWER, false), Passage::Held);
-    assert_eq!(worker.trailers(&mut request, FAILED), Passage::On);
+    assert_eq!(worker.answer(&mut request, ANSWER, false), Flow::Pause);
+    assert_eq!(worker.trailers(&mut request, FAILED), Flow::Continue);
     worker.end(request);
     assert_eq!(worker.count("retries_denied", "answer"), 1);
     assert!(worker.is_quiet());
@@ -152,11 +152,11 @@ fn a_stream_of_messages_is_let_go_at_its_second() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&CALL);
     worker.answer(&mut request, ANSWER, false);
-    assert_eq!(worker.body(&mut request, &MESSAGE[..4], false), Passage::Held, "not even a frame's head");
-    assert_eq!(worker.body(&mut request, MESSAGE, false), Passage::Held);
+    assert_eq!(worker.body(&mut request, &MESSAGE[..4], false), Flow::Pause, "not even a frame's head");
+    assert_eq!(worker.body(&mut request, MESSAGE, false), Flow::Pause);
     let two = [MESSAGE, &[0]].concat();
-    assert_eq!(worker.body(&mut request, &two, false), Passage::On);
-    assert_eq!(worker.trailers(&mut request, FAILED), Passage::On, "it has gone to the client already");
+    assert_eq!(worker.body(&mut request, &two, false), Flow::Continue);
+    assert_eq!(worker.trailers(&mut request, FAILED), Flow::Continue, "it has gone to the client already");
     worker.end(request);
     assert_eq!(worker.count("retries_denied", "answer"), 1);
     assert_eq!(worker.count("retry_watchdog", ""), 0);
@@ -179,13 +179,13 @@ fn a_stream_that_pauses_after_its_first_message_is_held_for_a_second_at_most() {
 fn an_answer_that_ends_without_trailers_goes_on() {
     let mut worker = Worker::filter("");
     let mut request = answered(&mut worker);
-    assert_eq!(worker.body(&mut request, MESSAGE, true), Passage::On);
+    assert_eq!(worker.body(&mut request, MESSAGE, true), Flow::Continue);
 }
 
 #[test]
 fn only_the_statuses_of_the_list_are_failures() {
     let mut worker = Worker::filter(r#""retry_on": {"grpc_statuses": ["resource_exhausted"]}"#);
-    for (status, expected) in [("8", Passage::Held), ("14", Passage::On), ("0", Passage::On)] {
+    for (status, expected) in [("8", Flow::Pause), ("14", Flow::Continue), ("0", Flow::Continue)] {
         let mut request = answered(&mut worker);
         assert_eq!(worker.trailers(&mut request, &[("grpc-status", status)]), expected, "{status}");
     }
@@ -195,14 +195,14 @@ fn only_the_statuses_of_the_list_are_failures() {
 fn without_grpc_statuses_no_answer_is_held() {
     let mut worker = Worker::filter(r#""retry_on": {"grpc_statuses": []}"#);
     let mut request = worker.send(&CALL);
-    assert_eq!(worker.answer(&mut request, ANSWER, false), Passage::On);
+    assert_eq!(worker.answer(&mut request, ANSWER, false), Flow::Continue);
 }
 
 #[test]
 fn a_grpc_status_means_nothing_to_a_request_that_is_not_grpc() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, &TRAILERS_ONLY, true), Passage::On);
+    assert_eq!(worker.answer(&mut request, &TRAILERS_ONLY, true), Flow::Continue);
     assert!(worker.is_quiet());
     assert_eq!(worker.count("retries_denied", "answer"), 0);
 }
@@ -212,7 +212,7 @@ fn a_call_that_breaks_off_before_the_answer_keeps_envoys_own_status() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&CALL);
     let details = "upstream_reset_before_response_started{connection_failure}";
-    assert_eq!(worker.local(&mut request, &TRAILERS_ONLY, true, details), Passage::On);
+    assert_eq!(worker.local(&mut request, &TRAILERS_ONLY, true, details), Flow::Continue);
     worker.end(request);
     assert_eq!(worker.count("retries_denied", "answer"), 1);
 }
@@ -222,19 +222,19 @@ fn an_empty_piece_is_no_message() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&CALL);
     worker.answer(&mut request, ANSWER, false);
-    assert_eq!(worker.body(&mut request, b"", false), Passage::Held);
-    assert_eq!(worker.trailers(&mut request, FAILED), Passage::On, "it could not be replaced");
+    assert_eq!(worker.body(&mut request, b"", false), Flow::Pause);
+    assert_eq!(worker.trailers(&mut request, FAILED), Flow::Continue, "it could not be replaced");
 }
 
 #[test]
 fn what_another_filter_answers_is_never_a_failure() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&CALL);
-    assert_eq!(worker.local(&mut request, ANSWER, false, "ext_authz_denied"), Passage::Held);
+    assert_eq!(worker.local(&mut request, ANSWER, false, "ext_authz_denied"), Flow::Pause);
     worker.body(&mut request, MESSAGE, false);
-    assert_eq!(worker.trailers(&mut request, FAILED), Passage::On);
+    assert_eq!(worker.trailers(&mut request, FAILED), Flow::Continue);
     let mut request = worker.send(&CALL);
-    assert_eq!(worker.local(&mut request, &TRAILERS_ONLY, true, "request_rate_limited"), Passage::On);
+    assert_eq!(worker.local(&mut request, &TRAILERS_ONLY, true, "request_rate_limited"), Flow::Continue);
     worker.end(request);
     assert_eq!(worker.count("retries_denied", "answer"), 0);
 }

@@ -11,7 +11,7 @@
 
 mod worker;
 
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, OK, POST, Request, UNAVAILABLE, Worker};
 
 const HEDGE: &str = r#""hedge": {"initial_delay": "100ms"}"#;
@@ -31,7 +31,7 @@ fn a_hedge_is_due_when_most_answers_have_begun() {
     for millis in [40; 18].into_iter().chain([400; 2]) {
         let mut request = worker.send(&GET);
         worker.pass(millis);
-        assert_eq!(worker.answer(&mut request, OK, true), Passage::On);
+        assert_eq!(worker.answer(&mut request, OK, true), Flow::Continue);
         worker.end(request);
     }
     assert!(worker.is_quiet());
@@ -60,7 +60,7 @@ fn an_answer_that_has_begun_is_not_hedged() {
     ));
     let mut request = worker.send(&GET);
     let json = [OK[0], ("content-type", "application/json")];
-    assert_eq!(worker.answer(&mut request, &json, false), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &json, false), Flow::Pause);
     worker.pass(500);
     assert!(worker.is_quiet());
 }
@@ -96,7 +96,7 @@ fn a_request_begins_now_after_one_that_woke_the_ticks_without_asking_the_time() 
     worker.succeed();
     worker.pass(60_000);
     let mut post = worker.send(&POST);
-    assert_eq!(worker.local(&mut post, UNAVAILABLE, true, "no_healthy_upstream"), Passage::Held);
+    assert_eq!(worker.local(&mut post, UNAVAILABLE, true, "no_healthy_upstream"), Flow::Pause);
     let _request = worker.send(&GET);
     worker.end(post);
     worker.pass(95);
@@ -114,7 +114,7 @@ fn a_body_that_comes_before_the_hedge_is_sent_with_it() {
     assert_eq!(worker.call().body.as_deref(), Some(&b"whole"[..]));
     let mut request = worker.begin(&worker::PUT, false);
     worker.upload(&mut request, b"whole", true);
-    assert_eq!(worker.fail(&mut request), Passage::Held, "nor does it keep a retry from being made");
+    assert_eq!(worker.fail(&mut request), Flow::Pause, "nor does it keep a retry from being made");
 }
 
 #[test]

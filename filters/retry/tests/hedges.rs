@@ -12,7 +12,7 @@
 mod worker;
 
 use switchyard_host::Status;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::seen::sent;
 use worker::{
     B, CANDIDATES, COUNT, GET, OK, POST, Request, UNAVAILABLE, Worker, document_with, filter, process,
@@ -61,10 +61,10 @@ fn the_hedge_wins() {
 fn the_hedge_loses() {
     let mut worker = Worker::filter(HEDGE);
     let (mut request, call) = hedged(&mut worker);
-    assert_eq!(worker.answer(&mut request, OK, false), Passage::On);
+    assert_eq!(worker.answer(&mut request, OK, false), Flow::Continue);
     worker.reply(&call, OK, b"late");
     assert!(worker.is_quiet());
-    assert_eq!(worker.body(&mut request, b"fine", true), Passage::On);
+    assert_eq!(worker.body(&mut request, b"fine", true), Flow::Continue);
     worker.end(request);
     assert!(worker.host.take_marks().is_empty());
     assert_eq!(worker.count("hedges", ""), 1);
@@ -79,7 +79,7 @@ fn a_hedge_that_fails_changes_nothing() {
     worker.reply(&call, UNAVAILABLE, b"");
     worker.pass(1_000);
     assert!(worker.is_quiet(), "the first attempt is under way");
-    assert_eq!(worker.answer(&mut request, OK, true), Passage::On);
+    assert_eq!(worker.answer(&mut request, OK, true), Flow::Continue);
     worker.end(request);
     assert_eq!((worker.count("retries", "status"), worker.count("hedges_won", "")), (0, 0));
 }
@@ -88,7 +88,7 @@ fn a_hedge_that_fails_changes_nothing() {
 fn a_first_attempt_that_fails_waits_for_its_hedge() {
     let mut worker = Worker::filter(HEDGE);
     let (mut request, call) = hedged(&mut worker);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(1_000);
     assert!(worker.is_quiet());
     worker.reply(&call, OK, b"fine");
@@ -117,7 +117,7 @@ fn a_hedge_that_envoy_refuses_changes_nothing() {
     worker.host.fail("proxy_http_call", Status::InternalFailure);
     worker.pass(200);
     assert!(worker.is_quiet());
-    assert_eq!(worker.answer(&mut request, OK, true), Passage::On);
+    assert_eq!(worker.answer(&mut request, OK, true), Flow::Continue);
     worker.end(request);
     assert_eq!((worker.count("hedges", ""), worker.count("attempts", "")), (0, 1));
 }
@@ -142,7 +142,7 @@ fn a_hedge_draws_on_the_budget() {
     worker.pass(200);
     assert!(worker.is_quiet());
     assert_eq!(worker.count("retries_denied", "budget"), 1);
-    assert_eq!(worker.answer(&mut second, OK, true), Passage::On);
+    assert_eq!(worker.answer(&mut second, OK, true), Flow::Continue);
 }
 
 #[test]

@@ -11,7 +11,7 @@
 
 mod worker;
 
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::seen::sent;
 use worker::{COUNT, GET, Head, OK, Request, Worker};
 
@@ -23,7 +23,7 @@ const GOOD: &[u8] = br#"{"orders": []}"#;
 /// A request whose JSON answer has begun and is held back.
 fn judging(worker: &mut Worker) -> Request {
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, &JSON, false), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &JSON, false), Flow::Pause);
     request
 }
 
@@ -31,8 +31,8 @@ fn judging(worker: &mut Worker) -> Request {
 fn an_answer_that_says_it_failed_is_replaced() {
     let mut worker = Worker::filter(BODY);
     let mut request = judging(&mut worker);
-    assert_eq!(worker.body(&mut request, &BAD[..9], false), Passage::Held);
-    assert_eq!(worker.body(&mut request, BAD, true), Passage::Held);
+    assert_eq!(worker.body(&mut request, &BAD[..9], false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, BAD, true), Flow::Pause);
     let call = worker.next_call();
     worker.reply(&call, &JSON, GOOD);
     let answer = worker.answer_to(&request);
@@ -45,7 +45,7 @@ fn an_answer_that_says_it_failed_is_replaced() {
 fn a_good_answer_goes_on_untouched_and_costs_nothing_more() {
     let mut worker = Worker::filter(BODY);
     let mut request = judging(&mut worker);
-    assert_eq!(worker.body(&mut request, GOOD, true), Passage::On);
+    assert_eq!(worker.body(&mut request, GOOD, true), Flow::Continue);
     assert_eq!(worker.host.current_response_body(), GOOD);
     worker.pass(10_000);
     assert!(worker.is_quiet());
@@ -57,9 +57,9 @@ fn a_good_answer_goes_on_untouched_and_costs_nothing_more() {
 #[test]
 fn a_body_that_ends_with_trailers_is_judged_then() {
     let mut worker = Worker::filter(BODY);
-    for (body, expected) in [(GOOD, Passage::On), (BAD, Passage::Held)] {
+    for (body, expected) in [(GOOD, Flow::Continue), (BAD, Flow::Pause)] {
         let mut request = judging(&mut worker);
-        assert_eq!(worker.body(&mut request, body, false), Passage::Held);
+        assert_eq!(worker.body(&mut request, body, false), Flow::Pause);
         assert_eq!(worker.trailers(&mut request, &[("x-checksum", "1")]), expected);
     }
     worker.next_call();
@@ -85,9 +85,9 @@ fn an_answer_over_the_limit_goes_on_unjudged_and_is_counted() {
     let limit = format!(r#"{BODY}, "max_body": "20B""#);
     let mut worker = Worker::filter(&limit);
     let mut request = judging(&mut worker);
-    assert_eq!(worker.body(&mut request, &BAD[..20], false), Passage::Held);
-    assert_eq!(worker.body(&mut request, BAD, false), Passage::On);
-    assert_eq!(worker.body(&mut request, BAD, true), Passage::On);
+    assert_eq!(worker.body(&mut request, &BAD[..20], false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, BAD, false), Flow::Continue);
+    assert_eq!(worker.body(&mut request, BAD, true), Flow::Continue);
     worker.end(request);
     assert_eq!(worker.count("retries_denied", "answer"), 1);
     assert!(worker.is_quiet());
@@ -97,7 +97,7 @@ fn an_answer_over_the_limit_goes_on_unjudged_and_is_counted() {
 fn an_answer_whose_length_is_over_the_limit_is_never_held() {
     let limit = format!(r#"{BODY}, "max_body": "20B""#);
     let mut worker = Worker::filter(&limit);
-    for (length, expected) in [("20", Passage::Held), ("21", Passage::On)] {
+    for (length, expected) in [("20", Flow::Pause), ("21", Flow::Continue)] {
         let mut request = worker.send(&GET);
         let headers = [JSON[0], JSON[1], ("content-length", length)];
         assert_eq!(worker.answer(&mut request, &headers, false), expected, "{length}");
@@ -110,18 +110,18 @@ fn an_answer_whose_length_is_over_the_limit_is_never_held() {
 fn only_json_is_held_to_be_judged() {
     let mut worker = Worker::filter(BODY);
     for (kind, expected) in [
-        ("application/json", Passage::Held),
-        ("application/problem+json", Passage::Held),
-        ("text/event-stream", Passage::On),
-        ("text/html", Passage::On),
-        ("application/grpc", Passage::On),
-        ("", Passage::On),
+        ("application/json", Flow::Pause),
+        ("application/problem+json", Flow::Pause),
+        ("text/event-stream", Flow::Continue),
+        ("text/html", Flow::Continue),
+        ("application/grpc", Flow::Continue),
+        ("", Flow::Continue),
     ] {
         let mut request = worker.send(&GET);
         assert_eq!(worker.answer(&mut request, &[OK[0], ("content-type", kind)], false), expected, "{kind}");
     }
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, &JSON, true), Passage::On, "there is no body");
+    assert_eq!(worker.answer(&mut request, &JSON, true), Flow::Continue, "there is no body");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn an_answer_that_does_not_end_goes_on_and_is_counted() {
     assert!(worker.is_quiet());
     worker.pass(5);
     assert!(worker.was_let_go(&request));
-    assert_eq!(worker.body(&mut request, b"}", true), Passage::On);
+    assert_eq!(worker.body(&mut request, b"}", true), Flow::Continue);
     worker.end(request);
     let counts = [("retries_denied", "answer"), ("retry_watchdog", "")]
         .map(|(name, reason)| worker.count(name, reason));
@@ -148,7 +148,7 @@ fn an_answer_of_which_nothing_is_shown_goes_on_and_the_watchdog_counts_it() {
     let mut request = judging(&mut worker);
     worker.pass(5_000);
     assert!(worker.was_let_go(&request));
-    assert_eq!(worker.body(&mut request, BAD, true), Passage::On);
+    assert_eq!(worker.body(&mut request, BAD, true), Flow::Continue);
     worker.end(request);
     let counts = [("retries_denied", "answer"), ("retry_watchdog", "")]
         .map(|(name, reason)| worker.count(name, reason));
@@ -170,7 +170,7 @@ fn the_time_that_the_answer_took_to_begin_is_gone() {
     let mut worker = Worker::filter(&format!(r#"{BODY}, "timeout": "2s", "deadline_header": "x-left""#));
     let mut request = worker.send(&[&GET[..], &[("x-left", "1500")]].concat());
     worker.pass(995);
-    assert_eq!(worker.answer(&mut request, &JSON, false), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &JSON, false), Flow::Pause);
     worker.body(&mut request, BAD, true);
     let call = worker.next_call();
     assert_eq!(call.request.timeout.as_millis(), 500);
@@ -182,8 +182,8 @@ fn a_status_is_judged_before_the_body() {
     let mut worker = Worker::filter(BODY);
     let mut request = worker.send(&GET);
     let headers: Head<'_> = &[(":status", "503"), JSON[1]];
-    assert_eq!(worker.answer(&mut request, headers, false), Passage::Held);
-    assert_eq!(worker.body(&mut request, GOOD, true), Passage::Held);
+    assert_eq!(worker.answer(&mut request, headers, false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, GOOD, true), Flow::Pause);
     assert_eq!(worker.count("retries", "status"), 1);
 }
 
@@ -194,11 +194,11 @@ fn what_another_filter_answers_is_not_judged_by_its_body() {
         let mut request = worker.send(&GET);
         let headers = [(":status", status), JSON[1]];
         worker.local(&mut request, &headers, false, details);
-        assert_eq!(worker.body(&mut request, BAD, true), Passage::On, "{details}");
+        assert_eq!(worker.body(&mut request, BAD, true), Flow::Continue, "{details}");
         let mut request = worker.send(&GET);
         worker.local(&mut request, &headers, false, details);
         worker.body(&mut request, BAD, false);
-        assert_eq!(worker.trailers(&mut request, &[]), Passage::On, "{details}");
+        assert_eq!(worker.trailers(&mut request, &[]), Flow::Continue, "{details}");
     }
     worker.pass(100);
     assert!(worker.is_quiet());
@@ -208,7 +208,7 @@ fn what_another_filter_answers_is_not_judged_by_its_body() {
 fn without_body_conditions_no_answer_is_held() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, &JSON, false), Passage::On);
+    assert_eq!(worker.answer(&mut request, &JSON, false), Flow::Continue);
 }
 
 #[test]

@@ -11,7 +11,7 @@
 
 mod worker;
 
-use switchyard_retry::{MOST_KEPT, Passage, Root};
+use switchyard_retry::{Flow, MOST_KEPT, Root};
 use worker::{OK, PUT, Request, Worker, document_with, filter};
 
 const MIB: usize = 1 << 20;
@@ -33,15 +33,15 @@ fn full(worker: &mut Worker) -> Vec<Request> {
 /// Whether the body of one more request is kept.
 fn has_room(worker: &mut Worker) -> bool {
     let mut request = upload(worker);
-    let passage = worker.fail(&mut request);
+    let flow = worker.fail(&mut request);
     worker.end(request);
-    passage == Passage::Held
+    flow == Flow::Pause
 }
 
 /// Whether there is room for all that may be kept, and no more.
 fn is_empty(worker: &mut Worker) -> bool {
     let mut most = full(worker);
-    let fits = most.iter_mut().all(|request| worker.fail(request) == Passage::Held);
+    let fits = most.iter_mut().all(|request| worker.fail(request) == Flow::Pause);
     let over = has_room(worker);
     most.into_iter().for_each(|request| worker.end(request));
     fits && !over
@@ -52,11 +52,11 @@ fn bodies_over_the_bound_stream_on_and_are_counted_once() {
     let mut worker = Worker::filter(LARGE);
     let mut kept = full(&mut worker);
     let mut request = upload(&mut worker);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.end(request);
     assert_eq!(worker.count("retries_denied", "memory"), 1);
     assert_eq!(worker.count("retries_denied", "body_size"), 0);
-    assert!(kept.iter_mut().all(|request| worker.fail(request) == Passage::Held), "the others are kept");
+    assert!(kept.iter_mut().all(|request| worker.fail(request) == Flow::Pause), "the others are kept");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn small_requests_find_room_when_large_ones_do_not() {
     let mut worker = Worker::filter(LARGE);
     let _kept = full(&mut worker);
     let mut request = worker.send(&worker::GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held, "it keeps nothing");
+    assert_eq!(worker.fail(&mut request), Flow::Pause, "it keeps nothing");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn what_was_kept_is_given_back_when_a_body_becomes_too_large() {
     let mut kept = full(&mut worker);
     worker.upload(&mut kept[0], b"more", true);
     assert!(has_room(&mut worker));
-    assert_eq!(worker.fail(&mut kept[0]), Passage::On);
+    assert_eq!(worker.fail(&mut kept[0]), Flow::Continue);
     kept.into_iter().for_each(|request| worker.end(request));
     assert!(is_empty(&mut worker));
 }
@@ -99,15 +99,15 @@ fn what_was_kept_of_a_body_that_found_no_room_is_given_back() {
     worker.upload(&mut other, &vec![7; MIB / 2], false);
     worker.upload(&mut other, b"1", false);
     worker.upload(&mut half, &vec![7; MIB / 2], true);
-    assert_eq!(worker.fail(&mut half), Passage::Held, "the other one's half is free again");
-    assert_eq!(worker.fail(&mut other), Passage::On);
+    assert_eq!(worker.fail(&mut half), Flow::Pause, "the other one's half is free again");
+    assert_eq!(worker.fail(&mut other), Flow::Continue);
 }
 
 #[test]
 fn what_was_kept_is_given_back_when_an_attempt_is_answered_after_the_client_has_left() {
     let mut worker = Worker::filter(LARGE);
     let mut requests = full(&mut worker);
-    requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Passage::Held));
+    requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Flow::Pause));
     worker.pass(5);
     let calls = worker.host.take_called();
     assert_eq!(calls.len(), requests.len());
@@ -120,7 +120,7 @@ fn what_was_kept_is_given_back_when_an_attempt_is_answered_after_the_client_has_
 fn a_client_that_has_left_needs_no_memory_while_its_attempt_is_under_way() {
     let mut worker = Worker::filter(LARGE);
     let mut requests = full(&mut worker);
-    requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Passage::Held));
+    requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Flow::Pause));
     worker.pass(5);
     requests.into_iter().for_each(|request| worker.end(request));
     assert!(is_empty(&mut worker));
@@ -130,7 +130,7 @@ fn a_client_that_has_left_needs_no_memory_while_its_attempt_is_under_way() {
 fn what_was_kept_is_given_back_when_a_root_ends_with_attempts_under_way() {
     let mut worker = Worker::filter(LARGE);
     let mut requests = full(&mut worker);
-    requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Passage::Held));
+    requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Flow::Pause));
     worker.pass(5);
     // Envoy tells nobody about the calls of a root that is no more.
     worker.root.on_done(&worker.host);
@@ -164,7 +164,7 @@ fn what_the_host_did_not_give_takes_no_room() {
 fn streams_that_nobody_ended_leave_nothing_behind_with_their_root() {
     let mut worker = Worker::filter(LARGE);
     let mut requests = full(&mut worker);
-    requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Passage::Held));
+    requests.iter_mut().for_each(|request| assert_eq!(worker.fail(request), Flow::Pause));
     worker.pass(5);
     drop(requests);
     worker.root.on_done(&worker.host);

@@ -11,7 +11,7 @@
 
 mod worker;
 
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, Head, OK, POST, Worker, filter, process};
 
 /// The host calls of a request that is answered well, after one before it.
@@ -19,8 +19,8 @@ fn price_of(worker: &mut Worker, head: Head<'_>) -> u64 {
     worker.succeed();
     worker.host.forget_calls();
     let mut request = worker.send(head);
-    assert_eq!(worker.answer(&mut request, OK, false), Passage::On);
-    assert_eq!(worker.body(&mut request, b"fine", true), Passage::On);
+    assert_eq!(worker.answer(&mut request, OK, false), Flow::Continue);
+    assert_eq!(worker.body(&mut request, b"fine", true), Flow::Continue);
     worker.end(request);
     worker.host.all_calls()
 }
@@ -111,7 +111,7 @@ fn a_suspicious_answer_that_is_none_of_ours_costs_one_more() {
     worker.succeed();
     worker.host.forget_calls();
     let mut request = worker.send(&GET);
-    assert_eq!(worker.answer(&mut request, &[(":status", "500")], true), Passage::On);
+    assert_eq!(worker.answer(&mut request, &[(":status", "500")], true), Flow::Continue);
     worker.end(request);
     assert_eq!(worker.host.all_calls(), 3, "who made it");
     assert_eq!(worker.host.calls("proxy_get_property"), 1);

@@ -13,7 +13,7 @@ mod worker;
 
 use switchyard_host::fake::Reply;
 use switchyard_host::metrics::series_name;
-use switchyard_retry::{Passage, Root};
+use switchyard_retry::{Flow, Root};
 use worker::{GET, OK, Request, UNAVAILABLE, Worker, document_with, filter};
 
 /// A root with another configuration in the same VM; the worker goes on with it, the old root is returned.
@@ -26,7 +26,7 @@ fn replace(worker: &mut Worker, retry: &str) -> Root {
 
 fn held(worker: &mut Worker) -> Request {
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     request
 }
 
@@ -59,7 +59,7 @@ fn a_request_that_began_before_may_fail_after() {
     let mut worker = Worker::filter("");
     let mut request = worker.send(&GET);
     let mut old = replace(&mut worker, &filter(r#""num_retries": 0"#));
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     tick(&worker, &mut old);
     let call = worker.call();
@@ -68,7 +68,7 @@ fn a_request_that_began_before_may_fail_after() {
     assert_eq!(worker.answer_to(&request).status, 200);
     worker.end(request);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::On, "new ones follow the new policy");
+    assert_eq!(worker.fail(&mut request), Flow::Continue, "new ones follow the new policy");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn the_budget_survives_a_new_configuration() {
     held(&mut worker);
     let _old = replace(&mut worker, &small);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod worker;
 
 use switchyard_host::Status;
 use switchyard_host::fake::Reply;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::seen::Answer;
 use worker::{COUNT, GET, Head, OK, Request, UNAVAILABLE, Worker};
 
@@ -31,13 +31,13 @@ enum Failed<'a> {
 fn held(worker: &mut Worker, failed: Failed<'_>) -> Request {
     let mut request = worker.send(&GET);
     let ended = matches!(failed, Failed::HeadOnly);
-    assert_eq!(worker.answer(&mut request, UNAVAILABLE, ended), Passage::Held);
+    assert_eq!(worker.answer(&mut request, UNAVAILABLE, ended), Flow::Pause);
     let (Failed::Whole(body) | Failed::Part(body) | Failed::WithTrailers(body)) = failed else {
         return request;
     };
-    assert_eq!(worker.body(&mut request, body, matches!(failed, Failed::Whole(_))), Passage::Held);
+    assert_eq!(worker.body(&mut request, body, matches!(failed, Failed::Whole(_))), Flow::Pause);
     if matches!(failed, Failed::WithTrailers(_)) {
-        assert_eq!(worker.trailers(&mut request, &[("x-checksum", "1")]), Passage::Held);
+        assert_eq!(worker.trailers(&mut request, &[("x-checksum", "1")]), Flow::Pause);
     }
     request
 }
@@ -134,7 +134,7 @@ fn what_took_the_place_is_not_judged_again() {
     worker.reply(&call, &[(":status", "404")], b"no such order");
     worker.host.take_replies();
     worker.host.forget_calls();
-    assert_eq!(worker.body(&mut request, b"no such order", true), Passage::On);
+    assert_eq!(worker.body(&mut request, b"no such order", true), Flow::Continue);
     assert_eq!(worker.host.all_calls(), 0);
     worker.end(request);
     worker.pass(1_000);

@@ -13,7 +13,7 @@ mod worker;
 
 use core::time::Duration;
 use switchyard_host::RequestHeaders;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::seen::sent;
 use worker::{A, B, C, CANDIDATES, COUNT, GET, Head, OK, PUT, ROOT, UNAVAILABLE, Worker};
 
@@ -21,7 +21,7 @@ use worker::{A, B, C, CANDIDATES, COUNT, GET, Head, OK, PUT, ROOT, UNAVAILABLE, 
 fn replay(retry: &str, more: Head<'_>) -> switchyard_host::fake::Called {
     let mut worker = Worker::filter(retry);
     let mut request = worker.send(&[&GET[..], more].concat());
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.next_call()
 }
 
@@ -53,7 +53,7 @@ fn a_body_is_sent_again_as_it_came() {
     worker.upload(&mut request, b"", false);
     worker.upload(&mut request, b"two", false);
     worker.upload(&mut request, b"", true);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     let call = worker.next_call();
     assert_eq!(call.body.as_deref(), Some(&b"one two"[..]));
     assert_eq!(sent(&call, ":method"), ["PUT"]);
@@ -151,7 +151,7 @@ fn headers_that_cannot_be_sent_again_make_no_attempt() {
     let mut request = worker.begin_after(&GET, true, |host| {
         host.set_request_header("x-name", b"caf\xe9").expect("a header");
     });
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     assert!(worker.was_let_go(&request));
     assert_eq!(worker.count("retries_denied", "no_endpoint"), 1);

@@ -12,7 +12,7 @@
 mod worker;
 
 use switchyard_core::retry::STEERING_HEADERS;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, OK, PUT, Worker, document_with, filter, process};
 
 const ALL: &str = r#""mode": "shadow", "hedge": {"initial_delay": "10ms"}, "fallback": {"answer": {"status": 200}},
@@ -23,7 +23,7 @@ fn a_failure_is_counted_and_goes_on() {
     let mut worker = Worker::filter(ALL);
     let mut request = worker.send(&GET);
     worker.pass(100);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.end(request);
     worker.pass(100);
     assert!(worker.is_quiet());
@@ -37,12 +37,12 @@ fn no_answer_is_held_to_be_judged() {
     let mut worker = Worker::filter(ALL);
     let mut request = worker.send(&GET);
     let json = [OK[0], ("content-type", "application/json")];
-    assert_eq!(worker.answer(&mut request, &json, false), Passage::On);
-    assert_eq!(worker.body(&mut request, br#"{"error": 1}"#, true), Passage::On);
+    assert_eq!(worker.answer(&mut request, &json, false), Flow::Continue);
+    assert_eq!(worker.body(&mut request, br#"{"error": 1}"#, true), Flow::Continue);
     let mut request = worker.send(&[&GET[..], &[("content-type", "application/grpc")]].concat());
     let grpc = [OK[0], ("content-type", "application/grpc")];
-    assert_eq!(worker.answer(&mut request, &grpc, false), Passage::On);
-    assert_eq!(worker.trailers(&mut request, &[("grpc-status", "14")]), Passage::On);
+    assert_eq!(worker.answer(&mut request, &grpc, false), Flow::Continue);
+    assert_eq!(worker.trailers(&mut request, &[("grpc-status", "14")]), Flow::Continue);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_grpc_failure_in_the_headers_is_counted_as_any_other() {
     let mut worker = Worker::filter(ALL);
     let mut request = worker.send(&[&GET[..], &[("content-type", "application/grpc")]].concat());
     let failed = [OK[0], ("content-type", "application/grpc"), ("grpc-status", "14")];
-    assert_eq!(worker.answer(&mut request, &failed, true), Passage::On);
+    assert_eq!(worker.answer(&mut request, &failed, true), Flow::Continue);
     worker.end(request);
     assert_eq!(worker.count("shadow_retries", "grpc_status"), 1);
     assert_eq!(worker.count("retries_denied", "answer"), 0);
@@ -76,7 +76,7 @@ fn no_body_is_kept() {
     worker.host.forget_calls();
     worker.upload(&mut request, b"12345", true);
     assert_eq!(worker.host.all_calls(), 0);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert_eq!(worker.count("retries_denied", "body_size"), 0);
 }
 
@@ -96,13 +96,13 @@ fn a_document_in_shadow_mode_has_retries_in_shadow_mode_unless_they_say_otherwis
     let document = document_with("", &filter("")).replacen('{', r#"{"mode": "shadow","#, 1);
     let mut worker = Worker::of(&process(), &document);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert_eq!(worker.count("shadow_retries", "status"), 1);
     let document =
         document_with("", &filter(r#""mode": "enforce""#)).replacen('{', r#"{"mode": "shadow","#, 1);
     let mut worker = Worker::of(&process(), &document);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn the_budget_is_left_alone() {
         Worker::filter(r#""mode": "shadow", "budget": {"ratio": 0, "min_per_second": 1, "window": "1s"}"#);
     for _ in 0..3 {
         let mut request = worker.send(&GET);
-        assert_eq!(worker.fail(&mut request), Passage::On);
+        assert_eq!(worker.fail(&mut request), Flow::Continue);
         worker.end(request);
     }
     assert_eq!(worker.count("shadow_retries", "status"), 3);

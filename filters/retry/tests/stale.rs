@@ -13,7 +13,7 @@ mod worker;
 
 use switchyard_core::contract::FALLBACK_HEADER;
 use switchyard_host::Status;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::seen::Answer;
 use worker::{GET, Head, OK, Worker};
 
@@ -22,16 +22,16 @@ const STALE: &str = r#""num_retries": 0, "fallback": {"stale_if_error": {"max_ag
 /// A good answer in two pieces.
 fn good(worker: &mut Worker, head: Head<'_>, answer: Head<'_>) {
     let mut request = worker.send(head);
-    assert_eq!(worker.answer(&mut request, answer, false), Passage::On);
-    assert_eq!(worker.body(&mut request, b"good ", false), Passage::On);
-    assert_eq!(worker.body(&mut request, b"answer", true), Passage::On);
+    assert_eq!(worker.answer(&mut request, answer, false), Flow::Continue);
+    assert_eq!(worker.body(&mut request, b"good ", false), Flow::Continue);
+    assert_eq!(worker.body(&mut request, b"answer", true), Flow::Continue);
     worker.end(request);
 }
 
 /// What a request gets when its attempt fails: an old answer, if there is one.
 fn failed(worker: &mut Worker, head: Head<'_>) -> Option<Answer> {
     let mut request = worker.send(head);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     let answer = worker.substitute_for(&request);
     worker.end(request);
@@ -149,11 +149,11 @@ fn a_judged_answer_is_kept_if_it_is_good() {
     let mut worker = Worker::filter(&judged);
     let mut request = worker.send(&GET);
     worker.answer(&mut request, &json, false);
-    assert_eq!(worker.body(&mut request, br#"{"orders": 1}"#, true), Passage::On);
+    assert_eq!(worker.body(&mut request, br#"{"orders": 1}"#, true), Flow::Continue);
     worker.end(request);
     let mut request = worker.send(&GET);
     worker.answer(&mut request, &json, false);
-    assert_eq!(worker.body(&mut request, br#"{"error": 1}"#, true), Passage::Held);
+    assert_eq!(worker.body(&mut request, br#"{"error": 1}"#, true), Flow::Pause);
     worker.pass(5);
     assert_eq!(worker.answer_to(&request).body, br#"{"orders": 1}"#);
 }
@@ -187,7 +187,7 @@ fn what_went_on_unjudged_is_not_kept() {
     let mut worker = Worker::filter(&judged);
     let mut request = worker.send(&GET);
     worker.answer(&mut request, &[OK[0], ("content-type", "application/json")], false);
-    assert_eq!(worker.body(&mut request, b"more than ten", false), Passage::On);
+    assert_eq!(worker.body(&mut request, b"more than ten", false), Flow::Continue);
     worker.body(&mut request, b"the rest of it", true);
     worker.end(request);
     assert!(failed(&mut worker, &GET).is_none(), "half of it would be");
@@ -246,7 +246,7 @@ fn nothing_is_kept_and_nothing_given_where_the_host_does_not_say_who_asks() {
             worker.answer(&mut request, OK, false);
             worker.body(&mut request, b"good answer", true);
         } else {
-            assert_eq!(worker.fail(&mut request), Passage::Held);
+            assert_eq!(worker.fail(&mut request), Flow::Pause);
             worker.pass(5);
             assert!(worker.substitute_for(&request).is_none());
         }

@@ -13,7 +13,7 @@ mod worker;
 
 use switchyard_core::retry::STEERING_HEADERS;
 use switchyard_host::Status;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{CANDIDATES, GET, OK, POST, Request, Worker, document_with, process};
 
 const SECOND: &str = r#"{"budget": {"ratio": 0, "min_per_second": 2, "window": "1s"}}"#;
@@ -171,9 +171,9 @@ fn answers_pass_unseen() {
     let mut request = worker.begin(&worker::PUT, false);
     worker.host.forget_calls();
     worker.upload(&mut request, b"body", true);
-    assert_eq!(worker.fail(&mut request), Passage::On);
-    assert_eq!(worker.body(&mut request, b"sorry", true), Passage::On);
-    assert_eq!(worker.trailers(&mut request, &[]), Passage::On);
+    assert_eq!(worker.fail(&mut request), Flow::Continue);
+    assert_eq!(worker.body(&mut request, b"sorry", true), Flow::Continue);
+    assert_eq!(worker.trailers(&mut request, &[]), Flow::Continue);
     assert_eq!(worker.host.all_calls(), 0);
 }
 
@@ -183,7 +183,7 @@ fn a_host_that_takes_no_headers_stops_nothing() {
     for call in ["proxy_set_header_map_pairs", "proxy_get_header_map_pairs"] {
         worker.host.fail(call, Status::BadArgument);
         let mut request = worker.send(&GET);
-        assert_eq!(worker.answer(&mut request, OK, true), Passage::On);
+        assert_eq!(worker.answer(&mut request, OK, true), Flow::Continue);
         worker.end(request);
     }
 }
@@ -219,7 +219,7 @@ fn no_body_is_kept_that_only_envoy_sends_again() {
     worker.host.forget_calls();
     worker.upload(&mut request, b"12345", true);
     assert_eq!(worker.host.all_calls(), 0);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     assert_eq!(worker.answer_to(&request).status, 200);
     assert_eq!(worker.count("retries_denied", "body_size"), 0);

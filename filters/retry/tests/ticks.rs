@@ -12,7 +12,7 @@
 mod worker;
 
 use switchyard_host::Status;
-use switchyard_retry::{NEWS_TICK, Passage, TICK};
+use switchyard_retry::{Flow, NEWS_TICK, TICK};
 use worker::{GET, OK, Request, START, Worker};
 
 const WAITS: &str = r#"{"engine": "filter", "back_off":
@@ -28,7 +28,7 @@ fn slow() -> u64 {
 
 fn held(worker: &mut Worker) -> Request {
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     request
 }
 
@@ -186,7 +186,7 @@ fn a_hedge_that_lost_needs_no_ticks() {
     let mut request = worker.send(&GET);
     worker.pass(10);
     let _call = worker.call();
-    assert_eq!(worker.answer(&mut request, OK, false), Passage::On);
+    assert_eq!(worker.answer(&mut request, OK, false), Flow::Continue);
     worker.pass(100);
     assert_eq!(worker.period(), slow());
     worker.pass(1_100);

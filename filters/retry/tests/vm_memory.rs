@@ -13,7 +13,7 @@ mod worker;
 
 use switchyard_core::memory::{MOST_ANSWER, MOST_KEPT, MOST_LONG_UNREAD};
 use switchyard_host::fake::Reply;
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, OK, Request, Worker};
 
 const MIB: usize = 1 << 20;
@@ -23,15 +23,15 @@ const STALE: &str =
 /// A request whose good answer has begun to pass.
 fn passing(worker: &mut Worker, path: &str, piece: &[u8]) -> Request {
     let mut request = worker.send(&[GET[0], (":path", path), GET[2], GET[3]]);
-    assert_eq!(worker.answer(&mut request, OK, false), Passage::On);
-    assert_eq!(worker.body(&mut request, piece, false), Passage::On);
+    assert_eq!(worker.answer(&mut request, OK, false), Flow::Continue);
+    assert_eq!(worker.body(&mut request, piece, false), Flow::Continue);
     request
 }
 
 /// Whether an answer of this path stands in for a failure.
 fn is_kept(worker: &mut Worker, path: &str) -> bool {
     let mut request = worker.send(&[GET[0], (":path", path), GET[2], GET[3]]);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     let answer = worker.substitute_for(&request);
     worker.end(request);
@@ -48,14 +48,14 @@ fn good_answers_on_their_way_take_no_more_than_a_vm_keeps() {
     let mut last = passing.pop().expect("one");
     let mut first = passing.remove(0);
     for request in [&mut last, &mut first] {
-        assert_eq!(worker.body(request, b"!", true), Passage::On);
+        assert_eq!(worker.body(request, b"!", true), Flow::Continue);
     }
     passing.into_iter().chain([last, first]).for_each(|request| worker.end(request));
     assert!(is_kept(&mut worker, "/0"));
     assert!(!is_kept(&mut worker, &format!("/{most}")), "there was no room for it");
     // There is room again.
     let mut again = self::passing(&mut worker, "/again", &piece);
-    assert_eq!(worker.body(&mut again, b"!", true), Passage::On);
+    assert_eq!(worker.body(&mut again, b"!", true), Flow::Continue);
     worker.end(again);
     assert!(is_kept(&mut worker, "/again"));
 }
@@ -64,7 +64,7 @@ fn good_answers_on_their_way_take_no_more_than_a_vm_keeps() {
 fn an_answer_that_does_not_fit_is_not_taken_in_and_is_none() {
     let mut worker = Worker::filter(r#""num_retries": 1"#);
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     let call = worker.next_call();
     worker.host.answer_call(OK, b"", &[]);
     worker.host.forget_calls();
@@ -84,7 +84,7 @@ fn replies_take_no_more_than_may_be_unread_and_who_has_ended_has_read() {
     let most = usize::try_from(MOST_LONG_UNREAD).expect("a size") / BODY;
     let retried = |worker: &mut Worker| {
         let mut request = worker.send(&GET);
-        assert_eq!(worker.fail(&mut request), Passage::Held);
+        assert_eq!(worker.fail(&mut request), Flow::Pause);
         let call = worker.next_call();
         worker.reply(&call, OK, &body);
         let replies = worker.host.take_replies();
@@ -106,7 +106,7 @@ fn full(worker: &mut Worker) -> Vec<Request> {
     let body = vec![b'x'; BODY];
     let fill = (0..usize::try_from(MOST_LONG_UNREAD).expect("a size") / BODY).map(|_| {
         let mut request = worker.send(&GET);
-        assert_eq!(worker.fail(&mut request), Passage::Held);
+        assert_eq!(worker.fail(&mut request), Flow::Pause);
         let call = worker.next_call();
         worker.reply(&call, OK, &body);
         assert_eq!(worker.answer_to(&request).status, 200);
@@ -121,7 +121,7 @@ fn words_of_ours_need_no_room_and_a_grpc_call_keeps_its_own_failure() {
     let filled = full(&mut worker);
     // The host does not end the call of either; the watchdog ends their wait.
     let mut request = worker.send(&GET);
-    assert_eq!(worker.fail(&mut request), Passage::Held);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.next_call();
     worker.pass(2_100);
     let answer = worker.answer_to(&request);
@@ -130,9 +130,9 @@ fn words_of_ours_need_no_room_and_a_grpc_call_keeps_its_own_failure() {
     worker.end(request);
     let kind = ("content-type", "application/grpc");
     let mut request = worker.send(&[&[kind, ("idempotency-key", "7")], &GET[..]].concat());
-    assert_eq!(worker.answer(&mut request, &[OK[0], kind], false), Passage::Held);
-    assert_eq!(worker.body(&mut request, &[0, 0, 0, 0, 1, 8], false), Passage::Held);
-    assert_eq!(worker.trailers(&mut request, &[("grpc-status", "14")]), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &[OK[0], kind], false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, &[0, 0, 0, 0, 1, 8], false), Flow::Pause);
+    assert_eq!(worker.trailers(&mut request, &[("grpc-status", "14")]), Flow::Pause);
     worker.next_call();
     worker.pass(2_100);
     assert!(worker.was_let_go(&request), "its status and message are no text of ours");

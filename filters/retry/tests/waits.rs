@@ -11,7 +11,7 @@
 
 mod worker;
 
-use switchyard_retry::Passage;
+use switchyard_retry::Flow;
 use worker::{GET, Head, Request, START, UNAVAILABLE, Worker};
 
 const RESETS: &str = r#"{"engine": "filter", "back_off": {"base": "1ms", "max": "1ms", "reset_headers": [
@@ -20,7 +20,7 @@ const RESETS: &str = r#"{"engine": "filter", "back_off": {"base": "1ms", "max": 
 fn failed(worker: &mut Worker, more: Head<'_>) -> Request {
     let mut request = worker.send(&GET);
     let headers = [UNAVAILABLE, more].concat();
-    assert_eq!(worker.answer(&mut request, &headers, true), Passage::Held);
+    assert_eq!(worker.answer(&mut request, &headers, true), Flow::Pause);
     request
 }
 

@@ -15,7 +15,7 @@ use switchyard_core::hash::NewCookie;
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 use switchyard_frame::Head;
 use switchyard_host::metrics::series_name;
-use switchyard_host::{HeaderMap, Host, Passage, Properties, RequestHeaders, without_port};
+use switchyard_host::{Flow, HeaderMap, Host, Properties, RequestHeaders, without_port};
 
 /// One request and what is to be done at its later stages.
 pub struct Stream {
@@ -121,13 +121,13 @@ impl Stream {
 
 impl switchyard_frame::Stream for Stream {
     /// Decides and steers. Never pauses; whatever fails, the request goes on as Envoy's own route says.
-    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, _ended: bool) -> Passage {
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, _ended: bool) -> Flow {
         let router = Rc::clone(&self.router);
         router.rouse(host);
         let (plan, registry) = (&router.plan, &router.setup.registry);
         let Some(headers) = head.headers(host) else {
             registry.counter(host, &series_name("fallbacks", &[("reason", "no_headers")])).increment();
-            return Passage::On;
+            return Flow::Continue;
         };
         match plan.decide(head.route(plan.table(), host), &Incoming { headers, host }, host) {
             Some(decision) => self.carry_out(plan, decision, headers, host),
@@ -137,11 +137,11 @@ impl switchyard_frame::Stream for Stream {
                 steer(host, headers, None, None);
             }
         }
-        Passage::On
+        Flow::Continue
     }
 
     /// Explains and gives out cookies, where the configuration asks for it; otherwise does nothing.
-    fn on_response_headers<H: Host>(&mut self, host: &H, _ended: bool) -> Passage {
+    fn on_response_headers<H: Host>(&mut self, host: &H, _ended: bool) -> Flow {
         // A header that cannot be written is one that the client does without.
         for cookie in self.cookies.drain(..) {
             let _ = host.add_response_header("set-cookie", cookie.header_value().as_bytes());
@@ -149,7 +149,7 @@ impl switchyard_frame::Stream for Stream {
         if let Some(explanation) = self.explanation.take() {
             let _ = host.set_response_header(EXPLAIN_HEADER, explanation.as_bytes());
         }
-        Passage::On
+        Flow::Continue
     }
 
     /// The stream has ended, in whichever way.

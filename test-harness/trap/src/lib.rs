@@ -8,7 +8,7 @@
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_frame::{Filter, Head, Mailbox, Setup, Stream};
-use switchyard_host::{Host, HostError, Passage};
+use switchyard_host::{Flow, Host, HostError};
 
 #[cfg(feature = "batch")]
 switchyard_frame::start!(Trap<switchyard_batch::Batch>);
@@ -66,30 +66,30 @@ impl<F: Filter> Filter for Trap<F> {
 }
 
 impl<S: Stream> Stream for Trapping<S> {
-    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Passage {
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow {
         if head.headers(host).is_some_and(|headers| headers.contains("x-trap")) {
             core::arch::wasm32::unreachable();
         }
         self.0.on_request_headers(host, head, ended)
     }
 
-    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         self.0.on_request_body(host, size, ended)
     }
 
-    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
         self.0.on_request_trailers(host)
     }
 
-    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
         self.0.on_response_headers(host, ended)
     }
 
-    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         self.0.on_response_body(host, size, ended)
     }
 
-    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Flow {
         self.0.on_response_trailers(host)
     }
 

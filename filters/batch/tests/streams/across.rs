@@ -5,7 +5,7 @@ use crate::worker::{
     with,
 };
 use serde_json::json;
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 use switchyard_host::Status;
 use switchyard_host::fake::SharedStore;
 
@@ -163,7 +163,7 @@ fn principals_of_two_workers_share_no_call() {
     let mine = workers[0].send(&with(&get("/items?ids=1"), &[("authorization", "me")]));
     let yours = workers[1].send(&with(&get("/items?ids=1"), &[("authorization", "you")]));
     settle(&mut workers);
-    let went = |worker: &Worker, request: &Request| request.passage == Passage::On || worker.went_on(request);
+    let went = |worker: &Worker, request: &Request| request.flow == Flow::Continue || worker.went_on(request);
     assert!(went(&workers[0], &mine) && went(&workers[1], &yours));
     workers[0].end(first);
 }

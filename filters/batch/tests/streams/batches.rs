@@ -6,7 +6,7 @@ use crate::worker::{
 };
 use serde_json::json;
 use std::slice;
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 
 /// Requests for these ids that wait behind one that is under way, which then returns.
 fn waiting<const N: usize>(worker: &mut Worker, paths: [&str; N]) -> [Request; N] {
@@ -38,7 +38,7 @@ fn bodies_are_joined_and_results_find_their_calls() {
     let mut worker = Worker::alone(&calls(""));
     let first = worker.post(&post(), &rpc("get", 1));
     let [one, two] = [("getA", 7), ("setB", 7)].map(|(method, id)| worker.post(&post(), &rpc(method, id)));
-    assert_eq!([one.passage, two.passage], [Passage::Held; 2]);
+    assert_eq!([one.flow, two.flow], [Flow::Pause; 2]);
     worker.returns(first);
     worker.deliver();
     let call = worker.call();
@@ -211,7 +211,7 @@ fn different_principals_share_no_call() {
     };
     let (mine, yours) = (each("me"), each("you"));
     let [mine, yours] = [mine, yours].map(|requests| {
-        assert_eq!(requests.each_ref().map(|request| request.passage == Passage::Held), [false, true, true]);
+        assert_eq!(requests.each_ref().map(|request| request.flow == Flow::Pause), [false, true, true]);
         let [first, ..] = requests;
         worker.returns(first);
         worker.deliver();

@@ -114,7 +114,7 @@ fn a_call_that_cannot_be_made_is_a_batch_that_failed() {
         assert_eq!(worker.count("batch_active", ("", "")), 0);
         // Nothing is under way.
         let next = worker.post(&post(), &rpc("set", 3));
-        assert!(worker.waits(&next) && next.passage == switchyard_batch::Passage::On);
+        assert!(worker.waits(&next) && next.flow == switchyard_batch::Flow::Continue);
     }
 }
 

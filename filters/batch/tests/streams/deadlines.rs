@@ -2,7 +2,7 @@
 
 use crate::worker::{Batching, Worker, get, items, pass, with};
 use std::slice;
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 
 const HEADER: &str = r#""deadline_header": "x-time-left", "max_delay": "1s""#;
 
@@ -28,7 +28,7 @@ fn who_has_no_time_for_a_batch_goes_alone() {
     let first = worker.goes("/items?ids=0");
     let hurried = worker.send(&short("/items?ids=1", "120"));
     let patient = worker.send(&short("/items?ids=2", "900"));
-    assert_eq!([hurried.passage, patient.passage], [Passage::On, Passage::Held]);
+    assert_eq!([hurried.flow, patient.flow], [Flow::Continue, Flow::Pause]);
     assert_eq!(worker.count("batch_departures", ("reason", "short_deadline")), 1);
     [first, hurried, patient].into_iter().for_each(|request| worker.end(request));
 }
@@ -38,7 +38,7 @@ fn or_is_refused_at_once_where_the_route_says_so() {
     let mut worker = learned(r#", "short_deadline": "refuse""#);
     let first = worker.goes("/items?ids=0");
     let mut hurried = worker.send(&short("/items?ids=1", "120"));
-    assert_eq!(hurried.passage, Passage::Held);
+    assert_eq!(hurried.flow, Flow::Pause);
     assert_eq!(worker.fate(&hurried).and_then(|fate| fate.status()), Some(504));
     // The refusal passes by.
     worker.respond(&mut hurried, &[(":status", "504")], b"{}");
@@ -54,7 +54,7 @@ fn a_refusal_that_cannot_be_sent_lets_the_request_go_on() {
     let first = worker.goes("/items?ids=0");
     worker.host.fail("proxy_send_local_response", switchyard_host::Status::InternalFailure);
     let hurried = worker.send(&short("/items?ids=1", "120"));
-    assert_eq!((hurried.passage, worker.done.len()), (Passage::On, 0));
+    assert_eq!((hurried.flow, worker.done.len()), (Flow::Continue, 0));
     worker.end(hurried);
     worker.end(first);
 }

@@ -2,7 +2,7 @@
 
 use crate::worker::{Batching, OK, Request, SET_TICK, Worker, calls, items, pass, post, rpc, settle};
 use std::slice;
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 use switchyard_host::Status;
 
 /// All that the filter asks a host for, but for messages out of queues: a host that gives none out wakes for them for ever.
@@ -38,7 +38,7 @@ fn ride(worker: &mut Worker, section: &str, failing: &str) {
     };
     let mut requests: Vec<Request> = (0..3).map(|id| send(worker, id)).collect();
     for request in &mut requests {
-        if request.passage == Passage::On {
+        if request.flow == Flow::Continue {
             worker.respond(request, OK, b"[]");
         }
     }
@@ -49,7 +49,7 @@ fn ride(worker: &mut Worker, section: &str, failing: &str) {
         }
     }
     for request in requests {
-        let left = request.passage == Passage::On || !worker.waits(&request);
+        let left = request.flow == Flow::Continue || !worker.waits(&request);
         assert!(left, "{} hangs where {failing} fails: {section}", request.context);
         worker.end(request);
     }

@@ -2,7 +2,7 @@
 
 use crate::worker::{Batching, Request, Worker, calls, get, items, pass, post, rpc, settle};
 use serde_json::json;
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 use switchyard_host::fake::SharedStore;
 
 const PROXY: &str = r#""scope": "proxy""#;
@@ -12,7 +12,7 @@ fn abandoned(section: &str, send: impl Fn(&mut Worker, u32) -> Request) -> (Work
     let [mut gatherer, mut worker]: [Worker; 2] = Worker::several(section);
     let _first = send(&mut gatherer, 0);
     let waits = send(&mut worker, 1);
-    assert_eq!(waits.passage, Passage::Held);
+    assert_eq!(waits.flow, Flow::Pause);
     drop(gatherer);
     (worker, waits)
 }
@@ -101,7 +101,7 @@ fn a_root_that_ends_leaves_its_keys_to_others() {
     drop(old);
     // Nobody hears the old one's queue: to wait for it would end in an error.
     let own = workers[1].post(&post(), &rpc("set", 1));
-    assert_eq!(own.passage, Passage::On);
+    assert_eq!(own.flow, Flow::Continue);
     workers[1].returns(own);
 }
 

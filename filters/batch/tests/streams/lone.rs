@@ -2,7 +2,7 @@
 
 use crate::worker::{Batching, FAILED, Head, OK, Request, Worker, calls, get, items, pass, post, rpc, with};
 use std::slice;
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 use switchyard_host::Status;
 
 const SOON: Head<'static> = &[(":status", "200")];
@@ -66,7 +66,7 @@ fn different_keys_do_not_wait_for_each_other() {
     let colours = ["/items?ids=1&colour=red", "/items?ids=1&colour=blue"].map(|path| worker.goes(path));
     let mine = worker.send(&with(&get("/items?ids=1"), &[("authorization", "me")]));
     let yours = worker.send(&with(&get("/items?ids=1"), &[("authorization", "you")]));
-    assert_eq!([mine.passage, yours.passage], [Passage::On; 2]);
+    assert_eq!([mine.flow, yours.flow], [Flow::Continue; 2]);
     colours.into_iter().chain([mine, yours]).for_each(|request| worker.end(request));
     assert_eq!(worker.count("batch_requests", ("result", "alone")), 4);
 }
@@ -128,7 +128,7 @@ fn who_reads_its_answer_slowly_holds_others_up_for_max_delay_alone() {
     worker.answer(&mut slow, OK, false);
     worker.body(&mut slow, b"a little", false);
     let next = worker.post(&post(), &rpc("get", 4));
-    assert_eq!(next.passage, Passage::Held, "it takes no place any more");
+    assert_eq!(next.flow, Flow::Pause, "it takes no place any more");
     pass(slice::from_mut(&mut worker), 40);
     let call = worker.call();
     worker.serve(&call);
@@ -168,7 +168,7 @@ fn of_many_that_go_alone_in_turn_none_is_kept() {
     let mut worker = Worker::alone(&calls(""));
     for id in 0..100 {
         let request = worker.post(&post(), &rpc("get", id));
-        assert_eq!(request.passage, Passage::On);
+        assert_eq!(request.flow, Flow::Continue);
         worker.returns(request);
     }
     assert_eq!(worker.count("batch_active", ("", "")), 0);

@@ -1,7 +1,7 @@
 //! Requests that are nothing to the filter, as far as their head says.
 
 use crate::worker::{Batching, Head, Worker, calls, get, head, items, post, with};
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 
 /// A head passes, is counted for this reason, and costs what reading it costs, once the counter has its name.
 fn passes(worker: &mut Worker, head: Head<'_>, ended: bool, reason: &str) {
@@ -9,7 +9,7 @@ fn passes(worker: &mut Worker, head: Head<'_>, ended: bool, reason: &str) {
     let named = worker.begin(head, ended);
     worker.host.forget_calls();
     let request = worker.begin(head, ended);
-    assert_eq!((request.passage, worker.host.all_calls()), (Passage::On, 1), "{reason}");
+    assert_eq!((request.flow, worker.host.all_calls()), (Flow::Continue, 1), "{reason}");
     worker.end(named);
     worker.end(request);
     assert_eq!(worker.count("batch_passed", ("reason", reason)), before + 2, "{reason}");

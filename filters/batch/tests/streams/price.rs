@@ -2,7 +2,7 @@
 //! and names its metrics.
 
 use crate::worker::{Batching, OK, Request, Worker, calls, get, items, post, rpc, with};
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 
 /// The host calls of what happens next.
 fn price<R>(worker: &mut Worker, act: impl FnOnce(&mut Worker) -> R) -> (R, u64) {
@@ -180,6 +180,6 @@ fn a_request_for_another_worker_costs_no_more_here_than_to_hold_it() {
     let _named = workers[1].joins("/items?ids=1");
     let (request, cost) = price(&mut workers[1], |worker| worker.joins("/items?ids=2"));
     // Its head, the time, who gathers, and the message.
-    assert_eq!((request.passage, cost), (Passage::Held, 6));
+    assert_eq!((request.flow, cost), (Flow::Pause, 6));
     workers[0].end(first);
 }

@@ -2,7 +2,7 @@
 
 use crate::worker::{Batching, ROOT, Request, Worker, calls, items, pass, path, settle};
 use std::slice;
-use switchyard_batch::{Passage, Root};
+use switchyard_batch::{Flow, Root};
 
 const ACTIVE: &str = "switchyard.route=.=api;.;batch_active";
 
@@ -185,7 +185,7 @@ fn a_root_that_never_had_a_request_ends_without_a_word() {
 fn a_route_that_batches_no_more_lets_those_who_wait_have_their_answer() {
     let (mut worker, mut old, [first, waits, other]) = reloaded(&items(r#""mode": "shadow""#));
     let passes = worker.goes("/items?ids=3");
-    assert_eq!(passes.passage, Passage::On);
+    assert_eq!(passes.flow, Flow::Continue);
     worker.returns(first);
     of_old(&mut worker, &mut old, |old, host| old.tick(host));
     assert!(worker.went_on(&waits));

@@ -2,7 +2,7 @@
 
 use crate::worker::{Batching, Worker, calls, get, items, pass, post, rpc};
 use std::slice;
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 
 const SHADOW: &str = r#""mode": "shadow", "tell": true"#;
 const STRICT: &str = r#""mode": "shadow", "strict": true"#;
@@ -37,10 +37,10 @@ fn a_body_is_read_as_it_passes() {
     let first = worker.post(&post(), &rpc("get", 1));
     let body = rpc("get", 2);
     let mut second = worker.begin(&post(), false);
-    assert_eq!(second.passage, Passage::On);
+    assert_eq!(second.flow, Flow::Continue);
     // What has passed is not there any more.
     for (piece, ended) in [(&body.as_bytes()[..9], false), (&body.as_bytes()[9..], true)] {
-        assert_eq!(worker.upload(&mut second, piece, ended), Passage::On);
+        assert_eq!(worker.upload(&mut second, piece, ended), Flow::Continue);
     }
     assert_eq!(worker.count("batch_passed", ("reason", "shadow")), 1);
     worker.end(second);
@@ -53,8 +53,8 @@ fn a_body_that_is_too_long_is_not_kept() {
     let mut request = worker.begin(&post(), false);
     worker.upload(&mut request, &[b' '; 16], false);
     worker.host.forget_calls();
-    assert_eq!(worker.upload(&mut request, b" ", false), Passage::On);
-    assert_eq!(worker.upload(&mut request, b" ", true), Passage::On);
+    assert_eq!(worker.upload(&mut request, b" ", false), Flow::Continue);
+    assert_eq!(worker.upload(&mut request, b" ", true), Flow::Continue);
     assert_eq!(worker.host.calls("proxy_get_buffer_bytes"), 0);
     assert_eq!(worker.count("batch_passed", ("reason", "body")), 1);
     worker.end(request);
@@ -64,7 +64,7 @@ fn a_body_that_is_too_long_is_not_kept() {
 fn what_is_no_request_of_the_protocol_is_not_refused() {
     let mut worker = Worker::alone(&calls(STRICT));
     let request = worker.post(&post(), "{");
-    assert_eq!((request.passage, worker.done.len()), (Passage::On, 0));
+    assert_eq!((request.flow, worker.done.len()), (Flow::Continue, 0));
     assert_eq!(worker.count("batch_passed", ("reason", "syntax")), 1);
     worker.end(request);
 }
@@ -83,7 +83,7 @@ fn a_request_that_ends_with_trailers_is_counted_once() {
 fn no_worker_is_asked_for_anything() {
     let [mut one, mut two] = Worker::several(&items(&format!(r#"{SHADOW}, "scope": "proxy""#)));
     let requests = [one.send(&get("/items?ids=1")), two.send(&get("/items?ids=2"))];
-    assert!(requests.iter().all(|request| request.passage == Passage::On));
+    assert!(requests.iter().all(|request| request.flow == Flow::Continue));
     assert!(!one.has_messages() && !two.has_messages());
     pass(slice::from_mut(&mut one), 1_000);
     assert_eq!(one.host.store().keys("switchyard.batch.gatherer"), [""; 0], "no slots");
@@ -103,7 +103,7 @@ fn what_is_copied_as_it_passes_takes_no_more_than_a_vm_keeps() {
         })
         .collect();
     for mut request in uploads.into_iter().rev() {
-        assert_eq!(worker.upload(&mut request, b"1", true), Passage::On);
+        assert_eq!(worker.upload(&mut request, b"1", true), Flow::Continue);
         worker.end(request);
     }
     let passed = |worker: &mut Worker, reason| worker.count("batch_passed", ("reason", reason));

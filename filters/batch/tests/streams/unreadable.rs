@@ -1,7 +1,7 @@
 //! Bodies that are no request of the protocol.
 
 use crate::worker::{Batching, Request, Worker, calls, head, post, rpc};
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 use switchyard_host::Status;
 
 /// A worker with a request under way, and that request.
@@ -20,7 +20,7 @@ fn what_is_no_request_of_the_protocol_passes() {
     let (mut worker, first) = busy("");
     for (body, reason) in [("{", "syntax"), ("[]", "empty"), (r#"{"id":1}"#, "form")] {
         let request = worker.post(&post(), body);
-        assert_eq!(request.passage, Passage::On);
+        assert_eq!(request.flow, Flow::Continue);
         assert_eq!(passed(&mut worker, reason), 1, "{body}");
         worker.returns(request);
     }
@@ -31,7 +31,7 @@ fn what_is_no_request_of_the_protocol_passes() {
 fn where_the_route_is_strict_it_is_refused_with_the_place_of_its_fault() {
     let (mut worker, first) = busy(r#""strict": true"#);
     let mut request = worker.post(&post(), r#"{"jsonrpc":"2.0","method":7}"#);
-    assert_eq!(request.passage, Passage::Held);
+    assert_eq!(request.flow, Flow::Pause);
     let fate = worker.fate(&request).expect("an answer");
     assert_eq!((fate.status(), fate.header("content-type")), (Some(400), vec!["application/json"]));
     let (_, answer) = worker.answer_to(&request).expect("a document");
@@ -47,7 +47,7 @@ fn a_refusal_that_cannot_be_sent_lets_the_request_go_on() {
     let (mut worker, first) = busy(r#""strict": true"#);
     worker.host.fail("proxy_send_local_response", Status::InternalFailure);
     let request = worker.post(&post(), "{");
-    assert_eq!(request.passage, Passage::On);
+    assert_eq!(request.flow, Flow::Continue);
     worker.end(request);
     worker.end(first);
 }
@@ -58,7 +58,7 @@ fn what_is_too_much_for_a_batch_is_not_refused() {
     let mut worker = Worker::alone(section);
     let long = format!(r#"{{"model": "m", "input": "{}"}}"#, "word ".repeat(20));
     let request = worker.post(&head("POST", "/v1/embeddings"), &long);
-    assert_eq!(request.passage, Passage::On);
+    assert_eq!(request.flow, Flow::Continue);
     assert_eq!(passed(&mut worker, "limit"), 1);
     worker.end(request);
 }

@@ -1,7 +1,7 @@
 //! Users whose requests differ in nothing but in what Envoy knows of them.
 
 use crate::worker::{Batching, Request, Worker, items};
-use switchyard_batch::Passage;
+use switchyard_batch::Flow;
 use switchyard_host::Status;
 
 const JWT: &str = "envoy.filters.http.jwt_authn";
@@ -21,10 +21,10 @@ fn users_whose_token_was_taken_off_share_calls_with_themselves_alone() {
     let mut worker = Worker::alone(&items(""));
     let users = [Some("alice"), Some("bob"), None];
     let mut first: Vec<_> = users.iter().map(|user| of(&mut worker, *user, 1)).collect();
-    assert!(first.iter().all(|request| request.passage == Passage::On));
+    assert!(first.iter().all(|request| request.flow == Flow::Continue));
     for user in users {
         for id in [2, 3] {
-            assert_eq!(of(&mut worker, user, id).passage, Passage::Held, "{user:?} again");
+            assert_eq!(of(&mut worker, user, id).flow, Flow::Pause, "{user:?} again");
         }
     }
     worker.returns(first.remove(0));
@@ -55,7 +55,7 @@ fn a_request_of_which_the_host_does_not_say_who_asks_goes_by_itself() {
 #[test]
 fn where_batches_may_mix_principals_nobody_is_asked_who_asks() {
     let mut worker = Worker::alone(&items(r#""i_know_that_batches_mix_principals": true"#));
-    assert_eq!(of(&mut worker, Some("alice"), 1).passage, Passage::On);
-    assert_eq!(of(&mut worker, Some("bob"), 2).passage, Passage::Held);
+    assert_eq!(of(&mut worker, Some("alice"), 1).flow, Flow::Continue);
+    assert_eq!(of(&mut worker, Some("bob"), 2).flow, Flow::Pause);
     assert_eq!(worker.host.calls(PROPERTY), 0);
 }

@@ -2,7 +2,7 @@
 
 use crate::worker::{Coalescing, FAILED, GET, HEAD, OK, PRIVATE, Request, Worker, page, pass, with, within};
 use std::slice;
-use switchyard_coalesce::Passage;
+use switchyard_coalesce::Flow;
 use switchyard_frame::fake::Fate;
 
 /// A leader and so many who wait for it.
@@ -159,7 +159,7 @@ fn an_answer_for_one_lets_the_others_go_a_few_at_a_time() {
         worker.deliver();
         assert_eq!(worker.done.len(), (ended + 3).min(5), "two at a time");
     }
-    assert_eq!(worker.send(GET).passage, Passage::On, "the key passes for a while");
+    assert_eq!(worker.send(GET).flow, Flow::Continue, "the key passes for a while");
     assert_eq!(worker.count("coalesce_exits", ("reason", "released")), 5);
     assert_eq!(worker.count("coalesce_passed", ("reason", "hit_for_pass")), 1);
 }

@@ -2,7 +2,7 @@
 
 use crate::worker::{Coalescing, FAILED, GET, HEAD, OK, Request, Worker, page, pass, with, within};
 use std::slice;
-use switchyard_coalesce::Passage;
+use switchyard_coalesce::Flow;
 use switchyard_frame::fake::Fate;
 use switchyard_host::Status;
 
@@ -19,7 +19,7 @@ fn succeed(worker: &mut Worker, answer: &[(&str, &str)]) {
 /// A request that is answered at once.
 fn hit(worker: &mut Worker) -> Fate {
     let request = worker.send(GET);
-    assert_eq!(request.passage, Passage::Held);
+    assert_eq!(request.flow, Flow::Pause);
     let fate = worker.fate(&request).expect("an answer");
     worker.end(request);
     fate
@@ -77,7 +77,7 @@ fn a_hit_that_the_host_refuses_goes_on_and_its_own_answer_stays_as_it_is() {
     worker.end(leader);
     worker.host.fail("proxy_send_local_response", Status::InternalFailure);
     let mut request = worker.send(HEAD);
-    assert_eq!(request.passage, Passage::On);
+    assert_eq!(request.flow, Flow::Continue);
     worker.answer(&mut request, &[(":status", "404"), ("content-length", "3")], true);
     assert_eq!(worker.host.response_header("content-length"), ["3"]);
     worker.end(request);
@@ -86,31 +86,30 @@ fn a_hit_that_the_host_refuses_goes_on_and_its_own_answer_stays_as_it_is() {
 #[test]
 fn a_client_that_wants_its_own_answer_gets_it_if_that_is_honoured() {
     let own = with(GET, &[("cache-control", "no-cache")]);
-    for (more, passage) in [(HOLD, Passage::Held), (r#""hold": "1s", "honour_no_cache": true"#, Passage::On)]
-    {
+    for (more, flow) in [(HOLD, Flow::Pause), (r#""hold": "1s", "honour_no_cache": true"#, Flow::Continue)] {
         let mut worker = Worker::alone(&within(more));
         succeed(&mut worker, OK);
         let request = worker.send(&own);
-        assert_eq!(request.passage, passage, "{more}");
+        assert_eq!(request.flow, flow, "{more}");
         worker.end(request);
     }
 }
 
 /// An older answer, and a leader that fails with so many who wait.
-fn failure(worker: &mut Worker, followers: usize) -> (Request, Vec<Request>, Passage) {
+fn failure(worker: &mut Worker, followers: usize) -> (Request, Vec<Request>, Flow) {
     succeed(worker, OK);
     worker.set_time(worker.now + 10_000);
     let mut leader = worker.lead(GET);
     let followers = (0..followers).map(|_| worker.follow(GET)).collect();
-    let passage = worker.answer(&mut leader, FAILED, true);
-    (leader, followers, passage)
+    let flow = worker.answer(&mut leader, FAILED, true);
+    (leader, followers, flow)
 }
 
 #[test]
 fn an_older_answer_takes_the_place_of_a_failure_for_the_leader_and_all_who_wait() {
     let mut worker = Worker::alone(&within(STALE));
-    let (leader, followers, passage) = failure(&mut worker, 2);
-    assert_eq!(passage, Passage::Held);
+    let (leader, followers, flow) = failure(&mut worker, 2);
+    assert_eq!(flow, Flow::Pause);
     worker.deliver();
     for request in followers.iter().chain([&leader]) {
         let fate = worker.fate(request).expect("an answer");
@@ -125,8 +124,8 @@ fn an_older_answer_takes_the_place_of_a_failure_for_the_leader_and_all_who_wait(
 fn a_failure_goes_on_as_it_is_where_the_host_refuses_the_older_answer() {
     let mut worker = Worker::alone(&within(STALE));
     worker.host.fail("proxy_send_local_response", Status::InternalFailure);
-    let (leader, followers, passage) = failure(&mut worker, 1);
-    assert_eq!(passage, Passage::On);
+    let (leader, followers, flow) = failure(&mut worker, 1);
+    assert_eq!(flow, Flow::Continue);
     worker.end(leader);
     pass(slice::from_mut(&mut worker), 20);
     assert!(worker.went_on(&followers[0]), "who cannot be answered asks");
@@ -143,7 +142,7 @@ fn what_is_held_is_bounded() {
     }
     let hits = (0..50).filter(|number| {
         let request = worker.send(&page(&format!("/{number}")));
-        let hit = request.passage == Passage::Held;
+        let hit = request.flow == Flow::Pause;
         worker.end(request);
         hit
     });

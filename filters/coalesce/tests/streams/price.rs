@@ -1,7 +1,7 @@
 //! What a request costs that nobody follows, in host calls.
 
 use crate::worker::{Coalescing, GET, Head, OK, Worker, page, within};
-use switchyard_coalesce::Passage;
+use switchyard_coalesce::Flow;
 
 /// The host calls of one request: on its way in, and from its answer to its end.
 fn price_of(worker: &mut Worker, head: Head<'_>, answer: Head<'_>) -> (u64, u64) {
@@ -83,7 +83,7 @@ fn a_follower_costs_four_calls_to_hold_and_two_to_answer() {
     let first = worker.follow(GET);
     worker.host.forget_calls();
     let second = worker.send(GET);
-    assert_eq!((second.passage, worker.host.all_calls()), (Passage::Held, 4));
+    assert_eq!((second.flow, worker.host.all_calls()), (Flow::Pause, 4));
     worker.answer(&mut leader, OK, false);
     worker.body(&mut leader, b"soup", true);
     worker.host.forget_calls();

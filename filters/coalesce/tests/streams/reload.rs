@@ -2,7 +2,7 @@
 
 use crate::worker::{Coalescing, GET, OK, Worker, page, pass, settle, within};
 use std::slice;
-use switchyard_coalesce::{Passage, Root};
+use switchyard_coalesce::{Flow, Root};
 use switchyard_frame::{Head, Stream as _};
 
 const REGISTER: &str = "proxy_register_shared_queue";
@@ -30,7 +30,7 @@ fn an_empty_configuration_is_taken_and_leaves_requests_alone() {
     assert!(worker.root.configure(&worker.host));
     let first = worker.send(GET);
     let second = worker.send(GET);
-    assert_eq!([first.passage, second.passage], [Passage::On; 2]);
+    assert_eq!([first.flow, second.flow], [Flow::Continue; 2]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn taken_back() -> (Worker, Root) {
     let mut late = old.stream(900).expect("a configuration");
     worker.host.in_context(900);
     worker.host.receive(GET);
-    assert_eq!(late.on_request_headers(&worker.host, &Head::default(), true), Passage::On);
+    assert_eq!(late.on_request_headers(&worker.host, &Head::default(), true), Flow::Continue);
     late.on_done(&worker.host);
     assert_eq!(worker.host.calls(REGISTER), 2);
     (worker, old)
@@ -169,7 +169,7 @@ fn a_route_that_coalesces_no_more_lets_those_who_wait_have_their_answer() {
     let follower = worker.follow(GET);
     let mut old = worker.reload(r#"{"mode": "shadow"}"#);
     let passes = worker.send(GET);
-    assert_eq!(passes.passage, Passage::On);
+    assert_eq!(passes.flow, Flow::Continue);
     worker.respond(&mut leader, OK, b"soup");
     worker.deliver();
     assert_eq!(worker.body_for(&follower).as_deref(), Some(&b"soup"[..]));

@@ -172,7 +172,7 @@ fn an_entry_of_a_vm_that_is_dead_ends_with_its_lease() {
     let mut alive = Worker::of(&store, r#"{"max_leader_age": "2s"}"#);
     alive.set_time(dead.now + 2_000);
     let next = alive.send(GET);
-    assert_eq!(next.passage, switchyard_coalesce::Passage::On, "the lease is over");
+    assert_eq!(next.flow, switchyard_coalesce::Flow::Continue, "the lease is over");
     drop((dead, leader));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::worker::{Coalescing, GET, OK, Worker, pass, within};
 use std::slice;
-use switchyard_coalesce::Passage;
+use switchyard_coalesce::Flow;
 use switchyard_host::Status;
 
 const ENQUEUE: &str = "proxy_enqueue_shared_queue";
@@ -162,6 +162,6 @@ fn a_request_that_arrives_when_the_head_cannot_be_read_goes_on() {
     let _leader = worker.lead(GET);
     worker.host.fail("proxy_get_header_map_pairs", Status::InternalFailure);
     let request = worker.send(GET);
-    assert_eq!(request.passage, Passage::On);
+    assert_eq!(request.flow, Flow::Continue);
     worker.end(request);
 }

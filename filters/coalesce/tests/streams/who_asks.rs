@@ -1,7 +1,7 @@
 //! Users whose requests differ in nothing but in what Envoy knows of them.
 
 use crate::worker::{Coalescing, GET, Head, Request, Worker, within};
-use switchyard_coalesce::Passage;
+use switchyard_coalesce::Flow;
 use switchyard_host::Status;
 
 const JWT: &str = "envoy.filters.http.jwt_authn";
@@ -21,9 +21,9 @@ fn users_whose_token_was_taken_off_share_with_themselves_alone() {
     let mut worker = Worker::alone(&within(""));
     let users = [Some("alice"), Some("bob"), None];
     let leaders = users.map(|user| of(&mut worker, user));
-    assert!(leaders.iter().all(|leader| leader.passage == Passage::On));
+    assert!(leaders.iter().all(|leader| leader.flow == Flow::Continue));
     for user in users {
-        assert_eq!(of(&mut worker, user).passage, Passage::Held, "{user:?} again");
+        assert_eq!(of(&mut worker, user).flow, Flow::Pause, "{user:?} again");
     }
 }
 
@@ -52,8 +52,8 @@ fn a_request_of_which_the_host_does_not_say_who_asks_goes_by_itself() {
 fn so_does_one_of_which_there_is_more_to_say_than_can_be_compared() {
     let mut worker = Worker::alone(&within(""));
     let long = "x".repeat(64 << 10);
-    let passages = [(); 2].map(|()| of(&mut worker, Some(&long)).passage);
-    assert_eq!(passages, [Passage::On; 2]);
+    let flows = [(); 2].map(|()| of(&mut worker, Some(&long)).flow);
+    assert_eq!(flows, [Flow::Continue; 2]);
     assert_eq!(worker.count("coalesce_passed", ("reason", "identity")), 2);
 }
 
@@ -61,8 +61,8 @@ fn so_does_one_of_which_there_is_more_to_say_than_can_be_compared() {
 fn of_whom_there_is_much_to_say_shares_with_nobody_else() {
     let mut worker = Worker::alone(&within(""));
     let many_groups = |last: &str| "admins,".repeat(2000) + last;
-    let passages = ["a", "a", "b"].map(|last| of(&mut worker, Some(&many_groups(last))).passage);
-    assert_eq!(passages, [Passage::On, Passage::Held, Passage::On]);
+    let flows = ["a", "a", "b"].map(|last| of(&mut worker, Some(&many_groups(last))).flow);
+    assert_eq!(flows, [Flow::Continue, Flow::Pause, Flow::Continue]);
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn where_answers_are_the_same_for_everybody_nobody_is_asked_who_asks() {
     let mut worker =
         Worker::alone(&within(r#""i_know_that_clients_share_answers_across_credentials": true"#));
     let leader = of(&mut worker, Some("alice"));
-    assert_eq!(leader.passage, Passage::On);
-    assert_eq!(of(&mut worker, Some("bob")).passage, Passage::Held);
+    assert_eq!(leader.flow, Flow::Continue);
+    assert_eq!(of(&mut worker, Some("bob")).flow, Flow::Pause);
     assert_eq!(worker.host.calls(PROPERTY), 0);
 }
 

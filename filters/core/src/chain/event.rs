@@ -19,15 +19,6 @@ impl Direction {
     }
 }
 
-/// Whether a message goes on, as proxy-wasm's `Action`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// It goes on, and all that was held of it.
-    Continue,
-    /// It is held from here on.
-    Pause,
-}
-
 /// A part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {

@@ -5,7 +5,8 @@
 //! Trade-off: a piece of no bytes that does not end the message is shown to nobody.
 //! Source: `source/common/http/filter_manager.cc` of Envoy, `commonContinue` and the three `commonHandleAfter…Callback`.
 
-use super::event::{Flow, Part};
+use super::event::Part;
+use crate::Flow;
 
 /// What ended the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

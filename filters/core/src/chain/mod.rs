@@ -42,7 +42,8 @@ mod event;
 mod lane;
 mod run;
 
-pub use event::{Call, Direction, Flow, Holder, Interests, Part, Step};
+pub use crate::Flow;
+pub use event::{Call, Direction, Holder, Interests, Part, Step};
 use lane::Lane;
 pub use run::{Stages, drive, run};
 

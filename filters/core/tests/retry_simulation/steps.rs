@@ -6,10 +6,11 @@ use crate::outside::Event;
 use crate::referee::{Cause, Facts};
 use crate::weather::Outcome;
 use core::time::Duration;
+use switchyard_core::Flow;
 use switchyard_core::Timestamp;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::Verdict;
-use switchyard_core::retry::exchanges::{Answer, CallId, Flow};
+use switchyard_core::retry::exchanges::{Answer, CallId};
 
 impl Envoy {
     /// A piece of its body comes, the last one.

@@ -8,9 +8,9 @@ use super::host::StageHost;
 use crate::{Filter, Head, Setup, Stream, Vm};
 use std::rc::Rc;
 use switchyard_config::Document;
-use switchyard_core::chain::{Call, Direction, Flow, Part};
+use switchyard_core::chain::{Call, Direction, Part};
 use switchyard_core::memory::Memory;
-use switchyard_host::{Host, HostError, Passage};
+use switchyard_host::{Flow, Host, HostError};
 
 /// `N` filters.
 pub trait Filters<const N: usize>: Sized + 'static {
@@ -84,7 +84,7 @@ fn setup_of<V, T: Filters<N>, const N: usize>(
 
 /// One callback of a stream.
 fn call_one<S: Stream>(stream: &mut S, call: Call, head: &Head, host: &impl Host) -> Flow {
-    let passage = match call {
+    match call {
         Call::Message(Direction::Request, Part::Headers { ended }) => {
             stream.on_request_headers(host, head, ended)
         }
@@ -101,12 +101,8 @@ fn call_one<S: Stream>(stream: &mut S, call: Call, head: &Head, host: &impl Host
         Call::Message(Direction::Response, Part::Trailers) => stream.on_response_trailers(host),
         Call::Done => {
             stream.on_done(host);
-            Passage::On
+            Flow::Continue
         }
-    };
-    match passage {
-        Passage::On => Flow::Continue,
-        Passage::Held => Flow::Pause,
     }
 }
 

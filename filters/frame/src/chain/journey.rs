@@ -11,8 +11,8 @@ use super::host::StageHost;
 use crate::{Head, Stream};
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
-use switchyard_core::chain::{self, Call, Chain, Direction, Flow, Holder, Interests, Part, Stages};
-use switchyard_host::{Host, Passage};
+use switchyard_core::chain::{self, Call, Chain, Direction, Holder, Interests, Part, Stages};
+use switchyard_host::{Flow, Host};
 
 /// The chain of one request, and its stages' streams.
 pub(super) struct Journey<T: Filters<N>, const N: usize> {
@@ -61,9 +61,9 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
     }
 
     /// Envoy gives a part of a message.
-    fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Passage {
+    fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Flow {
         if direction == Direction::Response && self.is_of_second(part) {
-            return Passage::On;
+            return Flow::Continue;
         }
         let flow = chain::drive(&self.chain, direction, part, &mut Driver { journey: self, host });
         match flow {
@@ -73,11 +73,11 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
                 }
                 // A host that refused to tick is asked again with the next message.
                 self.settle(&self.chained.desk, host);
-                Passage::On
+                Flow::Continue
             }
             Flow::Pause => {
                 self.settle(&self.chained.desk, host);
-                Passage::Held
+                Flow::Pause
             }
         }
     }
@@ -157,35 +157,35 @@ impl<T: Filters<N>, const N: usize> ChainStream<T, N> {
         &self.0.chained.setup.own.journeys
     }
 
-    fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Passage {
+    fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Flow {
         self.journeys().callback_begins();
         self.0.drive(direction, part, host)
     }
 }
 
 impl<T: Filters<N>, const N: usize> Stream for ChainStream<T, N> {
-    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &Head, ended: bool) -> Passage {
+    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &Head, ended: bool) -> Flow {
         self.journeys().begin(self.0.context, &self.0);
         self.drive(Direction::Request, Part::Headers { ended }, host)
     }
 
-    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         self.drive(Direction::Request, Part::Body { start: 0, size, ended }, host)
     }
 
-    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
         self.drive(Direction::Request, Part::Trailers, host)
     }
 
-    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Passage {
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
         self.drive(Direction::Response, Part::Headers { ended }, host)
     }
 
-    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Passage {
+    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         self.drive(Direction::Response, Part::Body { start: 0, size, ended }, host)
     }
 
-    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Passage {
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Flow {
         self.drive(Direction::Response, Part::Trailers, host)
     }
 

@@ -4,7 +4,7 @@
 
 use super::{Head, StreamOf, Subject, Worker};
 use crate::{Head as Decoded, Stream as _};
-use switchyard_host::Passage;
+use switchyard_host::Flow;
 
 /// A request on its way.
 pub struct Request<S: Subject> {
@@ -13,7 +13,7 @@ pub struct Request<S: Subject> {
     /// What the filter keeps of it.
     pub stream: StreamOf<S>,
     /// What became of its head, or of all of it if it came at once.
-    pub passage: Passage,
+    pub flow: Flow,
 }
 
 impl<S: Subject> Worker<S> {
@@ -21,9 +21,9 @@ impl<S: Subject> Worker<S> {
     pub fn begin(&mut self, head: Head<'_>, ended: bool) -> Request<S> {
         self.context += 1;
         let (context, stream) = (self.context, self.root.stream(self.context).expect("a configuration"));
-        let mut request = Request { context, stream, passage: Passage::On };
+        let mut request = Request { context, stream, flow: Flow::Continue };
         self.host.receive(head);
-        request.passage = self.of_stream(&mut request, |stream, host| {
+        request.flow = self.of_stream(&mut request, |stream, host| {
             stream.on_request_headers(host, &Decoded::default(), ended)
         });
         request
@@ -37,14 +37,14 @@ impl<S: Subject> Worker<S> {
     /// A request without a body, which goes on.
     pub fn send_on(&mut self, head: Head<'_>) -> Request<S> {
         let request = self.send(head);
-        assert_eq!(request.passage, Passage::On, "{head:?}");
+        assert_eq!(request.flow, Flow::Continue, "{head:?}");
         request
     }
 
     /// A request without a body, which waits.
     pub fn send_held(&mut self, head: Head<'_>) -> Request<S> {
         let request = self.send(head);
-        assert_eq!(request.passage, Passage::Held, "{head:?}");
+        assert_eq!(request.flow, Flow::Pause, "{head:?}");
         assert!(self.waits(&request));
         request
     }
@@ -52,12 +52,12 @@ impl<S: Subject> Worker<S> {
     /// A request whose whole body comes at once.
     pub fn post(&mut self, head: Head<'_>, body: &str) -> Request<S> {
         let mut request = self.begin(head, false);
-        request.passage = self.upload(&mut request, body.as_bytes(), true);
+        request.flow = self.upload(&mut request, body.as_bytes(), true);
         request
     }
 
     /// All that is there of its body, while it is held; the next piece of it, while it passes.
-    pub fn upload(&mut self, request: &mut Request<S>, piece: &[u8], ended: bool) -> Passage {
+    pub fn upload(&mut self, request: &mut Request<S>, piece: &[u8], ended: bool) -> Flow {
         self.host.receive_body(piece);
         self.of_stream(request, |stream, host| stream.on_request_body(host, piece.len(), ended))
     }
@@ -68,7 +68,7 @@ impl<S: Subject> Worker<S> {
     }
 
     /// Its answer begins. Whether it goes on.
-    pub fn answer(&mut self, request: &mut Request<S>, head: Head<'_>, ended: bool) -> Passage {
+    pub fn answer(&mut self, request: &mut Request<S>, head: Head<'_>, ended: bool) -> Flow {
         self.host.answer(head);
         self.of_stream(request, |stream, host| stream.on_response_headers(host, ended))
     }
@@ -90,7 +90,7 @@ impl<S: Subject> Worker<S> {
 
     /// A whole answer, which goes on.
     pub fn respond(&mut self, request: &mut Request<S>, head: Head<'_>, body: &[u8]) {
-        assert_eq!(self.answer(request, head, body.is_empty()), Passage::On);
+        assert_eq!(self.answer(request, head, body.is_empty()), Flow::Continue);
         if !body.is_empty() {
             self.body(request, body, true);
         }

@@ -12,7 +12,7 @@ use switchyard_core::Timestamp;
 use switchyard_frame::Stream as _;
 use switchyard_host::fake::{Called, FakeHost, SharedStore};
 use switchyard_host::metrics::series_name;
-use switchyard_retry::{Passage, Root, Stream};
+use switchyard_retry::{Flow, Root, Stream};
 
 /// When tests begin, in milliseconds: the start of a bucket of every budget used here.
 pub(crate) const START: u64 = 1_700_000_000_000;
@@ -156,24 +156,18 @@ impl Worker {
     }
 
     /// The endpoint A answers.
-    pub(crate) fn answer(&self, request: &mut Request, headers: Head<'_>, ended: bool) -> Passage {
+    pub(crate) fn answer(&self, request: &mut Request, headers: Head<'_>, ended: bool) -> Flow {
         self.host.set_property("upstream.address", A.as_bytes());
         self.local(request, headers, ended, "via_upstream")
     }
 
     /// The endpoint answers 503, and no more.
-    pub(crate) fn fail(&self, request: &mut Request) -> Passage {
+    pub(crate) fn fail(&self, request: &mut Request) -> Flow {
         self.answer(request, UNAVAILABLE, true)
     }
 
     /// An answer with these response code details.
-    pub(crate) fn local(
-        &self,
-        request: &mut Request,
-        headers: Head<'_>,
-        ended: bool,
-        details: &str,
-    ) -> Passage {
+    pub(crate) fn local(&self, request: &mut Request, headers: Head<'_>, ended: bool, details: &str) -> Flow {
         self.enter(request);
         self.host.set_property("response.code_details", details.as_bytes());
         self.host.answer(headers);
@@ -184,14 +178,14 @@ impl Worker {
     }
 
     /// The answer's body: the piece that passes, or all of what is held back.
-    pub(crate) fn body(&self, request: &mut Request, body: &[u8], ended: bool) -> Passage {
+    pub(crate) fn body(&self, request: &mut Request, body: &[u8], ended: bool) -> Flow {
         self.enter(request);
         self.host.answer_body(body);
         request.stream.on_response_body(&self.host, body.len(), ended)
     }
 
     /// The answer's trailers.
-    pub(crate) fn trailers(&self, request: &mut Request, trailers: Head<'_>) -> Passage {
+    pub(crate) fn trailers(&self, request: &mut Request, trailers: Head<'_>) -> Flow {
         self.enter(request);
         self.host.end_with(trailers);
         request.stream.on_response_trailers(&self.host)
@@ -207,7 +201,7 @@ impl Worker {
     /// A whole request that is answered well at once.
     pub(crate) fn succeed(&mut self) {
         let mut request = self.send(&GET);
-        assert_eq!(self.answer(&mut request, OK, true), Passage::On);
+        assert_eq!(self.answer(&mut request, OK, true), Flow::Continue);
         self.end(request);
     }
 

@@ -12,7 +12,7 @@
 extern crate self as switchyard_batch;
 extern crate switchyard_batch as single;
 
-pub use single::Passage;
+pub use single::Flow;
 use switchyard_frame::chain::{ChainStream, Chained};
 
 /// The only stage.

@@ -15,7 +15,7 @@
 extern crate self as switchyard_coalesce;
 extern crate switchyard_coalesce as single;
 
-pub use single::Passage;
+pub use single::Flow;
 use switchyard_frame::chain::{ChainStream, Chained};
 
 /// The only stage.

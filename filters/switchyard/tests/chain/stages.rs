@@ -2,7 +2,7 @@
 
 use crate::worker::*;
 use switchyard_frame::fake::{pass, settle};
-use switchyard_host::Passage;
+use switchyard_host::Flow;
 
 const STEERED: &str = "x-gateway-destination-endpoint";
 
@@ -73,7 +73,7 @@ fn a_reply_of_coalesce_visits_no_later_stage() {
     assert_eq!((fate.status(), fate.body()), (Some(200), Some(&b"soup"[..])));
     let retries = worker.host.calls("proxy_http_call");
     // It passes by as an answer of 503 would: retry would hold that, had the request come to it.
-    assert_eq!(worker.answer(&mut follower, FAILED, true), Passage::On);
+    assert_eq!(worker.answer(&mut follower, FAILED, true), Flow::Continue);
     assert_eq!(worker.host.calls("proxy_http_call"), retries);
     worker.end(leader);
     worker.end(follower);
@@ -87,12 +87,12 @@ fn what_a_retry_obtains_is_the_answer_of_the_crowd() {
     let mut leader = worker.send_on(&get("/a"));
     let follower = worker.send_held(&get("/a"));
     is_of_endpoint(&worker, true);
-    assert_eq!(worker.answer(&mut leader, FAILED, false), Passage::Held, "retry holds the failure");
+    assert_eq!(worker.answer(&mut leader, FAILED, false), Flow::Pause, "retry holds the failure");
     worker.host.answer_body(b"sorry");
     let held = worker.of_stream(&mut leader, |stream, host| {
         switchyard_frame::Stream::on_response_body(stream, host, 5, true)
     });
-    assert_eq!(held, Passage::Held);
+    assert_eq!(held, Flow::Pause);
     passed(&mut worker, 20);
     let call = worker.call();
     worker.answer_call(&call, OK, b"soup");

@@ -6,7 +6,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use switchyard_frame::Stream as _;
 use switchyard_frame::fake::{pass, settle};
-use switchyard_host::Passage;
+use switchyard_host::Flow;
 use switchyard_host::fake::{Called, Reply};
 
 const JSON: &[(&str, &str)] = &[(":status", "200"), ("content-type", "application/json")];
@@ -81,7 +81,7 @@ impl Sky {
         let path = format!("/items?ids={id}");
         self.seen.begun += 1;
         let request = self.worker.send(&get(&path));
-        let place = if request.passage == Passage::Held { Place::Waits } else { Place::Upstream };
+        let place = if request.flow == Flow::Pause { Place::Waits } else { Place::Upstream };
         self.open.push((request, place, path));
     }
 
@@ -96,9 +96,9 @@ impl Sky {
         is_of_endpoint(&self.worker, true);
         self.worker.answer(request, if fails { FAILED } else { JSON }, false);
         self.worker.host.answer_body(body.as_bytes());
-        let passage =
+        let flow =
             self.worker.of_stream(request, |stream, host| stream.on_response_body(host, body.len(), true));
-        if passage == Passage::On {
+        if flow == Flow::Continue {
             let (request, _, _) = self.open.remove(at);
             self.worker.end(request);
         }
@@ -152,7 +152,7 @@ impl Sky {
                 self.seen.shared += 1;
                 is_of_endpoint(&self.worker, false);
                 let head = [(":status", &*status.to_string())];
-                assert_eq!(self.worker.answer(request, &head, body.is_empty()), Passage::On);
+                assert_eq!(self.worker.answer(request, &head, body.is_empty()), Flow::Continue);
                 if !body.is_empty() {
                     self.worker.body(request, body, true);
                 }

@@ -1,7 +1,7 @@
 //! One request from its head to its end, and what may happen to it when.
 
 use serde_json::Value;
-use switchyard_batch::{Passage, Stream};
+use switchyard_batch::{Flow, Stream};
 use switchyard_host::fake::Reply;
 
 /// Where a request is.
@@ -56,14 +56,14 @@ impl Ride {
     }
 
     /// A piece of its body comes when its head is upstream: it passes, or is held if the tick has let the request go in mid-body.
-    pub(super) fn is_relayed(&mut self, passage: Passage) {
+    pub(super) fn is_relayed(&mut self, flow: Flow) {
         assert!(
-            passage == Passage::On || self.in_mid_body && self.place == Place::Upstream,
+            flow == Flow::Continue || self.in_mid_body && self.place == Place::Upstream,
             "{:?}",
             self.place
         );
         if self.place == Place::Upstream || self.place == Place::Relayed {
-            self.place = if passage == Passage::Held { Place::Relayed } else { Place::Upstream };
+            self.place = if flow == Flow::Pause { Place::Relayed } else { Place::Upstream };
         }
     }
 

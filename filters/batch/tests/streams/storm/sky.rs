@@ -3,7 +3,7 @@
 use super::ride::{Asks, Place, Ride};
 use super::upstream;
 use crate::worker::{Batch, Head, head};
-use switchyard_batch::{Passage, Stream};
+use switchyard_batch::{Flow, Stream};
 use switchyard_frame::Stream as _;
 use switchyard_frame::fake::{Done, Roots};
 use switchyard_host::fake::{FakeHost, Reply, SharedStore};
@@ -125,11 +125,11 @@ impl Sky {
     }
 
     /// What became of a request in its own callback.
-    fn goes(&mut self, at: usize, (passage, replies): (Passage, Vec<Reply>), held: Place) {
+    fn goes(&mut self, at: usize, (flow, replies): (Flow, Vec<Reply>), held: Place) {
         let ride = &mut self.rides[at];
         ride.place = held;
-        assert!(replies.len() <= usize::from(passage == Passage::Held), "{replies:?}");
-        if passage == Passage::On {
+        assert!(replies.len() <= usize::from(flow == Flow::Pause), "{replies:?}");
+        if flow == Flow::Continue {
             ride.place = Place::Upstream;
             ride.is_made();
         }

@@ -2,7 +2,7 @@
 
 use super::ride::{Complete, Place, Ride};
 use crate::worker::{Coalesce, Head};
-use switchyard_coalesce::{Passage, Stream};
+use switchyard_coalesce::{Flow, Stream};
 use switchyard_frame::Stream as _;
 use switchyard_frame::fake::{Done, Roots};
 use switchyard_host::fake::{FakeHost, Reply, SharedStore};
@@ -97,9 +97,9 @@ impl Sky {
     }
 
     /// What became of a request in its own callback.
-    fn goes(&mut self, at: usize, (passage, replies): (Passage, Vec<Reply>), held: Place) {
-        self.rides[at].place = if passage == Passage::Held { held } else { Place::Upstream };
-        assert!(replies.len() <= usize::from(passage == Passage::Held), "{replies:?}");
+    fn goes(&mut self, at: usize, (flow, replies): (Flow, Vec<Reply>), held: Place) {
+        self.rides[at].place = if flow == Flow::Pause { held } else { Place::Upstream };
+        assert!(replies.len() <= usize::from(flow == Flow::Pause), "{replies:?}");
         replies.iter().for_each(|reply| self.rides[at].receives(reply, &self.complete));
     }
 
@@ -150,9 +150,9 @@ impl Sky {
         if ended {
             self.complete.insert(name, Vec::new());
         }
-        let (passage, replies) = self.call(at, |stream, host| stream.on_response_headers(host, ended));
+        let (flow, replies) = self.call(at, |stream, host| stream.on_response_headers(host, ended));
         let ride = &mut self.rides[at];
-        assert_eq!(replies.len(), usize::from(passage == Passage::Held), "{replies:?}");
+        assert_eq!(replies.len(), usize::from(flow == Flow::Pause), "{replies:?}");
         if let Some(reply) = replies.first() {
             // An older answer takes the place of its own.
             ride.place = Place::Waits;
@@ -190,8 +190,8 @@ impl Sky {
             host.answer(&[(":status", &status.to_string())]);
             host.answer_body(&body);
             let ended = body.is_empty();
-            let (passage, replies) = self.call(at, |stream, host| stream.on_response_headers(host, ended));
-            assert_eq!((passage, replies), (Passage::On, Vec::new()));
+            let (flow, replies) = self.call(at, |stream, host| stream.on_response_headers(host, ended));
+            assert_eq!((flow, replies), (Flow::Continue, Vec::new()));
             if !ended {
                 self.call(at, |stream, host| stream.on_response_body(host, body.len(), true));
             }

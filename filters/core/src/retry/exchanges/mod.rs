@@ -27,9 +27,10 @@ mod world;
 
 pub use policy::{FUTILE, Policy, Upstream};
 pub use worker_budget::WorkerBudget;
-pub use world::{Answer, Budgets, Call, CallId, Delivery, Event, Flow, Fund, Head, Reply, StreamId, World};
+pub use world::{Answer, Budgets, Call, CallId, Delivery, Event, Fund, Head, Reply, StreamId, World};
 
 use super::attempts::Denied;
+use crate::Flow;
 use crate::memory::{Account, Memory, Paid};
 use core::time::Duration;
 use exchange::Exchange;

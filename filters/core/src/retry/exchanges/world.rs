@@ -95,15 +95,6 @@ pub trait World<H>: Budgets {
     fn count(&mut self, stream: StreamId, policy: &Policy, event: Event);
 }
 
-/// Whether a message goes on, as Envoy has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// It does.
-    Continue,
-    /// It is held back.
-    Pause,
-}
-
 /// An attempt to be sent.
 #[derive(Debug)]
 pub struct Call<'a, H> {
