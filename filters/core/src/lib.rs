@@ -29,6 +29,7 @@ pub mod request_key;
 pub mod retry;
 pub mod route;
 pub mod shared_value;
+pub mod sort;
 pub mod split;
 mod time;
 pub mod wire;

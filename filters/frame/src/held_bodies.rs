@@ -17,6 +17,7 @@ use core::time::Duration;
 use hashbrown::HashMap;
 use std::rc::{Rc, Weak};
 use switchyard_core::Timestamp;
+use switchyard_core::sort::sort_by;
 use switchyard_host::Host;
 
 /// How long a body may take to begin.
@@ -182,7 +183,7 @@ impl<T> HeldBodies<T> {
         let in_mid_body = late.iter().filter(|(_, missing, _)| *missing == Missing::End);
         self.relayed.extend(in_mid_body.map(|(stream, _, _)| (*stream, false)));
         // The oldest first, whatever the table's order is.
-        late.sort_unstable_by_key(|(stream, _, _)| *stream);
+        sort_by(&mut late, |(one, ..), (other, ..)| one.cmp(other));
         late
     }
 }

@@ -40,7 +40,7 @@ impl Ejection {
         let keys: Vec<_> =
             configured.endpoints().iter().map(|endpoint| EndpointKey::of(&endpoint.address)).collect();
         let mut members = keys.clone();
-        members.sort_unstable();
+        switchyard_core::sort::sort(&mut members);
         Some(Self {
             settings,
             places: keys.iter().enumerate().map(|(index, key)| (*key, index)).collect(),

@@ -199,7 +199,7 @@ impl<'a> Head<'a> {
             head.take(name, value, settings);
         }
         for headers in [&mut head.keyed, &mut head.principal, &mut head.credentials] {
-            headers.sort_by_key(|(name, _)| *name);
+            crate::sort::sort_by(headers, |(one, _), (other, _)| one.cmp(other));
         }
         head
     }

@@ -36,7 +36,7 @@ impl<'a> Head<'a> {
         for (name, value) in request.pairs() {
             head.take(name, value, rules);
         }
-        head.keyed.sort_by_key(|(name, _)| *name);
+        crate::sort::sort_by(&mut head.keyed, |(one, _), (other, _)| one.cmp(other));
         head
     }
 

@@ -82,7 +82,7 @@ fn header(request: &impl RequestView, name: &str) -> Option<u64> {
     let first = values.next()?;
     let Some(second) = values.next() else { return Some(xxh64(first, 0)) };
     let mut all: Vec<&[u8]> = [first, second].into_iter().chain(values).collect();
-    all.sort_unstable();
+    crate::sort::sort(&mut all);
     Some(xxh64_chained(all))
 }
 

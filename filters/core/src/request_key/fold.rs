@@ -17,7 +17,7 @@ pub(super) fn encodings(value: &[u8]) -> Cow<'_, [u8]> {
     if !codings.iter().any(|coding| coding.starts_with(b"*")) {
         codings.retain(|coding| coding != b"identity");
     }
-    codings.sort_unstable();
+    crate::sort::sort(&mut codings);
     codings.dedup();
     Cow::Owned(codings.join(&b','))
 }

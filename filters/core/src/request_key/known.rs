@@ -28,7 +28,7 @@ impl FromIterator<(Box<str>, Box<[u8]>)> for Known {
     /// Of facts with one name all count.
     fn from_iter<T: IntoIterator<Item = (Box<str>, Box<[u8]>)>>(facts: T) -> Self {
         let mut facts: Vec<_> = facts.into_iter().collect();
-        facts.sort();
+        crate::sort::sort(&mut facts);
         Self { facts }
     }
 }

@@ -58,7 +58,7 @@ impl Noise {
         let watched = core::mem::take(&mut self.watched).into_iter();
         let noisy = watched.filter(|(name, watched)| watched.is_noisy() && !self.told.contains(name));
         let mut noisy: Vec<_> = noisy.map(|(name, _)| name).collect();
-        noisy.sort_unstable();
+        crate::sort::sort(&mut noisy);
         noisy.truncate(MOST_TOLD.saturating_sub(self.told.len()));
         let names = noisy.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         self.told.extend(noisy);

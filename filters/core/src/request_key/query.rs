@@ -19,7 +19,7 @@ pub(super) fn counting<'a>(target: &'a [u8], ignored: &[Pattern], any_order: boo
     let all = || query.split(|byte| *byte == b'&');
     let mut left: Vec<&[u8]> = all().filter(|parameter| !is_ignored(parameter, ignored)).collect();
     if any_order && !query.contains(&b';') {
-        left.sort_by_key(|parameter| name(parameter));
+        crate::sort::sort_by(&mut left, |one, other| name(one).cmp(name(other)));
     }
     if left.iter().copied().eq(all()) {
         return Cow::Borrowed(target);

@@ -142,7 +142,7 @@ impl Latencies {
         }
         let mut each: Vec<_> =
             self.endpoints.iter().filter_map(|window| window.quantile(percent, now)).collect();
-        each.sort_unstable();
+        crate::sort::sort(&mut each);
         // The lower one of two in the middle: of two endpoints one may be slow.
         let middle = each.get(each.len().saturating_sub(1) / 2).copied();
         let quantile = middle.or_else(|| self.all.quantile(percent, now));

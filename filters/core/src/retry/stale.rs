@@ -124,7 +124,7 @@ impl StaleIfError {
                 Place::Credentials(_) => return None,
             }
         }
-        keyed.sort_by_key(|(name, _)| *name);
+        crate::sort::sort_by(&mut keyed, |(one, _), (other, _)| one.cmp(other));
         let mut key = Vec::new();
         part(&mut key, request.header(":authority"));
         part(&mut key, Some(&self.key.target(request.path_and_query())));

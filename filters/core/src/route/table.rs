@@ -35,7 +35,7 @@ impl RouteTable {
             routes.push(position);
         }
         table.prefix_lengths = table.prefix.keys().map(|prefix| prefix.len()).collect();
-        table.prefix_lengths.sort_unstable();
+        crate::sort::sort(&mut table.prefix_lengths);
         table.prefix_lengths.dedup();
         table.matchers = matchers;
         table

@@ -42,7 +42,7 @@ fn namespaces(metadata: &[u8]) -> Option<Vec<Fact>> {
         };
         facts.push((format!("{kind}.{namespace}").into(), value));
     }
-    facts.sort();
+    switchyard_core::sort::sort(&mut facts);
     // No map has a key twice; which of the two counts is nobody's to say.
     let is_map = facts.windows(2).all(|pair| matches!(pair, [(one, _), (other, _)] if one != other));
     is_map.then_some(facts)
@@ -66,7 +66,7 @@ fn structure(bytes: &[u8], counts: &dyn Fn(&[u8]) -> bool, levels: usize, out: &
         let (1, entry) = field?.message()? else { return None };
         entries.push(entry_of(entry)?);
     }
-    entries.sort_unstable();
+    switchyard_core::sort::sort(&mut entries);
     if entries.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one == other)) {
         return None;
     }

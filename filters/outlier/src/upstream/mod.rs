@@ -86,7 +86,7 @@ impl Upstream {
         let addresses: Vec<Box<str>> = endpoints.into_iter().map(|endpoint| endpoint.address).collect();
         let keys: Vec<EndpointKey> = addresses.iter().map(|address| EndpointKey::of(address)).collect();
         let mut members = keys.clone();
-        members.sort_unstable();
+        switchyard_core::sort::sort(&mut members);
         let (ledger, tally) = (Table::ledger(&name), Table::tally(&name));
         // Without shared data every change fails, too, and traffic goes on.
         let _ = ledger.create(host).and_then(|()| tally.create(host));

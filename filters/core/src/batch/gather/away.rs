@@ -272,7 +272,7 @@ impl<H: Head> Gatherer<H> {
     /// Sees to it that none of them waits for ever.
     pub(super) fn look_after_the_away(&mut self, world: &mut impl World<H>, now: Timestamp) {
         let mut streams: Vec<_> = self.away.requests.keys().copied().collect();
-        streams.sort_unstable();
+        crate::sort::sort(&mut streams);
         for stream in streams {
             self.look_after(world, stream, now);
         }

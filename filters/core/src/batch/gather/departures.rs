@@ -77,7 +77,7 @@ impl<H: Head> Gatherer<H> {
         self.ring(now);
         let late = self.flights.iter().filter(|(_, flight)| flight.until.plus(GRACE) <= now);
         let mut late: Vec<_> = late.map(|(id, flight)| (*id, flight.is_lone)).collect();
-        late.sort_unstable();
+        crate::sort::sort(&mut late);
         for (id, is_lone) in late {
             if is_lone {
                 self.is_over(id, None);

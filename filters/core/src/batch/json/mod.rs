@@ -212,7 +212,7 @@ impl<'a> Object<'a> {
     /// A name is there twice.
     pub fn is_unambiguous(&self) -> Result<(), Fault> {
         let mut names: Vec<_> = self.fields.iter().map(|field| (&*field.name, field.key.at)).collect();
-        names.sort_unstable();
+        crate::sort::sort(&mut names);
         let repeated = names.windows(2).find_map(|pair| match pair {
             [(one, _), (other, at)] if one == other => Some(*at),
             _ => None,

@@ -11,7 +11,7 @@ pub(super) fn apportion(total: u64, weights: &[u64]) -> Vec<u64> {
         weights.iter().map(|weight| u64::try_from(due(weight) / sum).unwrap_or(total)).collect();
     let left = total.saturating_sub(shares.iter().sum());
     let mut by_remainder: Vec<_> = weights.iter().zip(&mut shares).collect();
-    by_remainder.sort_by_key(|(weight, _)| core::cmp::Reverse(due(weight) % sum));
+    crate::sort::sort_by(&mut by_remainder, |(one, _), (other, _)| (due(other) % sum).cmp(&(due(one) % sum)));
     let odd = by_remainder.into_iter().take(usize::try_from(left).unwrap_or(usize::MAX));
     odd.for_each(|(_, share)| *share += 1);
     shares

@@ -140,7 +140,7 @@ fn siblings(object: &Object<'_>, name: &str) -> Result<String, Fault> {
     if let Some(alike) = others.iter().find(|field| field.name.eq_ignore_ascii_case(name)) {
         return Err(Fault { at: alike.key.at(), flaw: Flaw::Repeated });
     }
-    others.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    crate::sort::sort_by(&mut others, |one, other| one.name.cmp(&other.name));
     let others = others.iter().map(|field| [field.key.text(), ":", field.value.text()].concat());
     Ok(others.collect::<Vec<_>>().join(","))
 }

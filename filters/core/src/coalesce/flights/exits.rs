@@ -79,7 +79,8 @@ impl<H> Release<H> {
         let is_behind = members.front().is_none_or(|first| last <= Some(first.place()));
         self.queue.extend(members.into_iter().map(|member| (member, exit)));
         if !is_behind {
-            self.queue.make_contiguous().sort_unstable_by_key(|(member, _)| member.place());
+            let line = self.queue.make_contiguous();
+            crate::sort::sort_by(line, |(one, _), (other, _)| one.place().cmp(&other.place()));
         }
     }
 }

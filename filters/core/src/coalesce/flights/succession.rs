@@ -213,7 +213,7 @@ impl<H: RequestView> Flights<H> {
             self.groups.iter().filter_map(|(key, group)| Some((Rc::clone(key), stirs(group, now)?)));
         let mut stirring: Vec<_> = stirring.collect();
         // In one order, whatever the table's is: who sees the same does the same.
-        stirring.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        crate::sort::sort_by(&mut stirring, |(one, _), (other, _)| one.cmp(other));
         for (key, stir) in stirring {
             match stir {
                 Stir::Succeed(why) => self.succeed(world, &key, why),

@@ -68,7 +68,7 @@ impl<H: RequestView> Flights<H> {
             }
         }
         // The oldest first, whatever the tables' order is.
-        late.sort_unstable_by_key(|(_, member)| member.place());
+        crate::sort::sort_by(&mut late, |(_, one), (_, other)| one.place().cmp(&other.place()));
         for (policy, member) in late {
             self.let_go_alone(world, &policy, &member);
         }
@@ -95,7 +95,7 @@ impl<H: RequestView> Flights<H> {
         };
         let late = self.groups.iter().filter(|(_, group)| is_late(group));
         let mut late: Vec<_> = late.map(|(key, _)| Rc::clone(key)).collect();
-        late.sort_unstable();
+        crate::sort::sort(&mut late);
         for key in late {
             if let Some(group) = self.groups.get(&key) {
                 let (policy, at_a_time) = (Rc::clone(&group.policy), group.at_a_time());

@@ -36,6 +36,6 @@ pub(super) fn outliers(policy: LatencyPolicy, figures: &[Figures]) -> Vec<(Endpo
 
 /// Of two middle values the lower: in a cluster of two the slow one must not be its own yardstick.
 fn lower_median(mut values: Vec<Duration>) -> Duration {
-    values.sort_unstable();
+    crate::sort::sort(&mut values);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
