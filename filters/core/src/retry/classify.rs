@@ -1,6 +1,7 @@
 //! Which failures are worth another attempt, and which requests may have one.
 
 use super::settings::RetryOn;
+use serde_json::Value;
 
 /// How an attempt failed, as far as the filter can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,5 +99,13 @@ impl RetryOn {
             Failure::Timeout => (self.timeout, Reason::Timeout),
         };
         wanted.then_some(reason)
+    }
+
+    /// Whether a body says that the answer is a failure: one of the conditions holds. No JSON says nothing.
+    pub fn says_failure(&self, body: &[u8]) -> bool {
+        let conditions = &self.body;
+        !conditions.is_empty()
+            && serde_json::from_slice(body)
+                .is_ok_and(|body: Value| conditions.iter().any(|condition| condition.holds(&body)))
     }
 }

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::coalesce::{Answer, Event, Exit, Policy, Served, StreamId, World};
+use switchyard_core::coalesce::{Answer, Board, Event, Exit, Policy, Served, StreamId, World};
 
 /// Who goes on in a worker, and why.
 #[derive(Default)]
@@ -61,11 +61,7 @@ impl Around<'_> {
     }
 }
 
-impl World for Around<'_> {
-    fn now(&mut self) -> Timestamp {
-        self.outside.wall()
-    }
-
+impl Board for Around<'_> {
     fn read(&mut self, bucket: u32) -> Option<(Vec<u8>, u32)> {
         self.outside.read(bucket)
     }
@@ -76,6 +72,12 @@ impl World for Around<'_> {
 
     fn put(&mut self, bucket: u32, value: &[u8]) {
         self.outside.slots.put(bucket, value);
+    }
+}
+
+impl World for Around<'_> {
+    fn now(&mut self) -> Timestamp {
+        self.outside.wall()
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {

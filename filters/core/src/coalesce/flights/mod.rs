@@ -50,7 +50,8 @@ pub const SLOW_TICK: Duration = Duration::from_millis(500);
 /// ```
 /// use std::rc::Rc;
 /// use switchyard_core::Timestamp;
-/// use switchyard_core::coalesce::{Answer, Arrival, Begun, Event, Flights, Policy, Served, Settings, StreamId, World};
+/// use switchyard_core::coalesce::{Answer, Arrival, Begun, Board, Event, Flights, Policy};
+/// use switchyard_core::coalesce::{Served, Settings, StreamId, World};
 /// use switchyard_core::request::PlainRequest;
 ///
 /// /// A host that writes down whom it answered.
@@ -64,13 +65,15 @@ pub const SLOW_TICK: Duration = Duration::from_millis(500);
 ///     }
 ///     // It has no clock, no other worker, and lets nobody go on.
 /// #   fn now(&mut self) -> Timestamp { Timestamp::from_millis(0) }
-/// #   fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> { None }
-/// #   fn swap(&mut self, _: u32, _: &[u8], _: u32) -> bool { false }
-/// #   fn put(&mut self, _: u32, _: &[u8]) {}
 /// #   fn send(&mut self, _: u32, _: &[u8]) -> bool { false }
 /// #   fn resume(&mut self, _: StreamId) -> bool { false }
 /// #   fn count(&mut self, _: &Policy, _: Event) {}
 /// }
+/// # impl Board for Host {
+/// #   fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> { None }
+/// #   fn swap(&mut self, _: u32, _: &[u8], _: u32) -> bool { false }
+/// #   fn put(&mut self, _: u32, _: &[u8]) {}
+/// # }
 ///
 /// let (mut flights, mut host) = (Flights::default(), Host::default());
 /// let policy = Rc::new(Policy::new("all", Settings::default()));
