@@ -3,13 +3,13 @@
 //! Invariant: what the operator has taken out stays out; what outlier has ejected is out as of the last look.
 //! Trade-off: a look copies outlier's table, so it is taken when that has news, not for every call.
 
+use crate::shared::tables::Table;
 use core::cell::{Cell, RefCell};
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Ledger};
 use switchyard_core::retry::pick;
 use switchyard_core::{EndpointIndex, Endpoints};
 use switchyard_host::SharedData;
-use switchyard_host::shared_ledger::Table;
 
 /// The endpoints of one upstream.
 pub struct Rotation {

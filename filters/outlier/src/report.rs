@@ -8,8 +8,8 @@ use core::fmt::Write as _;
 use core::time::Duration;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Counts, Reason, Record, Spared, Transition};
+use switchyard_frame::metrics::{Registry, series_name};
 use switchyard_host::MetricSink;
-use switchyard_host::metrics::{Registry, series_name};
 
 /// Speaks of one upstream.
 pub(crate) struct Reporter {

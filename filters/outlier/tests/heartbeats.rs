@@ -10,7 +10,7 @@ use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::Reason;
 use switchyard_frame::Stream as _;
-use switchyard_host::prober;
+use switchyard_frame::shared::heartbeat_lease;
 use switchyard_outlier::Stream;
 use worker::{A, GET, START, Worker};
 
@@ -25,8 +25,8 @@ fn result(result: &str) -> String {
 /// A worker beside a prober that holds the lease.
 fn probed(outlier: &str) -> Worker {
     let worker = Worker::alone(outlier);
-    prober::create(&worker.host);
-    assert!(prober::claim(&worker.host, HOLDER, Timestamp::from_millis(START)));
+    heartbeat_lease::create(&worker.host);
+    assert!(heartbeat_lease::claim(&worker.host, HOLDER, Timestamp::from_millis(START)));
     worker
 }
 
@@ -99,7 +99,7 @@ fn a_mark_that_a_client_forged_is_an_ordinary_header() {
 #[test]
 fn while_nobody_holds_the_lease_nothing_is_a_heartbeat() {
     let worker = Worker::alone(ALL);
-    prober::create(&worker.host);
+    heartbeat_lease::create(&worker.host);
     worker.reset(A);
     let mut stream = begin(&worker, "0", true);
     worker.answer(&mut stream, "500");
@@ -168,8 +168,8 @@ fn a_good_heartbeat_of_a_healthy_endpoint_writes_nothing() {
 fn a_health_path_that_answers_404_takes_a_watched_endpoint_out() {
     let mut worker =
         Worker::alone(r#"{"heartbeat": {"path": "/healthz", "interval": "1s", "watch": "all"}}"#);
-    prober::create(&worker.host);
-    assert!(prober::claim(&worker.host, 5, Timestamp::from_millis(START)));
+    heartbeat_lease::create(&worker.host);
+    assert!(heartbeat_lease::claim(&worker.host, 5, Timestamp::from_millis(START)));
     for _ in 0..20 {
         worker.host.remove_property("connection.id");
         let mut s = worker.begin_with(A, &[GET[0], (switchyard_core::contract::HEARTBEAT_HEADER, "5")]);

@@ -9,9 +9,9 @@ mod worker;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::Reason;
+use switchyard_frame::shared::tables::announced;
 use switchyard_frame::{Head, Stream as _};
 use switchyard_host::fake::{FakeHost, SharedStore};
-use switchyard_host::shared_ledger::announced;
 use switchyard_outlier::Root;
 use worker::{A, B, C, START, Worker, document, take_log};
 

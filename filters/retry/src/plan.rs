@@ -11,8 +11,8 @@ use switchyard_core::retry::{Budget, BudgetPolicy, Engine, Steering};
 use switchyard_core::route::RouteTable;
 use switchyard_core::{Endpoints, RequestView, Timestamp};
 use switchyard_frame::rotation::Rotation;
+use switchyard_frame::shared::tables::Table;
 use switchyard_host::SharedData;
-use switchyard_host::shared_ledger::Table;
 
 /// A configuration in force in one worker.
 #[derive(Default)]

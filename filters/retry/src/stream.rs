@@ -12,8 +12,9 @@ use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::retry::exchanges::{Candidate, Retries};
 use switchyard_core::retry::{Denied, Request, STEERING_HEADERS};
+use switchyard_frame::identity;
 use switchyard_frame::{self as frame, Head};
-use switchyard_host::{Flow, HeaderMap, Host, identity};
+use switchyard_host::{Flow, HeaderMap, Host};
 
 /// One request under a configuration.
 pub struct Stream {

@@ -11,7 +11,7 @@ use switchyard_core::Timestamp;
 use switchyard_core::memory::{Account, Memory};
 use switchyard_core::retry::exchanges::{NEWS_TICK, Retries, TICK};
 use switchyard_frame::EffectiveContext;
-use switchyard_host::metrics::Registry;
+use switchyard_frame::metrics::Registry;
 use switchyard_host::{Clock, HeaderMap, Ticks};
 
 /// The tick stops when nothing has waited, and nothing has been told, for so long.

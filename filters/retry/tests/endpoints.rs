@@ -13,7 +13,7 @@ mod worker;
 
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Record};
-use switchyard_host::shared_ledger::{Table, announce};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_retry::Flow;
 use worker::seen::sent;
 use worker::{A, B, C, CANDIDATES, D, GET, Head, OK, UNAVAILABLE, Worker, document_with, filter, process};

@@ -9,8 +9,8 @@ use switchyard_config::Upstream as Configured;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Cluster, EndpointKey, Event, Ledger, Settings};
 use switchyard_core::{EndpointIndex, Timestamp};
+use switchyard_frame::shared::tables::Table;
 use switchyard_host::SharedData;
-use switchyard_host::shared_ledger::Table;
 
 /// The router's side of ejection.
 pub(crate) struct Ejection {

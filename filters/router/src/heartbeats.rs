@@ -13,7 +13,8 @@ use hashbrown::HashMap;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER, heartbeat_mark};
 use switchyard_core::health::Health;
-use switchyard_host::{HttpCalls, SharedData, prober};
+use switchyard_frame::shared::heartbeat_lease;
+use switchyard_host::{HttpCalls, SharedData};
 
 /// Probes per tick: a thousand endpoints are spread over a second, not sent at once.
 const MOST_PER_TICK: usize = 32;
@@ -61,7 +62,7 @@ impl Heartbeats {
         }
         if now.is_due(self.asked, RENEW) {
             self.asked = now;
-            self.holds = prober::claim(host, self.holder, now);
+            self.holds = heartbeat_lease::claim(host, self.holder, now);
         }
         if !self.holds {
             return Some(RENEW);

@@ -11,7 +11,7 @@ use switchyard_core::hash::{HashOutcome, NewCookie, RequestHash};
 use switchyard_core::route::RouteTable;
 use switchyard_core::split::Split;
 use switchyard_core::{RequestView, Timestamp};
-use switchyard_host::metrics::{Counter, Registry, series_name};
+use switchyard_frame::metrics::{Counter, Registry, series_name};
 use switchyard_host::{Clock, MetricSink};
 
 /// A configuration in force in one worker.

@@ -9,10 +9,10 @@ use switchyard_core::Timestamp;
 use switchyard_core::contract::CANDIDATES_HEADER;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Ledger, Record};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_frame::{Head, Stream as _};
 use switchyard_host::Status;
 use switchyard_host::fake::{FakeHost, SharedStore};
-use switchyard_host::shared_ledger::{Table, announce};
 use switchyard_router::{Root, Stream};
 
 const A: &str = "10.0.0.1:80";

@@ -9,10 +9,10 @@ use switchyard_core::Timestamp;
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER};
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Record};
+use switchyard_frame::shared::heartbeat_lease::{self, LEASE};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::Status;
 use switchyard_host::fake::{Dispatched, FakeHost, SharedStore};
-use switchyard_host::prober::{self, LEASE};
-use switchyard_host::shared_ledger::{Table, announce};
 use switchyard_router::Root;
 
 const START: u64 = 1_700_000_000_000;
@@ -110,7 +110,7 @@ fn a_heartbeat_is_what_outlier_expects() {
         assert_eq!((header(&sent, ":method"), header(&sent, ":path")), ("GET", "/healthz"));
         assert_eq!(header(&sent, ":authority"), "web-cluster");
         assert_eq!(header(&sent, "user-agent"), "switchyard-heartbeat");
-        assert!(prober::is_mark(&worker.host, header(&sent, HEARTBEAT_HEADER).as_bytes()));
+        assert!(heartbeat_lease::is_mark(&worker.host, header(&sent, HEARTBEAT_HEADER).as_bytes()));
     }
     let mut worker = Worker::alone(r#"{"path": "/", "host": "health.example", "watch": "all"}"#);
     assert_eq!(header(&worker.pass(20)[0].1, ":authority"), "health.example");
@@ -142,7 +142,10 @@ fn another_worker_takes_over_once_the_lease_is_over_and_its_mark_counts() {
     assert!((20 + lease..=20 + lease + 1_000).contains(first), "{first}");
     let other = header(took_over, HEARTBEAT_HEADER);
     assert_ne!(other, mark);
-    assert!(prober::is_mark(&two.host, other.as_bytes()) && !prober::is_mark(&two.host, mark.as_bytes()));
+    assert!(
+        heartbeat_lease::is_mark(&two.host, other.as_bytes())
+            && !heartbeat_lease::is_mark(&two.host, mark.as_bytes())
+    );
     // It was only held up: it finds that it has lost the role.
     one.now = two.now;
     for _ in 0..500 {

@@ -14,7 +14,7 @@ use switchyard_core::outlier::{
     Cluster, Counts, Effects, EndpointKey, Event, FailurePolicy, InFlight, Ledger, Outcome, Reason, Settings,
     Ticket, Verdict, Watched, bucket_at,
 };
-use switchyard_host::shared_ledger::{Table, announce};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::{HeaderMap, MetricSink, SharedData};
 
 /// How long an endpoint stays suspect after an attempt that might count against it; three heartbeats at least.
