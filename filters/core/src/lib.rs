@@ -12,10 +12,12 @@
 mod address;
 pub mod balance;
 pub mod batch;
+pub mod budget;
 pub mod byte_map;
 pub mod chain;
 pub mod coalesce;
 pub mod contract;
+pub mod deadline;
 pub mod endpoint;
 mod flow;
 pub mod hash;

@@ -6,7 +6,6 @@ use crate::plan::{Route, Upstream};
 use crate::report;
 use crate::worker::Worker;
 use crate::world::{Around, Tables};
-use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
@@ -151,15 +150,6 @@ fn was_answered_well(host: &impl Host) -> bool {
     code.is_some_and(|code| code < 500)
 }
 
-/// What the request says about its time, if that is less than what the route gives it.
-fn allowance(headers: &HeaderMap, route: &Route) -> Option<Duration> {
-    let deadline = &route.policy.settings().deadline;
-    let grpc = headers.header("grpc-timeout");
-    let own = deadline.header.as_deref().and_then(|name| headers.header(name));
-    let left = deadline.allowance(grpc, own);
-    ((grpc.is_some() || own.is_some()) && left < deadline.allowance(None, None)).then_some(left)
-}
-
 /// Tells Envoy's router the policy, in place of what the client may have said.
 fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl Host) {
     let idempotent = route.policy.settings().non_idempotent || Request::of(headers).is_idempotent();
@@ -168,7 +158,10 @@ fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worke
     if !allowed {
         report::of(&worker.registry, route, host).denied(Denied::Budget);
     }
-    let ours: Vec<_> = route.steering.headers(idempotent, allowed, allowance(headers, route)).collect();
+    let ours: Vec<_> = route
+        .steering
+        .headers(idempotent, allowed, route.policy.settings().deadline.shortened(headers))
+        .collect();
     let theirs = headers.iter().filter(|(name, _)| !is_steering(name));
     let all: Vec<(&[u8], &[u8])> =
         theirs.chain(ours.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))).collect();
@@ -181,7 +174,7 @@ fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worke
 fn limit(headers: &HeaderMap, route: &Route, host: &impl Host) {
     let limits = [
         (TRY_TIMEOUT_HEADER, route.policy.settings().per_try_timeout),
-        (REQUEST_TIMEOUT_HEADER, allowance(headers, route)),
+        (REQUEST_TIMEOUT_HEADER, route.policy.settings().deadline.shortened(headers)),
     ];
     for name in STEERING_HEADERS {
         let limit = limits.iter().find(|(header, _)| *header == name).and_then(|(_, limit)| *limit);

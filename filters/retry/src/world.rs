@@ -7,12 +7,13 @@ use crate::plan::{Plan, candidates};
 use crate::replay::{Replay, kept_of_call, reply_headers};
 use crate::report;
 use crate::worker::Worker;
+use switchyard_core::budget::Budget;
 use switchyard_core::contract::{ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER};
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, Retries, StreamId, TICK, Upstream,
     World,
 };
-use switchyard_core::retry::{Budget, StaticAnswer, StoredAnswer};
+use switchyard_core::retry::{StaticAnswer, StoredAnswer};
 use switchyard_core::{EndpointIndex, Timestamp};
 use switchyard_host::{Clock, HeaderMap, Host, HostError, Replies, SharedData};
 

@@ -12,7 +12,7 @@
 mod worker;
 
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{Budget, BudgetPolicy};
+use switchyard_core::budget::{Budget, BudgetPolicy};
 use switchyard_frame::metrics::series_name;
 use switchyard_frame::shared::tables::Table;
 use switchyard_host::Status;

@@ -11,9 +11,10 @@ use crate::error::{Errors, Path, cut, show};
 use crate::raw::retry as raw;
 use crate::raw::{Mode, Route};
 use core::time::Duration;
+use switchyard_core::budget::BudgetPolicy;
 use switchyard_core::request_key::Pattern;
 use switchyard_core::retry::{
-    BackOff, BudgetPolicy, Engine, Fallback, Hedge, Jitter, Request, ResetFormat, ResetHeader, Settings,
+    BackOff, Engine, Fallback, Hedge, Jitter, Request, ResetFormat, ResetHeader, Settings,
 };
 
 /// The largest body that is kept; a worker keeps many of them.

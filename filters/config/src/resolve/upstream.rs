@@ -6,10 +6,10 @@ use crate::raw;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use switchyard_core::balance::Policy;
+use switchyard_core::budget::BudgetPolicy;
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{Health, HealthPolicy};
 use switchyard_core::outlier::Settings;
-use switchyard_core::retry::BudgetPolicy;
 use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
 
 /// A service that requests can be sent to.

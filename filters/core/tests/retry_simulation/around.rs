@@ -6,11 +6,12 @@ use crate::request::Request;
 use crate::shapes::Config;
 use crate::weather::Outcome;
 use fastrand::Rng;
+use switchyard_core::budget::Budget;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, StreamId, Upstream, World,
 };
-use switchyard_core::retry::{Attempt, Budget, Denied};
+use switchyard_core::retry::{Attempt, Denied};
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 
 /// The header in which the router names endpoints.

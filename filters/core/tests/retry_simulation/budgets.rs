@@ -4,8 +4,8 @@ use crate::shapes::Config;
 use core::time::Duration;
 use std::collections::VecDeque;
 use switchyard_core::Timestamp;
+use switchyard_core::budget::{BUCKETS, Budget, BudgetPolicy};
 use switchyard_core::retry::exchanges::{Fund, Upstream};
-use switchyard_core::retry::{BUCKETS, Budget, BudgetPolicy};
 
 /// Of the route, and of the upstream.
 const BUDGETS: usize = 2;

@@ -5,9 +5,9 @@
 //! vm_id. There is no create-if-absent, so tables are created when a configuration is read: the main thread does
 //! that before any worker does.
 
+use switchyard_core::budget::Budget;
 use switchyard_core::contract::keys;
 use switchyard_core::outlier::{Ledger, Tally};
-use switchyard_core::retry::Budget;
 use switchyard_core::shared_value::{SharedValue, update};
 use switchyard_host::{HostError, SharedData};
 

@@ -4,8 +4,9 @@ use super::queue::{Member, Origin};
 use super::world::{End, Event, Failure, Trigger};
 use super::{FlightId, Gatherer, Head, Key, Policy, Request, Whereabouts, World, failures};
 use crate::Timestamp;
-use crate::batch::gather::policy::Place;
-use crate::batch::{Short, TimeLeft, call_headers};
+use crate::batch::{Short, call_headers};
+use crate::budget::UnderWay;
+use crate::deadline::TimeLeft;
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -32,7 +33,7 @@ pub(super) struct Flight<H> {
     /// When the call is given up.
     pub(super) until: Timestamp,
     /// What it has of the budget, if it is a part of a batch that failed.
-    pub(super) place: Option<Place>,
+    pub(super) repeat: Option<UnderWay>,
 }
 
 impl<H> Flight<H> {
@@ -135,7 +136,7 @@ impl<H: Head> Gatherer<H> {
                 started: now,
                 counts_until: now,
                 until: now,
-                place: None,
+                repeat: None,
             };
             self.leave(world, flight, trigger);
         }
@@ -157,8 +158,8 @@ impl<H: Head> Gatherer<H> {
         if flight.members.len() == 1
             && let Some(member) = flight.members.pop()
         {
-            let place = flight.place.take();
-            return self.let_alone(world, (flight.key, member), flight.policy, (trigger, place));
+            let repeat = flight.repeat.take();
+            return self.let_alone(world, (flight.key, member), flight.policy, (trigger, repeat));
         }
         let policy = Rc::clone(&flight.policy);
         world.count(&policy, Event::Left(trigger, flight.items()));

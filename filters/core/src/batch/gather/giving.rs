@@ -210,11 +210,11 @@ impl<H: Head> Gatherer<H> {
     ) -> Option<Member<H>> {
         let now = self.now(world);
         let may = policy.may_repeat(&member, now);
-        let place = if may { policy.withdraw(now) } else { None };
-        if place.is_none() {
+        let repeat = if may { policy.withdraw(now) } else { None };
+        if repeat.is_none() {
             return Some(member);
         }
-        self.let_alone(world, (Rc::clone(key), member), Rc::clone(policy), (Trigger::Repeat, place));
+        self.let_alone(world, (Rc::clone(key), member), Rc::clone(policy), (Trigger::Repeat, repeat));
         None
     }
 

@@ -4,11 +4,11 @@
 //! another worker no longer than that worker says that it is there. Trade-off: one whose time is over may be under way still, and counts no more.
 
 use super::departures::Flight;
-use super::policy::Place;
 use super::queue::{Member, Origin};
 use super::world::{End, Event, Repeat, StreamId, Trigger};
 use super::{FlightId, Gatherer, Head, Key, Policy, Whereabouts, World};
 use crate::Timestamp;
+use crate::budget::UnderWay;
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -32,7 +32,7 @@ impl<H: Head> Gatherer<H> {
         flight.is_some_and(|flight| flight.is_lone) || self.away.is_alone(stream)
     }
 
-    /// Counts a request that goes on alone, and keeps its place.
+    /// Counts a request that goes on alone, and keeps that it is a repeat, if it is one.
     pub(super) fn lone(
         &mut self,
         world: &mut impl World<H>,
@@ -49,7 +49,7 @@ impl<H: Head> Gatherer<H> {
         world: &mut impl World<H>,
         (key, member): (Key, Member<H>),
         policy: Rc<Policy>,
-        (trigger, place): (Trigger, Option<Place>),
+        (trigger, repeat): (Trigger, Option<UnderWay>),
         now: Timestamp,
     ) {
         world.count(&policy, Event::Left(trigger, u32::try_from(member.items()).unwrap_or(u32::MAX)));
@@ -68,7 +68,7 @@ impl<H: Head> Gatherer<H> {
             started: now,
             counts_until,
             until,
-            place,
+            repeat,
         });
     }
 
@@ -78,16 +78,16 @@ impl<H: Head> Gatherer<H> {
         world: &mut impl World<H>,
         (key, member): (Key, Member<H>),
         policy: Rc<Policy>,
-        (trigger, place): (Trigger, Option<Place>),
+        (trigger, repeat): (Trigger, Option<UnderWay>),
     ) {
         let now = self.now(world);
-        if place.is_some() {
+        if repeat.is_some() {
             world.count(&policy, Event::Repeated(Repeat::Alone));
         }
         let left = member.deadline.since(now);
         let went = member.origin.is_some_and(|origin| self.resume(world, &policy, origin, left));
         if went {
-            self.fly_alone(world, (key, member), policy, (trigger, place), now);
+            self.fly_alone(world, (key, member), policy, (trigger, repeat), now);
         } else {
             if let Some(origin) = member.origin {
                 self.requests.remove(&origin);

@@ -3,9 +3,9 @@
 //! Invariant: a retry is taken from both budgets or from none.
 
 use super::exchange::Exchange;
-use super::worker_budget::Place;
 use super::world::{Head, World};
 use super::{Policy, Upstream};
+use crate::budget::UnderWay;
 use crate::retry::attempts::{self, Attempts, Decision, Denied};
 use crate::retry::pick::pick;
 use crate::retry::settings::Settings;
@@ -21,7 +21,7 @@ pub(super) struct Around<'a, H, W> {
     now: Timestamp,
     world: &'a mut W,
     /// Of the retry that was withdrawn.
-    places: Vec<Place>,
+    under_way: Vec<UnderWay>,
 }
 
 impl<H: Head> Exchange<H> {
@@ -36,9 +36,9 @@ impl<H: Head> Exchange<H> {
         let attempts = self.attempts.as_mut()?;
         attempts.subject().kept = self.body.is_whole();
         let (upstream, head) = (&self.upstream, &*self.head);
-        let mut around = Around { policy: &policy, upstream, head, now, world, places: Vec::new() };
+        let mut around = Around { policy: &policy, upstream, head, now, world, under_way: Vec::new() };
         let decision = question(attempts, policy.local(), &mut around);
-        self.places.append(&mut around.places);
+        self.under_way.append(&mut around.under_way);
         Some(decision)
     }
 }
@@ -62,8 +62,8 @@ impl<H: Head, W: World<H>> attempts::World for Around<'_, H, W> {
                 budget.give_back(world, now);
             }
         })?;
-        self.places.extend(of_upstream);
-        self.places.push(of_route);
+        self.under_way.extend(of_upstream);
+        self.under_way.push(of_route);
         Ok(())
     }
 

@@ -5,9 +5,9 @@
 
 use super::judging::Judging;
 use super::kept::{Body, Capture};
-use super::worker_budget::Place;
 use super::world::{Head, StreamId, World};
 use super::{Policy, Upstream};
+use crate::budget::UnderWay;
 use crate::http::is_grpc;
 use crate::memory::{Paid, Reservation, length};
 use crate::retry::attempts::{Attempts, Decision, Subject, Verdict};
@@ -40,8 +40,8 @@ pub(super) struct Exchange<H> {
     pub(super) grpc: bool,
     pub(super) phase: Phase,
     pub(super) attempts: Option<Attempts>,
-    /// Places among the budgets' retries, of one that waits to be made.
-    pub(super) places: Vec<Place>,
+    /// What the budgets count of a retry that waits to be made.
+    pub(super) under_way: Vec<UnderWay>,
     /// A step that only the root can take.
     pub(super) due: Option<Decision>,
     /// When it began, if anybody asked then.
@@ -78,7 +78,7 @@ impl<H: Head> Exchange<H> {
             grpc,
             phase: Phase::Open,
             attempts: None,
-            places: Vec::new(),
+            under_way: Vec::new(),
             due: None,
             started: None,
             replaceable: false,
@@ -146,8 +146,7 @@ impl<H: Head> Exchange<H> {
 
     /// When a request that began at `started` must have ended.
     fn deadline(&self, settings: &Settings, started: Timestamp) -> Timestamp {
-        let header = settings.deadline.header.as_deref().and_then(|name| self.head.header(name));
-        started.plus(settings.deadline.allowance(self.head.header("grpc-timeout"), header))
+        started.plus(settings.deadline.allowance(&*self.head))
     }
 
     /// How long the first attempt took, if anybody asked when it began.

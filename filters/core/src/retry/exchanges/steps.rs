@@ -75,16 +75,16 @@ impl<H: Head, W: World<H>> Turn<'_, H, W> {
         true
     }
 
-    /// Sends an attempt; whether it is under way. It has the places of the retry that was waiting.
+    /// Sends an attempt; whether it is under way. The budgets go on counting the retry that was waiting.
     fn send(&mut self, sent: Sent) -> bool {
         let Sent { number, upstream, endpoint, timeout, hedge } = sent;
         let exchange = &mut *self.exchange;
-        let places = core::mem::take(&mut exchange.places);
+        let counted = core::mem::take(&mut exchange.under_way);
         let (policy, stream) = (&*exchange.policy, exchange.stream);
         let (head, body) = (&*exchange.head, exchange.body.bytes());
         let call = Call { stream, policy, upstream, endpoint, number, hedge, timeout, head, body };
         let Some(call) = self.world.call(&call) else { return false };
-        self.desk.calls.insert(call, Outstanding { stream, number, hedge, places });
+        self.desk.calls.insert(call, Outstanding { stream, number, hedge, under_way: counted });
         self.count(Event::Attempt);
         if hedge {
             self.count(Event::Hedge);

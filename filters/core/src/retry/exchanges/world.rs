@@ -5,8 +5,8 @@
 //! Trade-off: what costs a host call is asked for only when a decision needs it, so the world has many small questions.
 
 use super::{Policy, Upstream};
+use crate::budget::Budget;
 use crate::retry::attempts::{Denied, Substitute};
-use crate::retry::budget::Budget;
 use crate::retry::classify::Reason;
 use crate::retry::settings::StaticAnswer;
 use crate::retry::stale::StoredAnswer;
