@@ -59,7 +59,7 @@ impl Outlier {
             flushed: Interval::default(),
         };
         if outlier.setup.own.serves(&outlier.root_id) {
-            // Endpoints that are out are this one's to bring back now, whether or not an attempt comes.
+            // Endpoints that are ejected are this one's to bring back now, whether or not an attempt comes.
             outlier.now(host);
         }
         Ok(outlier)
@@ -164,7 +164,7 @@ impl Outlier {
             is_newest || left || Rc::strong_count(plan) > 1
         });
         if serves {
-            vm.has_served(&self.root_id);
+            vm.note_served(&self.root_id);
         }
         rest
     }

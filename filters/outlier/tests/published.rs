@@ -39,7 +39,7 @@ fn it_watches_what_is_published_from_the_first_attempt_on() {
     worker.attempt(A, "500");
     assert_eq!(worker.record(A).health, Health::Ejected);
     worker.rest(30_100);
-    assert_eq!(worker.record(A).health, Health::Probing);
+    assert_eq!(worker.record(A).health, Health::HalfOpen);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_new_document_is_heard_of_within_a_tick_and_verdicts_stay() {
     worker.pass(20);
     assert_eq!(worker.record(A).health, Health::Ejected);
     worker.attempt(B, "500");
-    assert_eq!(worker.record(B).health, Health::Healthy, "two in a row from now on");
+    assert_eq!(worker.record(B).health, Health::Healthy, "two consecutive ones from now on");
     worker.attempt(B, "500");
     assert_eq!(worker.record(B).health, Health::Ejected);
     // An attempt ends under what it began with, and is counted.

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::retry::exchanges::{Candidate, Retries};
-use switchyard_core::retry::{Denied, Request, STEERING_HEADERS};
+use switchyard_core::retry::{Denied, RetryRequest, STEERING_HEADERS};
 use switchyard_frame::identity;
 use switchyard_frame::{self as frame, Head};
 use switchyard_host::{Flow, HeaderMap, Host};
@@ -46,7 +46,7 @@ impl Stream {
         let Some((position, route, index, upstream)) = found else { return };
         let policy = &route.policy;
         policy.request(&upstream.known);
-        worker.has_news(host);
+        worker.tick_for_news(host);
         if policy.is_steered() {
             self.steered = Some((position, index));
             if !policy.settings().shadow {
@@ -121,7 +121,7 @@ impl frame::Stream for Stream {
     fn on_done<H: Host>(&mut self, host: &H) {
         let stream = self.context;
         if self.tell(host, |retries, world| retries.gone(world, stream)) == Some(true) {
-            self.worker.has_news(host);
+            self.worker.tick_for_news(host);
         }
         self.watched = false;
         let Some((position, upstream)) = self.steered.take() else { return };
@@ -138,7 +138,7 @@ impl frame::Stream for Stream {
             if let Some(upstream) = self.worker.plan.upstream(upstream) {
                 route.policy.envoy_retried(&upstream.known, made - 1, was_answered_well(host));
             }
-            self.worker.has_news(host);
+            self.worker.tick_for_news(host);
         }
     }
 }
@@ -152,7 +152,7 @@ fn was_answered_well(host: &impl Host) -> bool {
 
 /// Tells Envoy's router the policy, in place of what the client may have said.
 fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl Host) {
-    let idempotent = route.policy.settings().non_idempotent || Request::of(headers).is_idempotent();
+    let idempotent = route.policy.settings().non_idempotent || RetryRequest::of(headers).is_idempotent();
     let mut tables = Tables { plan: &worker.plan, now: None, host };
     let allowed = route.policy.may_envoy_retry(&upstream.known, &mut tables);
     if !allowed {

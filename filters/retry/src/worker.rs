@@ -56,7 +56,7 @@ impl Worker {
     }
 
     /// There is something to be told.
-    pub(crate) fn has_news(&self, host: &impl Ticks) {
+    pub(crate) fn tick_for_news(&self, host: &impl Ticks) {
         if self.period.get().is_zero() {
             self.tick_every(NEWS_TICK, host);
         }

@@ -74,7 +74,7 @@ fn an_ejected_endpoint_is_left_out_as_soon_as_that_is_announced() {
 #[test]
 fn an_endpoint_that_is_tried_out_is_left_to_the_requests_that_try_it() {
     let mut worker = watched("{}");
-    set(&worker, B, |record| record.health = Health::Probing);
+    set(&worker, B, |record| record.health = Health::HalfOpen);
     assert_eq!(address_of(&mut worker, &GET), C);
 }
 

@@ -225,7 +225,7 @@ impl Route {
         }
     }
 
-    /// The target of a request: the only one, or the split's, by the request's key or by chance.
+    /// The target of a request: the only one, or the split's, by the request's key or at random.
     fn target(
         &self,
         request: &impl RequestView,

@@ -171,7 +171,7 @@ fn weight(raw: &raw::Endpoint, at: &Path<'_>, errors: &mut Errors) -> NonZeroU32
     match u32::try_from(weight).ok().and_then(NonZeroU32::new) {
         Some(weight) => weight,
         None if weight == 0 => {
-            errors.add(at, "0 is no share; write 1 or more, or `health: ejected` to take the endpoint out");
+            errors.add(at, "0 is no share; write 1 or more, or `health: ejected` to eject the endpoint");
             NonZeroU32::MIN
         }
         None => {

@@ -43,7 +43,7 @@ pub enum Reason {
 
 /// What of a request bears on whether it may be sent twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Request<'a> {
+pub struct RetryRequest<'a> {
     /// Its method.
     pub method: &'a str,
     /// It carries an `idempotency-key`.
@@ -73,7 +73,7 @@ impl Failure {
     }
 }
 
-impl Request<'_> {
+impl RetryRequest<'_> {
     /// Whether sending it twice does what sending it once does (RFC 9110, section 9.2.2; draft-ietf-httpapi-idempotency-key).
     pub fn is_idempotent(&self) -> bool {
         matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE") || self.has_idempotency_key

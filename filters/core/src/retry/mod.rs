@@ -15,9 +15,11 @@ mod settings;
 mod stale;
 mod steer;
 
-pub use attempts::{Attempt, Attempts, Decision, Denied, GRACE, Step, Subject, Substitute, Verdict, World};
+pub use attempts::{
+    Attempt, Attempts, AttemptsWorld, Decision, Denied, GRACE, Step, Subject, Substitute, Verdict,
+};
 pub use backoff::retry_after;
-pub use classify::{Failure, Reason, Request};
+pub use classify::{Failure, Reason, RetryRequest};
 pub use latency::{Latencies, LatencyWindow};
 pub use pick::pick;
 pub use predicate::{BodyMatch, BodyRule};

@@ -170,7 +170,7 @@ impl Proxy {
     }
 
     /// The leader gets a whole answer, which somebody waits for.
-    pub(crate) fn is_answered(&mut self, at: usize, stream: StreamId, body: &str) {
+    pub(crate) fn answer_whole(&mut self, at: usize, stream: StreamId, body: &str) {
         assert_eq!(self.begins(at, stream, 200, &head()), Begun::Captured);
         assert!(!self.piece(at, stream, body, true));
     }

@@ -25,7 +25,7 @@ pub(crate) struct Exits {
 
 impl Exits {
     /// The callback that may act is over; nobody is left who may go.
-    pub(crate) fn are_over(&mut self) {
+    pub(crate) fn end_callback(&mut self) {
         self.next.clear();
         self.blurred = false;
     }
@@ -94,8 +94,8 @@ impl World for Around<'_> {
 
     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, _: Timestamp) -> bool {
         let id = self.house.stream(stream);
-        self.streams[id].state.is_answered();
-        self.streams[id].is_given(answer, served, self.outside, self.asked);
+        self.streams[id].state.answers();
+        self.streams[id].takes(answer, served, self.outside, self.asked);
         self.house.replied.push(id);
         true
     }

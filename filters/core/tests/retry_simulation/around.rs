@@ -98,7 +98,7 @@ impl Budgets for Around<'_> {
 
     fn change_budget<R>(&mut self, of: Fund, change: impl FnMut(&mut Budget) -> R) -> Option<R> {
         // What was taken is given back whatever happens, or nobody could say what is allowed.
-        if self.outside.shared.pending == 0 && self.outside.chance(self.outside.mishaps.refused) {
+        if self.outside.shared.pending == 0 && self.outside.happens(self.outside.mishaps.refused) {
             self.outside.shared.host_refuses();
             return None;
         }
@@ -203,7 +203,7 @@ impl World<PlainRequest> for Around<'_> {
     fn replace(&mut self, stream: StreamId, delivery: &Delivery<'_, PlainRequest>) -> bool {
         self.turns_to(stream);
         assert!(self.request().held, "there is nothing to be replaced");
-        if self.outside.chance(0.01) {
+        if self.outside.happens(0.01) {
             return false;
         }
         let outcome = self.delivers(delivery);
@@ -265,11 +265,11 @@ impl World<PlainRequest> for Around<'_> {
         match event {
             Event::Retry(_, wait) => {
                 self.uses_what_was_taken();
-                self.shows(|referee, facts| referee.is_retried(wait, facts));
+                self.shows(|referee, facts| referee.check_retry(wait, facts));
             }
             Event::Denied(denied) => {
                 self.outside.tally.count(format!("{denied:?}"));
-                self.shows(|referee, facts| referee.is_denied(denied, facts));
+                self.shows(|referee, facts| referee.check_denial(denied, facts));
                 if denied == Denied::Concurrency {
                     let (upstream, config) = (self.upstream.budget(), self.config);
                     let full = policy.budget().active() >= config.settings.budget.max_concurrent
@@ -279,7 +279,7 @@ impl World<PlainRequest> for Around<'_> {
                 }
                 if denied == Denied::Budget {
                     let (shared, now) = (&mut self.outside.shared, self.outside.now);
-                    shared.is_denied(self.config, self.upstream, now);
+                    shared.check_denial(self.config, self.upstream, now);
                 }
             }
             Event::Watchdog => self.shows(|referee, facts| referee.barks(facts)),

@@ -140,7 +140,7 @@ impl Parts {
                 written.is_some_and(|written| written && self.set_sums(filter, host, &slots, &mut set));
             let Some(again) = read(filter, host) else { return };
             if is_told && self.are_unchanged(&slots, &again) {
-                return self.is_told(filter, host, &again);
+                return self.mark_told(filter, host, &again);
             }
             self.grow_old(&again, Duration::ZERO);
             slots = again;
@@ -148,7 +148,7 @@ impl Parts {
     }
 
     /// All that there was to tell is told; who adds nothing needs no slot.
-    fn is_told(&self, filter: &str, host: &impl SharedData, slots: &[Slot]) {
+    fn mark_told(&self, filter: &str, host: &impl SharedData, slots: &[Slot]) {
         self.news.take();
         let mine = slots.iter().find(|slot| self.is_own(slot)).filter(|_| self.own.borrow().is_empty());
         if let Some(slot) = mine {

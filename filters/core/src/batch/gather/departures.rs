@@ -2,7 +2,7 @@
 
 use super::queue::{Member, Origin};
 use super::world::{End, Event, Failure, Trigger};
-use super::{FlightId, Gatherer, Head, Key, Policy, Request, Whereabouts, World, failures};
+use super::{BatchHead, FlightId, Gatherer, Key, Policy, Request, Whereabouts, World, failures};
 use crate::Timestamp;
 use crate::batch::{Short, call_headers};
 use crate::budget::UnderWay;
@@ -53,7 +53,7 @@ impl<H> Flight<H> {
     }
 }
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// Does what is due. From a callback of the root. If [`Gatherer::has_work`] afterwards, there is more, for another callback.
     pub fn act(&mut self, world: &mut impl World<H>) {
         self.give(world);
@@ -81,7 +81,7 @@ impl<H: Head> Gatherer<H> {
         late.sort_unstable();
         for (id, is_lone) in late {
             if is_lone {
-                self.is_over(id, None);
+                self.end_flight(id, None);
                 continue;
             }
             self.calls.retain(|_, flight| *flight != id);
@@ -208,7 +208,7 @@ impl<H: Head> Gatherer<H> {
             queue.has_returned |= queue.comes_back(id, flight.counts_until);
         }
         if self.queues.get(&flight.key).is_some_and(|queue| !queue.is_empty()) {
-            self.is_due(&flight.key);
+            self.schedule(&flight.key);
         } else {
             self.tidy(&flight.key);
         }

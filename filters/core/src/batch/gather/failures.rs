@@ -9,7 +9,7 @@ use super::answers::of_share;
 use super::departures::Flight;
 use super::queue::Member;
 use super::world::{End, Event, Failure, Repeat};
-use super::{Gatherer, Head, Policy, Reply, World};
+use super::{BatchHead, Gatherer, Policy, Reply, World};
 use crate::Timestamp;
 use crate::batch::{Broken, OnFailure, Part, relayed};
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ impl<H> Clone for Failed<'_, H> {
 
 impl<H> Copy for Failed<'_, H> {}
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// A batch has failed, and there is nothing of its answer.
     pub(super) fn failed(
         &mut self,

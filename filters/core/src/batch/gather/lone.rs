@@ -6,7 +6,7 @@
 use super::departures::Flight;
 use super::queue::{Member, Origin};
 use super::world::{End, Event, Repeat, StreamId, Trigger};
-use super::{FlightId, Gatherer, Head, Key, Policy, Whereabouts, World};
+use super::{BatchHead, FlightId, Gatherer, Key, Policy, Whereabouts, World};
 use crate::Timestamp;
 use crate::budget::UnderWay;
 use core::time::Duration;
@@ -15,7 +15,7 @@ use std::rc::Rc;
 /// A worker that has said nothing of its lone request for so long is no more.
 const SILENCE: Duration = Duration::from_secs(1);
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// The answer to a request that went on alone is there, whole.
     pub fn returned(&mut self, world: &mut impl World<H>, stream: StreamId, well: bool) {
         if !self.orphans.ended(stream) && !self.away.returned(world, stream, well) {
@@ -103,12 +103,12 @@ impl<H: Head> Gatherer<H> {
             && self.flights.get(&id).is_some_and(|flight| flight.is_lone)
         {
             let well = well.then(|| self.now(world));
-            self.is_over(id, well);
+            self.end_flight(id, well);
         }
     }
 
     /// The flight of a lone request is over; it returned well at this time.
-    pub(super) fn is_over(&mut self, id: FlightId, well: Option<Timestamp>) {
+    pub(super) fn end_flight(&mut self, id: FlightId, well: Option<Timestamp>) {
         let Some(flight) = self.land(id) else { return };
         if let Some(now) = well {
             flight.policy.landed(flight.items(), flight.started, now);
@@ -117,7 +117,7 @@ impl<H: Head> Gatherer<H> {
     }
 
     /// The worker where a request is paused, or was, says that it is there still.
-    pub(super) fn is_there(&mut self, world: &mut impl World<H>, origin: Origin) -> bool {
+    pub(super) fn prolong(&mut self, world: &mut impl World<H>, origin: Origin) -> bool {
         let now = self.now(world);
         let Some(whereabouts) = self.requests.get(&origin) else { return false };
         if let Whereabouts::Flying(id) = whereabouts

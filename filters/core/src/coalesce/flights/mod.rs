@@ -194,7 +194,7 @@ impl<H: RequestView> Flights<H> {
         let kept = policy.fresh(&key, &request, now);
         if let Some(answer) = kept.filter(|answer| policy.may_copy(length(answer.body.len()))) {
             world.count(policy, Event::Kept(Policy::HELD));
-            self.is_answered(stream, policy, &answer);
+            self.note_answered(stream, policy, &answer);
             return Arrival::Served(answer, Policy::HELD);
         }
         let key: Rc<[u8]> = key.into();
@@ -212,7 +212,7 @@ impl<H: RequestView> Flights<H> {
     }
 
     /// A stream gets a copy of an answer; when it ends, that has been read.
-    fn is_answered(&mut self, stream: StreamId, policy: &Rc<Policy>, answer: &Answer) {
+    fn note_answered(&mut self, stream: StreamId, policy: &Rc<Policy>, answer: &Answer) {
         let bytes = length(answer.body.len());
         policy.copy(bytes);
         self.set_role(stream, Role::Answered(Rc::clone(policy), bytes));
@@ -242,7 +242,7 @@ impl<H: RequestView> Flights<H> {
             self.release(world, key, &policy, [member].into(), (Exit::Vary, at_a_time));
             return Ok(Arrival::Waits);
         }
-        group.is_awaited_from(member.since);
+        group.begin_waiting(member.since);
         group.members.push_back(member);
         self.set_role(stream, Role::Waits(Rc::clone(key)));
         Ok(Arrival::Waits)

@@ -5,13 +5,13 @@
 
 use super::judging::Judging;
 use super::kept::{Body, Capture};
-use super::world::{Head, StreamId, World};
+use super::world::{RetryHead, StreamId, World};
 use super::{Policy, Upstream};
 use crate::budget::UnderWay;
 use crate::http::is_grpc;
 use crate::memory::{Paid, Reservation, length};
 use crate::retry::attempts::{Attempts, Decision, Subject, Verdict};
-use crate::retry::classify::Request;
+use crate::retry::classify::RetryRequest;
 use crate::retry::settings::Settings;
 use crate::{HeadView, RequestView, Timestamp};
 use std::rc::Rc;
@@ -60,7 +60,7 @@ pub(super) struct Exchange<H> {
     pub(super) has_data: bool,
 }
 
-impl<H: Head> Exchange<H> {
+impl<H: RetryHead> Exchange<H> {
     /// A request with this head, to this upstream under this policy; `ended`: it has no body, or none that is kept.
     pub(super) fn new(
         stream: StreamId,
@@ -95,7 +95,7 @@ impl<H: Head> Exchange<H> {
     pub(super) fn race(&mut self, world: &mut impl World<H>) -> bool {
         let policy = Rc::clone(&self.policy);
         let settings = policy.local();
-        let may = !settings.shadow && !self.grpc && Request::of(&*self.head).is_idempotent();
+        let may = !settings.shadow && !self.grpc && RetryRequest::of(&*self.head).is_idempotent();
         let Some(hedge) = settings.hedge.filter(|_| may) else { return false };
         let now = world.recently();
         let at = now.plus(self.upstream.hedge_delay(hedge, now));
@@ -139,7 +139,7 @@ impl<H: Head> Exchange<H> {
         world: &impl World<H>,
     ) -> Attempts {
         let deadline = self.deadline(settings, started);
-        let subject = Subject::new(Request::of(&*self.head), self.body.is_whole(), deadline);
+        let subject = Subject::new(RetryRequest::of(&*self.head), self.body.is_whole(), deadline);
         let first = world.candidates(&self.upstream, &self.head).next().flatten();
         Attempts::new(subject, first, hedge_at)
     }
@@ -168,7 +168,7 @@ impl<H: Head> Exchange<H> {
     }
 }
 
-impl<'a> Request<'a> {
+impl<'a> RetryRequest<'a> {
     /// What of a request with this head bears on whether it may be sent twice.
     pub fn of(head: &'a impl HeadView) -> Self {
         Self {

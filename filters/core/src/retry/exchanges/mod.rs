@@ -10,7 +10,7 @@
 //! Trade-off: an answer that has to be replaced by another waits for the next tick, because another answer may be sent only from
 //! the root's callbacks: one from a stream's own hangs it.
 //! Source: Finagle's and linkerd's retry budgets; Dean and Barroso, "The Tail at Scale", for hedges; circuit breakers (Nygard,
-//! "Release It!") for retries that are futile.
+//! "Release It!") for retries that keep failing.
 
 mod around;
 mod calls;
@@ -25,9 +25,9 @@ mod verdict;
 mod worker_budget;
 mod world;
 
-pub use policy::{FUTILE, Policy, Upstream};
+pub use policy::{CONSECUTIVE_FAILED_RETRIES, Policy, Upstream};
 pub use worker_budget::WorkerBudget;
-pub use world::{Answer, Budgets, Call, CallId, Delivery, Event, Fund, Head, Reply, StreamId, World};
+pub use world::{Answer, Budgets, Call, CallId, Delivery, Event, Fund, Reply, RetryHead, StreamId, World};
 
 use super::attempts::Denied;
 use crate::Flow;
@@ -103,7 +103,7 @@ struct Turn<'a, H, W> {
     world: &'a mut W,
 }
 
-impl<H: Head> Retries<H> {
+impl<H: RetryHead> Retries<H> {
     /// No requests yet, in a VM with these accounts, of which the second one is for bodies of requests.
     pub fn new((memory, bodies): (Memory, Account)) -> Self {
         let desk = Desk { waiting: BTreeSet::new(), begun: false, calls: HashMap::new(), memory, bodies };
@@ -241,7 +241,7 @@ impl Desk {
     }
 }
 
-impl<H: Head, W: World<H>> Turn<'_, H, W> {
+impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// It waits from now on.
     fn wait(&mut self) {
         self.desk.wait(self.exchange.stream);

@@ -3,7 +3,7 @@
 //! Invariant: a step that cannot be taken is followed by another one, until the request waits for something or has ended.
 
 use super::exchange::Phase;
-use super::world::{Answer, Call, Event, Head, Reply, World};
+use super::world::{Answer, Call, Event, Reply, RetryHead, World};
 use super::{Outstanding, Turn};
 use crate::EndpointIndex;
 use crate::retry::attempts::{Decision, Step, Substitute};
@@ -19,7 +19,7 @@ struct Sent {
     hedge: bool,
 }
 
-impl<H: Head, W: World<H>> Turn<'_, H, W> {
+impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// A tick has something to do.
     pub(super) fn advance(&mut self, now: crate::Timestamp) {
         let decision = match self.exchange.due.take() {

@@ -23,7 +23,7 @@ pub struct WorkerBudget {
     looked: Cell<Timestamp>,
     /// What the operator was told last.
     told: Cell<i64>,
-    /// When the next request may have retries although they are futile.
+    /// When the next request may have retries although they keep failing.
     reserved: Cell<Timestamp>,
     active: Concurrency,
 }
@@ -65,7 +65,7 @@ impl WorkerBudget {
         }
     }
 
-    /// Whether a request may have so many retries while retries are futile: at the pace of the reserve, in this worker.
+    /// Whether a request may have so many retries while retries keep failing: at the pace of the reserve, in this worker.
     pub(super) fn grants_reserve(&self, retries: u8, budgets: &mut impl Budgets) -> bool {
         let now = budgets.now();
         let pace =
@@ -82,17 +82,17 @@ impl WorkerBudget {
         self.told != self.left || self.requests.get() > 0 || self.spent.get() > 0
     }
 
-    /// Takes a retry, which counts as under way from now on. While retries are futile, only one of the reserve.
+    /// Takes a retry, which counts as under way from now on. While retries keep failing, only one of the reserve.
     pub(super) fn withdraw(
         &self,
-        futile: bool,
+        failing: bool,
         budgets: &mut impl Budgets,
         now: Timestamp,
     ) -> Result<UnderWay, Denied> {
         if !self.active.has_room(&self.policy) {
             return Err(Denied::Concurrency);
         }
-        let withdraw = |budget: &mut Budget| match futile {
+        let withdraw = |budget: &mut Budget| match failing {
             true => budget.withdraw_reserve(&self.policy, now),
             false => budget.withdraw(&self.policy, now),
         };

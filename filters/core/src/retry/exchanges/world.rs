@@ -19,9 +19,9 @@ pub type StreamId = u32;
 pub type CallId = u32;
 
 /// The head of a message; the default one is empty.
-pub trait Head: HeadView + Default {}
+pub trait RetryHead: HeadView + Default {}
 
-impl<H: HeadView + Default> Head for H {}
+impl<H: HeadView + Default> RetryHead for H {}
 
 /// Which shared budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
