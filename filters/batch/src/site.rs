@@ -8,7 +8,7 @@ use core::cell::{Cell, RefCell};
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{Event, Policy};
 use switchyard_frame::Setup;
-use switchyard_host::shared_ledger::announced;
+use switchyard_frame::shared::tables::announced;
 use switchyard_host::{Clock, MetricSink, SharedData};
 
 /// What outlives a configuration.

@@ -12,8 +12,9 @@ use switchyard_core::http::{awaits_its_answer, content_length};
 use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;
 use switchyard_frame::held_bodies::Piece;
+use switchyard_frame::identity;
 use switchyard_frame::{Filter as _, Head, noise};
-use switchyard_host::{Flow, HeaderMap, Host, identity};
+use switchyard_host::{Flow, HeaderMap, Host};
 
 /// A request whose body is not whole yet.
 struct Awaiting {

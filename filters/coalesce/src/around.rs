@@ -3,7 +3,7 @@
 use crate::vm::Vm;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::coalesce::{Answer, Event, Policy, Served, StreamId, World};
+use switchyard_core::coalesce::{Answer, Board, Event, Policy, Served, StreamId, World};
 use switchyard_core::contract::keys::board as board_key;
 use switchyard_frame::{EffectiveContext, Setup};
 use switchyard_host::{HeaderMap, Host};
@@ -34,14 +34,7 @@ impl<'a, H> Around<'a, H> {
     }
 }
 
-impl<H: Host> World for Around<'_, H> {
-    fn now(&mut self) -> Timestamp {
-        if let Ok(now) = self.host.now() {
-            self.setup.own.time.set(now);
-        }
-        self.setup.own.time.get()
-    }
-
+impl<H: Host> Board for Around<'_, H> {
     fn read(&mut self, number: u32) -> Option<(Vec<u8>, u32)> {
         self.host.shared_data(&board_key(number)).ok()?.map(|shared| (shared.value, shared.cas))
     }
@@ -53,6 +46,15 @@ impl<H: Host> World for Around<'_, H> {
     fn put(&mut self, number: u32, value: &[u8]) {
         // An entry that stays counts until its lease is over.
         let _ = self.host.set_shared_data(&board_key(number), value);
+    }
+}
+
+impl<H: Host> World for Around<'_, H> {
+    fn now(&mut self) -> Timestamp {
+        if let Ok(now) = self.host.now() {
+            self.setup.own.time.set(now);
+        }
+        self.setup.own.time.get()
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {

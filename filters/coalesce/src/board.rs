@@ -4,12 +4,13 @@
 
 use switchyard_core::coalesce::BUCKETS;
 use switchyard_core::contract::keys::board;
-use switchyard_host::{HostError, SharedData, reach};
+use switchyard_frame::shared::reach;
+use switchyard_host::{HostError, SharedData};
 
 /// Makes the board; what is there stays.
 ///
 /// # Errors
 /// If shared data cannot be had.
 pub(crate) fn prepare(host: &impl SharedData) -> Result<(), HostError> {
-    reach::make_places(BUCKETS, board, host)
+    reach::make_entries(BUCKETS, board, host)
 }

@@ -6,8 +6,8 @@ use crate::plan::Coalesced;
 use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_core::coalesce::{Event, Exit, Pass, Policy, Served, Why};
+use switchyard_frame::metrics::{Counter, Histogram, Registry, series_name};
 use switchyard_host::MetricSink;
-use switchyard_host::metrics::{Counter, Histogram, Registry, series_name};
 
 /// The counters of one VM.
 #[derive(Default)]

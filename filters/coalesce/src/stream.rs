@@ -12,8 +12,9 @@ use switchyard_core::memory::{Paid, Reservation, head_bytes};
 use switchyard_core::request_key::Known;
 use switchyard_core::{RequestView, coalesce};
 use switchyard_frame::held_bodies::Piece;
+use switchyard_frame::identity;
 use switchyard_frame::{Filter as _, Head, noise};
-use switchyard_host::{Flow, HeaderMap, Host, identity};
+use switchyard_host::{Flow, HeaderMap, Host};
 
 /// One request under a configuration.
 pub struct Stream {

@@ -162,7 +162,7 @@ const WRONG_STATUS: &[(&str, &[&str])] = &[
             "share_status[4]: 200 is status 0 already; remove one of them",
             "share_status[5]: 200 is status 0 already; remove one of them",
             "share_status[1]: 199 is out of range; it takes 200 to 599",
-            "share_status[2]: 206 is a part of an answer, for the client that asked for that part; remove it",
+            "share_status[2]: 206 is partial content, for the client that asked for that part; remove it",
             "share_status[3]: 304 is shared where 200 is, among requests with one condition; remove it",
         ],
     ),
@@ -291,7 +291,7 @@ fn errors_of_every_part_come_at_once() {
             "routes[0].coalesce: none of the route's methods (PUT) is coalesced, only GET and HEAD, and POST with \
              key.body: true; remove it",
             r#"key.headers[0]: "te" is about the connection, not about what is asked; remove it"#,
-            "share_status[0]: 206 is a part of an answer, for the client that asked for that part; remove it",
+            "share_status[0]: 206 is partial content, for the client that asked for that part; remove it",
             "on_error: needs share_errors; add the statuses that followers get, as in [502, 503, 504]",
             "max_followers: 0 is out of range; it takes 1 to 1000000",
             "max_wait: is zero; it takes more than zero",

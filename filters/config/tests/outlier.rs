@@ -111,7 +111,7 @@ fn every_field_arrives() {
     assert_eq!(settings.latency, Some(latency));
     let stall = StallPolicy { limit: Duration::from_millis(300), requests: 17, enforcing: 18 };
     assert_eq!(settings.stall, Some(stall));
-    assert_eq!(settings.readmission, Readmission::Probing { concurrency: 19, successes: 20 });
+    assert_eq!(settings.readmission, Readmission::HalfOpen { concurrency: 19, successes: 20 });
     let heartbeat = Heartbeat {
         path: "/up".into(),
         host: Some("web".into()),
@@ -199,7 +199,7 @@ const WRONG: &[(&str, &[&str])] = &[
         r#"{"heartbeat": {"path": "up", "interval": "50ms", "timeout": "60ms", "healthy_threshold": 0, "host": ""}}"#,
         &[
             r#"heartbeat.interval: is shorter than 100ms; write "100ms" or more"#,
-            "heartbeat.timeout: is longer than the interval; probes would pile up: lower it",
+            "heartbeat.timeout: is longer than the interval; heartbeats would pile up: lower it",
             "heartbeat.healthy_threshold: 0 is out of range; it takes 1 to 255",
             "heartbeat.host: is empty; name a host or remove it",
             r#"heartbeat.path: "up" is no path; begin it with "/""#,

@@ -3,10 +3,12 @@
 use core::time::Duration;
 use serde_json::json;
 use switchyard_config::Document;
+use switchyard_core::budget::BudgetPolicy;
+use switchyard_core::deadline::Deadline;
 use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
-    BackOff, BodyRule, BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, ResetFormat, ResetHeader,
-    Settings, StaleIfError, StaticAnswer,
+    BackOff, BodyRule, Engine, Fallback, Hedge, Jitter, ResetFormat, ResetHeader, Settings, StaleIfError,
+    StaticAnswer,
 };
 use switchyard_core::route::HeaderRule;
 #[cfg(target_arch = "wasm32")]

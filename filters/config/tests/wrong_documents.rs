@@ -44,7 +44,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         r#"{"upstreams": [{"name": "a", "endpoints": [{"address": "1.2.3.4:80", "weight": 0}]}]}"#,
         &[
-            r#"upstreams[0].endpoints[0].weight: 0 is no share; write 1 or more, or `health: ejected` to take the endpoint out"#,
+            r#"upstreams[0].endpoints[0].weight: 0 is no share; write 1 or more, or `health: ejected` to eject the endpoint"#,
         ],
     ),
     (

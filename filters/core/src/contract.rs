@@ -44,7 +44,7 @@ pub fn is_our_header(name: &[u8]) -> bool {
     name.starts_with(b"x-switchyard-") || name == CANDIDATES_HEADER.as_bytes()
 }
 
-/// The mark of the heartbeats of whoever holds the lease for them ([`keys::PROBER`]) by this number.
+/// The mark of the heartbeats of whoever holds the lease for them ([`keys::HEARTBEAT_LEASE`]) by this number.
 pub fn heartbeat_mark(holder: u64) -> String {
     format!("{holder:x}")
 }
@@ -53,8 +53,8 @@ pub fn heartbeat_mark(holder: u64) -> String {
 pub mod keys {
     /// Written whenever somebody learns what all workers should know at once; its compare-and-swap number says so.
     pub const EPOCH: &str = "switchyard.outlier.epoch";
-    /// Who sends heartbeats.
-    pub const PROBER: &str = "switchyard.outlier.prober";
+    /// Which worker sends heartbeats.
+    pub const HEARTBEAT_LEASE: &str = "switchyard.outlier.prober";
     /// What the documents in force say of ejection.
     pub const SETTINGS: &str = "switchyard.outlier.settings";
     /// Written whenever somebody publishes some.
@@ -140,7 +140,7 @@ mod tests {
     fn keys_are_what_they_were_and_each_another_one() {
         let keys = [
             (keys::EPOCH.to_owned(), "switchyard.outlier.epoch"),
-            (keys::PROBER.to_owned(), "switchyard.outlier.prober"),
+            (keys::HEARTBEAT_LEASE.to_owned(), "switchyard.outlier.prober"),
             (keys::ledger("web"), "switchyard.outlier.ledger.web"),
             (keys::tally("web"), "switchyard.outlier.tally.web"),
             (keys::budget("route", "all"), "switchyard.retry.route.all"),

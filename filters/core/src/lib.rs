@@ -1,7 +1,7 @@
 //! Switchyard's decisions, and nothing else.
 //!
 //! A filter is a state machine fed with events ("sans-I/O", as in rustls, h2 and quinn-proto): this crate
-//! holds the state machines. Time comes in as [`Timestamp`], chance as a seeded [`fastrand::Rng`], a request as
+//! holds the state machines. Time comes in as [`Timestamp`], randomness as a seeded [`fastrand::Rng`], a request as
 //! [`RequestView`]; what should happen goes out as a return value. So the same code runs natively under a
 //! virtual clock, in wasm32 under wasm-bindgen-test, and inside Envoy.
 //!
@@ -12,10 +12,12 @@
 mod address;
 pub mod balance;
 pub mod batch;
+pub mod budget;
 pub mod byte_map;
 pub mod chain;
 pub mod coalesce;
 pub mod contract;
+pub mod deadline;
 pub mod endpoint;
 mod flow;
 pub mod hash;

@@ -59,7 +59,7 @@ fn a_ring_without_a_point_for_the_healthy_still_chooses_one_of_them() {
 }
 
 #[test]
-fn a_bias_that_leaves_no_weight_leaves_nobody_out() {
+fn a_bias_that_leaves_no_weight_ejects_nobody() {
     let mut upstream = Upstream::new(&least_request(1000.0), &[1, 2], 1);
     for _ in 0..100 {
         upstream.loads.start(0);
@@ -127,7 +127,7 @@ mod properties {
     }
 
     fn state() -> impl Strategy<Value = State> {
-        let health = prop_oneof![Just(Health::Healthy), Just(Health::Ejected), Just(Health::Probing)];
+        let health = prop_oneof![Just(Health::Healthy), Just(Health::Ejected), Just(Health::HalfOpen)];
         let weight = prop_oneof![Just(1_u32), 1..1000_u32];
         let ages = proptest::option::of(0..2000_u64);
         (weight, health, ages, 0..40_u32, proptest::option::of(0..5000_u64)).prop_map(

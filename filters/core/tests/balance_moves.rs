@@ -13,13 +13,13 @@ use proptest::prelude::*;
 use switchyard_core::balance::{Candidates, ConsistentHash, HashFunction, Maglev, RingHash};
 use switchyard_core::{Endpoint, Endpoints};
 
-fn order(table: &impl ConsistentHash, hash: u64, limit: usize, out: Option<usize>) -> Vec<usize> {
+fn order(table: &impl ConsistentHash, hash: u64, limit: usize, ejected: Option<usize>) -> Vec<usize> {
     let mut candidates = Candidates::new(limit);
-    table.candidates(hash, |index| Some(index) != out, &mut candidates);
+    table.candidates(hash, |index| Some(index) != ejected, &mut candidates);
     candidates.iter().collect()
 }
 
-/// The order without one that is out is the order with it, less that one; a shorter list is its beginning.
+/// The order without one that is ejected is the order with it, less that one; a shorter list is its beginning.
 fn only_its_keys_move(table: &impl ConsistentHash, hash: u64, endpoints: usize) -> Result<(), TestCaseError> {
     let all = order(table, hash, endpoints, None);
     prop_assert_eq!(&all, &order(table, hash, endpoints, None), "the same each time");
@@ -27,12 +27,12 @@ fn only_its_keys_move(table: &impl ConsistentHash, hash: u64, endpoints: usize) 
         let short = order(table, hash, limit, None);
         prop_assert!(all.starts_with(&short) && !short.is_empty());
     }
-    for out in 0..endpoints {
-        let rest = order(table, hash, endpoints, Some(out));
-        let expected: Vec<_> = all.iter().copied().filter(|index| *index != out).collect();
+    for ejected in 0..endpoints {
+        let rest = order(table, hash, endpoints, Some(ejected));
+        let expected: Vec<_> = all.iter().copied().filter(|index| *index != ejected).collect();
         // A table may end its walk early where an endpoint has hardly a slot; what it gives has the same order.
         let length = rest.len().min(expected.len());
-        prop_assert_eq!(&rest[..length], &expected[..length], "without {}", out);
+        prop_assert_eq!(&rest[..length], &expected[..length], "without {}", ejected);
     }
     Ok(())
 }

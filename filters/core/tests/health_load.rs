@@ -43,7 +43,7 @@ fn slow_start_is_envoys_formula() {
 }
 
 #[test]
-fn no_ramp_is_so_steep_that_its_endpoint_is_out() {
+fn no_ramp_is_so_steep_that_its_endpoint_is_ejected() {
     assert!(ramp(1e-6, 0.0).factor(Duration::ZERO) > 0.0);
     let at_once = SlowStart { window: Duration::ZERO, aggression: 1.0, min_weight: 0.1 };
     assert!((at_once.factor(Duration::ZERO) - 1.0).abs() < f64::EPSILON);
@@ -72,12 +72,12 @@ fn panic_begins_below_the_threshold() {
 }
 
 #[test]
-fn one_that_probes_is_out() {
+fn one_that_is_half_open_is_out_of_rotation() {
     let mut table = HealthTable::new(3);
-    table.set(1, Health::Probing, None);
+    table.set(1, Health::HalfOpen, None);
     let admission = table.admission(&HealthPolicy::default(), START);
     assert!(!admission.admits(1) && !admission.admits(3) && admission.admits(0));
-    assert_eq!((table.get(1), table.get(3)), (Health::Probing, Health::Ejected));
+    assert_eq!((table.get(1), table.get(3)), (Health::HalfOpen, Health::Ejected));
 }
 
 #[test]

@@ -12,9 +12,9 @@ use switchyard_core::outlier::{Effects, EndpointKey, Event, Failure, Readmission
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// How many of so many endpoints go when all of them deserve it.
-fn go(endpoints: u64, max_percent: u8, min_healthy: usize, taken_out: usize) -> usize {
+fn go(endpoints: u64, max_percent: u8, min_healthy: usize, ejected_by_hand: usize) -> usize {
     let mut upstream = Upstream::new(endpoints, by_time);
-    upstream.taken_out = taken_out;
+    upstream.ejected_by_hand = ejected_by_hand;
     (upstream.settings.ejection.max_percent, upstream.settings.ejection.min_healthy) =
         (max_percent, min_healthy);
     for key in 0..endpoints {
@@ -22,12 +22,12 @@ fn go(endpoints: u64, max_percent: u8, min_healthy: usize, taken_out: usize) -> 
         let spared = effects.transition.is_none().then_some((Reason::Signal, Spared::Overflow));
         assert_eq!(effects.spared, spared);
     }
-    upstream.out()
+    upstream.ejected()
 }
 
 #[test]
 fn so_many_may_go() {
-    // Endpoints, percentage, those that stay, taken out by hand: how many go.
+    // Endpoints, percentage, those that stay, ejected by hand: how many go.
     let cases = [
         ((1, 10, 1, 0), 0),
         ((1, 100, 1, 0), 0),
@@ -51,20 +51,20 @@ fn so_many_may_go() {
         ((10, 100, 1, 11), 0),
         ((300, 33, 1, 0), 99),
     ];
-    for ((endpoints, percent, stay, taken_out), expected) in cases {
-        let gone = go(endpoints, percent, stay, taken_out);
-        assert_eq!(gone, expected, "{endpoints} at {percent} %, {stay} stay, {taken_out} taken out");
+    for ((endpoints, percent, stay, ejected_by_hand), expected) in cases {
+        let gone = go(endpoints, percent, stay, ejected_by_hand);
+        assert_eq!(gone, expected, "{endpoints} at {percent} %, {stay} stay, {ejected_by_hand} by hand");
     }
 }
 
 #[test]
 fn one_that_is_being_tried_is_still_out_and_one_that_is_back_makes_room() {
     let mut upstream = Upstream::new(2, |settings| {
-        settings.readmission = Readmission::Probing { concurrency: 1, successes: 1 };
+        settings.readmission = Readmission::HalfOpen { concurrency: 1, successes: 1 };
     });
     let lasts = upstream.eject(0);
     upstream.time_passes(0, lasts);
-    assert_eq!((upstream.health(0), upstream.out()), (Health::Probing, 1));
+    assert_eq!((upstream.health(0), upstream.ejected()), (Health::HalfOpen, 1));
     assert_eq!(upstream.signal(1).spared, Some((Reason::Signal, Spared::Overflow)));
     assert!(upstream.succeed(0).transition.is_some());
     assert!(upstream.signal(1).transition.is_some());
@@ -76,8 +76,8 @@ fn one_that_fails_while_it_is_tried_goes_again_even_if_nobody_else_could() {
     let lasts = upstream.eject(0);
     upstream.time_passes(0, lasts);
     upstream.settings.ejection.min_healthy = 2;
-    let moved = upstream.fail(0, Failure::Reset).transition.expect("out it stays");
-    assert_eq!((moved.from, moved.to, upstream.out()), (Health::Probing, Health::Ejected, 1));
+    let moved = upstream.fail(0, Failure::Reset).transition.expect("ejected it stays");
+    assert_eq!((moved.from, moved.to, upstream.ejected()), (Health::HalfOpen, Health::Ejected, 1));
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn those_that_left_the_configuration_do_not_count_and_are_remembered_while_they_
     upstream.eject(0);
     upstream.members.remove(0);
     upstream.members.push(EndpointKey(2));
-    assert_eq!(upstream.out(), 0);
+    assert_eq!(upstream.ejected(), 0);
     assert!(upstream.signal(1).transition.is_some(), "the bound is of those that are there");
     upstream.members.insert(0, EndpointKey(0));
-    assert_eq!((upstream.health(0), upstream.out()), (Health::Ejected, 2), "it is back, and out");
+    assert_eq!((upstream.health(0), upstream.ejected()), (Health::Ejected, 2), "it is back, and ejected");
     upstream.members.remove(0);
     upstream.pass(30 * SECOND + upstream.settings.ejection.max);
     upstream.fail(2, Failure::Reset);
@@ -115,7 +115,7 @@ fn shadow_mode_judges_by_the_same_bounds() {
     assert_eq!((moved.to, moved.times), (Health::Ejected, 1));
     assert!(upstream.record(0).shadow);
     assert_eq!(upstream.signal(1).spared, Some((Reason::Signal, Spared::Overflow)));
-    assert_eq!(upstream.out(), 1);
+    assert_eq!(upstream.ejected(), 1);
 }
 
 #[test]
@@ -124,9 +124,9 @@ fn what_shadow_mode_put_out_was_never_out() {
         let mut upstream = Upstream::new(2, |settings| settings.shadow = shadow);
         upstream.eject(0);
         upstream.settings.shadow = !shadow;
-        assert_eq!(upstream.out(), 0);
+        assert_eq!(upstream.ejected(), 0);
         assert!(upstream.signal(1).transition.is_some(), "there is room");
-        assert_eq!(upstream.out(), 1);
+        assert_eq!(upstream.ejected(), 1);
         assert!(upstream.succeed(0).changed);
         assert_eq!((upstream.health(0), upstream.record(0).shadow), (Health::Healthy, false));
         assert_eq!(upstream.signal(0).spared, Some((Reason::Signal, Spared::Overflow)));
@@ -150,7 +150,7 @@ fn readmission_ends_in_shadow_mode_too() {
     let mut upstream = Upstream::new(2, |settings| settings.shadow = true);
     let lasts = upstream.eject(0);
     upstream.time_passes(0, lasts);
-    assert_eq!((upstream.health(0), upstream.record(0).shadow), (Health::Probing, true));
+    assert_eq!((upstream.health(0), upstream.record(0).shadow), (Health::HalfOpen, true));
     upstream.time_passes(0, 30 * SECOND);
     assert_eq!((upstream.health(0), upstream.record(0).shadow), (Health::Healthy, false));
     assert_eq!(upstream.happen(0, &Event::TimePassed), Effects::default());

@@ -1,4 +1,4 @@
-//! When an endpoint goes: rows of failures as Envoy counts them, the bounds, and for how long.
+//! When an endpoint goes: consecutive failures as Envoy counts them, the bounds, and for how long.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(dead_code, reason = "each test binary uses its part of outlier_support")]
@@ -14,8 +14,8 @@ use switchyard_core::outlier::{
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// Thresholds of the three rows, all enforced; everyone may go.
-fn rows(any: u16, gateway: u16, local: u16) -> impl FnOnce(&mut Settings) {
+/// Thresholds of the three streaks, all enforced; everyone may go.
+fn streaks(any: u16, gateway: u16, local: u16) -> impl FnOnce(&mut Settings) {
     move |settings| {
         by_time(settings);
         settings.consecutive.any_5xx = Threshold { count: any, enforcing: 100 };
@@ -59,7 +59,7 @@ fn a_success_begins_the_row_again_and_leaves_nothing_to_remember() {
 
 #[test]
 fn what_is_nobodys_fault_changes_nothing() {
-    let mut upstream = Upstream::new(2, rows(2, 2, 2));
+    let mut upstream = Upstream::new(2, streaks(2, 2, 2));
     upstream.fail(0, Failure::Reset);
     let all =
         [Neutral::ClientGone, Neutral::Cancelled, Neutral::Overload, Neutral::Mirror, Neutral::Discarded];
@@ -67,18 +67,18 @@ fn what_is_nobodys_fault_changes_nothing() {
         let event = Event::Attempt { outcome: Outcome::Neutral(neutral), started: START, latency: None };
         (0..10).for_each(|_| assert_eq!(upstream.happen(0, &event), Effects::default(), "{neutral:?}"));
     }
-    assert!(upstream.fail(0, Failure::Reset).transition.is_some(), "the row goes on");
+    assert!(upstream.fail(0, Failure::Reset).transition.is_some(), "the streak goes on");
 }
 
 #[test]
 fn a_500_begins_the_gateways_row_again_but_not_that_of_5xx() {
-    let mut upstream = Upstream::new(2, rows(0, 3, 0));
+    let mut upstream = Upstream::new(2, streaks(0, 3, 0));
     for failure in [Failure::Gateway, Failure::Truncated, Failure::Status, Failure::Gateway, Failure::Gateway]
     {
         assert_eq!(upstream.fail(0, failure).transition, None);
     }
     assert_eq!(reason(&upstream.fail(0, Failure::Gateway)), Some(Reason::ConsecutiveGatewayFailure));
-    let mut upstream = Upstream::new(2, rows(3, 0, 0));
+    let mut upstream = Upstream::new(2, streaks(3, 0, 0));
     upstream.fail(0, Failure::Gateway);
     upstream.fail(0, Failure::Status);
     assert_eq!(reason(&upstream.fail(0, Failure::Slow)), Some(Reason::Consecutive5xx));
@@ -87,7 +87,7 @@ fn a_500_begins_the_gateways_row_again_but_not_that_of_5xx() {
 #[test]
 fn failures_of_local_origin_count_as_5xx_unless_they_are_split_off() {
     for split in [false, true] {
-        let mut upstream = Upstream::new(2, rows(3, 0, 0));
+        let mut upstream = Upstream::new(2, streaks(3, 0, 0));
         upstream.settings.failure.split_external_local_origin_errors = split;
         for failure in [Failure::ConnectFailure, Failure::Reset] {
             upstream.fail(0, failure);
@@ -99,12 +99,12 @@ fn failures_of_local_origin_count_as_5xx_unless_they_are_split_off() {
 
 #[test]
 fn split_off_failures_have_a_row_of_their_own() {
-    let mut upstream = Upstream::new(2, rows(3, 3, 3));
+    let mut upstream = Upstream::new(2, streaks(3, 3, 3));
     upstream.settings.failure.split_external_local_origin_errors = true;
     upstream.fail(0, Failure::Gateway);
     upstream.fail(0, Failure::Gateway);
     for failure in [Failure::Reset, Failure::Timeout] {
-        assert_eq!(upstream.fail(0, failure).transition, None, "not the third of the others' row");
+        assert_eq!(upstream.fail(0, failure).transition, None, "not the third of the others' streak");
     }
     let third = upstream.fail(0, Failure::ConnectFailure);
     assert_eq!(reason(&third), Some(Reason::ConsecutiveLocalOriginFailure));
@@ -113,7 +113,7 @@ fn split_off_failures_have_a_row_of_their_own() {
 #[test]
 fn an_answer_of_whatever_kind_begins_the_row_of_local_origin_again() {
     for answered in [Failure::Status, Failure::Gateway, Failure::Truncated, Failure::Slow] {
-        let mut upstream = Upstream::new(2, rows(0, 0, 3));
+        let mut upstream = Upstream::new(2, streaks(0, 0, 3));
         upstream.settings.failure.split_external_local_origin_errors = true;
         for failure in [Failure::Reset, Failure::Reset, answered, Failure::Reset, Failure::Reset] {
             assert_eq!(upstream.fail(0, failure).transition, None, "{answered:?}");
@@ -129,7 +129,7 @@ fn a_row_that_was_not_enforced_or_overflowed_begins_again() {
         (|upstream| upstream.settings.ejection.min_healthy = 2, Spared::Overflow),
     ];
     for (change, spared) in cases {
-        let mut upstream = Upstream::new(2, rows(3, 0, 0));
+        let mut upstream = Upstream::new(2, streaks(3, 0, 0));
         change(&mut upstream);
         for failures in 1..=12 {
             let expected = (failures % 3 == 0).then_some((Reason::Consecutive5xx, spared));
@@ -141,14 +141,14 @@ fn a_row_that_was_not_enforced_or_overflowed_begins_again() {
 
 #[test]
 fn a_row_that_is_off_never_ejects_and_is_not_kept() {
-    let mut upstream = Upstream::new(2, rows(0, 0, 0));
+    let mut upstream = Upstream::new(2, streaks(0, 0, 0));
     (0..1_000).for_each(|_| assert_eq!(upstream.fail(0, Failure::Reset).transition, None));
     assert_eq!(upstream.record(0).streaks, [0; 3]);
 }
 
 #[test]
 fn without_the_split_a_reset_is_a_5xx_and_no_local_origin_failure() {
-    let mut upstream = Upstream::new(2, rows(0, 0, 3));
+    let mut upstream = Upstream::new(2, streaks(0, 0, 3));
     (0..10).for_each(|_| assert_eq!(upstream.fail(0, Failure::Reset).transition, None));
     upstream.settings.failure.split_external_local_origin_errors = true;
     let last = (0..3).map(|_| upstream.fail(0, Failure::Reset)).last().and_then(|effects| effects.transition);
@@ -159,7 +159,7 @@ fn without_the_split_a_reset_is_a_5xx_and_no_local_origin_failure() {
 #[test]
 fn enforcing_is_the_share_of_verdicts_that_are_carried_out() {
     let mut ejected = 0;
-    let mut upstream = Upstream::new(1, rows(1, 0, 0));
+    let mut upstream = Upstream::new(1, streaks(1, 0, 0));
     upstream.settings.consecutive.any_5xx.enforcing = 30;
     for _ in 0..2000 {
         ejected += u32::from(upstream.fail(0, Failure::Status).transition.is_some());

@@ -21,9 +21,9 @@ fn beating(settings: &mut Settings) {
     settings.heartbeat = Some(heartbeats());
 }
 
-fn probing(settings: &mut Settings) {
+fn half_open(settings: &mut Settings) {
     beating(settings);
-    settings.readmission = Readmission::Probing { concurrency: 1, successes: 3 };
+    settings.readmission = Readmission::HalfOpen { concurrency: 1, successes: 3 };
 }
 
 fn moved(effects: &Effects) -> Option<(Health, Health)> {
@@ -46,18 +46,18 @@ fn enough_good_heartbeats_in_a_row_readmit_before_the_time_is_over() {
     let back = Some((Health::Ejected, Health::Healthy));
     assert_eq!(beats(&mut upstream, &[true, false, true, true]), [None, None, None, back]);
     assert_eq!(upstream.record(0).heartbeats, [0; 2]);
-    let mut upstream = Upstream::new(2, probing);
+    let mut upstream = Upstream::new(2, half_open);
     upstream.eject(0);
-    let tried = Some((Health::Ejected, Health::Probing));
+    let tried = Some((Health::Ejected, Health::HalfOpen));
     assert_eq!(beats(&mut upstream, &[true, true]), [None, tried], "real traffic has to agree");
 }
 
 #[test]
 fn enough_bad_heartbeats_in_a_row_eject() {
     let mut upstream = Upstream::new(2, beating);
-    let out = Some((Health::Healthy, Health::Ejected));
+    let ejected = Some((Health::Healthy, Health::Ejected));
     let moves = beats(&mut upstream, &[false, false, true, false, false, false]);
-    assert_eq!(moves, [None, None, None, None, None, out]);
+    assert_eq!(moves, [None, None, None, None, None, ejected]);
     let record = upstream.record(0);
     assert_eq!((record.reason, record.times), (Some(Reason::Heartbeat), 1));
 }
@@ -81,12 +81,12 @@ fn bad_heartbeats_keep_the_bounds_and_begin_again_after_them() {
 
 #[test]
 fn one_bad_heartbeat_ends_a_trial() {
-    let mut upstream = Upstream::new(2, probing);
+    let mut upstream = Upstream::new(2, half_open);
     upstream.eject(0);
     upstream.time_passes(0, 30 * SECOND);
     assert_eq!(moved(&upstream.heartbeat(0, true)), None);
-    let back = upstream.heartbeat(0, false).transition.expect("out again");
-    assert_eq!((back.from, back.to, back.lasts), (Health::Probing, Health::Ejected, 60 * SECOND));
+    let back = upstream.heartbeat(0, false).transition.expect("ejected again");
+    assert_eq!((back.from, back.to, back.lasts), (Health::HalfOpen, Health::Ejected, 60 * SECOND));
     assert_eq!(back.verdict.map(|verdict| verdict.reason), Some(Reason::Heartbeat));
 }
 

@@ -28,20 +28,20 @@ const TRIES: u32 = 8;
 struct Setup {
     settings: Settings,
     members: Vec<EndpointKey>,
-    taken_out: usize,
+    ejected_by_hand: usize,
     /// Which workers have shadow mode on: a configuration arrives at one worker after the other.
     shadow: [bool; WORKERS],
     seed: u64,
 }
 
 impl Setup {
-    /// How many may be out, by the documentation: the percentage or one, and those that stay.
+    /// How many may be ejected, by the documentation: the percentage or one, and those that stay.
     fn bound(&self) -> usize {
         let (all, policy) = (self.members.len(), &self.settings.ejection);
         let share = (all * usize::from(policy.max_percent) / 100).max(1);
         let spare = match policy.min_healthy {
             0 => all,
-            stay => all.saturating_sub(self.taken_out + stay),
+            stay => all.saturating_sub(self.ejected_by_hand + stay),
         };
         share.min(spare)
     }
@@ -49,7 +49,7 @@ impl Setup {
     fn trials(&self) -> u8 {
         match self.settings.readmission {
             Readmission::AfterTime => 0,
-            Readmission::Probing { concurrency, .. } => concurrency,
+            Readmission::HalfOpen { concurrency, .. } => concurrency,
         }
     }
 }
@@ -60,13 +60,13 @@ fn setups() -> impl Strategy<Value = Setup> {
     let readmission = prop_oneof![
         Just(Readmission::AfterTime),
         (1..=3_u8, 1..=3_u16)
-            .prop_map(|(concurrency, successes)| Readmission::Probing { concurrency, successes }),
+            .prop_map(|(concurrency, successes)| Readmission::HalfOpen { concurrency, successes }),
     ];
     let rest = (readmission, any::<bool>(), prop_oneof![Just(100_u8), 0..=100_u8], any::<bool>());
     let shadow = prop_oneof![3 => Just([false; WORKERS]), 1 => any::<[bool; WORKERS]>()];
     (bounds, times, rest, shadow, any::<u64>()).prop_map(|(bounds, times, rest, shadow, seed)| {
         let mut settings = Settings::default();
-        let (endpoints, max_percent, min_healthy, taken_out) = bounds;
+        let (endpoints, max_percent, min_healthy, ejected_by_hand) = bounds;
         (settings.ejection.max_percent, settings.ejection.min_healthy) = (max_percent, min_healthy);
         (settings.ejection.base, settings.ejection.max) = (SECOND * times.0, SECOND * times.1);
         settings.ejection.max_jitter = Duration::from_millis(times.2);
@@ -77,7 +77,7 @@ fn setups() -> impl Strategy<Value = Setup> {
         settings.consecutive.local_origin_failure = Threshold { count: 2, enforcing };
         settings.failure.split_external_local_origin_errors = split;
         let members = (0..endpoints).map(|key| EndpointKey(key * 3)).collect();
-        Setup { settings, members, taken_out, shadow, seed }
+        Setup { settings, members, ejected_by_hand, shadow, seed }
     })
 }
 
@@ -182,8 +182,8 @@ impl<'a> Run<'a> {
             *pending = Some(Pending { key, event, now, read: read(), tries: TRIES });
             return;
         };
-        let (members, taken_out) = (&*self.setup.members, self.setup.taken_out);
-        let cluster = Cluster { settings, members, taken_out };
+        let (members, ejected_by_hand) = (&*self.setup.members, self.setup.ejected_by_hand);
+        let cluster = Cluster { settings, members, ejected_by_hand };
         let mut ledger = Ledger::decode(&work.read.0);
         let effects = cluster.apply(&mut ledger, work.key, &work.event, work.now, rng);
         if effects.changed && !self.shared.swap(ledger.encode(), work.read.1) && work.tries > 1 {
@@ -202,9 +202,9 @@ fn within_bounds(run: &Run<'_>) -> Result<(), TestCaseError> {
     let (setup, ledger) = (run.setup, run.ledger());
     let bound = setup.bound();
     for shadow in [false, true] {
-        let counts = |record: &&Record| record.is_out() && record.shadow == shadow;
+        let counts = |record: &&Record| record.is_out_of_rotation() && record.shadow == shadow;
         let out = ledger.records().iter().filter(counts).count();
-        prop_assert!(out <= bound, "{} of {} are out, {} may be", out, setup.members.len(), bound);
+        prop_assert!(out <= bound, "{} of {} are ejected, {} may be", out, setup.members.len(), bound);
     }
     prop_assert!(run.shared.value.len() <= 8 + 64 * setup.members.len());
     let policy = &setup.settings.ejection;
@@ -252,7 +252,7 @@ proptest! {
         // Clocks differ by less than 100 ms, and time passes in ticks.
         let (tick, slack) = (Duration::from_millis(250), SECOND);
         let end = run.now.plus(longest + slack);
-        let cluster = Cluster { settings: &setup.settings, members: &setup.members, taken_out: setup.taken_out };
+        let cluster = Cluster { settings: &setup.settings, members: &setup.members, ejected_by_hand: setup.ejected_by_hand };
         let mut now = run.now;
         while now < end {
             now = now.plus(tick);
@@ -261,6 +261,6 @@ proptest! {
             }
         }
         let out: Vec<&Record> = ledger.records().iter().filter(|record| record.health != Health::Healthy).collect();
-        prop_assert!(out.is_empty(), "still out at {:?}: {:?}", now, out);
+        prop_assert!(out.is_empty(), "still ejected at {:?}: {:?}", now, out);
     }
 }

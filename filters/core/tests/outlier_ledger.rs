@@ -19,7 +19,7 @@ const HEADER_BYTES: usize = 8;
 fn distinct(key: u64) -> Record {
     Record {
         key: EndpointKey(key),
-        health: Health::Probing,
+        health: Health::HalfOpen,
         reason: Some(Reason::Latency),
         shadow: true,
         drained: false,
@@ -57,7 +57,7 @@ fn newer(ledger: &Ledger, readable_by: u8) -> Vec<u8> {
 
 #[test]
 fn a_ledger_comes_back_as_it_was_written() {
-    for health in [Health::Healthy, Health::Ejected, Health::Probing] {
+    for health in [Health::Healthy, Health::Ejected, Health::HalfOpen] {
         for reason in Reason::ALL.map(Some).into_iter().chain([None]) {
             for (shadow, drained) in [(false, false), (false, true), (true, false), (true, true)] {
                 let one = Record { health, reason, shadow, drained, ..distinct(7) };
@@ -114,7 +114,7 @@ fn a_newer_table_that_we_can_read_is_followed_and_not_changed() {
     let mut read = Ledger::decode(&newer(&upstream.ledger, VERSION));
     assert!(read.is_read_only());
     assert_eq!(read.records(), upstream.ledger.records());
-    assert_eq!(upstream.cluster().out(&read), 1);
+    assert_eq!(upstream.cluster().ejected(&read), 1);
     let (before, mut rng) = (read.clone(), upstream.rng.clone());
     let event = Event::Verdict(outlier_support::verdict(Reason::Signal));
     let effects = upstream.cluster().apply(&mut read, EndpointKey(1), &event, START, &mut rng);
@@ -194,7 +194,7 @@ mod properties {
             let read = Ledger::decode(&bytes);
             prop_assert!(read.records().len() * RECORD_BYTES <= bytes.len());
             let mut upstream = Upstream::new(0, |_| ());
-            upstream.settings.readmission = Readmission::Probing { concurrency, successes: 1 };
+            upstream.settings.readmission = Readmission::HalfOpen { concurrency, successes: 1 };
             upstream.settings.heartbeat = Some(outlier_support::heartbeats());
             upstream.members = read.records().iter().map(|record| record.key).chain([EndpointKey(7)]).collect();
             upstream.members.sort_unstable();

@@ -14,7 +14,7 @@ fn settings() -> Settings {
     settings.failure.signal = Some(Signal { header: "x-out".into(), drain: true });
     settings.latency = Some(LatencyPolicy { factor: 2.5, ..LatencyPolicy::default() });
     settings.stall = Some(StallPolicy { requests: 9, ..StallPolicy::default() });
-    settings.readmission = Readmission::Probing { concurrency: 3, successes: 700 };
+    settings.readmission = Readmission::HalfOpen { concurrency: 3, successes: 700 };
     settings.heartbeat = Some(Heartbeat {
         path: "/healthz".into(),
         host: Some("health.example".into()),
@@ -28,9 +28,9 @@ fn settings() -> Settings {
 }
 
 fn watched(name: &str, settings: Settings) -> Watched {
-    let endpoint = |last: u8, taken_out, elsewhere| WatchedEndpoint {
+    let endpoint = |last: u8, ejected_by_hand, elsewhere| WatchedEndpoint {
         address: format!("10.0.0.{last}:80").into(),
-        taken_out,
+        ejected_by_hand,
         elsewhere,
     };
     Watched {

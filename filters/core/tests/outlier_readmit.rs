@@ -10,7 +10,7 @@ use outlier_support::{SECOND, START, Upstream, by_time, verdict};
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Effects, Event, Failure, LatencyPolicy, Neutral, Outcome, Readmission, Reason, Settings, TRIAL_LIFE,
+    Effects, Event, Failure, LONGEST_TRIAL, LatencyPolicy, Neutral, Outcome, Readmission, Reason, Settings,
     Verdict,
 };
 #[cfg(target_arch = "wasm32")]
@@ -18,19 +18,19 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-fn probing(concurrency: u8, successes: u16) -> impl FnOnce(&mut Settings) {
+fn half_open(concurrency: u8, successes: u16) -> impl FnOnce(&mut Settings) {
     move |settings| {
         by_time(settings);
-        settings.readmission = Readmission::Probing { concurrency, successes };
+        settings.readmission = Readmission::HalfOpen { concurrency, successes };
     }
 }
 
 /// Endpoint 0 of two, being tried.
 fn tried(concurrency: u8, successes: u16) -> Upstream {
-    let mut upstream = Upstream::new(2, probing(concurrency, successes));
+    let mut upstream = Upstream::new(2, half_open(concurrency, successes));
     let lasts = upstream.eject(0);
     upstream.time_passes(0, lasts);
-    assert_eq!(upstream.health(0), Health::Probing);
+    assert_eq!(upstream.health(0), Health::HalfOpen);
     upstream
 }
 
@@ -54,7 +54,8 @@ fn after_its_time_an_endpoint_is_back_with_all_its_traffic() {
     assert_eq!(moved(&back), Some((Health::Ejected, Health::Healthy)));
     let record = upstream.record(0);
     assert_eq!((record.since, record.times, record.multiplier), (upstream.now, 1, 1));
-    (0..4).for_each(|_| assert_eq!(upstream.fail(0, Failure::Status).transition, None, "rows begin again"));
+    (0..4)
+        .for_each(|_| assert_eq!(upstream.fail(0, Failure::Status).transition, None, "streaks begin again"));
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn enough_successes_in_a_row_end_the_trial() {
         let neutral = begun(Outcome::Neutral(Neutral::Cancelled), upstream.now);
         assert_eq!(upstream.happen(0, &neutral), Effects::default());
     }
-    assert_eq!(moved(&upstream.succeed(0)), Some((Health::Probing, Health::Healthy)));
+    assert_eq!(moved(&upstream.succeed(0)), Some((Health::HalfOpen, Health::Healthy)));
     assert_eq!(upstream.record(0).multiplier, 1, "no evidence yet that it lasts");
 }
 
@@ -75,11 +76,11 @@ fn one_failure_ends_the_trial_with_a_longer_ejection() {
     for _ in 0..2 {
         upstream.succeed(0);
     }
-    let back = upstream.fail(0, Failure::Truncated).transition.expect("out again");
-    assert_eq!((back.from, back.to), (Health::Probing, Health::Ejected));
+    let back = upstream.fail(0, Failure::Truncated).transition.expect("ejected again");
+    assert_eq!((back.from, back.to), (Health::HalfOpen, Health::Ejected));
     assert_eq!((back.times, back.lasts), (2, 60 * SECOND));
     let why = back.verdict.expect("why");
-    assert_eq!((why.reason, &*why.evidence), (Reason::Probe, "a truncated answer while it was tried"));
+    assert_eq!((why.reason, &*why.evidence), (Reason::Trial, "a truncated answer while it was tried"));
     upstream.time_passes(0, 60 * SECOND);
     (0..2).for_each(|_| assert_eq!(moved(&upstream.succeed(0)), None, "the count begins again"));
 }
@@ -109,7 +110,7 @@ fn so_many_requests_try_it_at_a_time() {
 
 #[test]
 fn nobody_may_try_one_that_is_ejected_or_healthy() {
-    let mut upstream = Upstream::new(2, probing(1, 1));
+    let mut upstream = Upstream::new(2, half_open(1, 1));
     assert_eq!(upstream.happen(0, &Event::Try), Effects::default());
     upstream.eject(0);
     assert_eq!(upstream.happen(0, &Event::Try), Effects::default());
@@ -122,7 +123,7 @@ fn nobody_may_try_one_that_is_ejected_or_healthy() {
 fn a_trial_that_nobody_ends_is_given_up_after_its_life() {
     let mut upstream = tried(1, 9);
     assert!(upstream.happen(0, &Event::Try).may_try);
-    upstream.pass(TRIAL_LIFE - MILLISECOND);
+    upstream.pass(LONGEST_TRIAL - MILLISECOND);
     assert!(!upstream.happen(0, &Event::Try).may_try);
     upstream.pass(MILLISECOND);
     assert!(upstream.happen(0, &Event::Try).may_try);
@@ -148,11 +149,11 @@ fn a_trial_of_an_earlier_period_does_not_free_a_later_one() {
 fn one_that_nobody_tries_is_back_after_a_base_time() {
     let mut upstream = tried(1, 3);
     assert_eq!(upstream.time_passes(0, 30 * SECOND - MILLISECOND), Effects::default());
-    assert_eq!(moved(&upstream.time_passes(0, MILLISECOND)), Some((Health::Probing, Health::Healthy)));
+    assert_eq!(moved(&upstream.time_passes(0, MILLISECOND)), Some((Health::HalfOpen, Health::Healthy)));
 }
 
 #[test]
-fn one_that_is_tried_in_vain_is_back_after_the_longest_ejection() {
+fn one_whose_trials_fail_is_back_after_the_longest_ejection() {
     let mut upstream = tried(1, 3);
     for seconds in 1..300 {
         upstream.pass(SECOND);
@@ -191,7 +192,7 @@ fn evidence_counts_only_after_an_interval_in_rotation_and_not_below_nothing() {
     assert_eq!(upstream.lately(0, 10, 0), Effects::default());
     upstream.eject(0);
     upstream.pass(20 * SECOND);
-    assert!(!upstream.lately(0, 10, 0).changed, "while it is out");
+    assert!(!upstream.lately(0, 10, 0).changed, "while it is ejected");
     upstream.time_passes(0, 10 * SECOND);
     upstream.pass(10 * SECOND - MILLISECOND);
     assert!(!upstream.lately(0, 10, 0).changed);
@@ -203,7 +204,7 @@ fn evidence_counts_only_after_an_interval_in_rotation_and_not_below_nothing() {
 }
 
 #[test]
-fn a_drain_is_without_blame() {
+fn a_drain_counts_for_no_longer_ejection() {
     let mut upstream = Upstream::new(2, by_time);
     for _ in 0..3 {
         let effects = upstream.happen(0, &Event::Drain(verdict(Reason::Signal)));
@@ -226,7 +227,7 @@ fn a_drain_is_without_blame() {
 
 #[test]
 fn an_endpoint_ejected_for_its_latency_is_not_readmitted_while_it_is_as_slow() {
-    let mut upstream = Upstream::new(2, probing(1, 2));
+    let mut upstream = Upstream::new(2, half_open(1, 2));
     upstream.settings.latency = Some(LatencyPolicy::default());
     let limit = Some(Duration::from_millis(100));
     let slow = Verdict { limit, ..Verdict::new(Reason::Latency, "slow".to_owned()) };
@@ -239,9 +240,9 @@ fn an_endpoint_ejected_for_its_latency_is_not_readmitted_while_it_is_as_slow() {
     // Twice: an endpoint that failed its trial is measured by the same yardstick the next time.
     for lasts in [30, 60] {
         upstream.time_passes(0, Duration::from_secs(lasts));
-        assert_eq!(upstream.health(0), Health::Probing);
+        assert_eq!(upstream.health(0), Health::HalfOpen);
         let effects = upstream.happen(0, &answered(&upstream, 101));
-        assert_eq!(moved(&effects), Some((Health::Probing, Health::Ejected)));
+        assert_eq!(moved(&effects), Some((Health::HalfOpen, Health::Ejected)));
     }
     upstream.time_passes(0, Duration::from_secs(90));
     (0..2).for_each(|_| drop(upstream.happen(0, &answered(&upstream, 100))));

@@ -128,7 +128,7 @@ fn a_stale_merge_does_not_wipe_what_is_newer() {
 }
 
 #[test]
-fn reliability_is_the_chance_that_not_all_goes_wrong_as_documented() {
+fn reliability_is_the_probability_that_not_all_goes_wrong_as_documented() {
     let cases = [
         (counts(0, 0), 2, 0, 1_000_000),
         (counts(10, 0), 2, 0, 1_000_000),

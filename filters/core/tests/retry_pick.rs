@@ -1,4 +1,4 @@
-//! The next endpoint: one that was not tried while there is one, and none that is out while one is in.
+//! The next endpoint: one that was not tried while there is one, and none that is ejected while one is not.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
@@ -36,7 +36,11 @@ fn when_all_were_tried_it_is_the_turn_of_the_one_that_was_tried_longest_ago() {
 #[test]
 fn one_that_is_out_is_tried_only_if_all_are() {
     assert_eq!(pick_of(&[0], &[false, true], &[]), Some(1));
-    assert_eq!(pick_of(&[0], &[false, true], &[1]), Some(1), "the same again rather than one that is out");
+    assert_eq!(
+        pick_of(&[0], &[false, true], &[1]),
+        Some(1),
+        "the same again rather than one that is ejected"
+    );
     assert_eq!(pick_of(&[1], &[false, false], &[]), Some(1));
     assert_eq!(pick_of(&[1], &[false, false], &[1]), Some(0));
 }

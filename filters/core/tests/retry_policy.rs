@@ -5,7 +5,7 @@
 use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{BackOff, Failure, Jitter, Reason, Request, RetryOn, retry_after};
+use switchyard_core::retry::{BackOff, Failure, Jitter, Reason, RetryOn, RetryRequest, retry_after};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -47,7 +47,7 @@ fn nothing_is_tried_again_that_was_not_asked_for() {
 
 #[test]
 fn a_request_is_sent_twice_only_if_that_does_no_harm() {
-    let request = |method, has_idempotency_key| Request { method, has_idempotency_key };
+    let request = |method, has_idempotency_key| RetryRequest { method, has_idempotency_key };
     for method in ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"] {
         assert!(request(method, false).may_repeat(Failure::Reset, false), "{method}");
     }

@@ -4,6 +4,7 @@
 //! share, and a [`Stream`] for each request. Its [`Root`] takes configurations or refuses them, hands the host's callbacks on, and is
 //! the same for all filters. What a filter says to it, it says through [`Mailbox`] (who wakes it), [`Pacer`] and [`BusyTicks`] (when it is to tick) and
 //! [`EffectiveContext`] (in whose name calls are made); requests that wait for their bodies are in [`held_bodies`].
+//! [`metrics`] are what is counted, [`identity`] says who asks, and [`shared`] is what workers have in common.
 //!
 //! Invariant: nothing here knows which filter it is for, and no filter knows that the root, the queue, the tick or what is kept in
 //! the thread are its own: a module may hold several, each on a host of its own.
@@ -18,12 +19,15 @@ pub mod fake;
 mod filter;
 mod head;
 pub mod held_bodies;
+pub mod identity;
 mod interval;
 mod mailbox;
+pub mod metrics;
 pub mod noise;
 mod pacer;
 mod root;
 pub mod rotation;
+pub mod shared;
 mod vm;
 
 pub use busy_ticks::{BusyTicks, QUIET};

@@ -6,10 +6,11 @@
 //! microseconds; whoever has had [`TURNS`] callbacks in a row waits for the tick, and others have theirs.
 //! Trade-off: a message may be lost with the root that it would have woken. The tick does what it was for.
 
+use crate::metrics::{Registry, parts};
+use crate::shared::reach;
 use core::cell::Cell;
 use switchyard_core::Address;
-use switchyard_host::metrics::{Registry, parts};
-use switchyard_host::{Clock, Host, HostError, Queues, SharedData, reach};
+use switchyard_host::{Clock, Host, HostError, Queues, SharedData};
 
 /// Callbacks in a row that wake the next. Envoy takes messages to a worker's own queue before it looks at its connections.
 const TURNS: u32 = 8;

@@ -2,8 +2,8 @@
 //!
 //! Invariant: each name once in the log and in a counter; how many there are [`switchyard_core::request_key::Noise`] bounds.
 
+use crate::metrics::{Registry, series_name};
 use switchyard_host::MetricSink;
-use switchyard_host::metrics::{Registry, series_name};
 
 /// Says that these names, of headers or of what Envoy knows, are another one in nearly every request of a route, so that `filter` has
 /// little to share.

@@ -3,11 +3,11 @@
 //! Invariants: a configuration that is refused changes nothing, and the log has every error; Envoy keeps the listener that serves.
 //! After every callback of the root calls are made in its own name again.
 
+use crate::metrics::series_name;
 use crate::{EffectiveContext, Filter, Setup, Vm};
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
 use switchyard_host::Host;
-use switchyard_host::metrics::series_name;
 use xxhash_rust::xxh64::xxh64;
 
 /// One configuration of the plugin in one worker, or none yet.

@@ -1,15 +1,15 @@
 //! Which endpoints of an upstream are in rotation, as a filter that makes calls of its own sees it.
 //!
-//! Invariant: what the operator has taken out stays out; what outlier has ejected is out as of the last look.
+//! Invariant: what the operator has ejected stays so; what outlier has ejected is out of rotation as of the last look.
 //! Trade-off: a look copies outlier's table, so it is taken when that has news, not for every call.
 
+use crate::shared::tables::Table;
 use core::cell::{Cell, RefCell};
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Ledger};
 use switchyard_core::retry::pick;
 use switchyard_core::{EndpointIndex, Endpoints};
 use switchyard_host::SharedData;
-use switchyard_host::shared_ledger::Table;
 
 /// The endpoints of one upstream.
 pub struct Rotation {
@@ -50,7 +50,7 @@ impl Rotation {
             let ledger = Ledger::decode(&table.read(host));
             for (endpoint, in_rotation) in self.endpoints.iter().zip(&mut rotation) {
                 let record = ledger.get(EndpointKey::of(&endpoint.address));
-                *in_rotation &= record.is_none_or(|record| !record.is_out() || record.shadow);
+                *in_rotation &= record.is_none_or(|record| !record.is_out_of_rotation() || record.shadow);
             }
         }
         self.in_rotation.replace(rotation);

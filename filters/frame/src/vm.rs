@@ -2,11 +2,11 @@
 //!
 //! Old and new configuration of a plugin are two roots in one VM: what they count, and what they may keep, they share.
 
+use crate::metrics::Registry;
 use core::any::{Any, TypeId};
 use core::cell::RefCell;
 use std::rc::Rc;
 use switchyard_core::memory::Memory;
-use switchyard_host::metrics::Registry;
 
 /// One VM; `V` is the filter's own. A clone is the same VM.
 pub struct Vm<V> {

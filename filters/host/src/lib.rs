@@ -16,14 +16,7 @@ mod error;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod header_map;
-pub mod identity;
-pub mod metrics;
 mod ports;
-pub mod prober;
-pub mod reach;
-pub mod shared_ledger;
-pub mod shared_settings;
-mod source_ip;
 
 #[cfg(any(target_arch = "wasm32", clippy))]
 pub use abi::Hostcalls;
@@ -35,5 +28,4 @@ pub use ports::{
 };
 #[doc(hidden)]
 pub use proxy_wasm;
-pub use source_ip::without_port;
 pub use switchyard_core::Flow;

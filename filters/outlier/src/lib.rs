@@ -1,4 +1,4 @@
-//! outlier.wasm: judges every attempt at an endpoint, and says which endpoints are out.
+//! outlier.wasm: judges every attempt at an endpoint, and says which endpoints are ejected.
 //!
 //! It is an UPSTREAM HTTP filter: Envoy runs one stream of it per attempt, so retries and hedges that clients never
 //! see are judged too. It changes no request; what it learns goes into shared data, where router.wasm, in every

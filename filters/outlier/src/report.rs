@@ -8,8 +8,8 @@ use core::fmt::Write as _;
 use core::time::Duration;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Counts, Reason, Record, Spared, Transition};
+use switchyard_frame::metrics::{Registry, series_name};
 use switchyard_host::MetricSink;
-use switchyard_host::metrics::{Registry, series_name};
 
 /// Speaks of one upstream.
 pub(crate) struct Reporter {
@@ -28,7 +28,7 @@ impl Reporter {
         &self,
         endpoint: usize,
         transition: &Transition,
-        out: usize,
+        ejected: usize,
         registry: &Registry,
         host: &impl MetricSink,
     ) {
@@ -36,25 +36,25 @@ impl Reporter {
         log::info!("switchyard.outlier: {}", sentence(transition, address, &self.upstream, self.shadow));
         let upstream = ("upstream", &*self.upstream);
         if let Some(verdict) = &transition.verdict {
-            if transition.from == Health::Probing {
+            if transition.from == Health::HalfOpen {
                 self.count("probes", &[upstream, ("result", "failed")], registry, host);
             }
             let metric = if self.shadow { "shadow_ejections" } else { "ejections" };
             self.count(metric, &[upstream, ("reason", verdict.reason.name())], registry, host);
         } else if transition.to == Health::Healthy {
-            if transition.from == Health::Probing {
+            if transition.from == Health::HalfOpen {
                 self.count("probes", &[upstream, ("result", "succeeded")], registry, host);
             }
             self.count("readmissions", &[upstream], registry, host);
         }
-        self.active(out, registry, host);
+        self.active(ejected, registry, host);
     }
 
-    /// How many endpoints are out; shadow mode puts nobody out.
-    pub(crate) fn active(&self, out: usize, registry: &Registry, host: &impl MetricSink) {
+    /// How many endpoints are ejected; shadow mode ejects nobody.
+    pub(crate) fn active(&self, ejected: usize, registry: &Registry, host: &impl MetricSink) {
         if !self.shadow {
             let name = series_name("ejections_active", &[("upstream", &*self.upstream)]);
-            registry.set_gauge(host, &name, out as u64);
+            registry.set_gauge(host, &name, ejected as u64);
         }
     }
 
@@ -84,7 +84,7 @@ impl Reporter {
     }
 
     /// An endpoint's figures over the window: attempts T, failures F, λ = F/T and R = (1-λ)^N in parts per million, state
-    /// (0 Healthy, 1 Ejected, 2 Probing), times ejected, and the second at which the ejection ends.
+    /// (0 Healthy, 1 Ejected, 2 HalfOpen), times ejected, and the second at which the ejection ends.
     pub(crate) fn figures(
         &self,
         endpoint: usize,
@@ -95,16 +95,17 @@ impl Reporter {
         host: &impl MetricSink,
     ) {
         let Some(address) = self.addresses.get(endpoint) else { return };
-        if !vm.own.may_label(&self.upstream, endpoint) {
+        if !vm.own.reserve_label(&self.upstream, endpoint) {
             return;
         }
         let state = match record.map(|record| record.health) {
             Some(Health::Ejected) => 1,
-            Some(Health::Probing) => 2,
+            Some(Health::HalfOpen) => 2,
             _ => 0,
         };
-        let until =
-            record.filter(|record| record.is_out()).map_or(0, |record| record.until.as_millis() / 1000);
+        let until = record
+            .filter(|record| record.is_out_of_rotation())
+            .map_or(0, |record| record.until.as_millis() / 1000);
         let labels = [("upstream", &*self.upstream), ("endpoint", &**address)];
         for (metric, value) in [
             ("endpoint_attempts", u64::from(counts.attempts)),
@@ -139,7 +140,7 @@ fn sentence(transition: &Transition, address: &str, upstream: &str, shadow: bool
                 let _ = write!(text, ", {} time", ordinal(transition.times));
             }
         }
-        (None, Health::Probing) => {
+        (None, Health::HalfOpen) => {
             let _ = write!(text, "let some requests try {address} of {upstream}");
         }
         (None, _) => {
@@ -191,7 +192,7 @@ mod tests {
             "ejected 10.0.0.3:80 of checkout for 30 s: 5 consecutive 5xx, 3rd time"
         );
         assert!(told(&transition, true).starts_with("shadow: would have ejected 10.0.0.3:80"));
-        (transition.verdict, transition.to) = (None, Health::Probing);
+        (transition.verdict, transition.to) = (None, Health::HalfOpen);
         assert_eq!(told(&transition, false), "let some requests try 10.0.0.3:80 of checkout");
         transition.to = Health::Healthy;
         assert_eq!(told(&transition, false), "readmitted 10.0.0.3:80 of checkout");

@@ -17,7 +17,8 @@ use switchyard_core::contract::{CANCELLED_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEA
 use switchyard_core::http::{decimal, is_stream, speaks_grpc, status};
 use switchyard_core::outlier::{Answer, Ending, Neutral, Origin, Outcome, Ticket};
 use switchyard_frame as frame;
-use switchyard_host::{Flow, HeaderMap, Host, Properties, prober};
+use switchyard_frame::shared::heartbeat_lease;
+use switchyard_host::{Flow, HeaderMap, Host, Properties};
 
 /// Response flags of a client that went away: HTTP/1 disconnect, HTTP/2 reset.
 const CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
@@ -205,7 +206,7 @@ fn read_head(host: &impl Host) -> Option<Head> {
     let mark = headers.values(HEARTBEAT_HEADER).next();
     let limit = headers.values(EXPECTED_TIMEOUT_HEADER).next().and_then(decimal);
     Some(Head {
-        heartbeat: mark.is_some_and(|mark| prober::is_mark(host, mark)),
+        heartbeat: mark.is_some_and(|mark| heartbeat_lease::is_mark(host, mark)),
         shadow: headers.values(":authority").next().is_some_and(is_shadow),
         limit: limit.filter(|millis| *millis > 0).map(Duration::from_millis),
     })

@@ -44,7 +44,7 @@ impl Vm {
     }
 
     /// Remembers that attempts come under this root_id.
-    pub(crate) fn has_served(&self, root_id: &[u8]) {
+    pub(crate) fn note_served(&self, root_id: &[u8]) {
         let mut serves = self.serves.borrow_mut();
         if !serves.contains(root_id) {
             serves.insert(root_id.to_vec());
@@ -57,7 +57,7 @@ impl Vm {
     }
 
     /// Whether figures of this endpoint are shown: it is among the first [`MAX_LABELLED`].
-    pub(crate) fn may_label(&self, upstream: &str, endpoint: usize) -> bool {
+    pub(crate) fn reserve_label(&self, upstream: &str, endpoint: usize) -> bool {
         let mut labelled = self.labelled.borrow_mut();
         let name = format!("{upstream}/{endpoint}");
         let room = labelled.len() < MAX_LABELLED;

@@ -1,7 +1,7 @@
 //! One configuration in one worker: what it watches, and the periodic work.
 //!
 //! With a document of its own it watches that. Without one it watches what the documents in force have put into shared data
-//! ([`switchyard_host::shared_settings`]), which changes while it runs: attempts end under the plan that they began with, and a plan
+//! ([`switchyard_frame::shared::settings`]), which changes while it runs: attempts end under the plan that they began with, and a plan
 //! that was replaced merges what they counted and decides nothing. Old and new configuration, and the configurations of several
 //! clusters, are roots in one VM and share what the VM remembers ([`Vm`](crate::Vm)).
 
@@ -12,9 +12,10 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
+use switchyard_frame::shared::settings;
+use switchyard_frame::shared::tables::announced;
 use switchyard_frame::{BusyTicks, Interval, Setup};
-use switchyard_host::shared_ledger::announced;
-use switchyard_host::{Host, HostError, SharedData, shared_settings};
+use switchyard_host::{Host, HostError, SharedData};
 
 /// How often the clock is read, stalls are looked for and news of other workers are taken in, while attempts come.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -58,7 +59,7 @@ impl Outlier {
             flushed: Interval::default(),
         };
         if outlier.setup.own.serves(&outlier.root_id) {
-            // Endpoints that are out are this one's to bring back now, whether or not an attempt comes.
+            // Endpoints that are ejected are this one's to bring back now, whether or not an attempt comes.
             outlier.now(host);
         }
         Ok(outlier)
@@ -105,7 +106,7 @@ impl Outlier {
             return;
         }
         if self.follows {
-            let number = shared_settings::number(host);
+            let number = settings::number(host);
             if number != self.published.replace(number) {
                 self.follow(host);
             }
@@ -115,7 +116,7 @@ impl Outlier {
 
     /// Watches what the documents in force say from now on.
     fn follow(&self, host: &impl SharedData) {
-        let watched = of_published(&shared_settings::published(host));
+        let watched = of_published(&settings::published(host));
         let plan = Plan::new(watched, self.setup.seed, host, self.setup.own.now());
         log::info!("switchyard.outlier: {} upstreams are watched", plan.len());
         if self.setup.own.serves(&self.root_id) {
@@ -163,7 +164,7 @@ impl Outlier {
             is_newest || left || Rc::strong_count(plan) > 1
         });
         if serves {
-            vm.has_served(&self.root_id);
+            vm.note_served(&self.root_id);
         }
         rest
     }

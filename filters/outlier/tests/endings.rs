@@ -12,7 +12,7 @@ use switchyard_frame::Stream as _;
 use worker::left::{CANCELLED, GATEWAY, LOCAL, NEUTRAL, left_by};
 use worker::{A, B, GET, HTTP1_GONE, HTTP2_GONE, Worker, take_log};
 
-/// A worker in which A is tried out, so that the log names how an attempt at it failed.
+/// A worker in which A is half open, so that the log names how an attempt at it failed.
 fn trying() -> Worker {
     let mut worker = Worker::alone("{}");
     let mut stream = worker.begin(A);
@@ -20,7 +20,7 @@ fn trying() -> Worker {
     stream.on_response_headers(&worker.host, false);
     worker.complete(&mut stream);
     worker.pass(30_000);
-    assert_eq!(worker.record(A).health, Health::Probing);
+    assert_eq!(worker.record(A).health, Health::HalfOpen);
     take_log();
     worker
 }
@@ -171,7 +171,7 @@ fn a_mirrored_request_fails_at_nobodys_expense() {
 
 #[test]
 fn at_a_suspect_a_request_without_a_connection_is_a_mirror_if_its_host_says_so() {
-    for (authority, row) in
+    for (authority, streak) in
         [("web-shadow", 1), ("web-shadow:8080", 1), ("[::1]-shadow:8080", 1), ("web", 2), ("shadow", 2)]
     {
         let worker = Worker::alone("{}");
@@ -179,7 +179,7 @@ fn at_a_suspect_a_request_without_a_connection_is_a_mirror_if_its_host_says_so()
         worker.host.remove_property("connection.id");
         let headers = [GET[0], GET[1], (":authority", authority)];
         worker.begin_with(A, &headers).on_done(&worker.host);
-        assert_eq!(worker.record(A).streaks[0], row, "{authority}");
+        assert_eq!(worker.record(A).streaks[0], streak, "{authority}");
     }
 }
 

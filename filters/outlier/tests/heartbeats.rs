@@ -1,4 +1,4 @@
-//! Heartbeats of router.wasm, seen by outlier: told from clients' requests by the prober's mark alone.
+//! Heartbeats of router.wasm, seen by outlier: told from clients' requests by the holder's mark alone.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
@@ -10,7 +10,7 @@ use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::Reason;
 use switchyard_frame::Stream as _;
-use switchyard_host::prober;
+use switchyard_frame::shared::heartbeat_lease;
 use switchyard_outlier::Stream;
 use worker::{A, GET, START, Worker};
 
@@ -22,11 +22,11 @@ fn result(result: &str) -> String {
     format!("switchyard.upstream=.=web;.;result=.={result};.;heartbeats")
 }
 
-/// A worker beside a prober that holds the lease.
-fn probed(outlier: &str) -> Worker {
+/// A worker beside one that holds the lease.
+fn watched(outlier: &str) -> Worker {
     let worker = Worker::alone(outlier);
-    prober::create(&worker.host);
-    assert!(prober::claim(&worker.host, HOLDER, Timestamp::from_millis(START)));
+    heartbeat_lease::create(&worker.host);
+    assert!(heartbeat_lease::claim(&worker.host, HOLDER, Timestamp::from_millis(START)));
     worker
 }
 
@@ -55,14 +55,14 @@ fn heartbeat(worker: &Worker, status: Option<&str>) {
 }
 
 #[test]
-fn the_probers_mark_makes_a_heartbeat() {
-    let mut worker = probed(ALL);
+fn the_holders_mark_makes_a_heartbeat() {
+    let mut worker = watched(ALL);
     worker.reset(A);
     heartbeat(&worker, Some("503"));
     let record = worker.record(A);
     assert_eq!((record.heartbeats, record.streaks[0]), ([0, 1], 1), "a failed heartbeat, and no 5xx");
     heartbeat(&worker, Some("200"));
-    assert_eq!(worker.record(A).heartbeats, [0, 0], "a good one ends the row");
+    assert_eq!(worker.record(A).heartbeats, [0, 0], "a good one ends the streak");
     assert_eq!(worker.record(A).streaks[0], 1, "and not the one of real attempts");
     worker.pass(2_000);
     assert_eq!(
@@ -75,15 +75,15 @@ fn the_probers_mark_makes_a_heartbeat() {
 
 #[test]
 fn a_mark_that_a_client_forged_is_an_ordinary_header() {
-    let mut worker = probed(ALL);
+    let mut worker = watched(ALL);
     worker.reset(A);
     for (count, mark) in ["", "0", "1", "feedf00", "FEEDF00D", "feedf00d0"].into_iter().enumerate() {
-        let rows = worker.record(A).streaks;
+        let streaks = worker.record(A).streaks;
         let mut stream = begin(&worker, mark, true);
         if count < 3 {
             worker.answer(&mut stream, "500");
             worker.complete(&mut stream);
-            assert_eq!(worker.record(A).streaks[0], rows[0] + 1, "{mark:?} counts as what it is");
+            assert_eq!(worker.record(A).streaks[0], streaks[0] + 1, "{mark:?} counts as what it is");
         } else {
             worker.answer(&mut stream, "200");
             worker.complete(&mut stream);
@@ -99,7 +99,7 @@ fn a_mark_that_a_client_forged_is_an_ordinary_header() {
 #[test]
 fn while_nobody_holds_the_lease_nothing_is_a_heartbeat() {
     let worker = Worker::alone(ALL);
-    prober::create(&worker.host);
+    heartbeat_lease::create(&worker.host);
     worker.reset(A);
     let mut stream = begin(&worker, "0", true);
     worker.answer(&mut stream, "500");
@@ -109,7 +109,7 @@ fn while_nobody_holds_the_lease_nothing_is_a_heartbeat() {
 
 #[test]
 fn failed_heartbeats_eject_though_the_first_was_not_known_for_one() {
-    let worker = probed(ALL);
+    let worker = watched(ALL);
     heartbeat(&worker, None);
     assert!(worker.record(A).is_blank(), "it may have been a mirror");
     heartbeat(&worker, None);
@@ -121,20 +121,20 @@ fn failed_heartbeats_eject_though_the_first_was_not_known_for_one() {
 
 #[test]
 fn good_heartbeats_bring_an_ejected_endpoint_back_to_be_tried() {
-    let worker = probed(ALL);
+    let worker = watched(ALL);
     (0..5).for_each(|_| worker.attempt(A, "500"));
     assert_eq!(worker.record(A).health, Health::Ejected);
     heartbeat(&worker, Some("204"));
     heartbeat(&worker, Some("404"));
     heartbeat(&worker, Some("200"));
-    assert_eq!(worker.record(A).health, Health::Ejected, "404 is no good answer and ended the row");
+    assert_eq!(worker.record(A).health, Health::Ejected, "404 is no good answer and ended the streak");
     heartbeat(&worker, Some("299"));
-    assert_eq!(worker.record(A).health, Health::Probing);
+    assert_eq!(worker.record(A).health, Health::HalfOpen);
 }
 
 #[test]
 fn heartbeats_that_go_on_failing_keep_an_endpoint_out_beyond_its_time() {
-    let mut worker = probed(ALL);
+    let mut worker = watched(ALL);
     (0..5).for_each(|_| worker.attempt(A, "500"));
     for _ in 0..40 {
         worker.pass(1_000);
@@ -142,12 +142,12 @@ fn heartbeats_that_go_on_failing_keep_an_endpoint_out_beyond_its_time() {
     }
     assert_eq!(worker.record(A).health, Health::Ejected);
     worker.pass(4_000);
-    assert_eq!(worker.record(A).health, Health::Probing, "once they have stopped coming, time decides");
+    assert_eq!(worker.record(A).health, Health::HalfOpen, "once they have stopped coming, time decides");
 }
 
 #[test]
 fn a_good_heartbeat_of_a_healthy_endpoint_writes_nothing() {
-    let mut worker = probed(ALL);
+    let mut worker = watched(ALL);
     heartbeat(&worker, Some("200"));
     worker.host.forget_calls();
     heartbeat(&worker, Some("200"));
@@ -168,8 +168,8 @@ fn a_good_heartbeat_of_a_healthy_endpoint_writes_nothing() {
 fn a_health_path_that_answers_404_takes_a_watched_endpoint_out() {
     let mut worker =
         Worker::alone(r#"{"heartbeat": {"path": "/healthz", "interval": "1s", "watch": "all"}}"#);
-    prober::create(&worker.host);
-    assert!(prober::claim(&worker.host, 5, Timestamp::from_millis(START)));
+    heartbeat_lease::create(&worker.host);
+    assert!(heartbeat_lease::claim(&worker.host, 5, Timestamp::from_millis(START)));
     for _ in 0..20 {
         worker.host.remove_property("connection.id");
         let mut s = worker.begin_with(A, &[GET[0], (switchyard_core::contract::HEARTBEAT_HEADER, "5")]);
@@ -178,7 +178,7 @@ fn a_health_path_that_answers_404_takes_a_watched_endpoint_out() {
         worker.pass(1000);
     }
     assert!(
-        worker.record(A).is_out(),
+        worker.record(A).is_out_of_rotation(),
         "{:?} {:?}",
         worker.record(A),
         worker.counts(A, core::time::Duration::from_secs(10))

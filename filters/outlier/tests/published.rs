@@ -12,8 +12,8 @@ use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::Part;
 use switchyard_frame::Stream as _;
+use switchyard_frame::shared::settings;
 use switchyard_host::fake::SharedStore;
-use switchyard_host::shared_settings;
 use worker::{A, B, START, Worker, document};
 
 /// A worker whose plugin has no document.
@@ -27,8 +27,8 @@ fn serve(worker: &Worker, source: &str, number: u64, document: &str) {
     let source = source.as_bytes().to_vec();
     let read_at = Timestamp::from_millis(START + number);
     let mut part = Part::new(source, number, read_at, &document.watched());
-    part.turn = shared_settings::published(&worker.host).next_turn(&part.source, number);
-    shared_settings::publish(&part, &worker.host);
+    part.turn = settings::published(&worker.host).next_turn(&part.source, number);
+    settings::publish(&part, &worker.host);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn it_watches_what_is_published_from_the_first_attempt_on() {
     worker.attempt(A, "500");
     assert_eq!(worker.record(A).health, Health::Ejected);
     worker.rest(30_100);
-    assert_eq!(worker.record(A).health, Health::Probing);
+    assert_eq!(worker.record(A).health, Health::HalfOpen);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_new_document_is_heard_of_within_a_tick_and_verdicts_stay() {
     worker.pass(20);
     assert_eq!(worker.record(A).health, Health::Ejected);
     worker.attempt(B, "500");
-    assert_eq!(worker.record(B).health, Health::Healthy, "two in a row from now on");
+    assert_eq!(worker.record(B).health, Health::Healthy, "two consecutive ones from now on");
     worker.attempt(B, "500");
     assert_eq!(worker.record(B).health, Health::Ejected);
     // An attempt ends under what it began with, and is counted.

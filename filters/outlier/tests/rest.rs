@@ -46,7 +46,7 @@ fn an_ejection_ends_in_time_though_nothing_comes_and_few_ticks_are_spent_on_it()
     assert!(ticks < 50 + 45, "{ticks}");
     assert_eq!(worker.record(A).health, Health::Ejected);
     worker.rest(120);
-    assert_eq!(worker.record(A).health, Health::Probing, "within 100 ms and a tick");
+    assert_eq!(worker.record(A).health, Health::HalfOpen, "within 100 ms and a tick");
     // Nobody tries it, and it is back after as long again.
     worker.rest(30_200);
     assert_eq!(worker.record(A).health, Health::Healthy);
@@ -62,7 +62,7 @@ fn a_configuration_that_takes_over_brings_back_who_is_out_though_nothing_comes()
     worker.root = Root::new(2);
     assert!(worker.root.configure(&worker.host));
     worker.rest(30_200);
-    assert_eq!(worker.record(A).health, Health::Probing);
+    assert_eq!(worker.record(A).health, Health::HalfOpen);
 }
 
 #[test]
@@ -85,5 +85,5 @@ fn what_other_workers_said_at_rest_is_known_to_the_first_attempt() {
     one.attempt(A, "500");
     two.host.forget_calls();
     two.attempt(A, "500");
-    assert_eq!(two.host.calls("proxy_set_shared_data"), 0, "it is out, and its failures are no news");
+    assert_eq!(two.host.calls("proxy_set_shared_data"), 0, "it is ejected, and its failures are no news");
 }

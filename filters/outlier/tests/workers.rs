@@ -9,9 +9,9 @@ mod worker;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::Reason;
+use switchyard_frame::shared::tables::announced;
 use switchyard_frame::{Head, Stream as _};
 use switchyard_host::fake::{FakeHost, SharedStore};
-use switchyard_host::shared_ledger::announced;
 use switchyard_outlier::Root;
 use worker::{A, B, C, START, Worker, document, take_log};
 
@@ -84,7 +84,7 @@ fn a_success_in_another_worker_ends_the_row_once_that_worker_has_ticked() {
     one.attempt(A, "500");
     one.attempt(A, "500");
     two.attempt(A, "200");
-    assert_eq!(one.record(A).streaks[0], 2, "it has not heard of the row");
+    assert_eq!(one.record(A).streaks[0], 2, "it has not heard of the streak");
     two.pass(20);
     two.attempt(A, "200");
     assert!(one.record(A).is_blank());
@@ -164,7 +164,7 @@ fn time_moves_an_endpoint_once_whoever_notices() {
         one.pass(20);
         two.pass(20);
     }
-    assert_eq!(one.record(A).health, Health::Probing);
+    assert_eq!(one.record(A).health, Health::HalfOpen);
     assert_eq!(take_log(), ["switchyard.outlier: let some requests try 10.0.0.1:80 of web"]);
 }
 
@@ -176,7 +176,7 @@ fn successes_over_two_workers_readmit() {
     two.pass(30_100);
     one.attempt(A, "200");
     two.attempt(A, "200");
-    assert_eq!(one.record(A).health, Health::Probing);
+    assert_eq!(one.record(A).health, Health::HalfOpen);
     one.attempt(A, "200");
     assert_eq!(one.record(A).health, Health::Healthy);
 }
@@ -203,7 +203,7 @@ fn a_replaced_configuration_decides_nothing_and_still_counts() {
     assert_eq!(counts.attempts, 1, "its last attempts are counted");
     old.host.set_now(Timestamp::from_millis(START + 42_020));
     new.tick(&old.host);
-    assert_eq!(old.record(A).health, Health::Probing);
+    assert_eq!(old.record(A).health, Health::HalfOpen);
 }
 
 /// A root with the same configuration in the same VM, with another context id.
@@ -220,7 +220,7 @@ fn a_refused_configuration_leaves_the_old_one_in_charge() {
     assert!(!Root::new(2).configure(&worker.host));
     worker.attempt(A, "500");
     worker.pass(30_100);
-    assert_eq!(worker.record(A).health, Health::Probing);
+    assert_eq!(worker.record(A).health, Health::HalfOpen);
 }
 
 #[test]
@@ -231,6 +231,6 @@ fn a_new_worker_knows_what_the_others_did() {
     let two = Worker::of(&store, "two", &document(THREE));
     two.host.forget_calls();
     two.attempt(A, "500");
-    assert_eq!(two.host.calls("proxy_set_shared_data"), 0, "it is out");
+    assert_eq!(two.host.calls("proxy_set_shared_data"), 0, "it is ejected");
     assert_eq!(two.record(A).health, Health::Ejected, "a worker that starts does not wipe the table");
 }

@@ -4,15 +4,16 @@
 
 use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
+use switchyard_core::budget::{Budget, BudgetPolicy};
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_core::memory::Memory;
 use switchyard_core::retry::exchanges::{Fund, Policy, Upstream as Known, WorkerBudget};
-use switchyard_core::retry::{Budget, BudgetPolicy, Engine, Steering};
+use switchyard_core::retry::{Engine, Steering};
 use switchyard_core::route::RouteTable;
 use switchyard_core::{Endpoints, RequestView, Timestamp};
 use switchyard_frame::rotation::Rotation;
+use switchyard_frame::shared::tables::Table;
 use switchyard_host::SharedData;
-use switchyard_host::shared_ledger::Table;
 
 /// A configuration in force in one worker.
 #[derive(Default)]

@@ -6,8 +6,9 @@ use core::time::Duration;
 use switchyard_core::contract::{
     ATTEMPT_COUNT_HEADER, CANDIDATES_HEADER, CLUSTER_HEADER, EXPECTED_TIMEOUT_HEADER,
 };
+use switchyard_core::deadline::{GRPC_TIMEOUT, TimeLeft};
 use switchyard_core::http::{is_about_the_connection, is_sent_on};
-use switchyard_core::retry::{STEERING_HEADERS, encode_grpc_timeout};
+use switchyard_core::retry::STEERING_HEADERS;
 use switchyard_host::HeaderMap;
 
 /// Headers that belong to one attempt, and are not sent again.
@@ -21,25 +22,17 @@ const OWN_OF_AN_ATTEMPT: [&str; 7] = [
     GRPC_TIMEOUT,
 ];
 
-const GRPC_TIMEOUT: &str = "grpc-timeout";
-
 /// The headers of one attempt.
 pub(crate) struct Replay {
     number: String,
     address: String,
-    left: String,
-    grpc_timeout: String,
+    left: TimeLeft,
 }
 
 impl Replay {
     /// Attempt `number`, to `address` (empty: whichever the cluster chooses), which has so much time left.
     pub(crate) fn new(number: u32, address: &str, left: Duration) -> Self {
-        Self {
-            number: number.to_string(),
-            address: address.to_owned(),
-            left: left.as_millis().max(1).to_string(),
-            grpc_timeout: encode_grpc_timeout(left),
-        }
+        Self { number: number.to_string(), address: address.to_owned(), left: TimeLeft::new(left) }
     }
 
     /// The headers, made from those of the request; the remaining time replaces what the request said in
@@ -53,7 +46,7 @@ impl Replay {
         for (name, value) in head.iter() {
             let name = core::str::from_utf8(name).ok()?;
             if deadline_header == Some(name) {
-                headers.push((name, self.left.as_str()));
+                headers.push((name, self.left.millis()));
             } else if !OWN_OF_AN_ATTEMPT.contains(&name)
                 && !STEERING_HEADERS.contains(&name)
                 && is_sent_on(name.as_bytes(), value, head.values("connection"))
@@ -62,7 +55,7 @@ impl Replay {
             }
         }
         if head.contains(GRPC_TIMEOUT) {
-            headers.push((GRPC_TIMEOUT, &self.grpc_timeout));
+            headers.push((GRPC_TIMEOUT, self.left.grpc()));
         }
         headers.push((ATTEMPT_COUNT_HEADER, &self.number));
         if !self.address.is_empty() {

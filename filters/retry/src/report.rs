@@ -4,8 +4,8 @@ use crate::plan::{Route, Upstream};
 use core::time::Duration;
 use switchyard_core::retry::exchanges::{Event, Policy};
 use switchyard_core::retry::{Denied, Reason, Substitute};
+use switchyard_frame::metrics::{Registry, series_name};
 use switchyard_host::MetricSink;
-use switchyard_host::metrics::{Registry, series_name};
 
 /// Counts for requests of one route.
 pub(crate) struct Report<'a, H> {

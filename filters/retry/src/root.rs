@@ -13,8 +13,8 @@ use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::memory::Account;
 use switchyard_core::retry::exchanges::{MOST_KEPT, NEWS_TICK};
+use switchyard_frame::shared::tables::announced;
 use switchyard_frame::{Filter, Interval, Setup};
-use switchyard_host::shared_ledger::announced;
 use switchyard_host::{Host, HostError, SharedData};
 
 /// What outlives a configuration.

@@ -6,14 +6,14 @@ use crate::plan::{Route, Upstream};
 use crate::report;
 use crate::worker::Worker;
 use crate::world::{Around, Tables};
-use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::retry::exchanges::{Candidate, Retries};
-use switchyard_core::retry::{Denied, Request, STEERING_HEADERS};
+use switchyard_core::retry::{Denied, RetryRequest, STEERING_HEADERS};
+use switchyard_frame::identity;
 use switchyard_frame::{self as frame, Head};
-use switchyard_host::{Flow, HeaderMap, Host, identity};
+use switchyard_host::{Flow, HeaderMap, Host};
 
 /// One request under a configuration.
 pub struct Stream {
@@ -46,7 +46,7 @@ impl Stream {
         let Some((position, route, index, upstream)) = found else { return };
         let policy = &route.policy;
         policy.request(&upstream.known);
-        worker.has_news(host);
+        worker.tick_for_news(host);
         if policy.is_steered() {
             self.steered = Some((position, index));
             if !policy.settings().shadow {
@@ -121,7 +121,7 @@ impl frame::Stream for Stream {
     fn on_done<H: Host>(&mut self, host: &H) {
         let stream = self.context;
         if self.tell(host, |retries, world| retries.gone(world, stream)) == Some(true) {
-            self.worker.has_news(host);
+            self.worker.tick_for_news(host);
         }
         self.watched = false;
         let Some((position, upstream)) = self.steered.take() else { return };
@@ -138,7 +138,7 @@ impl frame::Stream for Stream {
             if let Some(upstream) = self.worker.plan.upstream(upstream) {
                 route.policy.envoy_retried(&upstream.known, made - 1, was_answered_well(host));
             }
-            self.worker.has_news(host);
+            self.worker.tick_for_news(host);
         }
     }
 }
@@ -150,24 +150,18 @@ fn was_answered_well(host: &impl Host) -> bool {
     code.is_some_and(|code| code < 500)
 }
 
-/// What the request says about its time, if that is less than what the route gives it.
-fn allowance(headers: &HeaderMap, route: &Route) -> Option<Duration> {
-    let deadline = &route.policy.settings().deadline;
-    let grpc = headers.header("grpc-timeout");
-    let own = deadline.header.as_deref().and_then(|name| headers.header(name));
-    let left = deadline.allowance(grpc, own);
-    ((grpc.is_some() || own.is_some()) && left < deadline.allowance(None, None)).then_some(left)
-}
-
 /// Tells Envoy's router the policy, in place of what the client may have said.
 fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl Host) {
-    let idempotent = route.policy.settings().non_idempotent || Request::of(headers).is_idempotent();
+    let idempotent = route.policy.settings().non_idempotent || RetryRequest::of(headers).is_idempotent();
     let mut tables = Tables { plan: &worker.plan, now: None, host };
     let allowed = route.policy.may_envoy_retry(&upstream.known, &mut tables);
     if !allowed {
         report::of(&worker.registry, route, host).denied(Denied::Budget);
     }
-    let ours: Vec<_> = route.steering.headers(idempotent, allowed, allowance(headers, route)).collect();
+    let ours: Vec<_> = route
+        .steering
+        .headers(idempotent, allowed, route.policy.settings().deadline.shortened(headers))
+        .collect();
     let theirs = headers.iter().filter(|(name, _)| !is_steering(name));
     let all: Vec<(&[u8], &[u8])> =
         theirs.chain(ours.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))).collect();
@@ -180,7 +174,7 @@ fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worke
 fn limit(headers: &HeaderMap, route: &Route, host: &impl Host) {
     let limits = [
         (TRY_TIMEOUT_HEADER, route.policy.settings().per_try_timeout),
-        (REQUEST_TIMEOUT_HEADER, allowance(headers, route)),
+        (REQUEST_TIMEOUT_HEADER, route.policy.settings().deadline.shortened(headers)),
     ];
     for name in STEERING_HEADERS {
         let limit = limits.iter().find(|(header, _)| *header == name).and_then(|(_, limit)| *limit);

@@ -4,7 +4,6 @@
 //! one callback at a time.
 
 use crate::plan::Plan;
-use crate::world::{Around, Tables};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
@@ -12,8 +11,8 @@ use switchyard_core::Timestamp;
 use switchyard_core::memory::{Account, Memory};
 use switchyard_core::retry::exchanges::{NEWS_TICK, Retries, TICK};
 use switchyard_frame::EffectiveContext;
-use switchyard_host::metrics::Registry;
-use switchyard_host::{Clock, HeaderMap, Host, Ticks};
+use switchyard_frame::metrics::Registry;
+use switchyard_host::{Clock, HeaderMap, Ticks};
 
 /// The tick stops when nothing has waited, and nothing has been told, for so long.
 const IDLE: Duration = Duration::from_secs(1);
@@ -23,7 +22,7 @@ pub(crate) struct Worker {
     pub(crate) effective_context: Rc<EffectiveContext>,
     pub(crate) plan: Plan,
     pub(crate) registry: Rc<Registry>,
-    retries: RefCell<(Retries<HeaderMap>, fastrand::Rng)>,
+    pub(crate) retries: RefCell<(Retries<HeaderMap>, fastrand::Rng)>,
     period: Cell<Duration>,
     /// The time of the last tick of the present period, or when it was asked for first.
     ticked: Cell<Option<Timestamp>>,
@@ -46,24 +45,6 @@ impl Worker {
         Self { effective_context, plan, registry, retries, period, ticked, busy, waited }
     }
 
-    /// Lets the machine do something in this callback, and ticks if it has anything to wait for. `now`: the callback's time, if it is
-    /// known.
-    pub(crate) fn with<H: Host, R>(
-        &self,
-        host: &H,
-        (now, call_headers): (Option<Timestamp>, usize),
-        act: impl FnOnce(&mut Retries<HeaderMap>, &mut Around<'_, H>) -> R,
-    ) -> Option<R> {
-        let mut borrowed = self.retries.try_borrow_mut().ok()?;
-        let (retries, rng) = &mut *borrowed;
-        let tables = Tables { plan: &self.plan, now, host };
-        let result = act(retries, &mut Around { worker: self, tables, rng, call_headers });
-        if retries.has_begun() {
-            self.tick_every(TICK, host);
-        }
-        Some(result)
-    }
-
     /// The time: while the tick is quick as of the last one, or of whoever asked first; else by the host's clock.
     pub(crate) fn now(&self, host: &impl Clock) -> Timestamp {
         let ticked = self.ticked.get().filter(|_| self.period.get() == TICK);
@@ -75,13 +56,13 @@ impl Worker {
     }
 
     /// There is something to be told.
-    pub(crate) fn has_news(&self, host: &impl Ticks) {
+    pub(crate) fn tick_for_news(&self, host: &impl Ticks) {
         if self.period.get().is_zero() {
             self.tick_every(NEWS_TICK, host);
         }
     }
 
-    fn tick_every(&self, period: Duration, host: &impl Ticks) {
+    pub(crate) fn tick_every(&self, period: Duration, host: &impl Ticks) {
         // Without ticks nobody would wake what waits; the host refuses none.
         if self.period.get() != period && host.set_tick_period(period).is_ok() {
             self.period.set(period);

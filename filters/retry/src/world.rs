@@ -7,11 +7,13 @@ use crate::plan::{Plan, candidates};
 use crate::replay::{Replay, kept_of_call, reply_headers};
 use crate::report;
 use crate::worker::Worker;
+use switchyard_core::budget::Budget;
 use switchyard_core::contract::{ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER};
 use switchyard_core::retry::exchanges::{
-    Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, StreamId, Upstream, World,
+    Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, Retries, StreamId, TICK, Upstream,
+    World,
 };
-use switchyard_core::retry::{Budget, StaticAnswer, StoredAnswer};
+use switchyard_core::retry::{StaticAnswer, StoredAnswer};
 use switchyard_core::{EndpointIndex, Timestamp};
 use switchyard_host::{Clock, HeaderMap, Host, HostError, Replies, SharedData};
 
@@ -40,6 +42,26 @@ pub(crate) struct Around<'a, H> {
     pub(crate) rng: &'a mut fastrand::Rng,
     /// How many headers the answer has whose coming this callback is.
     pub(crate) call_headers: usize,
+}
+
+impl Worker {
+    /// Lets the machine do something in this callback, and ticks if it has anything to wait for. `now`: the callback's time, if it is
+    /// known.
+    pub(crate) fn with<H: Host, R>(
+        &self,
+        host: &H,
+        (now, call_headers): (Option<Timestamp>, usize),
+        act: impl FnOnce(&mut Retries<HeaderMap>, &mut Around<'_, H>) -> R,
+    ) -> Option<R> {
+        let mut borrowed = self.retries.try_borrow_mut().ok()?;
+        let (retries, rng) = &mut *borrowed;
+        let tables = Tables { plan: &self.plan, now, host };
+        let result = act(retries, &mut Around { worker: self, tables, rng, call_headers });
+        if retries.has_begun() {
+            self.tick_every(TICK, host);
+        }
+        Some(result)
+    }
 }
 
 impl<H: Host> Budgets for Around<'_, H> {

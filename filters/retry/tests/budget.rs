@@ -12,10 +12,10 @@
 mod worker;
 
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{Budget, BudgetPolicy};
+use switchyard_core::budget::{Budget, BudgetPolicy};
+use switchyard_frame::metrics::series_name;
+use switchyard_frame::shared::tables::Table;
 use switchyard_host::Status;
-use switchyard_host::metrics::series_name;
-use switchyard_host::shared_ledger::Table;
 use switchyard_retry::Flow;
 use worker::{GET, OK, START, UNAVAILABLE, Worker, document_with, filter, process};
 

@@ -13,7 +13,7 @@ mod worker;
 
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Record};
-use switchyard_host::shared_ledger::{Table, announce};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_retry::Flow;
 use worker::seen::sent;
 use worker::{A, B, C, CANDIDATES, D, GET, Head, OK, UNAVAILABLE, Worker, document_with, filter, process};
@@ -74,7 +74,7 @@ fn an_ejected_endpoint_is_left_out_as_soon_as_that_is_announced() {
 #[test]
 fn an_endpoint_that_is_tried_out_is_left_to_the_requests_that_try_it() {
     let mut worker = watched("{}");
-    set(&worker, B, |record| record.health = Health::Probing);
+    set(&worker, B, |record| record.health = Health::HalfOpen);
     assert_eq!(address_of(&mut worker, &GET), C);
 }
 

@@ -172,9 +172,9 @@ fn a_request_without_any_answer_ends_at_its_deadline() {
 }
 
 #[test]
-fn a_hedge_never_goes_to_an_endpoint_that_is_out() {
-    let out = format!(r#"{{"address": "{B}", "health": "ejected"}}"#);
-    let document = document_with("", &filter(HEDGE)).replace(&format!(r#"{{"address": "{B}"}}"#), &out);
+fn a_hedge_never_goes_to_an_endpoint_that_is_ejected() {
+    let ejected = format!(r#"{{"address": "{B}", "health": "ejected"}}"#);
+    let document = document_with("", &filter(HEDGE)).replace(&format!(r#"{{"address": "{B}"}}"#), &ejected);
     let mut worker = Worker::of(&process(), &document);
     let (_request, call) = hedged(&mut worker);
     assert_eq!(sent(&call, CANDIDATES), [worker::C]);

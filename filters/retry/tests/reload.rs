@@ -11,8 +11,8 @@
 
 mod worker;
 
+use switchyard_frame::metrics::series_name;
 use switchyard_host::fake::Reply;
-use switchyard_host::metrics::series_name;
 use switchyard_retry::{Flow, Root};
 use worker::{GET, OK, Request, UNAVAILABLE, Worker, document_with, filter};
 

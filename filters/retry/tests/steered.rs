@@ -196,7 +196,7 @@ fn attempts_that_end_after_the_ticks_have_stopped_are_told_all_the_same() {
     assert_eq!(worker.period(), 0);
     end_after(&worker, request, 3);
     assert_eq!((worker.count("attempts", ""), worker.count("retries", "envoy")), (3, 2));
-    let gauge = switchyard_host::metrics::series_name("retry_budget_balance", &[("route", "api")]);
+    let gauge = switchyard_frame::metrics::series_name("retry_budget_balance", &[("route", "api")]);
     assert_eq!(worker.host.counter(&gauge), 0);
 }
 

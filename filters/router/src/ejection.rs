@@ -9,8 +9,8 @@ use switchyard_config::Upstream as Configured;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Cluster, EndpointKey, Event, Ledger, Settings};
 use switchyard_core::{EndpointIndex, Timestamp};
+use switchyard_frame::shared::tables::Table;
 use switchyard_host::SharedData;
-use switchyard_host::shared_ledger::Table;
 
 /// The router's side of ejection.
 pub(crate) struct Ejection {
@@ -61,7 +61,7 @@ impl Ejection {
     /// Where every endpoint stands by this ledger; the operator's own word stands above it.
     pub(crate) fn healths(&self, ledger: &Ledger) -> Vec<(EndpointIndex, Health)> {
         let mut healths: Vec<_> = self.by_hand.iter().copied().enumerate().collect();
-        for record in ledger.records().iter().filter(|record| record.is_out() && !record.shadow) {
+        for record in ledger.records().iter().filter(|record| record.is_out_of_rotation() && !record.shadow) {
             let place = self.places.get(&record.key).and_then(|index| healths.get_mut(*index));
             if let Some((_, health)) = place.filter(|(_, health)| *health == Health::Healthy) {
                 *health = record.health;
@@ -107,8 +107,8 @@ impl Ejection {
         host: &impl SharedData,
     ) -> Option<Timestamp> {
         let key = *self.keys.get(endpoint)?;
-        let taken_out = self.by_hand.iter().filter(|health| **health != Health::Healthy).count();
-        let cluster = Cluster { settings: &self.settings, members: &self.members, taken_out };
+        let ejected_by_hand = self.by_hand.iter().filter(|health| **health != Health::Healthy).count();
+        let cluster = Cluster { settings: &self.settings, members: &self.members, ejected_by_hand };
         let rng = &mut self.rng;
         let (ledger, may_try) = self.table.change_ledger(host, |ledger| {
             let effects = cluster.apply(ledger, key, event, now, rng);

@@ -1,10 +1,10 @@
-//! Heartbeats: probes of endpoints, sent by the one worker that holds the prober's lease.
+//! Heartbeats: active health checks of endpoints, sent by the one worker that holds the lease for them.
 //!
-//! A probe is a request of the filter's own, through the upstream's cluster, to one endpoint by name, with the prober's
+//! A heartbeat is a request of the filter's own, through the upstream's cluster, to one endpoint by name, with the holder's
 //! mark. outlier.wasm, in another VM, recognises the mark and judges the attempt; so the answer is not waited for here.
 //!
-//! Invariants: only a VM that has served a request probes: the main thread ticks, too, and must not; one worker at a time;
-//! at most [`MOST_PER_TICK`] probes per tick.
+//! Invariants: only a VM that has served a request sends any: the main thread ticks, too, and must not; one worker at a time;
+//! at most [`MOST_PER_TICK`] per tick.
 
 use crate::plan::Plan;
 use crate::upstream::Upstream;
@@ -13,14 +13,15 @@ use hashbrown::HashMap;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER, heartbeat_mark};
 use switchyard_core::health::Health;
-use switchyard_host::{HttpCalls, SharedData, prober};
+use switchyard_frame::shared::heartbeat_lease;
+use switchyard_host::{HttpCalls, SharedData};
 
-/// Probes per tick: a thousand endpoints are spread over a second, not sent at once.
+/// Heartbeats per tick: a thousand endpoints are spread over a second, not sent at once.
 const MOST_PER_TICK: usize = 32;
 /// A lease is renewed when a third of it is over.
 const RENEW: Duration = Duration::from_secs(1);
 
-/// The prober of one root.
+/// The heartbeats of one root.
 #[derive(Default)]
 pub(crate) struct Heartbeats {
     holder: u64,
@@ -31,20 +32,20 @@ pub(crate) struct Heartbeats {
 
 /// What is left of one tick.
 struct Turn {
-    /// Probes that may be sent yet.
+    /// Heartbeats that may be sent yet.
     left: usize,
     /// In how long the next is due.
     next: Duration,
 }
 
 impl Heartbeats {
-    /// A prober whose lease and mark are `holder` (random, not 0).
+    /// Heartbeats whose lease and mark are `holder` (random, not 0).
     pub(crate) fn new(holder: u64) -> Self {
         Self { holder: holder.max(1), ..Self::default() }
     }
 
-    /// Sends what is due, if this worker is the prober; `decides` tells which upstreams are this root's. In how long to look again, though
-    /// no request comes: by then the role may be free, an endpoint be out, or the next probe be due. `None`: for no upstream's sake.
+    /// Sends what is due, if this worker holds the lease; `decides` tells which upstreams are this root's. In how long to look again, though
+    /// no request comes: by then the role may be free, an endpoint be ejected, or the next heartbeat be due. `None`: for no upstream's sake.
     pub(crate) fn tick(
         &mut self,
         plan: &Plan,
@@ -61,7 +62,7 @@ impl Heartbeats {
         }
         if now.is_due(self.asked, RENEW) {
             self.asked = now;
-            self.holds = prober::claim(host, self.holder, now);
+            self.holds = heartbeat_lease::claim(host, self.holder, now);
         }
         if !self.holds {
             return Some(RENEW);
@@ -69,13 +70,13 @@ impl Heartbeats {
         let mut turn = Turn { left: MOST_PER_TICK, next: RENEW };
         plan.each_named(|index, names, upstream| {
             if decides(names.name()) {
-                self.probe(index, names.cluster(), upstream, now, &mut turn, host);
+                self.beat(index, names.cluster(), upstream, now, &mut turn, host);
             }
         });
         Some(turn.next)
     }
 
-    fn probe(
+    fn beat(
         &mut self,
         index: usize,
         cluster: &str,

@@ -11,7 +11,7 @@ use switchyard_core::hash::{HashOutcome, NewCookie, RequestHash};
 use switchyard_core::route::RouteTable;
 use switchyard_core::split::Split;
 use switchyard_core::{RequestView, Timestamp};
-use switchyard_host::metrics::{Counter, Registry, series_name};
+use switchyard_frame::metrics::{Counter, Registry, series_name};
 use switchyard_host::{Clock, MetricSink};
 
 /// A configuration in force in one worker.
@@ -225,7 +225,7 @@ impl Route {
         }
     }
 
-    /// The target of a request: the only one, or the split's, by the request's key or by chance.
+    /// The target of a request: the only one, or the split's, by the request's key or at random.
     fn target(
         &self,
         request: &impl RequestView,

@@ -12,10 +12,11 @@ use std::rc::Rc;
 use switchyard_config::Mode;
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER};
 use switchyard_core::hash::NewCookie;
+use switchyard_core::hash::without_port;
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 use switchyard_frame::Head;
-use switchyard_host::metrics::series_name;
-use switchyard_host::{Flow, HeaderMap, Host, Properties, RequestHeaders, without_port};
+use switchyard_frame::metrics::series_name;
+use switchyard_host::{Flow, HeaderMap, Host, Properties, RequestHeaders};
 
 /// One request and what is to be done at its later stages.
 pub struct Stream {

@@ -8,7 +8,7 @@
 
 use crate::ejection::Ejection;
 use core::time::Duration;
-use switchyard_config::Upstream as Settings;
+use switchyard_config::Upstream as Configured;
 use switchyard_core::balance::{Balancer, Candidates, Choice, Policy};
 use switchyard_core::hash::RequestHash;
 use switchyard_core::health::{Health, HealthPolicy, HealthTable};
@@ -72,7 +72,7 @@ pub(crate) struct Chosen {
 
 impl Upstream {
     /// The state of an upstream that starts now; `since` tells per endpoint when it came into rotation.
-    pub(crate) fn new(settings: &Settings, since: &[Option<Timestamp>]) -> Self {
+    pub(crate) fn new(settings: &Configured, since: &[Option<Timestamp>]) -> Self {
         let endpoints = settings.endpoints().clone();
         let policy = settings.policy();
         let no_hash = policy.needs_hash().then(|| settings.no_hash_policy());
@@ -153,16 +153,16 @@ impl Upstream {
         let in_panic = admission.is_panic();
         self.candidates.clear();
         let mut could_try = None;
-        if self.health.has_probing() && !in_panic && self.ejection.as_ref().is_some_and(Ejection::may_ask) {
+        if self.health.has_half_open() && !in_panic && self.ejection.as_ref().is_some_and(Ejection::may_ask) {
             could_try = if named.hashes && hash.is_some() {
                 // Only its own keys try an endpoint: no other key moves for it.
                 let loads = &self.loads;
                 let choice = Choice { hash, now, rng: &mut *rng, loads, admission: admission.with_trials() };
                 named.balancer.choose(choice, &mut self.candidates);
-                self.candidates.first().filter(|index| self.health.get(*index) == Health::Probing)
+                self.candidates.first().filter(|index| self.health.get(*index) == Health::HalfOpen)
             } else {
-                let nth = rng.usize(..self.health.probing().count().max(1));
-                self.health.probing().nth(nth)
+                let nth = rng.usize(..self.health.half_open().count().max(1));
+                self.health.half_open().nth(nth)
             };
             self.candidates.clear();
         }
@@ -242,7 +242,7 @@ impl Upstream {
     }
 
     /// Endpoints by address with their health, for the roster.
-    pub(crate) fn states(settings: &Settings) -> impl Iterator<Item = (&str, Health)> {
+    pub(crate) fn states(settings: &Configured) -> impl Iterator<Item = (&str, Health)> {
         let endpoints = settings.endpoints().iter().enumerate();
         endpoints.map(|(index, endpoint)| (&*endpoint.address, settings.health(index)))
     }

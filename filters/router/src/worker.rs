@@ -12,9 +12,11 @@ use hashbrown::HashMap;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::Part;
+use switchyard_frame::shared::heartbeat_lease;
+use switchyard_frame::shared::settings;
+use switchyard_frame::shared::tables::announced;
 use switchyard_frame::{BusyTicks, Interval, Setup};
-use switchyard_host::shared_ledger::announced;
-use switchyard_host::{Host, HostError, MetricSink, SharedData, prober, shared_settings};
+use switchyard_host::{Host, HostError, MetricSink, SharedData};
 
 /// How often counters are written and finished ramps forgotten.
 pub const TICK: Duration = Duration::from_millis(250);
@@ -55,7 +57,7 @@ impl Router {
         let plan =
             Plan::new(document, setup.own.roster.try_borrow_mut().ok().as_deref_mut(), setup.seed, setup.now);
         let heartbeats = plan.has_heartbeats().then(|| {
-            prober::create(host);
+            heartbeat_lease::create(host);
             Heartbeats::new(fastrand::Rng::with_seed(setup.seed).u64(..))
         });
         if let Ok(mut owners) = setup.own.owners.try_borrow_mut() {
@@ -86,7 +88,7 @@ impl Router {
     pub(crate) fn rouse(&self, host: &impl Host) {
         if let Some(part) = self.unpublished.take() {
             // The document serves.
-            shared_settings::publish(&part, host);
+            settings::publish(&part, host);
         }
         // An empty configuration never ticks: nothing to count.
         if self.plan.size().0 > 0 && self.busy_ticks.rouse(host) && self.follows {
@@ -159,6 +161,6 @@ impl Router {
 fn part(document: &Document, setup: &Setup<Vm>, host: &impl Host) -> Box<Part> {
     let source = host.property(&["plugin_root_id"]).ok().flatten().unwrap_or_default();
     let mut part = Part::new(source, setup.configuration, setup.now, &document.watched());
-    part.turn = shared_settings::published(host).next_turn(&part.source, part.document);
+    part.turn = settings::published(host).next_turn(&part.source, part.document);
     Box::new(part)
 }

@@ -9,10 +9,10 @@ use switchyard_core::Timestamp;
 use switchyard_core::contract::CANDIDATES_HEADER;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Ledger, Record};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_frame::{Head, Stream as _};
 use switchyard_host::Status;
 use switchyard_host::fake::{FakeHost, SharedStore};
-use switchyard_host::shared_ledger::{Table, announce};
 use switchyard_router::{Root, Stream};
 
 const A: &str = "10.0.0.1:80";
@@ -131,7 +131,7 @@ fn a_worker_that_starts_follows_at_once() {
 fn the_operators_own_word_stands_above_outliers() {
     let store = SharedStore::default();
     let mut worker = Worker::of(&store, &document(RANDOM, "{}", r#", "health": "ejected""#));
-    for health in [Health::Healthy, Health::Probing, Health::Ejected, Health::Healthy] {
+    for health in [Health::Healthy, Health::HalfOpen, Health::Ejected, Health::Healthy] {
         worker.say(health, false);
         worker.tick();
         assert_eq!(worker.at_a(200), 0, "{health:?}");
@@ -159,7 +159,7 @@ fn exactly_so_many_requests_try_at_a_time_over_all_workers_as_are_allowed() {
     let store = SharedStore::default();
     let document = document(RANDOM, r#"{"readmission": {"concurrency": 3}}"#, "");
     let mut workers = [Worker::of(&store, &document), Worker::of(&store, &document)];
-    workers[0].say(Health::Probing, false);
+    workers[0].say(Health::HalfOpen, false);
     workers.iter_mut().for_each(Worker::tick);
     let mut trying = Vec::new();
     for request in 0..20 {
@@ -188,7 +188,7 @@ fn exactly_so_many_requests_try_at_a_time_over_all_workers_as_are_allowed() {
 #[test]
 fn all_trials_are_given_back_at_the_end() {
     let mut worker = Worker::alone(RANDOM, r#"{"readmission": {"concurrency": 5}}"#);
-    worker.say(Health::Probing, false);
+    worker.say(Health::HalfOpen, false);
     worker.tick();
     let mut streams: Vec<_> = (0..10).map(|_| worker.send("x").0).collect();
     assert_eq!(worker.trials(), 5);
@@ -204,7 +204,7 @@ fn the_tried_endpoint_stands_first_and_the_others_follow_for_retries() {
         r#"{"policy": "peak_ewma", "candidates": 3}"#,
     ] {
         let mut worker = Worker::alone(balance, "{}");
-        worker.say(Health::Probing, false);
+        worker.say(Health::HalfOpen, false);
         worker.tick();
         let (mut stream, candidates) = worker.send("x");
         assert_eq!((candidates[0].as_str(), candidates.len()), (A, 3), "{balance}");
@@ -230,7 +230,7 @@ fn hash_policies_try_an_endpoint_with_its_own_keys_only_and_no_other_key_moves()
         };
         let before = firsts(&worker);
         assert!(before.values().any(|first| first == A), "{balance}");
-        worker.say(Health::Probing, false);
+        worker.say(Health::HalfOpen, false);
         worker.tick();
         assert_eq!(firsts(&worker), before, "{balance}: its own keys try it, and all others stay");
     }
@@ -245,7 +245,7 @@ fn a_key_of_the_tried_endpoint_that_may_not_try_goes_where_it_went_while_that_wa
     worker.say(Health::Ejected, false);
     worker.tick();
     assert_eq!(worker.send(&user).1[0], other);
-    worker.say(Health::Probing, false);
+    worker.say(Health::HalfOpen, false);
     worker.tick();
     let (mut tries, candidates) = worker.send(&user);
     assert_eq!(candidates, [A, other.as_str()]);
@@ -265,7 +265,7 @@ fn a_tick_without_news_costs_two_host_calls() {
 #[test]
 fn who_was_refused_a_trial_does_not_ask_again_before_the_next_tick() {
     let mut worker = Worker::alone(RANDOM, "{}");
-    worker.say(Health::Probing, false);
+    worker.say(Health::HalfOpen, false);
     worker.tick();
     let tries = worker.send("x");
     worker.send("x");
@@ -289,7 +289,7 @@ fn a_host_whose_calls_fail_stops_nothing() {
         "proxy_http_call",
     ] {
         let mut worker = Worker::alone(RANDOM, r#"{"heartbeat": {"path": "/", "watch": "all"}}"#);
-        worker.say(Health::Probing, false);
+        worker.say(Health::HalfOpen, false);
         worker.tick();
         worker.host.fail(call, Status::InternalFailure);
         let (mut stream, candidates) = worker.send("x");

@@ -9,10 +9,10 @@ use switchyard_core::Timestamp;
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER};
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Record};
+use switchyard_frame::shared::heartbeat_lease::{self, LEASE};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::Status;
 use switchyard_host::fake::{Dispatched, FakeHost, SharedStore};
-use switchyard_host::prober::{self, LEASE};
-use switchyard_host::shared_ledger::{Table, announce};
 use switchyard_router::Root;
 
 const START: u64 = 1_700_000_000_000;
@@ -95,7 +95,7 @@ fn targets(sent: &[(u64, Dispatched)]) -> Vec<&str> {
 }
 
 #[test]
-fn nobody_probes_before_a_request_was_served() {
+fn nobody_sends_any_before_a_request_was_served() {
     let mut worker = Worker::of(&SharedStore::default(), 0, ALL);
     assert!(worker.pass(5_000).is_empty(), "it may be the main thread, whose calls crash Envoy");
     drop(worker.root.stream(10));
@@ -110,14 +110,14 @@ fn a_heartbeat_is_what_outlier_expects() {
         assert_eq!((header(&sent, ":method"), header(&sent, ":path")), ("GET", "/healthz"));
         assert_eq!(header(&sent, ":authority"), "web-cluster");
         assert_eq!(header(&sent, "user-agent"), "switchyard-heartbeat");
-        assert!(prober::is_mark(&worker.host, header(&sent, HEARTBEAT_HEADER).as_bytes()));
+        assert!(heartbeat_lease::is_mark(&worker.host, header(&sent, HEARTBEAT_HEADER).as_bytes()));
     }
     let mut worker = Worker::alone(r#"{"path": "/", "host": "health.example", "watch": "all"}"#);
     assert_eq!(header(&worker.pass(20)[0].1, ":authority"), "health.example");
 }
 
 #[test]
-fn exactly_one_of_two_workers_probes() {
+fn exactly_one_of_two_workers_sends_them() {
     let store = SharedStore::default();
     let mut workers = [Worker::serving(&store, 1, ALL), Worker::serving(&store, 2, ALL)];
     let mut sent = [0, 0];
@@ -138,11 +138,14 @@ fn another_worker_takes_over_once_the_lease_is_over_and_its_mark_counts() {
     // The first worker dies; it had the lease until LEASE after its first tick.
     let lease = u64::try_from(LEASE.as_millis()).expect("short");
     let sent = two.pass(20 + lease + 1_000);
-    let (first, took_over) = sent.first().expect("somebody probes");
+    let (first, took_over) = sent.first().expect("somebody sends");
     assert!((20 + lease..=20 + lease + 1_000).contains(first), "{first}");
     let other = header(took_over, HEARTBEAT_HEADER);
     assert_ne!(other, mark);
-    assert!(prober::is_mark(&two.host, other.as_bytes()) && !prober::is_mark(&two.host, mark.as_bytes()));
+    assert!(
+        heartbeat_lease::is_mark(&two.host, other.as_bytes())
+            && !heartbeat_lease::is_mark(&two.host, mark.as_bytes())
+    );
     // It was only held up: it finds that it has lost the role.
     one.now = two.now;
     for _ in 0..500 {
@@ -165,19 +168,19 @@ fn the_interval_is_kept_for_every_endpoint() {
 }
 
 #[test]
-fn only_those_that_are_out_are_probed_unless_all_are_watched() {
+fn only_ejected_ones_get_them_unless_all_are_watched() {
     let mut worker = Worker::alone(r#"{"path": "/", "interval": "1s"}"#);
     assert!(worker.pass(3_000).is_empty());
     worker.say("10.0.0.2:80", Health::Ejected);
     assert_eq!(targets(&worker.pass(1_000)), ["10.0.0.2:80"]);
-    worker.say("10.0.0.2:80", Health::Probing);
+    worker.say("10.0.0.2:80", Health::HalfOpen);
     assert_eq!(targets(&worker.pass(1_000)), ["10.0.0.2:80"]);
     worker.say("10.0.0.2:80", Health::Healthy);
     assert!(worker.pass(3_000).is_empty());
 }
 
 #[test]
-fn many_endpoints_are_probed_over_several_ticks() {
+fn many_endpoints_get_them_over_several_ticks() {
     let addresses: Vec<String> =
         (0..100).map(|last| format!(r#"{{"address": "10.0.1.{last}:80"}}"#)).collect();
     let three = r#"{"address": "10.0.0.1:80"}, {"address": "10.0.0.2:80"}, {"address": "10.0.0.3:80"}"#;
@@ -235,7 +238,7 @@ fn a_cluster_that_cannot_be_called_stops_nothing_and_is_tried_again_in_its_time(
 }
 
 #[test]
-fn without_shared_data_nobody_probes() {
+fn without_shared_data_nobody_sends_any() {
     for call in ["proxy_get_shared_data", "proxy_set_shared_data"] {
         let mut worker = Worker::alone(ALL);
         worker.host.fail(call, Status::InternalFailure);

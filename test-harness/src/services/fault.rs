@@ -32,12 +32,12 @@ pub enum Fault {
     Garbage,
     /// The body is compressed, and says so.
     Gzip,
-    /// One of its items fails the whole call, whenever it is asked for. Not a matter of chance.
+    /// One of its items fails the whole call, whenever it is asked for. Not drawn at random.
     Poison,
 }
 
 impl Fault {
-    /// Those that strike by chance or on command.
+    /// Those that strike at random or on command.
     pub const ALL: [Self; 11] = [
         Self::Unavailable,
         Self::Reset,

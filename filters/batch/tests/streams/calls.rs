@@ -7,9 +7,9 @@ use crate::worker::{
 use std::slice;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Record};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::Status;
 use switchyard_host::fake::{Called, SharedStore};
-use switchyard_host::shared_ledger::{Table, announce};
 
 const ENDPOINT: &str = "x-gateway-destination-endpoint";
 const CALL: &str = "proxy_http_call";

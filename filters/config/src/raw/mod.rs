@@ -218,7 +218,7 @@ section! {
             name: String,
         }
         optional {
-            /// Give a client that comes without it a new one of this life; "0s": for its session.
+            /// Give a client that comes without it a new one of this lifetime; "0s": for its session.
             /// Default: give none.
             ttl: Duration,
             /// The path of a new cookie. Default: none.

@@ -21,21 +21,21 @@ section! {
             retry_after_is_overload: bool,
             /// A complete answer that took this long is a failure. Default: none.
             slow_threshold: Duration,
-            /// A response header by which an endpoint takes itself out.
+            /// A response header by which an endpoint takes itself out of rotation.
             signal: Signal,
             /// Connect failures, resets and timeouts have their own counter and are no 5xx. Default: false.
             split_external_local_origin_errors: bool,
-            /// Failures in a row that eject, 0 to 1000; 0: off. Default: 5.
+            /// Consecutive failures that eject, 0 to 1000; 0: off. Default: 5.
             #[cfg_attr(feature = "schema", schemars(range(max = 1000)))]
             consecutive_5xx: u64,
             /// Percentage of these verdicts that is carried out. Default: 100.
             enforcing_consecutive_5xx: Percent,
-            /// 502, 503 and 504 in a row that eject, 0 to 1000; 0: off. Default: 5.
+            /// Consecutive 502, 503 and 504 that eject, 0 to 1000; 0: off. Default: 5.
             #[cfg_attr(feature = "schema", schemars(range(max = 1000)))]
             consecutive_gateway_failure: u64,
             /// Percentage of these verdicts that is carried out. Default: 0.
             enforcing_consecutive_gateway_failure: Percent,
-            /// Connect failures, resets and timeouts in a row that eject, 0 to 1000; 0: off. Default: 5.
+            /// Consecutive connect failures, resets and timeouts that eject, 0 to 1000; 0: off. Default: 5.
             #[cfg_attr(feature = "schema", schemars(range(max = 1000)))]
             consecutive_local_origin_failure: u64,
             /// Percentage of these verdicts that is carried out. Default: 100.
@@ -49,7 +49,7 @@ section! {
             max_ejection_time: Duration,
             /// A random time up to this is added to an ejection. Default: 0s.
             max_ejection_time_jitter: Duration,
-            /// Percentage of the endpoints that may be out at a time. Unlike Envoy's, one may always go while
+            /// Percentage of the endpoints that may be ejected at a time. Unlike Envoy's, one may always go while
             /// min_healthy stay. Default: 10.
             max_ejection_percent: Percent,
             /// So many endpoints are never ejected. Default: 1.
@@ -81,7 +81,7 @@ section! {
             stall: Stall,
             /// How an endpoint comes back when its time is over.
             readmission: Readmission,
-            /// Probes that the router sends. Default: none.
+            /// Active health checks that the router sends. Default: none.
             heartbeat: Heartbeat,
             /// Attempts that a request has, for the reliability (1 - failure rate) ^ attempts, 1 to 100. Default: 2.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
@@ -91,7 +91,7 @@ section! {
 }
 
 section! {
-    /// A response header by which an endpoint takes itself out.
+    /// A response header by which an endpoint takes itself out of rotation.
     Signal {
         required {}
         optional {
@@ -108,7 +108,7 @@ words! {
     SignalAction {
         /// Ejects at once, like any failure that ejects.
         Eject = "eject",
-        /// Out for base_ejection_time, without blame: the next ejection is no longer for it.
+        /// It is draining: ejected for base_ejection_time, and the next ejection is no longer for it.
         Drain = "drain",
         /// Nothing.
         Ignore = "ignore",
@@ -116,7 +116,7 @@ words! {
 }
 
 section! {
-    /// An endpoint is out if its latency quantile is above the floor and so many times the median of all endpoints'. Time to
+    /// An endpoint is ejected if its latency quantile is above the floor and so many times the median of all endpoints'. Time to
     /// the last byte; streaming answers are left out.
     Latency {
         required {}
@@ -142,7 +142,7 @@ section! {
 }
 
 section! {
-    /// An endpoint is out if so many of its requests in one worker have waited so long, and none was answered since.
+    /// An endpoint is ejected if so many of its requests in one worker have waited so long, and none was answered since.
     Stall {
         required {}
         optional {
@@ -162,13 +162,13 @@ section! {
     Readmission {
         required {}
         optional {
-            /// `probing`: after it has answered some real requests; `after_time`: with all its traffic, as Envoy does.
+            /// `probing`: after half-open trials, some real requests that it has answered; `after_time`: with all its traffic, as Envoy does.
             /// Default: probing.
             policy: ReadmissionPolicy,
-            /// Requests that try it at a time, in all workers together, 1 to 100 (probing). Default: 1.
+            /// Half-open trials of it at a time, in all workers together, 1 to 100 (probing). Default: 1.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
             concurrency: u64,
-            /// Successes in a row that readmit it, 1 to 1000 (probing). Default: 3.
+            /// Consecutive successes that readmit it, 1 to 1000 (probing). Default: 3.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
             successes: u64,
         }
@@ -178,7 +178,7 @@ section! {
 words! {
     /// How an endpoint comes back.
     ReadmissionPolicy {
-        /// After it has answered some real requests.
+        /// After half-open trials: some real requests that it has answered.
         Probing = "probing",
         /// With all its traffic.
         AfterTime = "after_time",
@@ -186,7 +186,7 @@ words! {
 }
 
 section! {
-    /// Probes that router.wasm sends to single endpoints, through the cluster, from one worker.
+    /// Active health checks that router.wasm sends to single endpoints, through the cluster, from one worker.
     Heartbeat {
         required {
             /// The path to ask for; 200 to 299 is healthy.
@@ -195,26 +195,26 @@ section! {
         optional {
             /// The :authority. Default: the cluster's name.
             host: String,
-            /// Time between two probes of an endpoint, 100ms or more. Default: 5s.
+            /// Time between two heartbeats of an endpoint, 100ms or more. Default: 5s.
             interval: Duration,
             /// How long an answer may take, at most the interval. Default: 1s.
             timeout: Duration,
-            /// Successes in a row that readmit an ejected endpoint at once, 1 to 255. Default: 2.
+            /// Consecutive successes that readmit an ejected endpoint at once, 1 to 255. Default: 2.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 255)))]
             healthy_threshold: u64,
-            /// Failures in a row that eject a healthy endpoint, 1 to 255. Default: 3.
+            /// Consecutive failures that eject a healthy endpoint, 1 to 255. Default: 3.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 255)))]
             unhealthy_threshold: u64,
-            /// `ejected` probes endpoints that are out; `all` watches the healthy ones, too. Default: ejected.
+            /// `ejected`: of endpoints that are ejected; `all`: of the healthy ones, too. Default: ejected.
             watch: Watch,
         }
     }
 }
 
 words! {
-    /// Which endpoints are probed.
+    /// Which endpoints get heartbeats.
     Watch {
-        /// Those that are out.
+        /// Those that are ejected.
         Ejected = "ejected",
         /// All.
         All = "all",

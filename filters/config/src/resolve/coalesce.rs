@@ -57,9 +57,9 @@ pub(super) fn resolve(route: &Route, shadow: bool, at: &Path<'_>, errors: &mut E
 fn shared(raw: &raw::Coalesce, settings: &mut Settings, at: &Path<'_>, errors: &mut Errors) {
     if let Some(list) = raw.share_status.as_deref() {
         settings.share_status = statuses(list, &at.field("share_status"), errors, |status| match status {
-            206 => Some(
-                "206 is a part of an answer, for the client that asked for that part; remove it".to_owned(),
-            ),
+            206 => {
+                Some("206 is partial content, for the client that asked for that part; remove it".to_owned())
+            }
             304 => {
                 Some("304 is shared where 200 is, among requests with one condition; remove it".to_owned())
             }

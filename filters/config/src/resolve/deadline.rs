@@ -5,7 +5,8 @@
 use super::check_header_name;
 use crate::error::{Errors, Path, cut};
 use crate::values::Duration;
-use switchyard_core::retry::{Deadline, STEERING_HEADERS};
+use switchyard_core::deadline::Deadline;
+use switchyard_core::retry::STEERING_HEADERS;
 
 /// The deadline of a section with the fields `timeout`, `deadline_header` and `deadline_floor`, in this order; `bad` are
 /// those of its fields that could not be read.

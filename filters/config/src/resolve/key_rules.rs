@@ -1,6 +1,6 @@
 //! Which of a request's headers, cookies and parameters tell it from others, for whatever they may share.
 //!
-//! Invariant: what would be left out in vain, or must not be, is refused; nobody leaves out who asks by a pattern.
+//! Invariant: what would be left out to no effect, or must not be, is refused; nobody leaves out who asks by a pattern.
 //! Trade-off: a star stands at the end of a name alone.
 //! Source: RFC 6265, section 4.1.1 (names of cookies); what is neutral is the core's to know.
 

@@ -42,16 +42,16 @@ pub(super) fn resolve(
 }
 
 fn consecutive(raw: &Outlier, at: &Path<'_>, errors: &mut Errors) -> ConsecutivePolicy {
-    let mut row = |name, value, enforcing, default| Threshold {
+    let mut streak = |name, value, enforcing, default| Threshold {
         count: narrow(bounded(value, 5, 0, 1000, &at.field(name), errors)),
         enforcing: percent(enforcing, default),
     };
-    let any_5xx = row("consecutive_5xx", raw.consecutive_5xx, raw.enforcing_consecutive_5xx, 100);
+    let any_5xx = streak("consecutive_5xx", raw.consecutive_5xx, raw.enforcing_consecutive_5xx, 100);
     let (value, enforcing) = (raw.consecutive_gateway_failure, raw.enforcing_consecutive_gateway_failure);
-    let gateway_failure = row("consecutive_gateway_failure", value, enforcing, 0);
+    let gateway_failure = streak("consecutive_gateway_failure", value, enforcing, 0);
     let value = raw.consecutive_local_origin_failure;
     let enforcing = raw.enforcing_consecutive_local_origin_failure;
-    let local_origin_failure = row("consecutive_local_origin_failure", value, enforcing, 100);
+    let local_origin_failure = streak("consecutive_local_origin_failure", value, enforcing, 100);
     ConsecutivePolicy { any_5xx, gateway_failure, local_origin_failure }
 }
 
@@ -181,7 +181,7 @@ fn readmission(raw: Option<&raw::Readmission>, at: &Path<'_>, errors: &mut Error
         }
         return Readmission::AfterTime;
     }
-    Readmission::Probing {
+    Readmission::HalfOpen {
         concurrency: narrow(bounded(concurrency, 1, 1, 100, &at.field("concurrency"), errors)),
         successes: narrow(bounded(successes, 3, 1, 1000, &at.field("successes"), errors)),
     }
@@ -191,7 +191,7 @@ fn heartbeat(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Option
     let interval = at_least(raw.interval, 5_000, 100, &at.field("interval"), errors);
     let timeout = at_least(raw.timeout, 1_000, 1, &at.field("timeout"), errors);
     if timeout > interval && raw.timeout.is_some() && !raw.bad.contains(&"interval") {
-        errors.add(&at.field("timeout"), "is longer than the interval; probes would pile up: lower it");
+        errors.add(&at.field("timeout"), "is longer than the interval; heartbeats would pile up: lower it");
     }
     let threshold = |name, value, default, errors: &mut Errors| {
         narrow(bounded(value, default, 1, 255, &at.field(name), errors))

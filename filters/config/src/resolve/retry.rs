@@ -11,9 +11,10 @@ use crate::error::{Errors, Path, cut, show};
 use crate::raw::retry as raw;
 use crate::raw::{Mode, Route};
 use core::time::Duration;
+use switchyard_core::budget::BudgetPolicy;
 use switchyard_core::request_key::Pattern;
 use switchyard_core::retry::{
-    BackOff, BudgetPolicy, Engine, Fallback, Hedge, Jitter, Request, ResetFormat, ResetHeader, Settings,
+    BackOff, Engine, Fallback, Hedge, Jitter, ResetFormat, ResetHeader, RetryRequest, Settings,
 };
 
 /// The largest body that is kept; a worker keeps many of them.
@@ -122,7 +123,7 @@ fn check_hedges(raw: &raw::Retry, route: &Route, at: &Path<'_>, errors: &mut Err
 /// The methods of a route, if none of them is idempotent.
 fn never_idempotent(route: &Route) -> Option<String> {
     let list = route.r#match.as_ref()?.methods.as_deref().filter(|list| !list.is_empty())?;
-    let repeatable = |method: &str| Request { method, has_idempotency_key: false }.is_idempotent();
+    let repeatable = |method: &str| RetryRequest { method, has_idempotency_key: false }.is_idempotent();
     let methods: Option<Vec<&str>> = list.iter().map(Option::as_deref).collect();
     // A method that could not be read may be idempotent.
     let methods = methods.filter(|methods| !methods.iter().any(|method| repeatable(method)))?;

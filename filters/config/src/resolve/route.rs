@@ -6,9 +6,9 @@ use super::{batch, check_name, coalesce, hash_on, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut, suggestion};
 use crate::raw;
 use hashbrown::HashMap;
-use switchyard_core::coalesce::Settings as Coalescing;
+use switchyard_core::coalesce::Settings as CoalesceSettings;
 use switchyard_core::hash::HashOn;
-use switchyard_core::retry::Settings;
+use switchyard_core::retry::Settings as RetrySettings;
 use switchyard_core::route::Matcher;
 
 /// Where requests of one kind go.
@@ -17,8 +17,8 @@ pub struct Route {
     name: Box<str>,
     targets: Vec<Target>,
     split_on: Vec<HashOn>,
-    retry: Option<Settings>,
-    coalesce: Option<Coalescing>,
+    retry: Option<RetrySettings>,
+    coalesce: Option<CoalesceSettings>,
     batch: Option<Batching>,
 }
 
@@ -64,13 +64,13 @@ impl Route {
     }
 
     /// How its requests are tried again, if they are.
-    pub fn retry(&self) -> Option<&Settings> {
+    pub fn retry(&self) -> Option<&RetrySettings> {
         self.retry.as_ref()
     }
 
     /// How its identical requests share an answer, if they do. Whether credentials keep clients apart is
     /// [`switchyard_core::coalesce::KeyPolicy::share_across_principals`], of which a filter warns.
-    pub fn coalesce(&self) -> Option<&Coalescing> {
+    pub fn coalesce(&self) -> Option<&CoalesceSettings> {
         self.coalesce.as_ref()
     }
 

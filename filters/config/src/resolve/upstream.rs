@@ -6,10 +6,10 @@ use crate::raw;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use switchyard_core::balance::Policy;
+use switchyard_core::budget::BudgetPolicy;
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{Health, HealthPolicy};
 use switchyard_core::outlier::Settings;
-use switchyard_core::retry::BudgetPolicy;
 use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
 
 /// A service that requests can be sent to.
@@ -171,7 +171,7 @@ fn weight(raw: &raw::Endpoint, at: &Path<'_>, errors: &mut Errors) -> NonZeroU32
     match u32::try_from(weight).ok().and_then(NonZeroU32::new) {
         Some(weight) => weight,
         None if weight == 0 => {
-            errors.add(at, "0 is no share; write 1 or more, or `health: ejected` to take the endpoint out");
+            errors.add(at, "0 is no share; write 1 or more, or `health: ejected` to eject the endpoint");
             NonZeroU32::MIN
         }
         None => {

@@ -10,8 +10,9 @@ use switchyard_core::batch::{
     Adaptive, Embeddings, Estimator, IdForm, IdList, JsonArray, JsonRpc, KeyPolicy, Leaves, OnFailure,
     Protocol, Scope, Sends, Settings, Short,
 };
+use switchyard_core::budget::BudgetPolicy;
+use switchyard_core::deadline::Deadline;
 use switchyard_core::request_key::KeyRules;
-use switchyard_core::retry::{BudgetPolicy, Deadline};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

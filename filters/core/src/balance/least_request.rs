@@ -79,7 +79,7 @@ impl LeastRequest {
         let Choice { rng, loads, admission, .. } = choice;
         let (weights, bias) = (&self.weights, self.bias);
         let step = |index: EndpointIndex| {
-            // One that is out starts as if it were not, to be due as any other when it comes back.
+            // One that is ejected starts as if it were not, to be due as any other when it comes back.
             let factor = if admission.admits(index) { admission.factor(index) } else { 1.0 };
             let weight = weights.get(index).copied().unwrap_or_default() * factor;
             // Who may be chosen is for health to say, not for a weight that load has shrunk to nothing.
@@ -117,7 +117,7 @@ fn shrunk(weight: f64, index: EndpointIndex, loads: &Loads, bias: f64) -> f64 {
 }
 
 impl Schedule {
-    /// Everyone is somewhere in their first step, drawn by chance, or all workers would begin with the same one.
+    /// Everyone is somewhere in their first step, drawn at random, or all workers would begin with the same one.
     fn start(&mut self, endpoints: usize, rng: &mut Rng, step: impl Fn(EndpointIndex) -> f64) {
         for index in 0..endpoints {
             self.turn += 1;
@@ -140,7 +140,7 @@ impl Schedule {
             }
         }
         let (due, _, index) = first?;
-        // One that was out while time went on must not get all the turns that it missed.
+        // One that was ejected while time went on must not get all the turns that it missed.
         self.now = self.now.max(due);
         self.turn += 1;
         if let Some(entry) = self.entries.get_mut(index) {

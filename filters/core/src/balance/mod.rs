@@ -36,7 +36,7 @@ pub struct Choice<'a> {
     pub hash: Option<u64>,
     /// The time now, for policies that learn from latency.
     pub now: Timestamp,
-    /// Chance.
+    /// Randomness.
     pub rng: &'a mut Rng,
     /// Load of the endpoints.
     pub loads: &'a Loads,

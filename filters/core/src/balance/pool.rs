@@ -8,7 +8,7 @@ use crate::EndpointIndex;
 use crate::health::Admission;
 use fastrand::Rng;
 
-/// The admitted endpoints by place, for drawing one by chance.
+/// The admitted endpoints by place, for drawing one at random.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
     endpoints: usize,
@@ -39,7 +39,7 @@ impl Pool {
     }
 }
 
-/// Finds the cheapest endpoints; those that cost the same in an order drawn by chance, or the first of the list
+/// Finds the cheapest endpoints; those that cost the same in an order drawn at random, or the first of the list
 /// would take every retry.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cheapest {

@@ -1,11 +1,11 @@
-//! `random` and `weighted_random`: drawn by chance, endpoint i with probability W_i / sum of W.
+//! `random` and `weighted_random`: drawn at random, endpoint i with probability W_i / sum of W.
 
 use super::{Candidates, Choice};
 use crate::{EndpointIndex, Endpoints};
 use fastrand::Rng;
 
 /// Draws that may miss before the endpoints that are left are weighed exactly. Misses are rare unless most
-/// endpoints are out or chosen already.
+/// endpoints are ejected or chosen already.
 const DRAWS: usize = 16;
 
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Policies that go round: `round_robin` and `smooth_weighted_round_robin`.
 //!
-//! Trade-off: every worker goes round by itself, and begins anew, somewhere drawn by chance, with every
+//! Trade-off: every worker goes round by itself, and begins anew, somewhere drawn at random, with every
 //! configuration; over W workers the order that an endpoint sees is the overlay of W rounds.
 
 use super::random::Random;

@@ -11,27 +11,11 @@ use super::Joined;
 use super::key::is_identity;
 use crate::HeadView;
 use crate::contract::is_our_header;
+use crate::deadline::{GRPC_TIMEOUT, TimeLeft};
 use crate::http::{is_of_one_hop, is_sent_on};
-use crate::retry::encode_grpc_timeout;
-use core::time::Duration;
 
 const ACCEPT_ENCODING: &str = "accept-encoding";
 const CONTENT_ENCODING: &str = "content-encoding";
-const GRPC_TIMEOUT: &str = "grpc-timeout";
-
-/// The time that a call has, as it is told the upstream.
-#[derive(Clone, Debug)]
-pub struct TimeLeft {
-    millis: String,
-    grpc: String,
-}
-
-impl TimeLeft {
-    /// So much; never nothing.
-    pub fn new(left: Duration) -> Self {
-        Self { millis: left.as_millis().max(1).to_string(), grpc: encode_grpc_timeout(left) }
-    }
-}
 
 /// The head of the call for a batch, made from that of its first request. The time that is left is told in `deadline_header`, and
 /// in `grpc-timeout` if the first request did so. `None` if it cannot be written as text.
@@ -55,8 +39,8 @@ pub fn call_headers<'a>(
         }
     }
     headers.push((ACCEPT_ENCODING, "identity"));
-    headers.extend(first.header(GRPC_TIMEOUT).map(|_| (GRPC_TIMEOUT, &*left.grpc)));
-    headers.extend(deadline_header.filter(|name| *name != GRPC_TIMEOUT).map(|name| (name, &*left.millis)));
+    headers.extend(first.header(GRPC_TIMEOUT).map(|_| (GRPC_TIMEOUT, left.grpc())));
+    headers.extend(deadline_header.filter(|name| *name != GRPC_TIMEOUT).map(|name| (name, left.millis())));
     pseudo.append(&mut headers);
     Some(pseudo)
 }

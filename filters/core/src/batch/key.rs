@@ -38,7 +38,7 @@ pub enum Bypass {
     Grpc,
     /// Its answer depends on what the client has.
     Conditional,
-    /// It asks for a part, or has a part.
+    /// It asks for partial content, or has some.
     Range,
     /// Its body is encoded.
     ContentEncoding,
@@ -102,7 +102,7 @@ impl Settings {
     /// Why the request must go by itself.
     pub fn key(&self, route: &str, configuration: u64, request: &impl HeadView) -> Result<HeadKey, Bypass> {
         let by_path = self.protocol.groups_by_path();
-        let head = Head::read(request, self);
+        let head = ReadHead::read(request, self);
         head.may_be_joined(if by_path { b"GET" } else { b"POST" })?;
         let mut key = Vec::with_capacity(MOST_KEYS);
         key.push(LAYOUT);
@@ -123,13 +123,13 @@ impl Settings {
         if !noise.looks() {
             return Vec::new();
         }
-        let Head { keyed, principal, credentials, .. } = Head::read(request, self);
+        let ReadHead { keyed, principal, credentials, .. } = ReadHead::read(request, self);
         let headers = borrowed(&keyed).chain(borrowed(&principal)).chain(borrowed(&credentials));
         noise.look(headers.chain(self.key.rules.counting(known)))
     }
 
     /// Who asks. A header that is there without a value says nothing about it. Whether what the proxy knows of it counts, too.
-    fn principal(&self, key: &mut Vec<u8>, head: &Head<'_>) -> bool {
+    fn principal(&self, key: &mut Vec<u8>, head: &ReadHead<'_>) -> bool {
         pairs(key, borrowed(&head.principal));
         let is_named = head.principal.iter().any(|(_, value)| !value.trim_ascii().is_empty());
         if !is_named {
@@ -177,7 +177,7 @@ fn borrowed<'a>(headers: &'a Headers<'_>) -> impl Iterator<Item = (&'a [u8], &'a
 
 /// What a request's head says about sharing a call, read in one pass.
 #[derive(Debug, Default)]
-struct Head<'a> {
+struct ReadHead<'a> {
     /// Method, scheme, authority, and path with query; the first of each.
     target: [Option<&'a [u8]>; 4],
     /// What is in every key.
@@ -192,7 +192,7 @@ struct Head<'a> {
     alone: Option<Bypass>,
 }
 
-impl<'a> Head<'a> {
+impl<'a> ReadHead<'a> {
     fn read(request: &'a impl HeadView, settings: &Settings) -> Self {
         let mut head = Self { keyed: Vec::with_capacity(16), ..Self::default() };
         for (name, value) in request.pairs() {

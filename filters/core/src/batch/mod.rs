@@ -15,7 +15,7 @@ mod settings;
 mod share;
 mod shares;
 
-pub use call::{TimeLeft, call_headers, is_readable, relayed};
+pub use call::{call_headers, is_readable, relayed};
 pub use key::{Bypass, HeadKey, MAX_KEY};
 pub use pace::{Model, Pace};
 pub use part::{Part, Unbatchable, Why};

@@ -1,8 +1,9 @@
 //! What an operator may set about batching; plain values, validated by the configuration.
 
 use super::Protocol;
+use crate::budget::BudgetPolicy;
+use crate::deadline::Deadline;
 use crate::request_key::KeyRules;
-use crate::retry::{BudgetPolicy, Deadline};
 use core::time::Duration;
 
 /// Everything about batching of one route.

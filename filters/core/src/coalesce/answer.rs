@@ -93,7 +93,7 @@ impl Answer {
     }
 
     /// From now on requests of one key, made by these rules, are not compared in what the key tells apart.
-    pub fn is_for_one_key(&mut self, rules: &KeyRules) {
+    pub fn strip_keyed_headers(&mut self, rules: &KeyRules) {
         self.vary.retain(|(name, _)| !rules.tells_apart_by(name.as_bytes()));
     }
 

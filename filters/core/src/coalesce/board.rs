@@ -7,7 +7,6 @@
 //! that flight and ask the upstream once more, each at most once.
 //! Source: leases as in C. Gray and D. Cheriton, "Leases", SOSP 1989; no create-if-absent in proxy-wasm, hence the buckets.
 
-use super::flights::World;
 use crate::shared_value::{self, SharedValue};
 use crate::wire::{Reader, Writer};
 use crate::{Address, Timestamp};
@@ -23,6 +22,16 @@ const TRIES: usize = 4;
 /// A lease that is shorter may be over before anybody looks again, so its entry is never cleared without looking.
 const SHORT_LEASE: Duration = Duration::from_secs(2);
 const VERSION: u8 = 1;
+
+/// Where the buckets are kept.
+pub trait Board {
+    /// A bucket and its compare-and-swap number; `None` if there is no board.
+    fn read(&mut self, bucket: u32) -> Option<(Vec<u8>, u32)>;
+    /// Writes a bucket if it is still the one that was read.
+    fn swap(&mut self, bucket: u32, value: &[u8], cas: u32) -> bool;
+    /// Writes a bucket.
+    fn put(&mut self, bucket: u32, value: &[u8]);
+}
 
 /// One flight of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,9 +119,9 @@ fn encode(entries: &[Entry]) -> Option<Vec<u8>> {
 }
 
 /// One bucket of the board.
-struct Bucket<'a, W>(&'a mut W, u32);
+struct Bucket<'a, B>(&'a mut B, u32);
 
-impl<W: World> SharedValue for Bucket<'_, W> {
+impl<B: Board> SharedValue for Bucket<'_, B> {
     fn read(&mut self) -> Option<(Vec<u8>, u32)> {
         self.0.read(self.1)
     }
@@ -124,11 +133,11 @@ impl<W: World> SharedValue for Bucket<'_, W> {
 
 /// Lets `change` change the entries of a bucket until nobody else wrote in between; `None` if there is no such bucket or no end.
 fn update<R>(
-    world: &mut impl World,
+    board: &mut impl Board,
     bucket: u32,
     mut change: impl FnMut(&mut Vec<Entry>) -> (bool, R),
 ) -> Option<R> {
-    let changed = shared_value::update(&mut Bucket(world, bucket), TRIES, |bytes| {
+    let changed = shared_value::update(&mut Bucket(board, bucket), TRIES, |bytes| {
         // What nobody can read has no owner.
         let mut entries = decode(bytes).unwrap_or_default();
         let (changed, result) = change(&mut entries);
@@ -147,14 +156,14 @@ fn update<R>(
 /// Leads `flight` under this key from `me`, unless somebody does already. The flight `over` counts for nothing: its worker
 /// has said, or has been silent long enough to show, that it is over.
 pub(super) fn claim(
-    world: &mut impl World,
+    board: &mut impl Board,
     key: &[u8],
     (flight, me): (FlightId, Address),
     over: Option<FlightId>,
     (wall, lease): (Timestamp, Duration),
 ) -> Claimed {
     let (bucket, until) = (bucket_of(key), wall.plus(lease));
-    let claimed = update(world, bucket, |entries| {
+    let claimed = update(board, bucket, |entries| {
         // An entry of this worker for a key that it does not lead is a left-over.
         let stale = |entry: &Entry| entry.leader == me || Some(entry.flight) == over;
         entries.retain(|entry| entry.until > wall && !(*entry.key == *key && stale(entry)));
@@ -172,12 +181,12 @@ pub(super) fn claim(
 }
 
 /// The flight is over.
-pub(super) fn release(world: &mut impl World, claim: &Claim) {
+pub(super) fn release(board: &mut impl Board, claim: &Claim) {
     if claim.alone {
-        return world.put(claim.bucket, &[]);
+        return board.put(claim.bucket, &[]);
     }
     // An entry that cannot be taken off counts until its lease is over; who asks its worker hears that it is.
-    let _ = update(world, claim.bucket, |entries| {
+    let _ = update(board, claim.bucket, |entries| {
         let before = entries.len();
         entries.retain(|entry| entry.flight != claim.flight);
         (entries.len() != before, ())
@@ -185,9 +194,9 @@ pub(super) fn release(world: &mut impl World, claim: &Claim) {
 }
 
 /// The flight goes on under another leader of this worker: its lease begins anew.
-pub(super) fn renew(world: &mut impl World, claim: &mut Claim, (wall, lease): (Timestamp, Duration)) {
+pub(super) fn renew(board: &mut impl Board, claim: &mut Claim, (wall, lease): (Timestamp, Duration)) {
     let until = wall.plus(lease);
-    let renewed = update(world, claim.bucket, |entries| {
+    let renewed = update(board, claim.bucket, |entries| {
         let entry = entries.iter_mut().find(|entry| entry.flight == claim.flight);
         let found = entry.map(|entry| entry.until = until).is_some();
         (found, found)

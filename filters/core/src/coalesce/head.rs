@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 /// What a request's head says.
 #[derive(Debug, Default)]
-pub(super) struct Head<'a> {
+pub(super) struct ReadHead<'a> {
     /// What it is for: method, scheme, authority, and path with query; the first of each.
     pub(super) target: [Option<&'a [u8]>; 4],
     /// What of its headers is in the key, by name; those of one name in the order that they came in.
@@ -21,7 +21,7 @@ pub(super) struct Head<'a> {
     pub(super) body: bool,
     /// It says who asks, in a header that is not in the key.
     pub(super) credentials: bool,
-    /// It asks for a part.
+    /// It asks for partial content.
     pub(super) range: bool,
     /// It asks for what may be answered only if something has not changed.
     pub(super) conditional: bool,
@@ -29,7 +29,7 @@ pub(super) struct Head<'a> {
     pub(super) caching: bool,
 }
 
-impl<'a> Head<'a> {
+impl<'a> ReadHead<'a> {
     /// The head of `request`, whose key these rules make.
     pub(super) fn read(request: &'a impl HeadView, rules: &KeyRules) -> Self {
         let mut head = Self { keyed: Vec::with_capacity(16), ..Self::default() };

@@ -10,7 +10,7 @@
 //! the key, bodies of GET requests, and Squid's CVE-2016-10003.
 
 use super::Settings;
-use super::head::Head;
+use super::head::ReadHead;
 use crate::http::lists::{CACHE_CONTROL, says, seconds};
 use crate::request_key::{Known, Noise, pairs, part};
 use crate::{HeadView, RequestView};
@@ -32,7 +32,7 @@ pub enum Bypass {
     Body,
     /// It has credentials, which are not in the key.
     Credentials,
-    /// It asks for a part.
+    /// It asks for partial content.
     Range,
     /// It is to be answered only if something has not changed.
     Conditional,
@@ -99,7 +99,7 @@ impl Settings {
         known: impl FnOnce() -> Option<Known>,
     ) -> Result<Vec<u8>, Bypass> {
         let rules = &self.key.rules;
-        let head = Head::read(request, rules);
+        let head = ReadHead::read(request, rules);
         self.is_repeatable(&head, body.is_some())?;
         self.may_be_answered_together(&head, request)?;
         let mut key = Vec::with_capacity(MOST_KEYS);
@@ -123,7 +123,7 @@ impl Settings {
         if !noise.looks() {
             return Vec::new();
         }
-        let head = Head::read(request, &self.key.rules);
+        let head = ReadHead::read(request, &self.key.rules);
         let headers = head.keyed.iter().map(|(name, value)| (*name, &**value));
         noise.look(headers.chain(self.key.rules.counting(known)))
     }
@@ -134,7 +134,7 @@ impl Settings {
     }
 
     /// Whether asking once does what asking many times does, and the key holds all that is asked.
-    fn is_repeatable(&self, head: &Head<'_>, has_body: bool) -> Result<(), Bypass> {
+    fn is_repeatable(&self, head: &ReadHead<'_>, has_body: bool) -> Result<(), Bypass> {
         let method = head.method();
         if method == b"CONNECT" || head.upgrade {
             return Err(Bypass::Upgrade);
@@ -150,7 +150,11 @@ impl Settings {
     }
 
     /// Whether the answer is the same whoever asks, and the request wants the whole of it and does not mind whose.
-    fn may_be_answered_together(&self, head: &Head<'_>, request: &impl RequestView) -> Result<(), Bypass> {
+    fn may_be_answered_together(
+        &self,
+        head: &ReadHead<'_>,
+        request: &impl RequestView,
+    ) -> Result<(), Bypass> {
         let says = |directive| head.caching && says(request, CACHE_CONTROL, directive);
         let reasons = [
             (head.credentials && !self.key.share_across_principals, Bypass::Credentials),

@@ -1,6 +1,6 @@
 //! What workers tell each other about flights.
 //!
-//! Invariants: a message says which life of a worker it is for, and one for an earlier life is dropped; bytes that are no message
+//! Invariants: a message says which epoch of a worker it is for, and one for an earlier epoch is dropped; bytes that are no message
 //! of this version read as nothing.
 //! Trade-off: an answer travels whole, a copy for every worker that waits for it.
 
@@ -17,7 +17,7 @@ const MOST_HEAD: usize = 64;
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
-    /// Which life of the receiver it is for.
+    /// Which epoch of the receiver it is for.
     pub(super) to: u64,
     /// Where an answer to it goes.
     pub(super) from: Address,

@@ -16,7 +16,7 @@ mod sharing;
 
 pub use crate::Address;
 pub use answer::{Answer, Served, Varied};
-pub use board::{BUCKETS, FlightId};
+pub use board::{BUCKETS, Board, FlightId};
 pub use cache::Cache;
 pub use flights::{
     Arrival, Begun, Event, Exit, Flights, Pass, Policy, QUICK_TICK, SLOW_TICK, StreamId, Why, World,

@@ -1,6 +1,6 @@
 //! Which answers may be given to others than those who asked, and for how long.
 //!
-//! Invariants: what is private, must not be stored, sets a cookie, or is a part, goes to its own client alone; what is
+//! Invariants: what is private, must not be stored, sets a cookie, or is partial content, goes to its own client alone; what is
 //! kept serves no longer than its server lets it. An answer that is stale at once may still go to those who waited for
 //! it: it was made after they asked, so it is as new as one of their own would be; those who come later do not get it.
 //! Trade-off: without a word from the server the operator's own time counts, as RFC 9111 lets a cache guess.
@@ -32,7 +32,7 @@ pub enum NotShared {
     SetCookie,
     /// It depends on more than the request (`vary: *`).
     Vary,
-    /// It is a part.
+    /// It is partial content.
     Partial,
     /// It is longer than may be shared.
     TooLong,

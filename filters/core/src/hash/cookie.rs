@@ -15,14 +15,14 @@ pub struct NewCookie {
     pub name: Box<str>,
     /// Its value: 16 hexadecimal digits.
     pub value: String,
-    /// Its life; below one second: until the client's session ends.
+    /// Its lifetime; below one second: until the client's session ends.
     pub ttl: Duration,
     /// Its `Path` attribute.
     pub path: Option<Box<str>>,
 }
 
 impl NewCookie {
-    /// The cookie that `cookie` asks for, with a life of `ttl` and a value made from `random`.
+    /// The cookie that `cookie` asks for, with a lifetime of `ttl` and a value made from `random`.
     pub(super) fn new(cookie: &Cookie, ttl: Duration, random: u64) -> Self {
         let value = format!("{random:016x}");
         Self { name: cookie.name.clone(), value, ttl, path: cookie.path.clone() }

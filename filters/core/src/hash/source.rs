@@ -31,7 +31,7 @@ pub enum Source {
 pub struct Cookie {
     /// Its name.
     pub name: Box<str>,
-    /// Life of a cookie that we make; `None`: make none; zero: a session cookie.
+    /// Lifetime of a cookie that we make; `None`: make none; zero: a session cookie.
     pub ttl: Option<Duration>,
     /// `Path` attribute of a cookie that we make.
     pub path: Option<Box<str>>,

@@ -20,6 +20,6 @@ pub enum Health {
     Healthy,
     /// Out of rotation.
     Ejected,
-    /// Out of rotation but for the requests that try it.
-    Probing,
+    /// Out of rotation but for half-open trials: requests that test it.
+    HalfOpen,
 }

@@ -36,14 +36,14 @@ impl Entry {
 pub struct HealthTable {
     entries: Vec<Entry>,
     healthy: usize,
-    probing: usize,
+    half_open: usize,
     ramping: usize,
 }
 
 impl HealthTable {
     /// `endpoints` healthy endpoints, in rotation since long ago.
     pub fn new(endpoints: usize) -> Self {
-        Self { entries: vec![Entry::default(); endpoints], healthy: endpoints, probing: 0, ramping: 0 }
+        Self { entries: vec![Entry::default(); endpoints], healthy: endpoints, half_open: 0, ramping: 0 }
     }
 
     /// Notes where `index` stands, and since when it is in rotation (`None`: long ago). Out of range: nothing.
@@ -67,15 +67,15 @@ impl HealthTable {
         self.recount();
     }
 
-    /// Endpoints that want to be tried.
-    pub fn probing(&self) -> impl Iterator<Item = EndpointIndex> + '_ {
-        let entries = self.entries.iter().enumerate().filter(|_| self.probing > 0);
-        entries.filter(|(_, entry)| entry.health == Health::Probing).map(|(index, _)| index)
+    /// Endpoints that take half-open trials.
+    pub fn half_open(&self) -> impl Iterator<Item = EndpointIndex> + '_ {
+        let entries = self.entries.iter().enumerate().filter(|_| self.half_open > 0);
+        entries.filter(|(_, entry)| entry.health == Health::HalfOpen).map(|(index, _)| index)
     }
 
-    /// Whether any endpoint wants to be tried.
-    pub fn has_probing(&self) -> bool {
-        self.probing > 0
+    /// Whether any endpoint takes half-open trials.
+    pub fn has_half_open(&self) -> bool {
+        self.half_open > 0
     }
 
     /// Whether any endpoint in rotation has come into it lately.
@@ -104,7 +104,7 @@ impl HealthTable {
     // Health changes are rare; requests are not, so the counts are made here.
     fn recount(&mut self) {
         self.healthy = self.entries.iter().filter(|entry| entry.health == Health::Healthy).count();
-        self.probing = self.entries.iter().filter(|entry| entry.health == Health::Probing).count();
+        self.half_open = self.entries.iter().filter(|entry| entry.health == Health::HalfOpen).count();
         self.ramping = self.entries.iter().filter(|entry| entry.is_ramping()).count();
     }
 }
@@ -128,7 +128,7 @@ impl Admission<'static> {
 }
 
 impl Admission<'_> {
-    /// The same, and endpoints that want to be tried are admitted too: to find whose keys are theirs.
+    /// The same, and endpoints that take half-open trials are admitted too: to find whose keys are theirs.
     pub fn with_trials(mut self) -> Self {
         if let View::Each { trials, .. } = &mut self.0 {
             *trials = true;
@@ -157,7 +157,7 @@ impl Admission<'_> {
         let Some(entry) = entries.get(index) else { return 0.0 };
         match entry.health {
             Health::Healthy => {}
-            Health::Probing if *trials => return 1.0,
+            Health::HalfOpen if *trials => return 1.0,
             _ => return 0.0,
         }
         match (slow_start, entry.since) {

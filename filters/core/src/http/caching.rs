@@ -16,7 +16,7 @@ pub(crate) enum OneClients {
     NoStore,
     /// It sets a cookie.
     SetCookie,
-    /// It is a part.
+    /// It is partial content.
     Partial,
 }
 

@@ -1,10 +1,32 @@
 //! What a body is, by its `content-type`.
 //!
-//! Invariant: parameters and case change no answer. Source: RFC 9110, section 8.3.1; RFC 6839, section 3.1, and RFC 8259 (JSON).
+//! Invariant: parameters and case change no answer. Source: RFC 9110, section 8.3.1; RFC 6839, section 3.1, and RFC 8259 (JSON); the WHATWG's HTML
+//! (`text/event-stream`, `multipart/x-mixed-replace`).
+
+/// Kinds of answers that are streams, by their media type without parameters.
+const ENDLESS: [&str; 12] = [
+    "text/event-stream",
+    "multipart/x-mixed-replace",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonlines",
+    "application/jsonlines",
+    "application/json-seq",
+    "application/stream+json",
+    "application/x-json-stream",
+    "application/vnd.amazon.eventstream",
+    "text/x-ndjson",
+];
 
 /// The media type without its parameters.
 pub(crate) fn essence(kind: &[u8]) -> &[u8] {
     kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
+/// Whether a media type without parameters is one of streams.
+pub(super) fn is_endless(essence: &[u8]) -> bool {
+    ENDLESS.iter().any(|one| essence.eq_ignore_ascii_case(one.as_bytes()))
 }
 
 /// Whether a body of this content type is one JSON value.
@@ -22,7 +44,7 @@ pub fn is_json(kind: &[u8]) -> bool {
     };
     // `application/stream+json` has the suffix, and is many values.
     let is_one = kind.eq_ignore_ascii_case(b"application/json") || ends(b"+json");
-    is_one && !super::streams::is_endless(kind)
+    is_one && !is_endless(kind)
 }
 
 #[cfg(test)]

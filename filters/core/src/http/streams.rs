@@ -2,36 +2,16 @@
 //!
 //! Invariant: what is said here is known from a head alone. Trade-off: a kind that is mostly endless counts as endless
 //! where it is not: such an answer is not shared, such a request goes on by itself.
-//! Source: the WHATWG's HTML (`text/event-stream`, `multipart/x-mixed-replace`); gRPC over HTTP/2 and gRPC-Web; Connect's
+//! Source: gRPC over HTTP/2 and gRPC-Web; Connect's
 //! streaming RPCs (`application/connect+…`); nginx's `x-accel-buffering: no`, by which servers say that an answer is a stream;
 //! RFC 9110, section 10.1.1 (`expect`).
 
 use super::grpc::speaks_grpc;
-use super::media::essence;
+use super::media::{essence, is_endless};
 use crate::RequestView;
 
-/// Kinds of answers that are streams, by their media type without parameters.
-const ENDLESS: [&str; 12] = [
-    "text/event-stream",
-    "multipart/x-mixed-replace",
-    "application/x-ndjson",
-    "application/ndjson",
-    "application/jsonl",
-    "application/x-jsonlines",
-    "application/jsonlines",
-    "application/json-seq",
-    "application/stream+json",
-    "application/x-json-stream",
-    "application/vnd.amazon.eventstream",
-    "text/x-ndjson",
-];
 /// How the media types of Connect's streams begin; its other calls have plain ones.
 const CONNECT: &[u8] = b"application/connect+";
-
-/// Whether a media type without parameters is one of streams.
-pub(super) fn is_endless(essence: &[u8]) -> bool {
-    ENDLESS.iter().any(|one| essence.eq_ignore_ascii_case(one.as_bytes()))
-}
 
 /// Whether an answer is a stream: what comes of it is of use before its end.
 pub fn is_stream(answer: &impl RequestView) -> bool {

@@ -15,7 +15,7 @@ pub struct Unseen(u64);
 impl Unseen {
     /// Whether a reply of so many bytes may be given out: it will be known when it has been read, or there are no more than `most`
     /// bytes with it. The first may be as long as it likes.
-    pub fn may_give(&mut self, bytes: u64, most: u64, is_read_unseen: impl FnOnce() -> bool) -> bool {
+    pub fn reserve(&mut self, bytes: u64, most: u64, is_read_unseen: impl FnOnce() -> bool) -> bool {
         let unseen = self.0.saturating_add(bytes);
         let asks = bytes >= LARGE || unseen > most;
         if asks && !is_read_unseen() {

@@ -22,7 +22,7 @@ pub enum Origin {
     /// A client, over a connection; or a filter's callout whose headers say that it is an attempt.
     #[default]
     Client,
-    /// A probe that the router sent.
+    /// A heartbeat that the router sent.
     Heartbeat,
     /// A copy of a request, whose answer nobody reads; or a callout of somebody else.
     Mirror,

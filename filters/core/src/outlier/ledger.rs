@@ -9,7 +9,7 @@
 //! record; it never writes over a newer version. A value that cannot be read is treated as empty: traffic goes on.
 //!
 //! Invariant: memory is bounded by [`RECORD_BYTES`] times the endpoints of the upstream, plus those of the
-//! configuration before while they are out.
+//! configuration before while they are ejected.
 
 use super::reason::Reason;
 use crate::Timestamp;
@@ -45,29 +45,29 @@ pub struct Record {
     pub key: EndpointKey,
     /// Where it stands.
     pub health: Health,
-    /// Why it is out, or was last.
+    /// Why it is ejected, or was last.
     pub reason: Option<Reason>,
-    /// Out by shadow mode: judged and counted, but not acted on.
+    /// Ejected in shadow mode: judged and counted, but not acted on.
     pub shadow: bool,
-    /// Out without blame (drained).
+    /// Ejected to drain: the next ejection lasts no longer for it.
     pub drained: bool,
-    /// Requests that try it now.
+    /// Half-open trials under way.
     pub trials: u8,
     /// How often it was ejected.
     pub times: u16,
     /// How many base times the last ejection lasted; falls again with evidence of health.
     pub multiplier: u16,
-    /// Successes in a row while it is tried out.
+    /// Consecutive successes of half-open trials.
     pub successes: u16,
-    /// Failures in a row: any, gateway, local origin.
+    /// Consecutive failures: any, gateway, local origin.
     pub streaks: [u16; 3],
-    /// Heartbeats in a row that were answered well, and that were not.
+    /// Consecutive heartbeats that were answered well, and that were not.
     pub heartbeats: [u8; 2],
     /// When it came to where it stands.
     pub since: Timestamp,
     /// When its ejection ends.
     pub until: Timestamp,
-    /// When the last trial was given.
+    /// When the last half-open trial was given.
     pub tried: Timestamp,
     /// When a heartbeat failed last, or the multiplier fell last.
     pub marked: Timestamp,
@@ -98,8 +98,8 @@ impl Record {
         }
     }
 
-    /// Whether it is out of rotation for traffic that no one tries it with.
-    pub fn is_out(&self) -> bool {
+    /// Whether it is out of rotation but for half-open trials.
+    pub fn is_out_of_rotation(&self) -> bool {
         self.health != Health::Healthy
     }
 
@@ -115,7 +115,7 @@ impl Record {
         let health = match self.health {
             Health::Healthy => 0,
             Health::Ejected => 1,
-            Health::Probing => 2,
+            Health::HalfOpen => 2,
         };
         writer.long(self.key.0);
         writer.raw(&[health, self.reason.map_or(0, |reason| reason as u8), flags, self.trials]);
@@ -136,7 +136,7 @@ impl Record {
         let health = match health {
             0 => Health::Healthy,
             1 => Health::Ejected,
-            _ => Health::Probing,
+            _ => Health::HalfOpen,
         };
         let mut record = Self { health, reason: Reason::from_number(reason), trials, ..Self::new(key) };
         (record.shadow, record.drained) = (flags & 1 != 0, flags & 2 != 0);

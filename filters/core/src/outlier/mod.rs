@@ -2,7 +2,7 @@
 //!
 //! Three questions, three modules. `classify`: what does the end of an attempt say about the endpoint? `decide`:
 //! which endpoints stand out? `enforce`: what becomes of them, within which bounds? Between them lie the two
-//! tables that all workers share: the [`Ledger`] of states and rows of failures, the [`Tally`] of windows.
+//! tables that all workers share: the [`Ledger`] of states and consecutive failures, the [`Tally`] of windows.
 //!
 //! Source: Envoy's `OutlierDetection` for the detectors that it has, gRFC A50 and linkerd's circuit breaking for
 //! what they do otherwise; docs/outlier.md has the formulas and the differences.
@@ -20,7 +20,7 @@ mod window;
 
 pub use classify::{Answer, Ending, Failure, Neutral, Origin, Outcome, http_status};
 pub use decide::{Figures, InFlight, Ticket, Verdict, evaluate};
-pub use enforce::{Cluster, Effects, Event, Spared, TRIAL_LIFE, Transition};
+pub use enforce::{Cluster, Effects, Event, LONGEST_TRIAL, Spared, Transition};
 pub use lease::{LEASE, NOBODYS_LEASE, claim_lease, is_holders_mark};
 pub use ledger::{EndpointKey, Ledger, RECORD_BYTES, Record, VERSION};
 pub use reason::Reason;

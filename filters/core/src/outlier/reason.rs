@@ -1,18 +1,18 @@
-//! Why an endpoint is out.
+//! Why an endpoint is ejected.
 //!
 //! Invariant: a reason keeps its number, which is in shared data, and its name, which is in metrics.
 
 use super::settings::Settings;
 
-/// Why an endpoint is out; the label of metrics.
+/// Why an endpoint is ejected; the label of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Reason {
-    /// Failures in a row.
+    /// Consecutive failures.
     Consecutive5xx = 1,
-    /// 502, 503, 504 in a row.
+    /// Consecutive 502, 503, 504.
     ConsecutiveGatewayFailure = 2,
-    /// No answer, several times in a row.
+    /// Consecutive attempts without an answer.
     ConsecutiveLocalOriginFailure = 3,
     /// Fewer successes than the others.
     SuccessRate = 4,
@@ -24,10 +24,10 @@ pub enum Reason {
     Stall = 7,
     /// It said so itself.
     Signal = 8,
-    /// The router's probes failed.
+    /// The router's heartbeats failed.
     Heartbeat = 9,
-    /// It failed while it was tried out.
-    Probe = 10,
+    /// A half-open trial failed.
+    Trial = 10,
 }
 
 impl Reason {
@@ -42,7 +42,7 @@ impl Reason {
         Self::Stall,
         Self::Signal,
         Self::Heartbeat,
-        Self::Probe,
+        Self::Trial,
     ];
 
     /// Its name, Envoy's where Envoy has it.
@@ -57,7 +57,7 @@ impl Reason {
             Self::Stall => "stall",
             Self::Signal => "signal",
             Self::Heartbeat => "heartbeat",
-            Self::Probe => "probe",
+            Self::Trial => "probe",
         }
     }
 
@@ -76,7 +76,7 @@ impl Reason {
             Self::FailurePercentage => settings.failure_percentage.enforcing,
             Self::Latency => settings.latency.map_or(0, |policy| policy.enforcing),
             Self::Stall => settings.stall.map_or(0, |policy| policy.enforcing),
-            Self::Signal | Self::Heartbeat | Self::Probe => 100,
+            Self::Signal | Self::Heartbeat | Self::Trial => 100,
         }
     }
 }

@@ -12,7 +12,7 @@ pub struct Settings {
     pub shadow: bool,
     /// What counts against an endpoint.
     pub failure: FailurePolicy,
-    /// Failures in a row.
+    /// Consecutive failures.
     pub consecutive: ConsecutivePolicy,
     /// The length of the window over which shares and latencies are looked at.
     pub interval: Duration,
@@ -28,7 +28,7 @@ pub struct Settings {
     pub ejection: EjectionPolicy,
     /// How an endpoint comes back.
     pub readmission: Readmission,
-    /// Probes sent by the router.
+    /// Active health checks sent by the router.
     pub heartbeat: Option<Heartbeat>,
     /// Attempts that a request has, for the reliability `(1 - λ)^N`.
     pub attempts: u32,
@@ -43,7 +43,7 @@ pub struct FailurePolicy {
     pub retry_after_is_overload: bool,
     /// A complete answer that took at least this long is a failure.
     pub slow_threshold: Option<Duration>,
-    /// A response header by which an endpoint takes itself out.
+    /// A response header by which an endpoint takes itself out of rotation.
     pub signal: Option<Signal>,
     /// Local origin failures have a counter of their own and do not count as 5xx.
     pub split_external_local_origin_errors: bool,
@@ -54,20 +54,20 @@ pub struct FailurePolicy {
 pub struct Signal {
     /// Its name, in lower case.
     pub header: Box<str>,
-    /// Out without blame: the next ejection is no longer for it.
+    /// It is draining: the next ejection is no longer for it.
     pub drain: bool,
 }
 
 /// A count that ejects, and how often it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Threshold {
-    /// Failures in a row; 0 switches the detector off.
+    /// Consecutive failures; 0 switches the detector off.
     pub count: u16,
     /// Percentage of the cases in which the verdict is carried out.
     pub enforcing: u8,
 }
 
-/// The detectors that count failures in a row.
+/// The detectors that count consecutive failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsecutivePolicy {
     /// Any failure.
@@ -141,7 +141,7 @@ pub struct EjectionPolicy {
     pub max: Duration,
     /// A random time up to this is added.
     pub max_jitter: Duration,
-    /// Percentage of the upstream's endpoints that may be out; but one may always go.
+    /// Percentage of the upstream's endpoints that may be ejected; but one may always go.
     pub max_percent: u8,
     /// So many endpoints always stay, whatever happens.
     pub min_healthy: usize,
@@ -152,31 +152,31 @@ pub struct EjectionPolicy {
 pub enum Readmission {
     /// With all its traffic, as in Envoy.
     AfterTime,
-    /// After it has answered some real requests.
-    Probing {
+    /// After half-open trials: some real requests that it has answered.
+    HalfOpen {
         /// Requests under way to it at a time, in all workers together.
         concurrency: u8,
-        /// Successes in a row that readmit it.
+        /// Consecutive successes that readmit it.
         successes: u16,
     },
 }
 
-/// Probes of endpoints that the router sends.
+/// Active health checks of endpoints, which the router sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The path that is asked for; 200 to 299 is healthy.
     pub path: Box<str>,
     /// The `:authority`; the cluster's name unless given.
     pub host: Option<Box<str>>,
-    /// Time between two probes of one endpoint.
+    /// Time between two heartbeats of one endpoint.
     pub interval: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
-    /// Successes in a row that readmit an ejected endpoint at once.
+    /// Consecutive successes that readmit an ejected endpoint at once.
     pub healthy_threshold: u8,
-    /// Failures in a row that eject a healthy one.
+    /// Consecutive failures that eject a healthy one.
     pub unhealthy_threshold: u8,
-    /// Probe healthy endpoints too.
+    /// Check endpoints in rotation, too.
     pub watch_all: bool,
 }
 
@@ -218,7 +218,7 @@ impl Default for Settings {
                 max_percent: 10,
                 min_healthy: 1,
             },
-            readmission: Readmission::Probing { concurrency: 1, successes: 3 },
+            readmission: Readmission::HalfOpen { concurrency: 1, successes: 3 },
             heartbeat: None,
             attempts: 2,
         }

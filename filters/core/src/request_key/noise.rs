@@ -1,13 +1,13 @@
 //! Headers that are another one in nearly every request, and so keep all of them apart.
 //!
 //! Invariant: bounded, whatever clients send: [`MOST_NAMES`] names are looked at, [`MOST_TOLD`] are told, each once.
-//! Trade-off: a few hundred requests in a row are looked at, and then none for a long while; a header that becomes another one later
+//! Trade-off: a few hundred consecutive requests are looked at, and then none for a long while; a header that becomes another one later
 //! is noticed later. Values are known by a hash: a collision makes a header look calmer than it is.
 
 use hashbrown::HashMap;
 use xxhash_rust::xxh64::xxh64;
 
-/// So many requests are looked at in a row.
+/// So many consecutive requests are looked at.
 const LOOK: u32 = 256;
 /// And so many are let pass until the next look.
 const REST: u32 = 16 * LOOK;

@@ -1,6 +1,7 @@
 //! Which failures are worth another attempt, and which requests may have one.
 
 use super::settings::RetryOn;
+use serde_json::Value;
 
 /// How an attempt failed, as far as the filter can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub enum Reason {
 
 /// What of a request bears on whether it may be sent twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Request<'a> {
+pub struct RetryRequest<'a> {
     /// Its method.
     pub method: &'a str,
     /// It carries an `idempotency-key`.
@@ -72,7 +73,7 @@ impl Failure {
     }
 }
 
-impl Request<'_> {
+impl RetryRequest<'_> {
     /// Whether sending it twice does what sending it once does (RFC 9110, section 9.2.2; draft-ietf-httpapi-idempotency-key).
     pub fn is_idempotent(&self) -> bool {
         matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE") || self.has_idempotency_key
@@ -98,5 +99,13 @@ impl RetryOn {
             Failure::Timeout => (self.timeout, Reason::Timeout),
         };
         wanted.then_some(reason)
+    }
+
+    /// Whether a body says that the answer is a failure: one of the conditions holds. No JSON says nothing.
+    pub fn says_failure(&self, body: &[u8]) -> bool {
+        let conditions = &self.body;
+        !conditions.is_empty()
+            && serde_json::from_slice(body)
+                .is_ok_and(|body: Value| conditions.iter().any(|condition| condition.holds(&body)))
     }
 }

@@ -3,7 +3,6 @@
 //! Invariant: a body that is no JSON, or has nothing at the pointer, meets no rule.
 //! Source: RFC 6901 (JSON pointer).
 
-use super::settings::RetryOn;
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -41,16 +40,6 @@ impl BodyMatch {
                 Value::Null | Value::Array(_) | Value::Object(_) => false,
             },
         }
-    }
-}
-
-impl RetryOn {
-    /// Whether a body says that the answer is a failure: one of the conditions holds. No JSON says nothing.
-    pub fn says_failure(&self, body: &[u8]) -> bool {
-        let conditions = &self.body;
-        !conditions.is_empty()
-            && serde_json::from_slice(body)
-                .is_ok_and(|body: Value| conditions.iter().any(|condition| condition.holds(&body)))
     }
 }
 

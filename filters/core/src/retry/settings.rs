@@ -1,6 +1,8 @@
 //! What an operator may set about retries; plain values, validated by the configuration.
 
 use super::predicate::BodyMatch;
+use crate::budget::BudgetPolicy;
+use crate::deadline::Deadline;
 use crate::request_key::KeyRules;
 use crate::route::HeaderMatch;
 use core::ops::RangeInclusive;
@@ -28,7 +30,7 @@ pub struct Settings {
     /// How long to wait before an attempt.
     pub back_off: BackOff,
     /// How many retries of this route there may be.
-    pub budget: Budget,
+    pub budget: BudgetPolicy,
     /// The largest body of a request, or of an answer that must be read to be judged, that is kept; in bytes.
     pub max_body: u64,
     /// A second attempt before the first has failed (the filter's engine).
@@ -66,17 +68,6 @@ pub struct RetryOn {
     pub headers: Vec<HeaderMatch>,
     /// What a JSON answer says; one that matches is enough. Only the filter's engine reads bodies.
     pub body: Vec<BodyMatch>,
-}
-
-/// When a request must have ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deadline {
-    /// What the route gives a request.
-    pub timeout: Duration,
-    /// The request header that gives it less, in milliseconds. `grpc-timeout` is always heard.
-    pub header: Option<Box<str>>,
-    /// With less time left than this no attempt is made.
-    pub floor: Duration,
 }
 
 /// How long to wait before an attempt.
@@ -120,19 +111,6 @@ pub enum Jitter {
     Full,
     /// Between the base and three times the wait before.
     Decorrelated,
-}
-
-/// How many retries there may be, in all workers together; of a route, or of an upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// Retries per request, in parts per million.
-    pub ratio_ppm: u32,
-    /// Retries that are allowed however few requests there are.
-    pub min_per_second: u32,
-    /// The time over which requests and retries are compared.
-    pub window: Duration,
-    /// Retries under way at a time, per worker (the filter's engine).
-    pub max_concurrent: u32,
 }
 
 /// When a second attempt is made although the first has not failed (Dean and Barroso, "The Tail at Scale", CACM 2013).
@@ -192,7 +170,7 @@ impl Default for Settings {
             deadline: Deadline::default(),
             non_idempotent: false,
             back_off: BackOff::default(),
-            budget: Budget::default(),
+            budget: BudgetPolicy::default(),
             max_body: 64 << 10,
             hedge: None,
             fallback: Fallback::default(),
@@ -216,13 +194,6 @@ impl Default for RetryOn {
     }
 }
 
-impl Default for Deadline {
-    /// Envoy's route timeout, and ten milliseconds that an attempt takes at least.
-    fn default() -> Self {
-        Self { timeout: Duration::from_secs(15), header: None, floor: Duration::from_millis(10) }
-    }
-}
-
 impl Default for BackOff {
     /// Envoy's 25 ms, at most 250 ms.
     fn default() -> Self {
@@ -233,13 +204,6 @@ impl Default for BackOff {
             retry_after_ceiling: Some(Duration::from_secs(5)),
             reset_headers: Vec::new(),
         }
-    }
-}
-
-impl Default for Budget {
-    /// Finagle's and linkerd's: a fifth of the requests, and ten a second, over ten seconds.
-    fn default() -> Self {
-        Self { ratio_ppm: 200_000, min_per_second: 10, window: Duration::from_secs(10), max_concurrent: 1024 }
     }
 }
 

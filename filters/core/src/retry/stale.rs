@@ -109,8 +109,8 @@ impl StaleIfError {
         ended: bool,
         known: impl FnOnce() -> Option<Known>,
     ) -> Option<Vec<u8>> {
-        let is_part = request.header("range").is_some();
-        if request.method() != b"GET" || !ended || is_part || announces_body(request) {
+        let asks_for_partial_content = request.header("range").is_some();
+        if request.method() != b"GET" || !ended || asks_for_partial_content || announces_body(request) {
             return None;
         }
         if says(request, CACHE_CONTROL, "no-store") {

@@ -53,7 +53,7 @@ impl Upstream {
         Self { balancer, loads, rng, now: Timestamp::from_millis(1_000_000) }
     }
 
-    /// Up to `limit` endpoints for a request with a hash drawn by chance.
+    /// Up to `limit` endpoints for a request with a hash drawn at random.
     pub(crate) fn choose(&mut self, admission: Admission<'_>, limit: usize) -> Vec<usize> {
         let mut candidates = Candidates::new(limit);
         let hash = Some(self.rng.u64(..));

@@ -2,7 +2,8 @@
 
 use super::{joined, post};
 use core::time::Duration;
-use switchyard_core::batch::{TimeLeft, call_headers};
+use switchyard_core::batch::call_headers;
+use switchyard_core::deadline::TimeLeft;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::STEERING_HEADERS;
 #[cfg(target_arch = "wasm32")]

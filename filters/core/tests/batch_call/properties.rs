@@ -3,7 +3,8 @@
 use super::joined;
 use core::time::Duration;
 use proptest::prelude::*;
-use switchyard_core::batch::{TimeLeft, call_headers, relayed};
+use switchyard_core::batch::{call_headers, relayed};
+use switchyard_core::deadline::TimeLeft;
 use switchyard_core::request::PlainRequest;
 
 const NAMES: [&str; 16] = [

@@ -30,12 +30,12 @@ fn the_call_is_as_its_first_request_was() {
 fn an_answer_says_of_which_batch_it_is_if_it_is_to() {
     let mut proxy = Proxy::busy(&with(|settings| settings.tells = true), [2, 3]);
     proxy.returns(1);
-    proxy.is_answered();
+    proxy.answer_items();
     assert_eq!(proxy.header(2, BATCH_HEADER), Some("size=2;index=0"));
     assert_eq!(proxy.header(3, BATCH_HEADER), Some("size=2;index=1"));
     let mut proxy = Proxy::busy(&items(), [2, 3]);
     proxy.returns(1);
-    proxy.is_answered();
+    proxy.answer_items();
     assert_eq!(proxy.header(2, BATCH_HEADER), None);
 }
 
@@ -50,7 +50,7 @@ fn a_place_in_a_batch_counts_items() {
     proxy.asks(3, &call(7));
     proxy.returns(1);
     let say = |number: u32| format!(r#"{{"jsonrpc":"2.0","result":0,"id":{number}}}"#);
-    proxy.is_told(Some((head(200), &format!("[{},{},{}]", say(3), say(1), say(2)))));
+    proxy.answer_call(Some((head(200), &format!("[{},{},{}]", say(3), say(1), say(2)))));
     assert_eq!(proxy.header(2, BATCH_HEADER), Some("size=3;index=0"));
     assert_eq!(proxy.header(3, BATCH_HEADER), Some("size=3;index=2"));
 }
@@ -61,7 +61,7 @@ fn those_whose_trace_it_was_not_learn_which_it_was() {
     proxy.arrives(0, 2, post().with("traceparent", "one"), "2");
     proxy.arrives(0, 3, post().with("traceparent", "two"), "3");
     proxy.returns(1);
-    proxy.is_answered();
+    proxy.answer_items();
     assert_eq!(proxy.header(2, BATCH_TRACE_HEADER), None);
     assert_eq!(proxy.header(3, BATCH_TRACE_HEADER), Some("one"));
 }
@@ -71,7 +71,7 @@ fn everybody_gets_the_answers_headers_but_none_of_another_client_or_body() {
     let mut proxy = Proxy::busy(&items(), [2, 3]);
     proxy.returns(1);
     let answer = head(200).with("x-rate", "9").with("set-cookie", "a=b").with("etag", "x");
-    proxy.is_told(Some((answer.with("content-length", "5"), "[2,3]")));
+    proxy.answer_call(Some((answer.with("content-length", "5"), "[2,3]")));
     for stream in [2, 3] {
         assert_eq!(proxy.header(stream, "x-rate"), Some("9"));
         assert_eq!(proxy.header(stream, "content-type"), Some("application/json"));
@@ -93,7 +93,7 @@ fn an_answer_that_is_encoded_or_cannot_be_split_is_a_failure_of_all() {
         settings.is_repeatable = false;
         let mut proxy = Proxy::busy(&settings, [2, 3]);
         proxy.returns(1);
-        let done = proxy.is_told(Some((answer, body)));
+        let done = proxy.answer_call(Some((answer, body)));
         assert!(done.iter().all(|done| matches!(done, Done::Replied(_, 502, _))), "{done:?}");
         assert_eq!((done.len(), proxy.count(Event::Failed(failure))), (2, 1));
         assert_eq!(proxy.count(Event::Ended(End::Failed)), 2);
@@ -108,7 +108,7 @@ fn an_answer_to_no_call_is_nobodys() {
     let (call, other) = (proxy.outside.calls[0].id, head(200));
     proxy.workers[0].answered(&mut proxy.outside, call + 1, Some((&other, b"[8,9]".to_vec())));
     assert_eq!(proxy.done(), []);
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(3, "3")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(3, "3")]);
     proxy.workers[0].answered(&mut proxy.outside, call, Some((&other, b"[8,9]".to_vec())));
     assert_eq!(proxy.done(), [], "nor is a second one");
     proxy.is_quiet();
@@ -119,7 +119,7 @@ fn a_stream_that_is_no_more_does_not_keep_others_from_their_answers() {
     let mut proxy = Proxy::busy(&items(), [2, 3, 4]);
     proxy.returns(1);
     proxy.outside.dead.insert(3);
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(4, "4")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(4, "4")]);
     proxy.is_quiet();
     let mut proxy = Proxy::busy(&items(), [2]);
     proxy.outside.dead.insert(2);
@@ -147,7 +147,7 @@ fn objects_are_asked_for_by_one_path_and_who_asks_for_none_of_them_gets_404() {
     let call = &proxy.outside.calls[0];
     assert!(call.headers.contains(&(":path".into(), "/items?ids=1,3,2,4".into())), "{call:?}");
     assert_eq!(call.body, "");
-    let done = proxy.is_told(Some((head(200), r#"[{"id":3},{"id":2},{"id":1}]"#)));
+    let done = proxy.answer_call(Some((head(200), r#"[{"id":3},{"id":2},{"id":1}]"#)));
     assert_eq!(done[..2], [replied(2, r#"[{"id":1},{"id":3}]"#), replied(3, r#"{"id":2}"#)]);
     assert!(matches!(done[2], Done::Replied(4, 404, _)), "{done:?}");
     proxy.is_quiet();

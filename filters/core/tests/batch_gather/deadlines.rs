@@ -101,7 +101,7 @@ fn serves(proxy: &mut Proxy, mut lone: Vec<u32>) {
         } else if let Some(call) = proxy.outside.calls.first() {
             let items = u32::try_from(call.body.split(',').count()).expect("few");
             proxy.outside.now = proxy.outside.now.plus(ms(5) * items);
-            proxy.is_answered()
+            proxy.answer_items()
         } else {
             return;
         };
@@ -159,7 +159,7 @@ fn a_call_that_is_given_up_is_a_timeout_even_if_the_host_is_a_little_early() {
         assert_eq!(proxy.arrives(0, 3, within(200), "3"), Arrival::Waits);
         proxy.returns(1);
         proxy.outside.now = proxy.outside.now.plus(ms(200) - early);
-        let done = proxy.is_told(None);
+        let done = proxy.answer_call(None);
         assert!(late(2, &done) && late(3, &done), "{done:?}");
         assert_eq!(proxy.count(Event::Failed(Failure::Timeout)), 1);
         proxy.is_quiet();
@@ -194,7 +194,7 @@ fn a_lone_request_keeps_others_back_no_longer_than_its_time() {
     assert_eq!(proxy.calls(), ["[2,3]"]);
     assert!(!proxy.workers[0].is_alone(1));
     assert_eq!(proxy.returns(1), [], "its end changes nothing any more");
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(3, "3")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(3, "3")]);
     proxy.is_quiet();
 }
 
@@ -206,7 +206,7 @@ fn no_call_is_made_with_less_than_the_shortest_time() {
     proxy.returns(1);
     proxy.outside.now = proxy.outside.now.plus(ms(192));
     let body = "not an answer";
-    let done = proxy.is_told(Some((crate::world::head(200), body)));
+    let done = proxy.answer_call(Some((crate::world::head(200), body)));
     assert!(matches!(&done[0], Done::Replied(2, 502, _)), "{done:?}");
     assert!(proxy.outside.calls.is_empty());
     proxy.is_quiet();
@@ -230,7 +230,7 @@ fn an_answer_of_the_host_that_time_is_over_is_a_timeout_and_any_other_504_is_the
         proxy.arrives(0, 3, within(200), "3");
         proxy.returns(1);
         proxy.outside.now = proxy.outside.now.plus(ms(after));
-        proxy.is_told(Some((crate::world::head(504), "upstream request timeout")));
+        proxy.answer_call(Some((crate::world::head(504), "upstream request timeout")));
         assert_eq!(proxy.count(Event::Failed(failure)), 1, "after {after} ms");
     }
 }

@@ -46,7 +46,7 @@ fn shares_are_given_out_as_fast_as_clients_read() {
     let memory = Memory::bounded(u64::MAX, 20 << 10);
     let mut proxy = busy(&items(), &memory, 2..7);
     let share = long(8 * KIB);
-    let done = proxy.is_told(Some((head(200), &answer(5, &share))));
+    let done = proxy.answer_call(Some((head(200), &answer(5, &share))));
     assert_eq!(done, [replied(2, &share), replied(3, &share)]);
     assert!(!proxy.workers[0].has_work(), "until somebody has read");
     assert_eq!(proxy.acts(0), []);
@@ -70,7 +70,7 @@ fn who_has_left_holds_nobody_up_however_large_its_share_would_be() {
     let mut proxy = busy(&once(), &memory, 2..5);
     let share = long(8 * KIB);
     let text = format!("[{share},{share},1]");
-    assert_eq!(proxy.is_told(Some((head(200), &text))), [replied(2, &share)]);
+    assert_eq!(proxy.answer_call(Some((head(200), &text))), [replied(2, &share)]);
     assert!(!proxy.workers[0].has_work(), "there is no room for the second, and the third is behind it");
     proxy.leaves(0, 3);
     assert!(proxy.workers[0].has_work());
@@ -87,7 +87,7 @@ fn who_waits_for_its_share_has_its_deadline() {
     settings.deadline.timeout = ms(1_000);
     let mut proxy = busy(&settings, &memory, 2..5);
     let share = long(8 * KIB);
-    assert_eq!(proxy.is_told(Some((head(200), &answer(3, &share)))), [replied(2, &share)]);
+    assert_eq!(proxy.answer_call(Some((head(200), &answer(3, &share)))), [replied(2, &share)]);
     assert_eq!(proxy.passes(ms(900)), []);
     assert!(proxy.workers[0].next_tick(proxy.outside.now).is_some(), "the tick keeps it");
     assert_eq!(streams(&proxy.passes(ms(100))), [(3, 504), (4, 504)]);
@@ -101,7 +101,7 @@ fn who_waits_for_its_share_has_its_deadline() {
 fn one_callback_gives_out_no_more_than_it_may() {
     let mut proxy = busy(&items(), &Memory::default(), 2..7);
     let share = long(600 * KIB);
-    let done = proxy.is_told(Some((head(200), &answer(5, &share))));
+    let done = proxy.answer_call(Some((head(200), &answer(5, &share))));
     assert_eq!(streams(&done), [(2, 200), (3, 200)], "a mebibyte, and one more");
     assert!(proxy.workers[0].has_work());
     assert_eq!(streams(&proxy.acts(0)), [(4, 200), (5, 200)]);
@@ -113,12 +113,16 @@ fn an_answer_that_a_vm_cannot_keep_is_none_and_what_may_be_made_twice_goes_alone
     let small = || Memory::bounded(20 << 10, u64::MAX);
     let text = answer(3, &long(8 * KIB));
     let mut proxy = busy(&items(), &small(), 2..5);
-    assert_eq!(proxy.is_told(Some((head(200), &text))), resumed([2, 3, 4]), "halves of it may be as large");
+    assert_eq!(
+        proxy.answer_call(Some((head(200), &text))),
+        resumed([2, 3, 4]),
+        "halves of it may be as large"
+    );
     assert_eq!(proxy.count(Event::Failed(Failure::Memory)), 1);
     assert_eq!(proxy.count(Event::Repeated(Repeat::Alone)), 3);
     let memory = small();
     let mut proxy = busy(&once(), &memory, 2..5);
-    let done = proxy.is_told(Some((head(200), &text)));
+    let done = proxy.answer_call(Some((head(200), &text)));
     assert_eq!(streams(&done), [(2, 502), (3, 502), (4, 502)]);
     assert!(matches!(&done[0], Done::Replied(_, _, body) if body.contains("too large to be shared out")));
     proxy.is_quiet();
@@ -141,7 +145,7 @@ fn who_is_told_nothing_of_reading_gives_so_much_and_others_ask_for_themselves() 
     for (settings, status) in [(items(), 0), (once(), 502)] {
         let mut proxy = busy(&settings, &Memory::default(), 2..7);
         proxy.outside.reads_unseen = true;
-        let mut done = proxy.is_told(Some((head(200), &answer(5, &long(SHARE)))));
+        let mut done = proxy.answer_call(Some((head(200), &answer(5, &long(SHARE)))));
         while proxy.workers[0].has_work() {
             done.extend(proxy.acts(0));
         }
@@ -162,7 +166,7 @@ fn short_shares_count_for_unseen_like_long_ones() {
     (settings.max_items, settings.max_requests) = (2_000, 4_000);
     let mut proxy = busy(&settings, &Memory::default(), 2..2 + count);
     proxy.outside.reads_unseen = true;
-    let mut done = proxy.is_told(Some((head(200), &answer(count as usize, &long(SHARE)))));
+    let mut done = proxy.answer_call(Some((head(200), &answer(count as usize, &long(SHARE)))));
     while proxy.workers[0].has_work() {
         done.extend(proxy.acts(0));
     }
@@ -176,7 +180,7 @@ fn a_share_that_could_never_be_given_is_not_waited_for() {
     let mut proxy =
         busy(&with(|settings| settings.on_failure = switchyard_core::batch::OnFailure::Fail), &memory, 2..4);
     let text = format!("[{},3]", long(11 * KIB));
-    assert_eq!(streams(&proxy.is_told(Some((head(200), &text)))), [(2, 502), (3, 200)]);
+    assert_eq!(streams(&proxy.answer_call(Some((head(200), &text)))), [(2, 502), (3, 200)]);
     proxy.is_quiet();
 }
 
@@ -184,7 +188,7 @@ fn a_share_that_could_never_be_given_is_not_waited_for() {
 fn stuck(settings: &Settings, memory: &Memory) -> Proxy {
     let mut proxy = busy(settings, memory, 2..5);
     let share = long(100 * KIB);
-    assert_eq!(streams(&proxy.is_told(Some((head(200), &answer(3, &share))))), [(2, 200)]);
+    assert_eq!(streams(&proxy.answer_call(Some((head(200), &answer(3, &share))))), [(2, 200)]);
     proxy
 }
 

@@ -52,7 +52,7 @@ fn a_worker_that_answers_is_waited_for_however_long_the_upstream_takes() {
     guests(&mut proxy, [2, 3]);
     proxy.returns(1);
     assert_eq!(proxy.lives_for(ms(10_000)), []);
-    proxy.is_answered();
+    proxy.answer_items();
     assert_eq!(proxy.talk().len(), 2);
     proxy.is_quiet();
 }
@@ -88,7 +88,7 @@ fn a_reply_that_is_under_way_when_it_is_asked_for_comes_first() {
     proxy.returns(1);
     // It is asked for, and the answer comes before that is heard.
     proxy.passes(ms(250));
-    proxy.is_answered();
+    proxy.answer_items();
     let mut done = proxy.talk();
     done.sort_by_key(|done| format!("{done:?}"));
     assert_eq!(done, [replied(2, "2"), replied(3, "3")]);
@@ -154,9 +154,9 @@ fn what_was_meant_for_an_earlier_life_is_not_heeded() {
     guests(&mut proxy, [2, 3]);
     proxy.returns(1);
     dies(&mut proxy, 1);
-    // The new life has a stream of the same number.
+    // The new epoch has a stream of the same number.
     proxy.arrives(1, 3, post(), "33");
-    proxy.is_answered();
+    proxy.answer_items();
     assert_eq!(proxy.talk(), resumed([3]).into_iter().chain([replied(2, "2")]).collect::<Vec<_>>());
 }
 
@@ -176,7 +176,7 @@ fn a_worker_that_was_given_up_and_speaks_again_changes_nothing() {
     done.sort_by_key(|done| format!("{done:?}"));
     assert_eq!(done, resumed([2, 3]));
     assert_eq!(proxy.talk(), []);
-    assert_eq!(proxy.is_told(Some((head(200), "[2,3]"))), []);
+    assert_eq!(proxy.answer_call(Some((head(200), "[2,3]"))), []);
     assert_eq!(proxy.talk(), []);
     proxy.is_quiet();
 }
@@ -187,7 +187,7 @@ fn a_worker_that_stood_still_itself_hears_first_what_has_come_meanwhile() {
     let mut proxy = busy(&Settings { protocol: once, ..settings() });
     guests(&mut proxy, [3, 5]);
     proxy.returns(1);
-    proxy.is_answered();
+    proxy.answer_items();
     proxy.outside.now = proxy.outside.now.plus(ms(5_000));
     proxy.workers[1].tick(&mut proxy.outside);
     assert_eq!(proxy.done(), []);
@@ -235,7 +235,7 @@ fn only_the_worker_that_gathers_a_request_answers_it() {
     let mut proxy = busy(&settings());
     guests(&mut proxy, [3, 5]);
     proxy.returns(1);
-    proxy.is_answered();
+    proxy.answer_items();
     // After version and receiver stands the sender.
     let reply = proxy.outside.queues[1].front_mut().expect("a reply");
     reply[9] ^= 2;

@@ -13,7 +13,7 @@ fn one_that_waited_is_not_asked_for() {
     assert_eq!(proxy.count(Event::Ended(End::Gone)), 1);
     proxy.returns(1);
     assert_eq!(proxy.calls(), ["[2,4]"]);
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(4, "4")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(4, "4")]);
     proxy.is_quiet();
 }
 
@@ -22,7 +22,7 @@ fn one_that_is_in_a_batch_gets_nothing_and_the_others_their_own() {
     let mut proxy = Proxy::busy(&items(), [2, 3, 4]);
     proxy.returns(1);
     proxy.leaves(0, 3);
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(4, "4")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(4, "4")]);
     assert_eq!(proxy.count(Event::Ended(End::Gone)), 1);
     proxy.is_quiet();
 }
@@ -32,7 +32,7 @@ fn one_that_has_left_is_not_asked_for_again() {
     let mut proxy = Proxy::busy(&items(), [2, 3, 4]);
     proxy.returns(1);
     proxy.leaves(0, 3);
-    assert_eq!(proxy.is_told(None), resumed([2, 4]));
+    assert_eq!(proxy.answer_call(None), resumed([2, 4]));
     proxy.returns(2);
     proxy.returns(4);
     proxy.is_quiet();
@@ -45,7 +45,7 @@ fn if_all_leave_the_answer_is_nobodys_and_the_next_batch_goes() {
     [2, 3].into_iter().for_each(|stream| proxy.leaves(0, stream));
     assert_eq!(proxy.workers[0].len(), 0);
     assert_eq!(proxy.asks(4, "4"), Arrival::Waits, "its call is under way still");
-    assert_eq!(proxy.is_answered(), resumed([4]));
+    assert_eq!(proxy.answer_items(), resumed([4]));
     proxy.returns(4);
     proxy.is_quiet();
 }
@@ -91,6 +91,6 @@ fn who_is_unknown_may_leave_or_return() {
     proxy.workers[0].returned(&mut proxy.outside, 2, true);
     assert_eq!(proxy.acts(0), [], "one that waits has nothing to return");
     proxy.returns(1);
-    assert_eq!(proxy.is_answered().len(), 2);
+    assert_eq!(proxy.answer_items().len(), 2);
     proxy.is_quiet();
 }

@@ -19,7 +19,7 @@ fn as_many_are_held_as_may_be_and_others_pass() {
     proxy.leaves(0, 3);
     assert_eq!(proxy.asks(5, "5"), Arrival::Waits, "there is a place again");
     proxy.returns(1);
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(5, "5")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(5, "5")]);
     proxy.is_quiet();
 }
 
@@ -61,7 +61,7 @@ fn a_batch_has_no_more_items_than_it_may_and_keeps_the_order() {
     }
     proxy.acts(0);
     assert_eq!(proxy.calls(), ["[2,2,3]", "[4,4,4,5]"], "a smaller one does not overtake");
-    assert_eq!(proxy.is_answered(), [replied(2, "[2,2]"), replied(3, "[3]")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "[2,2]"), replied(3, "[3]")]);
 }
 
 #[test]

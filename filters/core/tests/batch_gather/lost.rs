@@ -17,7 +17,7 @@ fn left_out(method: &str, change: impl FnOnce(&mut Settings)) -> (Proxy, Vec<Don
     }
     proxy.returns(1);
     let answer = r#"[{"jsonrpc":"2.0","id":3,"result":"c"},{"jsonrpc":"2.0","id":1,"result":"a"}]"#;
-    let done = proxy.is_told(Some((head(200), answer)));
+    let done = proxy.answer_call(Some((head(200), answer)));
     (proxy, done)
 }
 

@@ -33,7 +33,7 @@ fn requests_of_all_workers_are_in_one_call_and_each_worker_answers_its_own() {
     assert_eq!(proxy.asks(5, "5"), Arrival::Waits);
     proxy.returns(1);
     assert_eq!(proxy.calls(), ["[2,3,4,5]"]);
-    assert_eq!(proxy.is_answered(), [replied(5, "5")]);
+    assert_eq!(proxy.answer_items(), [replied(5, "5")]);
     assert!(proxy.hears(1));
     assert_eq!(proxy.done(), [replied(3, "3")]);
     assert_eq!(proxy.talk(), [replied(2, "2"), replied(4, "4")]);
@@ -52,7 +52,7 @@ fn one_that_finds_nothing_under_way_anywhere_goes_on_and_others_wait_for_it() {
     proxy.workers[1].returned(&mut proxy.outside, 2, true);
     assert_eq!(proxy.talk(), []);
     assert_eq!(proxy.calls(), ["[3,4]"]);
-    proxy.is_answered();
+    proxy.answer_items();
     proxy.is_quiet();
 }
 
@@ -77,7 +77,7 @@ fn who_leaves_is_left_out_wherever_it_was_held() {
     assert_eq!(proxy.calls(), ["[2,4]"]);
     proxy.leaves(2, 4);
     proxy.talk();
-    assert_eq!(proxy.is_answered(), []);
+    assert_eq!(proxy.answer_items(), []);
     assert_eq!(proxy.talk(), [replied(2, "2")]);
     assert_eq!(proxy.count(Event::Ended(End::Gone)), 2);
     proxy.is_quiet();
@@ -104,16 +104,16 @@ fn failures_are_repeated_and_told_across_workers() {
     let mut proxy = busy(&settings());
     guests(&mut proxy, 2..=5);
     proxy.returns(1);
-    assert_eq!(proxy.is_told(None), []);
+    assert_eq!(proxy.answer_call(None), []);
     assert_eq!(proxy.calls(), ["[2,3]", "[4,5]"]);
-    proxy.is_told(None);
+    proxy.answer_call(None);
     let mut done = proxy.talk();
     done.sort_by_key(|done| format!("{done:?}"));
     assert_eq!(done, resumed([2, 3]));
     assert!(proxy.workers[1].is_alone(3) && proxy.workers[2].is_alone(2));
     proxy.workers[1].returned(&mut proxy.outside, 3, false);
     proxy.workers[2].returned(&mut proxy.outside, 2, false);
-    proxy.is_answered();
+    proxy.answer_items();
     proxy.talk();
     proxy.is_quiet();
 }
@@ -148,7 +148,7 @@ fn a_long_reply_is_not_sent_across_workers() {
     let mut proxy = busy(&settings());
     guests(&mut proxy, [2, 3]);
     proxy.returns(1);
-    proxy.is_told(Some((head(200), &format!("[2,{long}]"))));
+    proxy.answer_call(Some((head(200), &format!("[2,{long}]"))));
     let mut done = proxy.talk();
     done.sort_by_key(|done| format!("{done:?}"));
     assert_eq!(done, [replied(2, "2"), Done::Resumed(3)], "it is asked for again");
@@ -160,7 +160,7 @@ fn a_long_reply_is_not_sent_across_workers() {
         let mut proxy = busy(&settings);
         guests(&mut proxy, [2, 3]);
         proxy.returns(1);
-        proxy.is_told(Some((head(200), &format!("[2,{long}]"))));
+        proxy.answer_call(Some((head(200), &format!("[2,{long}]"))));
         let done = proxy.talk();
         assert!(done.iter().any(|done| matches!(done, Done::Replied(3, 502, _))), "if that may be: {done:?}");
         proxy.is_quiet();
@@ -174,7 +174,7 @@ fn requests_of_other_workers_count_for_the_budget() {
     let mut proxy = busy(&settings);
     guests(&mut proxy, [2, 3]);
     proxy.returns(1);
-    proxy.is_told(None);
+    proxy.answer_call(None);
     assert_eq!(proxy.talk().len(), 2, "both again: there were three");
     assert_eq!(proxy.count(Event::Left(Trigger::Repeat, 1)), 2);
 }

@@ -27,7 +27,7 @@ fn who_reads_slowly_holds_nobody_up_for_longer_than_max_delay() {
     assert_eq!(proxy.passes(ms(1)), []);
     assert_eq!(proxy.calls(), ["[2,3]"], "its answer is not whole");
     assert_eq!(proxy.count(Event::Stalled), 1);
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(3, "3")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(3, "3")]);
     assert_eq!(proxy.returns(1), []);
     proxy.is_quiet();
 }
@@ -81,7 +81,7 @@ fn what_an_upstream_leaves_without_an_answer_holds_others_up_for_stall_timeout()
     assert_eq!(proxy.done(), []);
     assert_eq!(proxy.passes(ms(1)), resumed([4]));
     assert_eq!(proxy.count(Event::Stalled), 2);
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(3, "3")], "late, and theirs all the same");
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(3, "3")], "late, and theirs all the same");
     proxy.returns(4);
     proxy.returns(1);
     proxy.is_quiet();

@@ -24,7 +24,7 @@ fn those_that_come_while_one_is_under_way_leave_as_one_when_it_returns() {
     assert_eq!(proxy.calls(), ["[2,3,4,5]"], "in the order that they came in");
     assert_eq!(proxy.count(Event::Left(Trigger::Returned, 4)), 1);
     let all: Vec<_> = (2..=5).map(|stream| replied(stream, &stream.to_string())).collect();
-    assert_eq!(proxy.is_answered(), all);
+    assert_eq!(proxy.answer_items(), all);
     proxy.is_quiet();
 }
 
@@ -42,9 +42,9 @@ fn the_answer_to_a_batch_lets_the_next_leave() {
     let mut proxy = Proxy::busy(&items(), [2, 3]);
     proxy.returns(1);
     [4, 5].iter().for_each(|stream| assert_eq!(proxy.asks(*stream, &stream.to_string()), Arrival::Waits));
-    assert_eq!(proxy.is_answered(), [replied(2, "2"), replied(3, "3")]);
+    assert_eq!(proxy.answer_items(), [replied(2, "2"), replied(3, "3")]);
     assert_eq!(proxy.calls(), ["[4,5]"]);
-    proxy.is_answered();
+    proxy.answer_items();
     proxy.is_quiet();
 }
 
@@ -110,7 +110,7 @@ fn no_more_batches_of_a_key_are_under_way_than_may_be() {
     assert_eq!(proxy.calls(), ["[2,3]"], "one more than the first");
     proxy.passes(ms(500));
     assert_eq!(proxy.calls(), ["[2,3]"], "however long others wait");
-    proxy.is_answered();
+    proxy.answer_items();
     assert_eq!(proxy.calls(), ["[4,5]"]);
     assert_eq!(proxy.returns(1), resumed([6]));
 }
@@ -125,7 +125,7 @@ fn a_fixed_delay_is_waited_out_though_nothing_is_under_way() {
     proxy.passes(ms(1));
     assert_eq!(proxy.calls(), ["[1,2]"]);
     assert_eq!(proxy.asks(3, "3"), Arrival::Waits);
-    proxy.is_answered();
+    proxy.answer_items();
     assert!(proxy.outside.calls.is_empty(), "a return is no reason");
     assert_eq!(proxy.passes(ms(20)), resumed([3]));
     proxy.returns(3);
@@ -140,7 +140,7 @@ fn sizes_that_keep_answers_in_time_hold_the_rest_back() {
     assert_eq!(proxy.calls(), ["[2,3,4,5]"], "nothing is known yet");
     assert_eq!(proxy.count(Event::Left(Trigger::Adaptive, 4)), 1);
     proxy.outside.now = proxy.outside.now.plus(ms(5));
-    proxy.is_answered();
+    proxy.answer_items();
     assert_eq!(proxy.calls(), ["[6,7,8,9,10,11]"]);
 }
 

@@ -254,7 +254,7 @@ impl Proxy {
     }
 
     /// The call that was made first and has no answer gets this one; `None`: it fails.
-    pub(crate) fn is_told(&mut self, answer: Option<(PlainRequest, &str)>) -> Vec<Done> {
+    pub(crate) fn answer_call(&mut self, answer: Option<(PlainRequest, &str)>) -> Vec<Done> {
         let call = self.outside.calls.remove(0);
         self.outside.worker = call.worker;
         let answer = answer.as_ref().map(|(head, body)| (head, body.as_bytes().to_vec()));
@@ -263,9 +263,9 @@ impl Proxy {
     }
 
     /// The same: every item is answered by itself.
-    pub(crate) fn is_answered(&mut self) -> Vec<Done> {
+    pub(crate) fn answer_items(&mut self) -> Vec<Done> {
         let body = self.outside.calls[0].body.clone();
-        self.is_told(Some((head(200), &body)))
+        self.answer_call(Some((head(200), &body)))
     }
 
     /// Time passes, and every worker's tick comes.

@@ -2,9 +2,9 @@
 
 use super::{Whole as _, different, names, post, settings};
 use switchyard_core::batch::{Bypass, KeyPolicy, Settings};
+use switchyard_core::deadline::Deadline;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::{Known, Noise};
-use switchyard_core::retry::Deadline;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

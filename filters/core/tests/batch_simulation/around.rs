@@ -88,7 +88,7 @@ impl World<PlainRequest> for Around<'_> {
         let body = core::str::from_utf8(request.body).expect("text");
         let things: Vec<_> = things(body).into_iter().map(|(_, thing)| thing).collect();
         self.looks_at(policy, request, &things, left);
-        if self.outside.chance(self.shape.faults.unreachable) {
+        if self.outside.happens(self.shape.faults.unreachable) {
             return None;
         }
         self.outside.tally.count("calls");
@@ -110,7 +110,7 @@ impl World<PlainRequest> for Around<'_> {
 
     fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
         let id = self.house.stream(stream);
-        self.streams[id].is_given(reply, self.shape.is_calm, &mut self.outside.tally);
+        self.streams[id].takes(reply, self.shape.is_calm, &mut self.outside.tally);
         self.house.replied.push(id);
         true
     }

@@ -33,7 +33,7 @@ impl Proxy {
         let mut head = PlainRequest::default().with(":method", "POST").with(":scheme", "https");
         head = head.with(":authority", "a.test").with(":path", PATHS[route]);
         head = head.with("authorization", asked.who.to_string());
-        if self.outside.chance(self.shape.hurries) {
+        if self.outside.happens(self.shape.hurries) {
             head = head.with("grpc-timeout", format!("{}m", self.outside.rng.u64(5..400)));
         }
         let body = asked.body();
@@ -60,7 +60,7 @@ impl Proxy {
             }
             Arrival::Refused(reply) => {
                 self.streams[id].state = State::Paused;
-                self.streams[id].is_given(&reply, self.shape.is_calm, &mut self.outside.tally);
+                self.streams[id].takes(&reply, self.shape.is_calm, &mut self.outside.tally);
                 self.outside.plan(Duration::from_millis(1), Event::Leaves(id));
             }
         }
@@ -90,7 +90,7 @@ impl Proxy {
             reached: 0,
         });
         self.outside.tally.count("requests");
-        if self.outside.chance(self.outside.mishaps.leaves) {
+        if self.outside.happens(self.outside.mishaps.leaves) {
             let (call, item) = self.shape.cost;
             let after = Duration::from_micros(call + item * 10).mul_f64(self.outside.rng.f64() * 4.0);
             self.outside.plan(after, Event::Leaves(id));

@@ -60,9 +60,9 @@ impl Proxy {
             Happens::Arrives => self.crowd_arrives(),
             Happens::Queue(queue) => self.queue_is_ready(queue),
             Happens::Tick(worker, number) => self.tick(worker, number),
-            Happens::Own(Event::Called(call)) => self.is_called(call),
+            Happens::Own(Event::Called(call)) => self.answers_call(call),
             Happens::Own(Event::Returns(id, well)) => self.returns(id, well),
-            Happens::Own(Event::Read(id)) => self.is_read(id, false),
+            Happens::Own(Event::Read(id)) => self.reads_answer(id, false),
             Happens::Own(Event::Leaves(id)) => self.ends(id),
             Happens::Dies => {
                 let worker = self.outside.rng.usize(0..self.workers.len());

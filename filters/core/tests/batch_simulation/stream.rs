@@ -42,8 +42,8 @@ impl Stream {
     }
 
     /// The filter answers it.
-    pub(crate) fn is_given(&mut self, reply: &Reply<'_>, is_calm: bool, tally: &mut Tally) {
-        self.state.is_answered();
+    pub(crate) fn takes(&mut self, reply: &Reply<'_>, is_calm: bool, tally: &mut Tally) {
+        self.state.answers();
         let body = core::str::from_utf8(&reply.body).expect("text");
         let asked = &self.asked;
         let header = |name: &str| reply.headers.iter().any(|(other, _)| **other == *name.as_bytes());

@@ -39,11 +39,11 @@ impl Proxy {
     fn acts(&mut self, worker: usize, act: impl FnOnce(&mut Gatherer<PlainRequest>, &mut Around<'_>)) {
         self.workers[worker].house.acting = true;
         self.with(worker, act);
-        let (resumed, replied) = self.workers[worker].house.is_over();
+        let (resumed, replied) = self.workers[worker].house.end_callback();
         resumed.into_iter().for_each(|id| self.goes_on(id));
         for id in replied {
             // The filter sees its own answer pass.
-            self.is_left(id);
+            self.lets_be(id);
             self.outside.plan(Duration::from_millis(1), Event::Leaves(id));
         }
     }
@@ -57,7 +57,7 @@ impl Proxy {
         let now = self.outside.now;
         let items = stream.asked.truth().1.len().max(1);
         let takes = self.calls.services[stream.asked.route].takes(items, now);
-        let hangs = self.outside.chance(self.shape.faults.of_calls / 10.0);
+        let hangs = self.outside.happens(self.shape.faults.of_calls / 10.0);
         let (takes, well) = if hangs { (ROUTE_TIMEOUT, false) } else { (takes.min(ROUTE_TIMEOUT), true) };
         self.outside.plan(takes, Event::Returns(id, well));
     }
@@ -69,8 +69,8 @@ impl Proxy {
         if stream.state != State::Upstream {
             return;
         }
-        if !self.outside.chance(self.shape.reads_slowly) {
-            return self.is_read(id, well);
+        if !self.outside.happens(self.shape.reads_slowly) {
+            return self.reads_answer(id, well);
         }
         let (worker, context) = (stream.worker, stream.context);
         if stream.is_known && self.with(worker, |gatherer, _| gatherer.is_alone(context)) {
@@ -82,7 +82,7 @@ impl Proxy {
     }
 
     /// Its answer has passed, whole.
-    pub(crate) fn is_read(&mut self, id: usize, well: bool) {
+    pub(crate) fn reads_answer(&mut self, id: usize, well: bool) {
         let stream = &mut self.streams[id];
         if stream.state != State::Upstream {
             return;
@@ -92,12 +92,12 @@ impl Proxy {
             self.streams[id].is_known = false;
             self.with(worker, |gatherer, around| gatherer.returned(around, context, well));
         }
-        self.is_left(id);
+        self.lets_be(id);
         self.ends(id);
     }
 
     /// Nothing of it is to be told any more.
-    fn is_left(&mut self, id: usize) {
+    fn lets_be(&mut self, id: usize) {
         let stream = &mut self.streams[id];
         let (worker, context) = (stream.worker, stream.context);
         if core::mem::replace(&mut stream.is_known, false) {
@@ -115,12 +115,12 @@ impl Proxy {
         let (worker, context) = (stream.worker, stream.context);
         self.quiet_since = self.outside.now;
         self.workers[worker].house.streams.remove(&context);
-        self.is_left(id);
+        self.lets_be(id);
         self.settle(worker);
     }
 
     /// A call is answered.
-    pub(crate) fn is_called(&mut self, id: CallId) {
+    pub(crate) fn answers_call(&mut self, id: CallId) {
         let Some(call) = self.calls.open.remove(&id) else { return };
         self.calls.under_way[call.route] -= 1;
         let answer = call.answer.as_ref().map(|(head, body)| (head, body.clone()));

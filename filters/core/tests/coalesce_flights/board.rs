@@ -31,7 +31,7 @@ fn keys_of_one_bucket_do_not_meddle_with_each_other() {
     assert_eq!(proxy.asks(1, 3, b"a", get()), Arrival::Waits);
     assert_eq!(proxy.asks(0, 4, b"b", get()), Arrival::Waits);
     proxy.talk();
-    proxy.is_answered(1, 2, "two");
+    proxy.answer_whole(1, 2, "two");
     proxy.talk();
     assert_eq!(proxy.acts(0), collapsed([4], "two"));
     assert_eq!(proxy.asks(1, 5, b"a", get()), Arrival::Waits, "its entry is still there");
@@ -57,7 +57,7 @@ fn without_a_board_workers_go_on_by_themselves() {
     proxy.outside.bucket = None;
     for at in 0..2 {
         proxy.burst(at, [1, 2]);
-        proxy.is_answered(at, 1, "one");
+        proxy.answer_whole(at, 1, "one");
         assert_eq!(proxy.acts(at), collapsed([2], "one"));
         [1, 2].into_iter().for_each(|stream| proxy.ends(at, stream));
     }
@@ -103,9 +103,9 @@ fn an_entry_of_a_worker_that_died_costs_a_seconds_wait() {
     assert_eq!(proxy.ticks(1, 100), resumed([2]));
     proxy.follow(0, 3);
     proxy.talk();
-    proxy.is_answered(1, 2, "two");
+    proxy.answer_whole(1, 2, "two");
     proxy.talk();
-    assert_eq!(proxy.acts(0), collapsed([3], "two"), "the new life follows its successor");
+    assert_eq!(proxy.acts(0), collapsed([3], "two"), "the new epoch follows its successor");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_leader_that_takes_too_long_is_succeeded_and_whose_answer_begins_first_answe
     let mut proxy = Proxy::with(1, &settings);
     proxy.burst(0, [1, 2, 3]);
     assert_eq!(proxy.ticks(0, 1_000), resumed([2]));
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.acts(0), collapsed([3], "one"), "the first leader's answer is theirs");
     assert_eq!(proxy.begins(0, 2, 200, &head()), Begun::Passes, "nobody waits for the second");
     (1..=3).for_each(|stream| proxy.ends(0, stream));
@@ -41,7 +41,7 @@ fn the_late_answer_of_an_elder_is_all_workers() {
         resumed([3]),
         "who waits beside it, though another one has waited longer"
     );
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     proxy.talk();
     assert_eq!(proxy.acts(1), collapsed([2], "one"));
     proxy.begins(0, 3, 200, &head());
@@ -76,7 +76,7 @@ fn an_elder_whose_answer_breaks_off_is_succeeded_like_any_leader() {
     assert!(proxy.piece(0, 1, "on", false));
     proxy.ends(0, 1);
     assert_eq!(proxy.acts(0), resumed([3]));
-    proxy.is_answered(0, 2, "two");
+    proxy.answer_whole(0, 2, "two");
     assert_eq!(proxy.acts(0), collapsed([4], "two"), "one that was overtaken and came first nevertheless");
     (2..=4).for_each(|stream| proxy.ends(0, stream));
     proxy.is_quiet();
@@ -97,6 +97,6 @@ fn when_nobody_may_be_elected_any_more_those_who_wait_are_answered_or_go_in_thei
     assert_eq!(proxy.ticks(0, 1_900), [], "it takes long, too");
     assert_eq!(proxy.ticks(0, 100), resumed([3]), "one at a time");
     assert_eq!(proxy.ticks(0, 100), []);
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.acts(0), collapsed([4, 5], "one"));
 }

@@ -11,7 +11,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 fn nobody_is_touched_before_the_root_acts() {
     let mut proxy = Proxy::of(1);
     proxy.burst(0, [1, 2, 3]);
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert!(proxy.outside.done.is_empty() && proxy.workers[0].has_work());
     assert_eq!(proxy.acts(0), collapsed([2, 3], "one"));
     assert_eq!(proxy.acts(0), [], "once");
@@ -36,7 +36,7 @@ fn a_flight_that_nobody_follows_ends_with_the_head_which_nobody_reads() {
 fn a_follower_that_leaves_before_its_turn_is_not_touched() {
     let mut proxy = Proxy::of(1);
     proxy.burst(0, [1, 2, 3]);
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     proxy.ends(0, 2);
     assert_eq!(proxy.acts(0), collapsed([3], "one"));
     assert_eq!(proxy.outside.exits, [Exit::Gone, Exit::Answered(Served::Collapsed)]);
@@ -65,7 +65,7 @@ fn followers_elsewhere_get_one_message_and_their_copies_there() {
     proxy.burst(0, [1]);
     (2..50).for_each(|stream| proxy.follow(1, stream));
     proxy.talk();
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.outside.queues[1].len(), 1);
     proxy.talk();
     assert_eq!(proxy.acts(1), collapsed(2..50, "one"));
@@ -75,7 +75,7 @@ fn followers_elsewhere_get_one_message_and_their_copies_there() {
 fn one_act_gives_out_so_many_answers() {
     let mut proxy = Proxy::of(1);
     proxy.burst(0, 0..=300);
-    proxy.is_answered(0, 0, "");
+    proxy.answer_whole(0, 0, "");
     let mut acts = Vec::new();
     while proxy.workers[0].has_work() {
         proxy.workers[0].act(&mut proxy.outside);
@@ -92,7 +92,7 @@ fn whoever_has_waited_longest_for_an_answer_gets_it_when_it_is_there() {
     proxy.burst(0, 0..=300);
     let waits = u64::try_from((settings.max_wait + QUICK_TICK).as_millis()).unwrap();
     assert_eq!(proxy.ticks(0, waits), resumed([1]), "one at a time asks by itself");
-    proxy.is_answered(0, 0, "");
+    proxy.answer_whole(0, 0, "");
     let mut answered = Vec::new();
     while proxy.workers[0].has_work() {
         answered.extend(proxy.ticks(0, 10));
@@ -105,7 +105,7 @@ fn whoever_has_waited_longest_for_an_answer_gets_it_when_it_is_there() {
 fn one_act_gives_out_a_mebibyte_and_one_answer_more_at_most() {
     let mut proxy = Proxy::of(1);
     proxy.burst(0, 0..=10);
-    proxy.is_answered(0, 0, &"a".repeat(300 << 10));
+    proxy.answer_whole(0, 0, &"a".repeat(300 << 10));
     proxy.workers[0].act(&mut proxy.outside);
     assert_eq!(proxy.outside.done.len(), 4);
 }
@@ -114,7 +114,7 @@ fn one_act_gives_out_a_mebibyte_and_one_answer_more_at_most() {
 fn copies_that_are_not_read_hold_up_the_others_until_they_are() {
     let mut proxy = Proxy::with(1, &Settings { max_bytes_held: 2_500, ..Settings::default() });
     proxy.burst(0, 0..=4);
-    proxy.is_answered(0, 0, &"a".repeat(1_000));
+    proxy.answer_whole(0, 0, &"a".repeat(1_000));
     assert_eq!(proxy.acts(0).len(), 1, "a copy, and the answer itself");
     assert_eq!(proxy.policies[0].held(), 2_000);
     assert_eq!(proxy.ticks(0, 100), []);
@@ -133,7 +133,7 @@ fn copies_that_are_not_read_hold_up_the_others_until_they_are() {
 fn no_answer_is_held_for_a_crowd_that_has_left_while_somebody_reads() {
     let mut proxy = Proxy::with(1, &Settings { max_bytes_held: 2_500, ..Settings::default() });
     proxy.burst(0, 0..=3);
-    proxy.is_answered(0, 0, &"a".repeat(1_000));
+    proxy.answer_whole(0, 0, &"a".repeat(1_000));
     assert_eq!(proxy.acts(0).len(), 1, "a copy, and the answer itself");
     [2, 3].into_iter().for_each(|stream| proxy.ends(0, stream));
     assert!(proxy.workers[0].has_work());
@@ -151,7 +151,7 @@ fn of_copies_that_nobody_sees_read_only_as_many_are_given_out_as_may_be_held() {
         let mut proxy = Proxy::with(1, &Settings { max_bytes_held, ..Settings::default() });
         proxy.outside.unseen = unseen;
         proxy.burst(0, 0..=4);
-        proxy.is_answered(0, 0, &"a".repeat(body));
+        proxy.answer_whole(0, 0, &"a".repeat(body));
         assert_eq!(proxy.acts(0).len(), 2, "copies, and the answer itself");
         [1, 2].into_iter().for_each(|stream| proxy.ends(0, stream));
         let rest: Vec<_> = [proxy.acts(0), proxy.acts(0)].concat();
@@ -173,7 +173,7 @@ fn short_copies_that_nobody_sees_read_are_given_out_only_as_many_as_may_be_held(
     let mut proxy = Proxy::with(1, &Settings { max_bytes_held, ..Settings::default() });
     proxy.outside.unseen = true;
     proxy.burst(0, 0..=100);
-    proxy.is_answered(0, 0, &"a".repeat(BODY));
+    proxy.answer_whole(0, 0, &"a".repeat(BODY));
     let mut given = Vec::new();
     loop {
         let done = proxy.acts(0);
@@ -204,7 +204,7 @@ fn an_answer_larger_than_all_the_room_goes_out_one_copy_at_a_time() {
     proxy.follow(1, 2);
     proxy.follow(1, 3);
     proxy.talk();
-    proxy.is_answered(0, 1, &"a".repeat(1_000));
+    proxy.answer_whole(0, 1, &"a".repeat(1_000));
     proxy.talk();
     assert!(matches!(&proxy.acts(1)[..], [Done::Replied(2, ..)]));
     proxy.ends(1, 2);
@@ -216,7 +216,7 @@ fn who_waits_too_long_for_a_copy_goes_on_by_itself() {
     let settings = Settings { max_bytes_held: 10, max_wait: Duration::from_secs(1), ..Settings::default() };
     let mut proxy = Proxy::with(1, &settings);
     proxy.burst(0, 0..=2);
-    proxy.is_answered(0, 0, "0123456789");
+    proxy.answer_whole(0, 0, "0123456789");
     assert_eq!(proxy.acts(0).len(), 1);
     assert_eq!(proxy.ticks(0, 1_000), resumed([2]));
     assert_eq!(proxy.outside.exits.last(), Some(&Exit::MaxWait));
@@ -230,7 +230,7 @@ fn the_tick_is_quick_while_there_is_work() {
     let mut proxy = Proxy::of(1);
     proxy.burst(0, 0..=128);
     assert_eq!(proxy.workers[0].tick_period(), QUICK_TICK);
-    proxy.is_answered(0, 0, "a");
+    proxy.answer_whole(0, 0, "a");
     proxy.workers[0].act(&mut proxy.outside);
     assert_eq!(proxy.workers[0].waiting(), 0);
     assert!(proxy.workers[0].has_work(), "the answer itself is to be let go");
@@ -266,7 +266,7 @@ fn who_finds_no_room_for_so_long_since_others_do_not_read_asks_by_itself() {
     let settings = Settings { max_bytes_held: 3 * BODY as u64, ..Settings::default() };
     let mut proxy = Proxy::with(1, &settings);
     proxy.burst(0, 0..=4);
-    proxy.is_answered(0, 0, &"a".repeat(BODY));
+    proxy.answer_whole(0, 0, &"a".repeat(BODY));
     assert_eq!(proxy.acts(0), collapsed([1, 2], &"a".repeat(BODY)));
     let stall_timeout = u64::try_from(settings.stall_timeout.as_millis()).expect("a time");
     assert_eq!(proxy.ticks(0, 10), [], "noticed");

@@ -11,7 +11,7 @@ fn who_asked_before_the_answer_was_whole_gets_it_if_the_message_comes_soon_after
     let mut proxy = Proxy::of(2);
     proxy.burst(0, [1, 2]);
     proxy.follow(1, 3);
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     proxy.passes(50);
     proxy.talk();
     assert_eq!(proxy.acts(1), collapsed([3], "one"));
@@ -22,7 +22,7 @@ fn an_answer_is_kept_for_such_messages_for_a_tenth_of_a_second() {
     let mut proxy = Proxy::of(2);
     proxy.burst(0, [1, 2]);
     proxy.follow(1, 3);
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     proxy.ticks(0, 100);
     proxy.talk();
     assert_eq!(proxy.acts(1), resumed([3]), "it leads");
@@ -39,7 +39,7 @@ fn who_asks_after_the_answer_was_whole_asks_the_upstream() {
     proxy.follow(1, 3);
     // Its first message is lost; the one that asks again is later than the answer.
     proxy.outside.queues[0].clear();
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     proxy.acts(0);
     assert_eq!(proxy.ticks(1, 260), []);
     proxy.talk();
@@ -62,7 +62,7 @@ fn a_message_for_an_earlier_life_of_a_worker_changes_nothing() {
     proxy.burst(0, [1]);
     proxy.follow(1, 2);
     proxy.talk();
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     // The worker begins anew, with the same queue and the same numbers for its streams.
     proxy.workers[1] = Flights::default();
     proxy.workers[1].reachable_at(Address { queue: 1, epoch: 7 });
@@ -90,7 +90,7 @@ fn the_same_message_twice_is_as_good_as_once() {
     let join = proxy.outside.queues[0][0].clone();
     proxy.outside.queues[0].push_back(join);
     proxy.talk();
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.outside.queues[1].len(), 1);
     let answer = proxy.outside.queues[1][0].clone();
     proxy.outside.queues[1].push_back(answer);
@@ -107,7 +107,7 @@ fn what_a_worker_says_that_does_not_lead_counts_for_nothing() {
     proxy.burst(0, [1]);
     proxy.follow(1, 2);
     proxy.talk();
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     let mut answer = proxy.outside.queues[1].pop_front().expect("it was sent");
     // The sender's queue comes after version and receiver.
     answer[9] = 2;
@@ -121,7 +121,7 @@ fn messages_that_are_cut_short_change_nothing() {
     proxy.burst(0, [1]);
     proxy.follow(1, 2);
     proxy.talk();
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     let answer = proxy.outside.queues[1].pop_front().expect("it was sent");
     for end in 0..answer.len() {
         proxy.workers[1].message(&mut proxy.outside, &answer[..end]);
@@ -144,7 +144,7 @@ fn all_say_how_long_they_have_waited_again_and_again() {
     proxy.talk();
     proxy.ends(0, 1);
     assert_eq!(proxy.acts(0), resumed([3]), "the oldest elsewhere has left");
-    proxy.is_answered(0, 3, "three");
+    proxy.answer_whole(0, 3, "three");
     proxy.talk();
     assert_eq!(proxy.acts(1), collapsed([4], "three"));
 }

@@ -19,7 +19,7 @@ fn a_flight_has_so_many_followers_in_a_worker() {
     proxy.ends(0, 2);
     assert_eq!(proxy.arrives(0, 6), Arrival::Waits, "one has left");
     proxy.ends(0, 4);
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.acts(0), collapsed([3, 6], "one"));
 }
 
@@ -52,7 +52,7 @@ fn there_are_so_many_flights_and_every_one_that_ends_makes_room() {
         assert_eq!(proxy.asks(0, stream(4), b"a", get()), Arrival::Waits, "a follower needs no flight");
         assert_eq!(proxy.count(Event::Passed(Pass::Flights)), round + 1);
         if round % 2 == 0 {
-            proxy.is_answered(0, stream(1), "a");
+            proxy.answer_whole(0, stream(1), "a");
         } else {
             proxy.ends(0, stream(1));
             proxy.ends(0, stream(4));
@@ -139,7 +139,7 @@ fn a_crowd_that_has_waited_long_enough_goes_so_many_at_a_time_in_all_workers_tog
     assert_eq!(proxy.ticks(0, 100), []);
     proxy.ends(0, 2);
     assert_eq!(proxy.acts(0), resumed([4]), "when one is done the next goes");
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.acts(0), collapsed(5..=20, "one"), "who is in line is answered all the same");
     proxy.talk();
     assert_eq!(proxy.acts(1), collapsed(103..=120, "one"));
@@ -158,7 +158,7 @@ fn of_eight_hundred_clients_of_an_upstream_that_takes_fourteen_seconds_eleven_as
         asked += proxy.ticks(0, 10).len();
     }
     assert_eq!(asked, 11);
-    proxy.is_answered(0, 1, "soup");
+    proxy.answer_whole(0, 1, "soup");
     assert_eq!(proxy.acts(0), collapsed(12..=800, "soup"));
 }
 

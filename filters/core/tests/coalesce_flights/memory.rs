@@ -47,8 +47,8 @@ fn copies_wait_until_those_of_another_route_are_read() {
     let (mut proxy, [one, two]) = two_routes(&memory);
     burst(&mut proxy, &one, b"one", [1, 2]);
     burst(&mut proxy, &two, b"two", [3, 4]);
-    proxy.is_answered(0, 1, &"a".repeat(600));
-    proxy.is_answered(0, 3, &"b".repeat(600));
+    proxy.answer_whole(0, 1, &"a".repeat(600));
+    proxy.answer_whole(0, 3, &"b".repeat(600));
     assert!(matches!(proxy.acts(0).as_slice(), [Done::Replied(2, ..)]));
     assert!(!proxy.workers[0].has_work(), "until somebody has read");
     proxy.ends(0, 2);
@@ -66,7 +66,7 @@ fn an_answer_of_another_worker_that_there_is_no_room_for_lets_those_here_ask() {
     proxy.burst(0, [1]);
     proxy.follow(1, 2);
     proxy.talk();
-    proxy.is_answered(0, 1, &"a".repeat(600));
+    proxy.answer_whole(0, 1, &"a".repeat(600));
     proxy.talk();
     assert_eq!(proxy.acts(1), resumed([2]));
     assert_eq!(proxy.count(Event::NotShared(NotShared::Memory)), 1);
@@ -83,7 +83,7 @@ fn answers_that_are_kept_give_way_to_what_others_of_the_vm_have() {
     let mut hits = |stream: u32, key: &[u8]| {
         let arrival = proxy.asks(0, stream, key, get());
         if arrival == Arrival::Leads {
-            proxy.is_answered(0, stream, &"a".repeat(800));
+            proxy.answer_whole(0, stream, &"a".repeat(800));
             proxy.acts(0);
         }
         proxy.ends(0, stream);
@@ -106,7 +106,7 @@ fn a_kept_answer_is_given_to_as_many_as_may_have_copies_and_others_ask() {
     let mut proxy = Proxy::of(1);
     proxy.policies[0] = Rc::new(Policy::new("route", settings).within(&memory));
     assert_eq!(proxy.asks(0, 1, KEY, get()), Arrival::Leads);
-    proxy.is_answered(0, 1, &"a".repeat(400));
+    proxy.answer_whole(0, 1, &"a".repeat(400));
     proxy.ends(0, 1);
     let mut serves = |stream| matches!(proxy.asks(0, stream, KEY, get()), Arrival::Served(..));
     assert!(serves(2) && serves(3) && !serves(4));

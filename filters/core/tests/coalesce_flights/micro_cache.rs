@@ -64,7 +64,7 @@ fn it_serves_nobody_whom_it_does_not_fit() {
 fn it_goes_to_those_who_wait_as_well() {
     let mut proxy = Proxy::with(1, &holding());
     proxy.burst(0, [1, 2]);
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.acts(0), collapsed([2], "one"));
     assert!(body(&proxy.arrives(0, 3)).is_some());
 }
@@ -112,7 +112,7 @@ fn an_answer_that_is_too_old_serves_in_place_of_no_failure() {
 fn without_a_time_nothing_is_kept() {
     let mut proxy = Proxy::of(1);
     proxy.burst(0, [1, 2]);
-    proxy.is_answered(0, 1, "one");
+    proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.arrives(0, 3), Arrival::Leads);
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::coalesce::{
-    Address, Answer, Arrival, Begun, Event, Exit, Flights, Policy, Served, Settings, StreamId, World,
+    Address, Answer, Arrival, Begun, Board, Event, Exit, Flights, Policy, Served, Settings, StreamId, World,
 };
 use switchyard_core::request::PlainRequest;
 
@@ -37,11 +37,7 @@ pub(crate) struct Outside {
     pub(crate) exits: Vec<Exit>,
 }
 
-impl World for Outside {
-    fn now(&mut self) -> Timestamp {
-        self.now
-    }
-
+impl Board for Outside {
     fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> {
         self.bucket.clone()
     }
@@ -60,6 +56,12 @@ impl World for Outside {
             *bytes = value.to_vec();
             *cas += 1;
         }
+    }
+}
+
+impl World for Outside {
+    fn now(&mut self) -> Timestamp {
+        self.now
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {
@@ -168,7 +170,7 @@ impl Proxy {
     }
 
     /// The leader gets a whole answer, which somebody waits for.
-    pub(crate) fn is_answered(&mut self, at: usize, stream: StreamId, body: &str) {
+    pub(crate) fn answer_whole(&mut self, at: usize, stream: StreamId, body: &str) {
         assert_eq!(self.begins(at, stream, 200, &head()), Begun::Captured);
         assert!(!self.piece(at, stream, body, true));
     }

@@ -13,7 +13,7 @@ fn when_the_leaders_client_leaves_the_oldest_leads_and_the_others_wait_for_it() 
     proxy.ends(0, 1);
     assert_eq!(proxy.acts(0), resumed([2]));
     assert_eq!(proxy.count(Event::Succeeded(Why::Gone)), 1);
-    proxy.is_answered(0, 2, "two");
+    proxy.answer_whole(0, 2, "two");
     assert_eq!(proxy.acts(0), collapsed([3], "two"));
     [2, 3].into_iter().for_each(|stream| proxy.ends(0, stream));
     proxy.is_quiet();
@@ -50,7 +50,7 @@ fn the_oldest_leads_wherever_it_waits() {
     assert_eq!(proxy.acts(0), []);
     proxy.talk();
     assert_eq!(proxy.acts(1), resumed([2]));
-    proxy.is_answered(1, 2, "two");
+    proxy.answer_whole(1, 2, "two");
     proxy.talk();
     assert_eq!(proxy.acts(0), collapsed([3], "two"), "those at home wait for it, too");
 }
@@ -66,7 +66,7 @@ fn those_who_wait_in_a_third_worker_follow_the_next_leader_at_once() {
     proxy.talk();
     assert_eq!(proxy.acts(1), resumed([2]));
     assert_eq!(proxy.acts(2), []);
-    proxy.is_answered(1, 2, "two");
+    proxy.answer_whole(1, 2, "two");
     proxy.talk();
     assert_eq!(proxy.acts(2), collapsed([3], "two"), "no time has passed");
 }

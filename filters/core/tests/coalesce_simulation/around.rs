@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::coalesce::{Answer, Event, Exit, Policy, Served, StreamId, World};
+use switchyard_core::coalesce::{Answer, Board, Event, Exit, Policy, Served, StreamId, World};
 
 /// Who goes on in a worker, and why.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(crate) struct Exits {
 
 impl Exits {
     /// The callback that may act is over; nobody is left who may go.
-    pub(crate) fn are_over(&mut self) {
+    pub(crate) fn end_callback(&mut self) {
         self.next.clear();
         self.blurred = false;
     }
@@ -61,11 +61,7 @@ impl Around<'_> {
     }
 }
 
-impl World for Around<'_> {
-    fn now(&mut self) -> Timestamp {
-        self.outside.wall()
-    }
-
+impl Board for Around<'_> {
     fn read(&mut self, bucket: u32) -> Option<(Vec<u8>, u32)> {
         self.outside.read(bucket)
     }
@@ -76,6 +72,12 @@ impl World for Around<'_> {
 
     fn put(&mut self, bucket: u32, value: &[u8]) {
         self.outside.slots.put(bucket, value);
+    }
+}
+
+impl World for Around<'_> {
+    fn now(&mut self) -> Timestamp {
+        self.outside.wall()
     }
 
     fn send(&mut self, queue: u32, message: &[u8]) -> bool {
@@ -92,8 +94,8 @@ impl World for Around<'_> {
 
     fn reply(&mut self, stream: StreamId, answer: &Rc<Answer>, served: Served, _: Timestamp) -> bool {
         let id = self.house.stream(stream);
-        self.streams[id].state.is_answered();
-        self.streams[id].is_given(answer, served, self.outside, self.asked);
+        self.streams[id].state.answers();
+        self.streams[id].takes(answer, served, self.outside, self.asked);
         self.house.replied.push(id);
         true
     }

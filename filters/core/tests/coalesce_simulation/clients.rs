@@ -64,8 +64,8 @@ impl Proxy {
             Arrival::Waits => self.streams[id].state = State::Paused,
             Arrival::Served(answer, served) => {
                 self.streams[id].state = State::Answered;
-                self.streams[id].is_given(&answer, served, &self.outside, &self.asked);
-                self.is_replied_to(id);
+                self.streams[id].takes(&answer, served, &self.outside, &self.asked);
+                self.relays_reply(id);
             }
         }
         self.settle(worker);
@@ -93,7 +93,7 @@ impl Proxy {
             exit: None,
         });
         self.outside.tally.count("requests");
-        if self.outside.chance(self.outside.mishaps.leaves) {
+        if self.outside.happens(self.outside.mishaps.leaves) {
             let after = self.shape.latency.mul_f64(self.outside.rng.f64() * 2.0);
             self.outside.plan(after, Event::Leaves(id));
         }

@@ -43,7 +43,7 @@ impl Proxy {
             configuration: Rc::clone(&shape.routes),
             shape,
         };
-        proxy.may_now_release();
+        proxy.allow_releases();
         for index in 0..proxy.shape.workers {
             let at = proxy.outside.mail.begins(index);
             proxy.workers.push(Worker::new(&proxy.configuration, at));
@@ -52,7 +52,7 @@ impl Proxy {
     }
 
     /// A configuration comes into force somewhere.
-    fn may_now_release(&mut self) {
+    fn allow_releases(&mut self) {
         for (most, settings) in self.may_release.iter_mut().zip(&*self.configuration) {
             *most = settings.release_concurrency.max(*most);
         }
@@ -69,7 +69,7 @@ impl Proxy {
             assert!(worker.policies.iter().all(|policy| policy.held() == 0), "no bytes are held");
             assert!(worker.exits.released.values().all(|count| *count == 0), "nobody is under way");
         }
-        self.is_as_new();
+        self.fill_again();
     }
 
     /// The next thing happens; `false` if there is none.
@@ -80,7 +80,7 @@ impl Proxy {
     }
 
     /// Once all leases are over every worker has room for as many flights as at first.
-    fn is_as_new(&mut self) {
+    fn fill_again(&mut self) {
         self.outside.now = self.outside.now.plus(Duration::from_secs(3_600));
         self.outside.mishaps = Mishaps::default();
         for worker in 0..self.workers.len() {
@@ -141,7 +141,7 @@ impl Proxy {
     /// A configuration is made, and taken by one worker after the other.
     fn configures(&mut self) {
         self.configuration = routes(&mut self.outside.rng);
-        self.may_now_release();
+        self.allow_releases();
         self.outside.tally.count("reloads");
         for worker in 0..self.workers.len() {
             let after = Duration::from_millis(self.outside.rng.u64(0..100));

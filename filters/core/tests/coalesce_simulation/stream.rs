@@ -34,7 +34,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// The filter answers it.
-    pub(crate) fn is_given(&mut self, answer: &Answer, served: Served, outside: &Outside, asked: &[Asked]) {
+    pub(crate) fn takes(&mut self, answer: &Answer, served: Served, outside: &Outside, asked: &[Asked]) {
         let header = |name: &str| {
             let found =
                 answer.headers.iter().find(|(other, _)| **other == *name).expect("it was sent with it");

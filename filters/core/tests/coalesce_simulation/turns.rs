@@ -62,14 +62,14 @@ impl Proxy {
                 *answered = Some(now);
                 *complete = ended.then_some(now);
                 let head = exchange.head();
-                self.is_no_more_under_way(id);
+                self.leaves_the_line(id);
                 let begun = self.with(worker, |flights, around| match known {
                     true => flights.answer_begins(around, context, ended, || Some(head)),
                     false => Begun::Passes,
                 });
                 self.asked[serial].exchange.captured = begun == Begun::Captured;
                 if let Begun::Replaced(answer, served) = begun {
-                    self.is_replaced(id, &answer, served);
+                    self.takes_old_answer(id, &answer, served);
                     return self.settle(worker);
                 }
             }
@@ -104,7 +104,7 @@ impl Proxy {
     }
 
     /// Its answer has begun, or it has ended: one more that was let go may take its place.
-    fn is_no_more_under_way(&mut self, id: usize) {
+    fn leaves_the_line(&mut self, id: usize) {
         let stream = &mut self.streams[id];
         if let (Some(Exit::Released | Exit::Vary | Exit::MaxWait), Some(key)) =
             (stream.exit.take(), &stream.key)
@@ -116,14 +116,14 @@ impl Proxy {
 
     /// The client reads its answer to the end.
     fn reads(&mut self, id: usize) {
-        let slowly = self.outside.chance(self.shape.reads_slowly);
+        let slowly = self.outside.happens(self.shape.reads_slowly);
         let longest = if slowly { Duration::from_secs(2) } else { Duration::from_millis(1) };
         let after = longest.mul_f64(self.outside.rng.f64());
         self.outside.plan(after, Event::Read(id));
     }
 
     /// Its answer by the filter passes the filter, and goes to the client.
-    pub(crate) fn is_replied_to(&mut self, id: usize) {
+    pub(crate) fn relays_reply(&mut self, id: usize) {
         let stream = &self.streams[id];
         let (worker, context) = (stream.worker, stream.context);
         let nothing = || None::<(u16, PlainRequest)>;
@@ -134,11 +134,11 @@ impl Proxy {
     }
 
     /// Its answer is a failure, and an old one is given in its place.
-    fn is_replaced(&mut self, id: usize, answer: &Answer, served: Served) {
+    fn takes_old_answer(&mut self, id: usize, answer: &Answer, served: Served) {
         assert_eq!(served, Served::Stale, "a leader gets its own answer");
         let stream = &mut self.streams[id];
         stream.state = State::Answered;
-        stream.is_given(answer, served, &self.outside, &self.asked);
+        stream.takes(answer, served, &self.outside, &self.asked);
         self.reads(id);
     }
 
@@ -154,7 +154,7 @@ impl Proxy {
         let Worker { house, exits, .. } = &mut self.workers[worker];
         house.streams.remove(&context);
         let gone = exits.gone;
-        self.is_no_more_under_way(id);
+        self.leaves_the_line(id);
         if known {
             self.with(worker, |flights, around| flights.ended(around, context));
             let exits = &mut self.workers[worker].exits;
@@ -180,14 +180,14 @@ impl Proxy {
         self.workers[index].house.acting = true;
         self.with(index, |flights, around| flights.act(around));
         let worker = &mut self.workers[index];
-        worker.exits.are_over();
-        let (resumed, replied) = worker.house.is_over();
+        worker.exits.end_callback();
+        let (resumed, replied) = worker.house.end_callback();
         let is_paused = |id: &&usize| self.streams[**id].state == State::Paused;
         let paused = worker.house.streams.values().filter(is_paused).count();
         assert_eq!(worker.flights.waiting(), paused, "who is held waits for something");
         assert!(worker.flights.streams() <= worker.house.streams.len(), "only live streams are remembered");
         resumed.into_iter().for_each(|id| self.goes_on(id));
-        replied.into_iter().for_each(|id| self.is_replied_to(id));
+        replied.into_iter().for_each(|id| self.relays_reply(id));
     }
 
     /// The periodic work.

@@ -15,7 +15,7 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) struct Upstream {
     pub(crate) settings: Settings,
     pub(crate) members: Vec<EndpointKey>,
-    pub(crate) taken_out: usize,
+    pub(crate) ejected_by_hand: usize,
     pub(crate) ledger: Ledger,
     pub(crate) now: Timestamp,
     pub(crate) rng: Rng,
@@ -29,7 +29,7 @@ impl Upstream {
         Self {
             settings,
             members: (0..endpoints).map(EndpointKey).collect(),
-            taken_out: 0,
+            ejected_by_hand: 0,
             ledger: Ledger::default(),
             now: START,
             rng: Rng::with_seed(1),
@@ -37,7 +37,7 @@ impl Upstream {
     }
 
     pub(crate) fn cluster(&self) -> Cluster<'_> {
-        Cluster { settings: &self.settings, members: &self.members, taken_out: self.taken_out }
+        Cluster { settings: &self.settings, members: &self.members, ejected_by_hand: self.ejected_by_hand }
     }
 
     pub(crate) fn pass(&mut self, time: Duration) {
@@ -63,8 +63,8 @@ impl Upstream {
         self.record(key).health
     }
 
-    pub(crate) fn out(&self) -> usize {
-        self.cluster().out(&self.ledger)
+    pub(crate) fn ejected(&self) -> usize {
+        self.cluster().ejected(&self.ledger)
     }
 
     pub(crate) fn fail(&mut self, key: u64, failure: Failure) -> Effects {

@@ -31,7 +31,7 @@ fn another_upstream_is_asked_first_then_the_last_good_answer_then_the_configured
     assert_eq!(case.answer(200, 2, FAILED), Decision::from(Step::FallBack(Substitute::Stale)));
     assert_eq!(case.could_not(), Decision::from(Step::FallBack(Substitute::Answer)));
     case.attempts.substituted();
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -39,11 +39,11 @@ fn a_substitute_that_is_had_ends_the_request() {
     let mut case = with(all());
     case.first(0, FAILED);
     assert_eq!(case.answer(10, 2, Verdict::Final).step, Step::Deliver(2));
-    case.is_quiet();
+    case.check_quiet();
     let mut case = with(Fallback { stale: Some(stale()), ..Fallback::default() });
     assert_eq!(case.first(0, FAILED).step, Step::FallBack(Substitute::Stale));
     case.attempts.substituted();
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn when_no_substitute_is_to_be_had_the_failure_stands() {
     assert_eq!(case.could_not(), Decision::from(Step::FallBack(Substitute::Stale)), "it could not be sent");
     assert_eq!(case.could_not(), Decision::from(Step::FallBack(Substitute::Answer)));
     assert_eq!(case.could_not(), Decision::from(Step::PassOn));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn without_any_answer_by_the_deadline_the_client_gets_a_504() {
     assert_eq!(case.attempts.due(), at(DEADLINE_MS));
     assert_eq!(case.tick(DEADLINE_MS - 1).step, Step::Wait);
     assert_eq!(case.tick(DEADLINE_MS), Decision::from(Step::TimeOut));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn at_the_deadline_no_upstream_is_asked_but_an_old_answer_may_stand_in() {
     assert_eq!(case.tick(DEADLINE_MS).step, Step::FallBack(Substitute::Stale));
     assert_eq!(case.could_not().step, Step::FallBack(Substitute::Answer));
     assert_eq!(case.could_not().step, Step::TimeOut, "there is no failure to pass on");
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn at_the_deadline_a_hedge_under_way_is_waited_for_no_more() {
     let mut case = Case::hedged();
     case.sends(100);
     assert_eq!(case.tick(DEADLINE_MS).step, Step::TimeOut);
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -173,11 +173,11 @@ fn the_watchdog_ends_what_a_call_without_an_answer_has_left_behind() {
     );
     let decision = case.tick(DEADLINE_MS + grace);
     assert_eq!(decision, Decision { overdue: true, ..Step::TimeOut.into() });
-    case.is_quiet();
+    case.check_quiet();
     let mut case = with(all());
     case.first(0, FAILED);
     assert!(case.tick(DEADLINE_MS + grace).overdue, "another upstream's call, too");
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn an_answer_that_could_not_be_judged_in_time_goes_on_and_is_counted() {
     assert_eq!(case.attempts.due(), at(400));
     assert_eq!(case.tick(399), Decision::from(Step::Wait));
     assert_eq!(case.tick(400), Decision { overdue: true, ..Step::PassOn.into() });
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]

@@ -22,21 +22,21 @@ fn raced() -> Case {
 fn a_hedge_that_answers_first_wins() {
     let mut case = raced();
     assert_eq!(case.answer(120, 2, Verdict::Final).step, Step::Deliver(2));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
 fn a_hedge_that_answers_last_changes_nothing() {
     let mut case = raced();
     assert_eq!(case.first(120, Verdict::Final).step, Step::PassOn);
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
 fn an_answer_before_the_hedge_is_due_makes_it_needless() {
     let mut case = Case::hedged();
     assert_eq!(case.first(50, Verdict::Final).step, Step::PassOn);
-    case.is_quiet();
+    case.check_quiet();
     let mut case = Case::hedged();
     case.first(99, FAILED);
     assert!(!case.sends(100).hedge, "a retry, and no hedge beside it");
@@ -50,7 +50,7 @@ fn a_hedge_that_fails_leaves_the_first_attempt_alone() {
     assert!(!case.attempts.is_held());
     assert_eq!(case.tick(130).step, Step::Wait, "nor is there another hedge");
     assert_eq!(case.first(140, Verdict::Final).step, Step::PassOn);
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_first_attempt_that_fails_while_its_hedge_is_under_way_waits_for_it() {
     let mut lost =
         Case { settings: case.settings.clone(), world: script(&case), attempts: case.attempts.clone() };
     assert_eq!(case.answer(130, 2, Verdict::Final).step, Step::Deliver(2));
-    case.is_quiet();
+    case.check_quiet();
     assert!(lost.answer(130, 2, FAILED).retry.is_some(), "then a third is made");
     assert_eq!(lost.sends(140).number, 3);
 }
@@ -109,7 +109,7 @@ fn a_hedge_that_may_not_be_made_leaves_the_first_attempt_alone_and_says_why() {
         assert_eq!(case.tick(101), Decision::from(Step::Wait), "it is asked once");
         assert_eq!(case.attempts.due(), at(DEADLINE_MS));
         assert_eq!(case.first(110, Verdict::Final).step, Step::PassOn);
-        case.is_quiet();
+        case.check_quiet();
     }
 }
 
@@ -145,7 +145,7 @@ fn an_answer_that_is_being_judged_is_hedged_no_more_but_its_hedge_may_still_win(
     let mut case = raced();
     case.attempts.judge_later(at(400));
     assert_eq!(case.answer(120, 2, Verdict::Final).step, Step::Deliver(2));
-    case.is_quiet();
+    case.check_quiet();
     let mut case = raced();
     case.attempts.judge_later(at(400));
     assert_eq!(case.answer(120, 2, FAILED), Decision::from(Step::Wait));

@@ -11,7 +11,7 @@ fn an_answer_that_is_no_failure_goes_on_and_costs_nothing() {
     let mut case = Case::new(|_| ());
     assert_eq!(case.first(5, Verdict::Final), Decision::from(Step::PassOn));
     assert_eq!((case.world.taken, case.attempts.made()), (0, 1));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_failure_is_held_back_and_tried_again_elsewhere_after_the_wait() {
     assert_eq!((attempt.number, attempt.endpoint, attempt.hedge), (2, 1, false));
     assert_eq!(attempt.timeout, Duration::from_millis(975), "what the request has left");
     assert_eq!(case.answer(40, 2, Verdict::Final).step, Step::Deliver(2));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn attempts_are_numbered_and_go_to_one_endpoint_after_the_other() {
         case.answer(u64::from(number) * 10 + 5, number, FAILED);
     }
     assert_eq!((case.world.taken, case.attempts.made()), (5, 6));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn after_as_many_attempts_as_the_policy_allows_the_failure_stands() {
     case.sends(1);
     let decision = case.answer(5, 2, FAILED);
     assert_eq!((decision.step, decision.denied), (Step::PassOn, Some(Denied::Exhausted)));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn every_refusal_lets_the_failure_stand_and_says_why() {
         let decision = case.first(1, asks(1));
         assert_eq!(decision, Decision { denied: Some(denied), ..Step::PassOn.into() });
         assert_eq!(case.world.taken, 0, "{denied:?} takes nothing from the budget");
-        case.is_quiet();
+        case.check_quiet();
     }
 }
 
@@ -94,7 +94,7 @@ fn what_only_the_filter_knows_ends_the_request_at_once() {
         let mut case = Case::new(|_| ());
         let decision = case.attempts.give_up(denied);
         assert_eq!(decision, Decision { denied: Some(denied), ..Step::PassOn.into() });
-        case.is_quiet();
+        case.check_quiet();
     }
 }
 
@@ -105,7 +105,7 @@ fn without_an_endpoint_the_failure_stands() {
     case.first(0, FAILED);
     let decision = case.tick(1);
     assert_eq!((decision.step, decision.denied), (Step::PassOn, Some(Denied::NoEndpoint)));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_attempt_that_cannot_be_sent_lets_the_failure_stand() {
     case.sends(1);
     let decision = case.could_not();
     assert_eq!((decision.step, decision.denied), (Step::PassOn, Some(Denied::NoEndpoint)));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]

@@ -4,8 +4,8 @@ use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
-    Attempt, Attempts, Decision, Denied, Failure, Hedge, Reason, Settings, StaleIfError, StaticAnswer, Step,
-    Subject, Verdict, World, pick,
+    Attempt, Attempts, AttemptsWorld, Decision, Denied, Failure, Hedge, Reason, Settings, StaleIfError,
+    StaticAnswer, Step, Subject, Verdict, pick,
 };
 use switchyard_core::{EndpointIndex, Timestamp};
 
@@ -43,7 +43,7 @@ pub(crate) struct Script {
     pub(crate) least: Duration,
 }
 
-impl World for Script {
+impl AttemptsWorld for Script {
     fn now(&self) -> Timestamp {
         self.now
     }
@@ -143,7 +143,7 @@ impl Case {
     }
 
     /// The request has ended: whatever happens now, nothing is done.
-    pub(crate) fn is_quiet(&mut self) {
+    pub(crate) fn check_quiet(&mut self) {
         assert!(self.attempts.is_over());
         for number in 0..5 {
             assert_eq!(self.answer(DEADLINE_MS, number, Verdict::Final).step, Step::Wait);

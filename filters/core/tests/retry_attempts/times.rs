@@ -108,7 +108,7 @@ fn a_tick_that_comes_too_late_sends_nothing() {
         case.first(0, FAILED);
         let decision = case.tick(late);
         assert_eq!((decision.step, decision.denied), (Step::PassOn, Some(Denied::Deadline)));
-        case.is_quiet();
+        case.check_quiet();
     }
     let mut case = Case::new(|settings| settings.fallback.answer = Some(sorry()));
     case.first(0, FAILED);
@@ -119,7 +119,7 @@ fn a_tick_that_comes_too_late_sends_nothing() {
 fn a_tick_that_is_too_late_for_a_hedge_ends_the_request_at_once() {
     let mut case = Case::hedged();
     assert_eq!(case.tick(DEADLINE_MS + 5), Decision::from(Step::TimeOut));
-    case.is_quiet();
+    case.check_quiet();
 }
 
 #[test]

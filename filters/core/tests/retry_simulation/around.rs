@@ -6,11 +6,12 @@ use crate::request::Request;
 use crate::shapes::Config;
 use crate::weather::Outcome;
 use fastrand::Rng;
+use switchyard_core::budget::Budget;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, StreamId, Upstream, World,
 };
-use switchyard_core::retry::{Attempt, Budget, Denied};
+use switchyard_core::retry::{Attempt, Denied};
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 
 /// The header in which the router names endpoints.
@@ -97,7 +98,7 @@ impl Budgets for Around<'_> {
 
     fn change_budget<R>(&mut self, of: Fund, change: impl FnMut(&mut Budget) -> R) -> Option<R> {
         // What was taken is given back whatever happens, or nobody could say what is allowed.
-        if self.outside.shared.pending == 0 && self.outside.chance(self.outside.mishaps.refused) {
+        if self.outside.shared.pending == 0 && self.outside.happens(self.outside.mishaps.refused) {
             self.outside.shared.host_refuses();
             return None;
         }
@@ -202,7 +203,7 @@ impl World<PlainRequest> for Around<'_> {
     fn replace(&mut self, stream: StreamId, delivery: &Delivery<'_, PlainRequest>) -> bool {
         self.turns_to(stream);
         assert!(self.request().held, "there is nothing to be replaced");
-        if self.outside.chance(0.01) {
+        if self.outside.happens(0.01) {
             return false;
         }
         let outcome = self.delivers(delivery);
@@ -264,11 +265,11 @@ impl World<PlainRequest> for Around<'_> {
         match event {
             Event::Retry(_, wait) => {
                 self.uses_what_was_taken();
-                self.shows(|referee, facts| referee.is_retried(wait, facts));
+                self.shows(|referee, facts| referee.check_retry(wait, facts));
             }
             Event::Denied(denied) => {
                 self.outside.tally.count(format!("{denied:?}"));
-                self.shows(|referee, facts| referee.is_denied(denied, facts));
+                self.shows(|referee, facts| referee.check_denial(denied, facts));
                 if denied == Denied::Concurrency {
                     let (upstream, config) = (self.upstream.budget(), self.config);
                     let full = policy.budget().active() >= config.settings.budget.max_concurrent
@@ -278,7 +279,7 @@ impl World<PlainRequest> for Around<'_> {
                 }
                 if denied == Denied::Budget {
                     let (shared, now) = (&mut self.outside.shared, self.outside.now);
-                    shared.is_denied(self.config, self.upstream, now);
+                    shared.check_denial(self.config, self.upstream, now);
                 }
             }
             Event::Watchdog => self.shows(|referee, facts| referee.barks(facts)),

@@ -4,8 +4,8 @@ use crate::shapes::Config;
 use core::time::Duration;
 use std::collections::VecDeque;
 use switchyard_core::Timestamp;
+use switchyard_core::budget::{BUCKETS, Budget, BudgetPolicy};
 use switchyard_core::retry::exchanges::{Fund, Upstream};
-use switchyard_core::retry::{BUCKETS, Budget, BudgetPolicy};
 
 /// Of the route, and of the upstream.
 const BUDGETS: usize = 2;
@@ -100,11 +100,11 @@ impl Shared {
     }
 
     /// A retry was refused for want of a budget.
-    pub(crate) fn is_denied(&mut self, config: &Config, upstream: &Upstream, now: Timestamp) {
+    pub(crate) fn check_denial(&mut self, config: &Config, upstream: &Upstream, now: Timestamp) {
         assert_eq!(self.pending, 0, "what was taken and not used was not given back");
         let Some(which) = self.refused.expect("no budget was asked") else { return };
         let policy = config.policy(which).expect("it has a policy");
-        if !upstream.retries_are_futile() || !self.audits[which].has_spent_reserve(policy, now) {
+        if !upstream.retries_keep_failing() || !self.audits[which].has_spent_reserve(policy, now) {
             self.audits[which].check_refusal(policy, now);
         }
     }

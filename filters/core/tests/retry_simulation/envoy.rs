@@ -152,7 +152,7 @@ impl Envoy {
     }
 
     fn plan_tick(&mut self, worker: usize, after: Duration) {
-        let late = self.outside.chance(self.outside.mishaps.late_tick);
+        let late = self.outside.happens(self.outside.mishaps.late_tick);
         let late = if late { LATE.mul_f64(self.outside.rng.f64()) } else { Duration::ZERO };
         let at = self.outside.now.plus(after + late);
         (self.workers[worker].ticks_at, self.workers[worker].idle) = (at, after == NEWS);

@@ -89,7 +89,7 @@ fn an_outage_is_retried_within_the_budget() {
 }
 
 #[test]
-fn what_is_futile_is_soon_tried_again_at_the_pace_of_the_reserve_and_never_given_up() {
+fn retries_that_keep_failing_are_soon_tried_again_at_the_pace_of_the_reserve_and_never_given_up() {
     for mood in MOODS {
         let envoy = outage(*mood);
         // Until eight retries are answered in each of four workers: a wait, a tick that is late, an attempt of 250 ms.

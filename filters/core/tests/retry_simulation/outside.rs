@@ -73,7 +73,7 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    pub(crate) fn chance(&mut self, of: f64) -> bool {
+    pub(crate) fn happens(&mut self, of: f64) -> bool {
         self.rng.f64() < of
     }
 
@@ -100,18 +100,18 @@ impl Outside {
         let (grpc, json, deadline) = (request.grpc, request.config.reads_bodies, request.deadline);
         assert!(self.now.plus(call.timeout) <= deadline, "an attempt outlives its deadline");
         let not_sent = if call.endpoint.is_some() { self.mishaps.not_sent } else { 0.1 };
-        if self.chance(not_sent) {
+        if self.happens(not_sent) {
             return None;
         }
         let came = match call.endpoint {
             Some(endpoint) => self.weather.attempt(endpoint, self.now, &mut self.rng),
             None => {
-                let good = self.chance(0.7);
+                let good = self.happens(0.7);
                 let outcome = if good { Outcome::Good } else { Outcome::Bad(Failure::Status(503), None) };
                 (Some(Duration::from_micros(self.rng.u64(100..50_000))), outcome)
             }
         };
-        let says = self.mishaps.leaves > 0.0 && json && !grpc && self.chance(0.05);
+        let says = self.mishaps.leaves > 0.0 && json && !grpc && self.happens(0.05);
         let came = if says && came.1 == Outcome::Good { (came.0, Outcome::Says) } else { came };
         let (latency, outcome) = Request::within(call.timeout, came, Outcome::Bad(Failure::Reset, None));
         let outcome = outcome.seen_by(grpc);
@@ -121,7 +121,7 @@ impl Outside {
         }
         self.called += 1;
         let mut at = self.now.plus(latency);
-        if self.chance(self.mishaps.lost_call) {
+        if self.happens(self.mishaps.lost_call) {
             self.requests[id].referee.lost = true;
             at = self.now.plus(Duration::from_secs(30));
         }

@@ -194,7 +194,7 @@ impl Referee {
     }
 
     /// A retry was decided on, and taken from the budgets.
-    pub(crate) fn is_retried(&mut self, wait: Duration, facts: Facts<'_>) {
+    pub(crate) fn check_retry(&mut self, wait: Duration, facts: Facts<'_>) {
         let settings = &self.config.settings;
         assert!(self.ended.is_none(), "{facts:?}, {self:?}");
         let Some(Verdict::Failed { failure, asked, .. }) = self.calls_for.filter(|_| !self.is_answered)
@@ -215,7 +215,7 @@ impl Referee {
     }
 
     /// No retry is refused without cause.
-    pub(crate) fn is_denied(&mut self, denied: Denied, facts: Facts<'_>) {
+    pub(crate) fn check_denial(&mut self, denied: Denied, facts: Facts<'_>) {
         let settings = &self.config.settings;
         let unjudged = matches!(self.first, First::Judging(until) if facts.now >= until);
         let is_so = match (denied, self.calls_for) {

@@ -4,10 +4,12 @@ use crate::messages::MOST_BODY;
 use crate::simulation::draws::{millis, one};
 use core::time::Duration;
 use fastrand::Rng;
+use switchyard_core::budget::BudgetPolicy;
+use switchyard_core::deadline::Deadline;
 use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
-    BackOff, BodyMatch, BodyRule, BudgetPolicy, Deadline, Engine, Fallback, Hedge, Jitter, RetryOn, Settings,
-    StaleIfError, StaticAnswer,
+    BackOff, BodyMatch, BodyRule, Engine, Fallback, Hedge, Jitter, RetryOn, Settings, StaleIfError,
+    StaticAnswer,
 };
 
 /// The header in which a request says how long it has.

@@ -47,7 +47,7 @@ impl Envoy {
             self.tells(id, (cause, None), |retries, world| retries.response_headers(world, id as u32, ended));
         self.flows(id, flow, cause);
         self.goes_wrong(id);
-        if ended { self.is_whole(id) } else { self.plan_piece(id) }
+        if ended { self.completes(id) } else { self.plan_piece(id) }
     }
 
     /// The answer goes on, or is held back.
@@ -74,7 +74,7 @@ impl Envoy {
 
     /// An answer that is held back may break off, or be longer than Envoy buffers.
     fn goes_wrong(&mut self, id: usize) {
-        if self.outside.requests[id].held && self.outside.chance(self.outside.mishaps.too_large) {
+        if self.outside.requests[id].held && self.outside.happens(self.outside.mishaps.too_large) {
             let at = self.outside.soon(Duration::from_millis(50));
             let broken = self.outside.rng.bool();
             self.outside.agenda.plan(at, if broken { Event::Leaves(id) } else { Event::TooLarge(id) });
@@ -117,7 +117,7 @@ impl Envoy {
             self.flows(id, flow, cause);
         }
         if !part {
-            self.is_whole(id);
+            self.completes(id);
         }
     }
 
@@ -129,7 +129,7 @@ impl Envoy {
     }
 
     /// The first attempt's answer is there as a whole.
-    fn is_whole(&mut self, id: usize) {
+    fn completes(&mut self, id: usize) {
         if !self.outside.requests[id].held {
             self.outside.ends_soon(id);
         }

@@ -5,9 +5,9 @@ use crate::shapes::Config;
 use fastrand::Rng;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use switchyard_core::budget::Budget;
 use switchyard_core::memory::Memory;
 use switchyard_core::request::PlainRequest;
-use switchyard_core::retry::Budget;
 use switchyard_core::retry::exchanges::{Budgets, Fund, MOST_KEPT, Policy, Retries, Upstream, WorkerBudget};
 use switchyard_core::{EndpointIndex, Timestamp};
 

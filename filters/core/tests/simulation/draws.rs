@@ -1,4 +1,4 @@
-//! What is drawn by chance, and from what: a seed is printed, so that what failed can be run again.
+//! What is drawn at random, and from what: a seed is printed, so that what failed can be run again.
 
 use core::time::Duration;
 use fastrand::Rng;

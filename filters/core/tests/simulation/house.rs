@@ -48,7 +48,7 @@ impl House {
     }
 
     /// The callback is over: who is let go now, and who is answered.
-    pub(crate) fn is_over(&mut self) -> (Vec<usize>, Vec<usize>) {
+    pub(crate) fn end_callback(&mut self) -> (Vec<usize>, Vec<usize>) {
         self.acting = false;
         (core::mem::take(&mut self.resumed), core::mem::take(&mut self.replied))
     }

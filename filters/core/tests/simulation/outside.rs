@@ -1,4 +1,4 @@
-//! What is outside the workers of a proxy: time, chance, the slots and the queues that they share.
+//! What is outside the workers of a proxy: time, randomness, the slots and the queues that they share.
 //!
 //! Time goes from one thing that is to happen to the next, and never back; what jumps is the clock on the wall, which is
 //! all that workers see.
@@ -116,13 +116,13 @@ impl<E> Outside<E> {
     /// Plans a tick, which may be late; returns its number. No two ticks have one number, not even those of two VMs.
     pub(crate) fn plan_tick(&mut self, worker: usize, after: Duration) -> u64 {
         self.ticks += 1;
-        let late = if self.chance(self.mishaps.late_tick) { LATE } else { Duration::ZERO };
+        let late = if self.happens(self.mishaps.late_tick) { LATE } else { Duration::ZERO };
         let late = late.mul_f64(self.rng.f64());
         self.agenda.plan(self.now.plus(after + late), Happens::Tick(worker, self.ticks));
         self.ticks
     }
 
-    pub(crate) fn chance(&mut self, of: f64) -> bool {
+    pub(crate) fn happens(&mut self, of: f64) -> bool {
         of > 0.0 && self.rng.f64() < of
     }
 
@@ -146,17 +146,17 @@ impl<E> Outside<E> {
     }
 
     pub(crate) fn read(&mut self, slot: u32) -> Option<(Vec<u8>, u32)> {
-        if self.chance(self.mishaps.unread) { None } else { self.slots.read(slot) }
+        if self.happens(self.mishaps.unread) { None } else { self.slots.read(slot) }
     }
 
     pub(crate) fn swap(&mut self, slot: u32, value: &[u8], cas: u32) -> bool {
         // Another worker's write came in between, and left what was there.
-        let outrun = self.chance(self.mishaps.outrun);
+        let outrun = self.happens(self.mishaps.outrun);
         !outrun && self.slots.swap(slot, value, cas)
     }
 
     pub(crate) fn send(&mut self, queue: u32, message: &[u8]) -> bool {
-        let refused = self.chance(self.mishaps.not_sent);
+        let refused = self.happens(self.mishaps.not_sent);
         if refused || self.mail.is_gone(queue) {
             self.tally.count("refused");
             return false;
@@ -164,7 +164,7 @@ impl<E> Outside<E> {
         if let Some(says) = self.tongue.counts(message) {
             self.tally.count(says);
         }
-        let late = self.chance(self.mishaps.late_message);
+        let late = self.happens(self.mishaps.late_message);
         let way = if late { LONGEST_WAY } else { Duration::from_micros(400) };
         let at = self.now.plus(way.mul_f64(self.rng.f64()));
         let comes = self.mail.put(queue, message, at);

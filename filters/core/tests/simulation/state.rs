@@ -19,7 +19,7 @@ impl State {
     }
 
     /// The filter answers it.
-    pub(crate) fn is_answered(&mut self) {
+    pub(crate) fn answers(&mut self) {
         assert_eq!(*self, Self::Paused, "only who waits is answered");
         *self = Self::Answered;
     }

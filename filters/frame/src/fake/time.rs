@@ -1,9 +1,9 @@
 //! Time, ticks and messages of workers, and what they count.
 
 use super::{Subject, Worker};
+use crate::metrics::series_name;
 use core::time::Duration;
 use switchyard_core::Timestamp;
-use switchyard_host::metrics::series_name;
 
 impl<S: Subject> Worker<S> {
     /// A tick, now.

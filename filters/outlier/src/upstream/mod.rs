@@ -14,7 +14,7 @@ use switchyard_core::outlier::{
     Cluster, Counts, Effects, EndpointKey, Event, FailurePolicy, InFlight, Ledger, Outcome, Reason, Settings,
     Ticket, Verdict, Watched, bucket_at,
 };
-use switchyard_host::shared_ledger::{Table, announce};
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::{HeaderMap, MetricSink, SharedData};
 
 /// How long an endpoint stays suspect after an attempt that might count against it; three heartbeats at least.
@@ -45,9 +45,9 @@ struct Known {
     health: Health,
     since: Timestamp,
     until: Timestamp,
-    /// The table has a row of failures that a success would end.
-    row: bool,
-    /// It has a row of heartbeats that a good one would end.
+    /// The table has a streak of failures that a success would end.
+    streak: bool,
+    /// It has a streak of failed heartbeats that a good one would end.
     beats: bool,
     suspect_until: Timestamp,
     answered: Option<Timestamp>,
@@ -60,7 +60,7 @@ struct Known {
 pub(crate) struct Upstream {
     settings: Settings,
     members: Vec<EndpointKey>,
-    taken_out: usize,
+    ejected_by_hand: usize,
     known: Vec<Known>,
     in_flight: InFlight,
     /// This worker has seen an attempt: the main thread and roots of other clusters never do, and decide nothing.
@@ -82,7 +82,7 @@ impl Upstream {
     /// The upstream's state in a worker that starts now.
     pub(crate) fn new(watched: Watched, seed: u64, host: &impl SharedData, now: Timestamp) -> Self {
         let Watched { name, endpoints, called, settings, .. } = watched;
-        let taken_out = endpoints.iter().filter(|endpoint| endpoint.taken_out).count();
+        let ejected_by_hand = endpoints.iter().filter(|endpoint| endpoint.ejected_by_hand).count();
         let addresses: Vec<Box<str>> = endpoints.into_iter().map(|endpoint| endpoint.address).collect();
         let keys: Vec<EndpointKey> = addresses.iter().map(|address| EndpointKey::of(address)).collect();
         let mut members = keys.clone();
@@ -92,7 +92,7 @@ impl Upstream {
         let _ = ledger.create(host).and_then(|()| tally.create(host));
         let bucket = bucket_at(now.as_millis(), settings.interval);
         let mut upstream = Self {
-            taken_out,
+            ejected_by_hand,
             known: keys.into_iter().map(Known::new).collect(),
             reporter: Reporter::new(name, addresses, settings.shadow),
             rng: fastrand::Rng::with_seed(seed),
@@ -119,7 +119,7 @@ impl Upstream {
 
     /// This upstream as ejection sees it.
     fn cluster(&self) -> Cluster<'_> {
-        Cluster { settings: &self.settings, members: &self.members, taken_out: self.taken_out }
+        Cluster { settings: &self.settings, members: &self.members, ejected_by_hand: self.ejected_by_hand }
     }
 
     /// Whether heartbeats come to endpoints in rotation, where the headers of requests are not read.
@@ -161,11 +161,11 @@ impl Upstream {
     pub(crate) fn is_suspect(&self, endpoint: usize, now: Timestamp) -> bool {
         self.called
             || self.known.get(endpoint).is_some_and(|known| {
-                known.health != Health::Healthy || known.row || known.beats || now < known.suspect_until
+                known.health != Health::Healthy || known.streak || known.beats || now < known.suspect_until
             })
     }
 
-    /// Takes the endpoint out if its answer says so.
+    /// Ejects the endpoint if its answer says so.
     pub(crate) fn signal(
         &mut self,
         endpoint: usize,
@@ -205,8 +205,8 @@ impl Upstream {
             known.counts.latency.add(latency);
         }
         let news = match known.health {
-            Health::Healthy => failed || (known.row && outcome == Outcome::Success),
-            Health::Probing => !matches!(outcome, Outcome::Neutral(_)),
+            Health::Healthy => failed || (known.streak && outcome == Outcome::Success),
+            Health::HalfOpen => !matches!(outcome, Outcome::Neutral(_)),
             Health::Ejected => false,
         };
         if news {
@@ -239,27 +239,31 @@ impl Upstream {
     fn tell(&mut self, endpoint: usize, event: &Event, vm: &Here, host: &(impl SharedData + MetricSink)) {
         let Some(known) = self.known.get(endpoint) else { return };
         let (key, now) = (known.key, vm.own.now());
-        let (had_row, rng) = (known.row, &mut self.rng);
-        let cluster = Cluster { settings: &self.settings, members: &self.members, taken_out: self.taken_out };
+        let (had_streak, rng) = (known.streak, &mut self.rng);
+        let cluster = Cluster {
+            settings: &self.settings,
+            members: &self.members,
+            ejected_by_hand: self.ejected_by_hand,
+        };
         let told = self.ledger.change_ledger(host, |ledger| {
             let effects = cluster.apply(ledger, key, event, now, rng);
             (effects.changed, effects)
         });
         let Some((ledger, effects)) = told else { return self.reporter.contended(&vm.registry, host) };
-        let out = cluster.out(&ledger);
+        let ejected = cluster.ejected(&ledger);
         self.learn(&ledger);
-        let has_row = self.known.get(endpoint).is_some_and(|known| known.row);
-        // A row that begins or ends concerns every worker: it decides whether successes are told.
-        if effects.transition.is_some() || had_row != has_row {
+        let has_streak = self.known.get(endpoint).is_some_and(|known| known.streak);
+        // A streak that begins or ends concerns every worker: it decides whether successes are told.
+        if effects.transition.is_some() || had_streak != has_streak {
             // The others look at the table with their next change, if they do not hear of this one.
             let _ = announce(host);
         }
-        self.report(endpoint, &effects, out, vm, host);
+        self.report(endpoint, &effects, ejected, vm, host);
     }
 
-    fn report(&self, endpoint: usize, effects: &Effects, out: usize, vm: &Here, host: &impl MetricSink) {
+    fn report(&self, endpoint: usize, effects: &Effects, ejected: usize, vm: &Here, host: &impl MetricSink) {
         if let Some(transition) = &effects.transition {
-            self.reporter.transition(endpoint, transition, out, &vm.registry, host);
+            self.reporter.transition(endpoint, transition, ejected, &vm.registry, host);
         }
         if let Some((reason, spared)) = effects.spared {
             self.reporter.spared(reason, spared, &vm.registry, host);
@@ -275,12 +279,13 @@ impl Upstream {
     fn learn(&mut self, ledger: &Ledger) {
         for known in &mut self.known {
             let record = ledger.get(known.key);
-            let in_force = record.filter(|record| record.shadow == self.settings.shadow || !record.is_out());
+            let in_force =
+                record.filter(|record| record.shadow == self.settings.shadow || !record.is_out_of_rotation());
             known.health = in_force.map_or(Health::Healthy, |record| record.health);
             known.since = in_force.map_or(Timestamp::default(), |record| record.since);
             known.until = in_force.map_or(Timestamp::default(), |record| record.until);
-            known.row = record.is_some_and(|record| record.streaks.iter().any(|row| *row > 0));
-            known.beats = record.is_some_and(|record| record.heartbeats.iter().any(|row| *row > 0));
+            known.streak = record.is_some_and(|record| record.streaks.iter().any(|count| *count > 0));
+            known.beats = record.is_some_and(|record| record.heartbeats.iter().any(|count| *count > 0));
         }
     }
 }
@@ -292,7 +297,7 @@ impl Known {
             health: Health::Healthy,
             since: Timestamp::default(),
             until: Timestamp::default(),
-            row: false,
+            streak: false,
             beats: false,
             suspect_until: Timestamp::default(),
             answered: None,

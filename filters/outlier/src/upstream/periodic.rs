@@ -51,10 +51,10 @@ impl Upstream {
         let grace = u64::try_from(GRACE.as_millis()).unwrap_or_default();
         let evaluate = (counted || self.window).then(|| next_bucket(millis.saturating_sub(grace), interval));
         let stalls = self.settings.stall.filter(|_| !self.in_flight.is_empty()).map(|_| crate::TICK);
-        let out = self.known.iter().filter_map(|known| self.time_is_up(known)).min();
+        let moves = self.known.iter().filter_map(|known| self.time_is_up(known)).min();
         // A clock that is set forward is noticed within a second.
-        let out = out.map(|at| at.since(now).clamp(TIME_CHECK, LONGEST_CHECK));
-        [merge, evaluate, stalls, out].into_iter().flatten().min()
+        let moves = moves.map(|at| at.since(now).clamp(TIME_CHECK, LONGEST_CHECK));
+        [merge, evaluate, stalls, moves].into_iter().flatten().min()
     }
 
     /// When time alone may do something about an endpoint; `None`: it is in rotation.
@@ -62,16 +62,16 @@ impl Upstream {
         match known.health {
             Health::Healthy => None,
             Health::Ejected => Some(known.until),
-            Health::Probing => Some(known.since.plus(self.settings.ejection.base)),
+            Health::HalfOpen => Some(known.since.plus(self.settings.ejection.base)),
         }
     }
 
     fn find_stalled(&mut self, vm: &Here, host: &(impl SharedData + MetricSink)) {
         let Some(policy) = self.settings.stall.filter(|_| !self.in_flight.is_empty()) else { return };
         self.tell_stalled(policy, Health::Healthy, vm, host);
-        if self.known.iter().any(|known| known.health == Health::Probing) {
-            // One is enough against an endpoint that is only tried.
-            self.tell_stalled(StallPolicy { requests: 1, ..policy }, Health::Probing, vm, host);
+        if self.known.iter().any(|known| known.health == Health::HalfOpen) {
+            // One is enough against an endpoint that is half open.
+            self.tell_stalled(StallPolicy { requests: 1, ..policy }, Health::HalfOpen, vm, host);
         }
     }
 
@@ -149,7 +149,7 @@ impl Upstream {
                 self.tell(endpoint, &Event::Verdict(verdict), vm, host);
             }
         }
-        self.reporter.active(self.cluster().out(&ledger), &vm.registry, host);
+        self.reporter.active(self.cluster().ejected(&ledger), &vm.registry, host);
         for (endpoint, figures) in all.iter().enumerate() {
             let record = ledger.get(figures.key);
             if record.is_some_and(|record| record.multiplier > 0) {

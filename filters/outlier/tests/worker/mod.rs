@@ -8,9 +8,9 @@ pub(crate) mod left;
 use core::cell::RefCell;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{Counts, EndpointKey, Ledger, Record, Tally, bucket_at};
+use switchyard_frame::shared::tables::Table;
 use switchyard_frame::{Head, Stream as _};
 use switchyard_host::fake::{FakeHost, SharedStore};
-use switchyard_host::shared_ledger::Table;
 use switchyard_outlier::{Root, Stream};
 
 pub(crate) const A: &str = "10.0.0.1:80";

@@ -10,8 +10,8 @@ use core::time::Duration;
 pub(crate) use given::*;
 use switchyard_core::Timestamp;
 use switchyard_frame::Stream as _;
+use switchyard_frame::metrics::series_name;
 use switchyard_host::fake::{Called, FakeHost, SharedStore};
-use switchyard_host::metrics::series_name;
 use switchyard_retry::{Flow, Root, Stream};
 
 /// When tests begin, in milliseconds: the start of a bucket of every budget used here.

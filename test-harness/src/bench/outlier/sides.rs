@@ -42,7 +42,7 @@ impl Side {
     }
 
     /// Which endpoints are out now; ours names them in its log only, so while any is out, those ever ejected.
-    pub(super) async fn out(self, envoy: &Envoy) -> anyhow::Result<BTreeSet<String>> {
+    pub(super) async fn ejected(self, envoy: &Envoy) -> anyhow::Result<BTreeSet<String>> {
         match self {
             Self::Native => native_out(envoy).await,
             Self::Ours => {

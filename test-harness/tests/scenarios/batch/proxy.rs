@@ -136,7 +136,7 @@ async fn who_waits_for_a_worker_that_dies_goes_on_alone_and_who_waits_in_it_is_e
             for (answer, number) in answers(&envoy, asked).await?.iter().zip(0..) {
                 is_right(answer, number)?;
             }
-            // Once the claim of the life before is over.
+            // Once the claim of the epoch before is over.
             Ok((service.most_items() == 4).then_some(()))
         };
         envoy.until("batches of both workers", answered).await?;

@@ -3,7 +3,7 @@
 //! Invariants: an alarm never comes early; there are no more than twice as many as queues, and a few. Trade-off: one of a queue
 //! that is no more, or was to be looked at sooner, stays until its time comes or there are too many.
 
-use super::{Gatherer, Head, Key};
+use super::{BatchHead, Gatherer, Key};
 use crate::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -39,7 +39,7 @@ impl Alarms {
     }
 }
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// Sees to it that a queue is looked at in time.
     pub(super) fn set_alarm(&mut self, key: &Key) {
         let Some(queue) = self.queues.get_mut(key) else { return };
@@ -64,7 +64,7 @@ impl<H: Head> Gatherer<H> {
                 && queue.alarm == Some(at)
             {
                 queue.alarm = None;
-                self.is_due(&key);
+                self.schedule(&key);
             }
         }
     }

@@ -5,7 +5,7 @@
 use super::departures::parts;
 use super::queue::{Member, Origin};
 use super::world::{CallId, End, Event, Failure};
-use super::{Gatherer, Head, Policy, Reply, World};
+use super::{BatchHead, Gatherer, Policy, Reply, World};
 use crate::batch::{Answer, Part, Share, is_readable};
 use crate::memory::length;
 use core::time::Duration;
@@ -14,7 +14,7 @@ use std::borrow::Cow;
 /// How much earlier than in time the host's timer may end a call.
 const GRAIN: Duration = Duration::from_millis(10);
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// The answer to a call has come, or the call has failed. From a callback of the root.
     pub fn answered(&mut self, world: &mut impl World<H>, call: CallId, answer: Option<(&H, Vec<u8>)>) {
         self.take_answer(world, call, answer);
@@ -93,6 +93,6 @@ pub fn of_share(share: Share) -> Reply<'static> {
 }
 
 /// The status of an answer; 502 if it has none.
-fn status(head: &impl Head) -> u16 {
+fn status(head: &impl BatchHead) -> u16 {
     crate::http::status(head).unwrap_or(502)
 }

@@ -9,7 +9,7 @@ use super::giving::SMALL;
 use super::message::{Message, Offer, Says};
 use super::queue::{Member, Origin};
 use super::world::{End, Event, StreamId};
-use super::{Arrival, Candidate, Gatherer, Head, Policy, Reply, World};
+use super::{Arrival, BatchHead, Candidate, Gatherer, Policy, Reply, World};
 use crate::batch::Part;
 use crate::memory::length;
 use crate::{Address, Timestamp};
@@ -149,7 +149,7 @@ impl Away {
     }
 }
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// Sends a request to the worker that gathers it.
     pub(super) fn offer(
         &mut self,

@@ -5,7 +5,7 @@
 //! Source: leases as in C. Gray and D. Cheriton, SOSP 1989.
 
 use super::world::Event;
-use super::{Gatherer, Head, Policy, World};
+use super::{BatchHead, Gatherer, Policy, World};
 use crate::shared_value::{SharedValue, update};
 use crate::wire::{Reader, Writer};
 use crate::{Address, Timestamp};
@@ -39,7 +39,7 @@ fn decode(bytes: &[u8]) -> Option<(Address, Timestamp)> {
 /// One slot.
 struct Slot<'a, W, H>(&'a mut W, u32, PhantomData<H>);
 
-impl<H: Head, W: World<H>> SharedValue for Slot<'_, W, H> {
+impl<H: BatchHead, W: World<H>> SharedValue for Slot<'_, W, H> {
     fn read(&mut self) -> Option<(Vec<u8>, u32)> {
         self.0.read(self.1)
     }
@@ -49,7 +49,7 @@ impl<H: Head, W: World<H>> SharedValue for Slot<'_, W, H> {
     }
 }
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// The other worker that gathers requests of this key; `None`: this one does.
     pub(super) fn gatherer(
         &mut self,
@@ -83,7 +83,7 @@ impl<H: Head> Gatherer<H> {
         None
     }
 
-    /// This life of the worker is over: what it has claimed is anybody's, and nobody waits for it in vain.
+    /// This epoch of the worker is over: what it has claimed is anybody's, and nobody waits for it any more.
     pub fn resign(&mut self, world: &mut impl World<H>) {
         let Some(me) = self.away.me.take() else { return };
         for slot in std::mem::take(&mut self.away.claims).into_keys() {

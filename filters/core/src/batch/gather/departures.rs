@@ -2,10 +2,11 @@
 
 use super::queue::{Member, Origin};
 use super::world::{End, Event, Failure, Trigger};
-use super::{FlightId, Gatherer, Head, Key, Policy, Request, Whereabouts, World, failures};
+use super::{BatchHead, FlightId, Gatherer, Key, Policy, Request, Whereabouts, World, failures};
 use crate::Timestamp;
-use crate::batch::gather::policy::Place;
-use crate::batch::{Short, TimeLeft, call_headers};
+use crate::batch::{Short, call_headers};
+use crate::budget::UnderWay;
+use crate::deadline::TimeLeft;
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -32,7 +33,7 @@ pub(super) struct Flight<H> {
     /// When the call is given up.
     pub(super) until: Timestamp,
     /// What it has of the budget, if it is a part of a batch that failed.
-    pub(super) place: Option<Place>,
+    pub(super) repeat: Option<UnderWay>,
 }
 
 impl<H> Flight<H> {
@@ -52,7 +53,7 @@ impl<H> Flight<H> {
     }
 }
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// Does what is due. From a callback of the root. If [`Gatherer::has_work`] afterwards, there is more, for another callback.
     pub fn act(&mut self, world: &mut impl World<H>) {
         self.give(world);
@@ -80,7 +81,7 @@ impl<H: Head> Gatherer<H> {
         crate::sort::sort(&mut late);
         for (id, is_lone) in late {
             if is_lone {
-                self.is_over(id, None);
+                self.end_flight(id, None);
                 continue;
             }
             self.calls.retain(|_, flight| *flight != id);
@@ -135,7 +136,7 @@ impl<H: Head> Gatherer<H> {
                 started: now,
                 counts_until: now,
                 until: now,
-                place: None,
+                repeat: None,
             };
             self.leave(world, flight, trigger);
         }
@@ -157,8 +158,8 @@ impl<H: Head> Gatherer<H> {
         if flight.members.len() == 1
             && let Some(member) = flight.members.pop()
         {
-            let place = flight.place.take();
-            return self.let_alone(world, (flight.key, member), flight.policy, (trigger, place));
+            let repeat = flight.repeat.take();
+            return self.let_alone(world, (flight.key, member), flight.policy, (trigger, repeat));
         }
         let policy = Rc::clone(&flight.policy);
         world.count(&policy, Event::Left(trigger, flight.items()));
@@ -207,7 +208,7 @@ impl<H: Head> Gatherer<H> {
             queue.has_returned |= queue.comes_back(id, flight.counts_until);
         }
         if self.queues.get(&flight.key).is_some_and(|queue| !queue.is_empty()) {
-            self.is_due(&flight.key);
+            self.schedule(&flight.key);
         } else {
             self.tidy(&flight.key);
         }

@@ -9,7 +9,7 @@ use super::answers::of_share;
 use super::departures::Flight;
 use super::queue::Member;
 use super::world::{End, Event, Failure, Repeat};
-use super::{Gatherer, Head, Policy, Reply, World};
+use super::{BatchHead, Gatherer, Policy, Reply, World};
 use crate::Timestamp;
 use crate::batch::{Broken, OnFailure, Part, relayed};
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ impl<H> Clone for Failed<'_, H> {
 
 impl<H> Copy for Failed<'_, H> {}
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// A batch has failed, and there is nothing of its answer.
     pub(super) fn failed(
         &mut self,
@@ -60,7 +60,7 @@ impl<H: Head> Gatherer<H> {
         let policy = Rc::clone(&flight.policy);
         world.count(&policy, Event::Failed(failure));
         // A part of a failed batch gives its place to its own parts.
-        flight.place = None;
+        flight.repeat = None;
         let everybodys = everybodys_status(failure);
         let (again, others): (Vec<_>, Vec<_>) = flight
             .members
@@ -93,7 +93,7 @@ impl<H: Head> Gatherer<H> {
         why: Failed<'_, H>,
     ) {
         let policy = Rc::clone(&failed.policy);
-        let Some(place) = policy.withdraw(why.now) else {
+        let Some(repeat) = policy.withdraw(why.now) else {
             world.count(&policy, Event::Repeated(Repeat::Denied));
             for member in members {
                 self.fail(world, member, &policy, why);
@@ -112,7 +112,7 @@ impl<H: Head> Gatherer<H> {
             started: why.now,
             counts_until: why.now,
             until: why.now,
-            place: Some(place),
+            repeat: Some(repeat),
         });
     }
 

@@ -10,7 +10,7 @@ use super::answers::of_share;
 use super::departures::Flight;
 use super::queue::{Member, Origin};
 use super::world::{End, Event, StreamId, Trigger};
-use super::{Gatherer, Head, Key, Policy, Reply, Whereabouts, World, failures};
+use super::{BatchHead, Gatherer, Key, Policy, Reply, Whereabouts, World, failures};
 use crate::Timestamp;
 use crate::batch::{Outcome, Shares, relayed};
 use crate::contract::{BATCH_HEADER, BATCH_TRACE_HEADER};
@@ -89,7 +89,7 @@ impl<H> Giving<H> {
     }
 }
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// An answer is there for the members of a flight that has landed.
     pub(super) fn give_out(
         &mut self,
@@ -177,7 +177,7 @@ impl<H: Head> Gatherer<H> {
             Origin::Here(stream) => world.is_read_unseen(stream),
             _ => true,
         };
-        let may = giving.unseen.may_give(bytes, MOST_UNSEEN, is_read_unseen);
+        let may = giving.unseen.reserve(bytes, MOST_UNSEEN, is_read_unseen);
         let paid = if may { policy.memory().unread_for(bytes).reserve(bytes) } else { None };
         let reply = paid.as_ref().and_then(|_| giving.reply(&turn));
         let Some(reply) = reply else {
@@ -210,11 +210,11 @@ impl<H: Head> Gatherer<H> {
     ) -> Option<Member<H>> {
         let now = self.now(world);
         let may = policy.may_repeat(&member, now);
-        let place = if may { policy.withdraw(now) } else { None };
-        if place.is_none() {
+        let repeat = if may { policy.withdraw(now) } else { None };
+        if repeat.is_none() {
             return Some(member);
         }
-        self.let_alone(world, (Rc::clone(key), member), Rc::clone(policy), (Trigger::Repeat, place));
+        self.let_alone(world, (Rc::clone(key), member), Rc::clone(policy), (Trigger::Repeat, repeat));
         None
     }
 

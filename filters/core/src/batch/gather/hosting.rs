@@ -3,7 +3,7 @@
 use super::message::{Message, Offer, Says};
 use super::queue::{Member, Origin};
 use super::world::StreamId;
-use super::{Arrival, Gatherer, Head, Policy, Reply, World, failures};
+use super::{Arrival, BatchHead, Gatherer, Policy, Reply, World, failures};
 use crate::Address;
 use crate::batch::Part;
 use core::time::Duration;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// The longest reply that goes to another worker, in bytes.
 const MOST_REPLY: usize = 1 << 20;
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// A message has come; `policies` are those of this worker's configuration. From a callback of the root.
     pub fn message<'p>(
         &mut self,
@@ -30,7 +30,7 @@ impl<H: Head> Gatherer<H> {
         match message.says {
             Says::Offer(offer) => self.host(world, (from, stream), *offer, policies),
             Says::Ask => {
-                let known = self.is_there(world, origin);
+                let known = self.prolong(world, origin);
                 self.away.say(world, from, stream, Says::Known(known));
             }
             Says::Gone => self.drop_request(world, origin),

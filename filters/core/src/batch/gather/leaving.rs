@@ -4,9 +4,9 @@
 
 use super::queue::Origin;
 use super::world::{End, Event, StreamId};
-use super::{Gatherer, Head, Whereabouts, World};
+use super::{BatchHead, Gatherer, Whereabouts, World};
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// The stream has ended.
     pub fn gone(&mut self, world: &mut impl World<H>, stream: StreamId) {
         self.unread.remove(&stream);

@@ -4,18 +4,18 @@
 //! another worker no longer than that worker says that it is there. Trade-off: one whose time is over may be under way still, and counts no more.
 
 use super::departures::Flight;
-use super::policy::Place;
 use super::queue::{Member, Origin};
 use super::world::{End, Event, Repeat, StreamId, Trigger};
-use super::{FlightId, Gatherer, Head, Key, Policy, Whereabouts, World};
+use super::{BatchHead, FlightId, Gatherer, Key, Policy, Whereabouts, World};
 use crate::Timestamp;
+use crate::budget::UnderWay;
 use core::time::Duration;
 use std::rc::Rc;
 
 /// A worker that has said nothing of its lone request for so long is no more.
 const SILENCE: Duration = Duration::from_secs(1);
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// The answer to a request that went on alone is there, whole.
     pub fn returned(&mut self, world: &mut impl World<H>, stream: StreamId, well: bool) {
         if !self.orphans.ended(stream) && !self.away.returned(world, stream, well) {
@@ -32,7 +32,7 @@ impl<H: Head> Gatherer<H> {
         flight.is_some_and(|flight| flight.is_lone) || self.away.is_alone(stream)
     }
 
-    /// Counts a request that goes on alone, and keeps its place.
+    /// Counts a request that goes on alone, and keeps that it is a repeat, if it is one.
     pub(super) fn lone(
         &mut self,
         world: &mut impl World<H>,
@@ -49,7 +49,7 @@ impl<H: Head> Gatherer<H> {
         world: &mut impl World<H>,
         (key, member): (Key, Member<H>),
         policy: Rc<Policy>,
-        (trigger, place): (Trigger, Option<Place>),
+        (trigger, repeat): (Trigger, Option<UnderWay>),
         now: Timestamp,
     ) {
         world.count(&policy, Event::Left(trigger, u32::try_from(member.items()).unwrap_or(u32::MAX)));
@@ -68,7 +68,7 @@ impl<H: Head> Gatherer<H> {
             started: now,
             counts_until,
             until,
-            place,
+            repeat,
         });
     }
 
@@ -78,16 +78,16 @@ impl<H: Head> Gatherer<H> {
         world: &mut impl World<H>,
         (key, member): (Key, Member<H>),
         policy: Rc<Policy>,
-        (trigger, place): (Trigger, Option<Place>),
+        (trigger, repeat): (Trigger, Option<UnderWay>),
     ) {
         let now = self.now(world);
-        if place.is_some() {
+        if repeat.is_some() {
             world.count(&policy, Event::Repeated(Repeat::Alone));
         }
         let left = member.deadline.since(now);
         let went = member.origin.is_some_and(|origin| self.resume(world, &policy, origin, left));
         if went {
-            self.fly_alone(world, (key, member), policy, (trigger, place), now);
+            self.fly_alone(world, (key, member), policy, (trigger, repeat), now);
         } else {
             if let Some(origin) = member.origin {
                 self.requests.remove(&origin);
@@ -103,12 +103,12 @@ impl<H: Head> Gatherer<H> {
             && self.flights.get(&id).is_some_and(|flight| flight.is_lone)
         {
             let well = well.then(|| self.now(world));
-            self.is_over(id, well);
+            self.end_flight(id, well);
         }
     }
 
     /// The flight of a lone request is over; it returned well at this time.
-    pub(super) fn is_over(&mut self, id: FlightId, well: Option<Timestamp>) {
+    pub(super) fn end_flight(&mut self, id: FlightId, well: Option<Timestamp>) {
         let Some(flight) = self.land(id) else { return };
         if let Some(now) = well {
             flight.policy.landed(flight.items(), flight.started, now);
@@ -117,7 +117,7 @@ impl<H: Head> Gatherer<H> {
     }
 
     /// The worker where a request is paused, or was, says that it is there still.
-    pub(super) fn is_there(&mut self, world: &mut impl World<H>, origin: Origin) -> bool {
+    pub(super) fn prolong(&mut self, world: &mut impl World<H>, origin: Origin) -> bool {
         let now = self.now(world);
         let Some(whereabouts) = self.requests.get(&origin) else { return false };
         if let Whereabouts::Flying(id) = whereabouts

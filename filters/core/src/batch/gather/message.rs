@@ -1,6 +1,6 @@
 //! What workers say to each other about requests.
 //!
-//! Invariant: a message names the life of the worker it is for; another life does not hear it. Bytes that are no message are none.
+//! Invariant: a message names the epoch of the worker it is for; another epoch does not hear it. Bytes that are no message are none.
 
 use super::world::Pairs;
 use crate::wire::{Reader, Writer};
@@ -12,7 +12,7 @@ const VERSION: u8 = 1;
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message<'a> {
-    /// The life of the worker that it is for.
+    /// The epoch of the worker that it is for.
     pub(super) to: u64,
     pub(super) from: Address,
     /// The request, by the number that it has where it is paused.

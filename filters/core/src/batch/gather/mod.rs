@@ -182,11 +182,11 @@ impl<H> Default for Gatherer<H> {
 }
 
 /// A head as it was read, or as another worker told it.
-pub trait Head: HeadView + for<'a> FromIterator<(&'a [u8], &'a [u8])> {}
+pub trait BatchHead: HeadView + for<'a> FromIterator<(&'a [u8], &'a [u8])> {}
 
-impl<H: HeadView + for<'a> FromIterator<(&'a [u8], &'a [u8])>> Head for H {}
+impl<H: HeadView + for<'a> FromIterator<(&'a [u8], &'a [u8])>> BatchHead for H {}
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// From now on other workers reach this one.
     pub fn reachable_at(&mut self, me: Address) {
         self.away.me = Some(me);
@@ -274,7 +274,7 @@ impl<H: Head> Gatherer<H> {
         let is_full = queue.is_full().is_some() && may_leave;
         self.set_alarm(&key);
         if is_full {
-            self.is_due(&key);
+            self.schedule(&key);
         }
         if let Some(origin) = origin {
             self.requests.insert(origin, Whereabouts::Waiting(key));
@@ -305,7 +305,7 @@ impl<H: Head> Gatherer<H> {
     }
 
     /// Its queue is looked at in the root's next callback.
-    fn is_due(&mut self, key: &Key) {
+    fn schedule(&mut self, key: &Key) {
         if let Some(queue) = self.queues.get_mut(key)
             && !queue.is_due
         {

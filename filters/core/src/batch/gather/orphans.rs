@@ -5,7 +5,7 @@
 //! places, too.
 
 use super::world::{End, Event, StreamId};
-use super::{Gatherer, Head, Policy, World};
+use super::{BatchHead, Gatherer, Policy, World};
 use crate::Timestamp;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -64,7 +64,7 @@ impl Orphans {
     }
 }
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// Lets those go whose turn it is. From a callback of the root.
     pub(super) fn let_orphans_go(&mut self, world: &mut impl World<H>, now: Timestamp) {
         if !core::mem::take(&mut self.orphans.is_due) {

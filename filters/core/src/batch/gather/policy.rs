@@ -5,13 +5,12 @@
 
 use super::super::{Bypass, HeadKey, Model, Pace, Settings};
 use super::world::Pass;
+use crate::budget::{Budget, Concurrency, UnderWay};
 use crate::memory::{Account, Memory};
 use crate::request_key::{Known, Noise};
-use crate::retry::Budget;
 use crate::{HeadView, Timestamp};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-use std::rc::Rc;
 
 /// A route's policy in one worker.
 #[derive(Debug)]
@@ -22,21 +21,11 @@ pub struct Policy {
     pace: RefCell<Pace>,
     budget: RefCell<Budget>,
     /// Calls and requests under way in place of batches that failed.
-    repeats: Rc<Cell<u32>>,
+    repeats: Concurrency,
     requests: Cell<u32>,
     memory: Memory,
     held: Account,
     noise: RefCell<Noise>,
-}
-
-/// A place among the repeats that are under way; free again when it is dropped.
-#[derive(Debug)]
-pub(super) struct Place(Rc<Cell<u32>>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
 }
 
 impl Policy {
@@ -47,7 +36,7 @@ impl Policy {
             configuration,
             pace: RefCell::new(Pace::new(&settings.leaves, settings.max_items)),
             budget: RefCell::default(),
-            repeats: Rc::default(),
+            repeats: Concurrency::default(),
             requests: Cell::default(),
             held: Memory::default().kept.part(settings.max_bytes_held),
             memory: Memory::default(),
@@ -121,9 +110,7 @@ impl Policy {
 
     /// How much time a request has.
     pub fn allowance(&self, request: &impl HeadView) -> Duration {
-        let deadline = &self.settings.deadline;
-        let own = deadline.header.as_deref().and_then(|name| request.header(name));
-        deadline.allowance(request.header("grpc-timeout"), own)
+        self.settings.deadline.allowance(request)
     }
 
     /// A batch of so many items that left at `left` is back.
@@ -165,14 +152,10 @@ impl Policy {
         }
     }
 
-    /// Takes a repeat from the budget, and a place for it.
-    pub(super) fn withdraw(&self, now: Timestamp) -> Option<Place> {
-        let repeats = self.repeats.get();
-        let mut budget = self.budget.try_borrow_mut().ok()?;
-        if repeats >= self.settings.budget.max_concurrent || !budget.withdraw(&self.settings.budget, now) {
-            return None;
-        }
-        self.repeats.set(repeats.saturating_add(1));
-        Some(Place(Rc::clone(&self.repeats)))
+    /// Takes a repeat from the budget, which counts as under way from now on.
+    pub(super) fn withdraw(&self, now: Timestamp) -> Option<UnderWay> {
+        let (policy, mut budget) = (&self.settings.budget, self.budget.try_borrow_mut().ok()?);
+        let allowed = self.repeats.has_room(policy) && budget.withdraw(policy, now);
+        allowed.then(|| self.repeats.begin())
     }
 }

@@ -14,10 +14,10 @@
 use super::departures::Flight;
 use super::queue::Origin;
 use super::world::{Event, StreamId};
-use super::{FlightId, Gatherer, Head, Key, Whereabouts, World};
+use super::{BatchHead, FlightId, Gatherer, Key, Whereabouts, World};
 use crate::Timestamp;
 
-impl<H: Head> Gatherer<H> {
+impl<H: BatchHead> Gatherer<H> {
     /// The answer to a request that went on alone begins, and more of it is to come.
     pub fn begins(&mut self, world: &mut impl World<H>, stream: StreamId, well: bool) {
         if !self.away.begins(world, stream, well) {

@@ -1,7 +1,7 @@
 //! A line through what batches took: so much for each item, and so much for the call.
 //!
 //! Invariants: neither part is below zero; a batch that took unlike any other moves the line no further than a few times
-//! what batches usually miss it by. Several of them in a row, all above or all below, are taken for a change: the line is
+//! what batches usually miss it by. Several consecutive ones, all above or all below, are taken for a change: the line is
 //! tilted to the last of them, as if everything took so much longer, and all that came before is forgotten.
 //! Trade-offs: about the last [`MEMORY`] batches count, each less than the next, since sums need no room; while sizes are
 //! all alike, what an item takes is as it was before, and the line moves up and down alone.
@@ -22,7 +22,7 @@ const SPREAD: f64 = 1.0 / 64.0;
 const FAR: f64 = 4.0;
 /// By how much of its time a batch may miss it, over that, whatever is usual.
 const EXACT: f64 = 1.0 / 40.0;
-/// As many in a row that miss it by more on one side are a change.
+/// As many consecutive ones that miss it by more on one side are a change.
 const CHANGED: i32 = 4;
 /// Nothing is compared with less, in seconds.
 const SHORTEST: f64 = 1e-9;
@@ -54,7 +54,7 @@ pub(super) struct Line {
     fixed: f64,
     /// By how much batches miss the line.
     missed: f64,
-    /// How many in a row missed it by far; below zero: they took less.
+    /// How many consecutive ones missed it by far; below zero: they took less.
     far: i32,
     largest: u32,
 }

@@ -5,7 +5,7 @@
 //! largest ones; what a batch waited for another is not taken for its own.
 //! Trade-offs: under "batch while busy" an item waits for the batch before its own, and so a batch gets half of the target;
 //! where nothing is under way that is more cautious than it need be. A limit bounds a batch, and is no reason to send one
-//! more while another is under way: a server that takes one at a time would have a row of small ones to do.
+//! more while another is under way: a server that takes one at a time would have many small ones to do.
 //! Source: Crankshaw et al., "Clipper" (NSDI 2017), section 4.3: additive increase and multiplicative decrease, and its
 //! alternative by regression; BentoML's dispatcher, `latency = a·n + b`.
 

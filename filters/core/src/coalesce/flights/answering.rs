@@ -101,7 +101,7 @@ impl<H: RequestView> Flights<H> {
         {
             let settings = group.policy.settings();
             let mut answer = Answer::new(status, head.pairs(), &*leader.request, now);
-            answer.is_for_one_key(&settings.key.rules);
+            answer.strip_keyed_headers(&settings.key.rules);
             let keep =
                 (settings.hold_for(head, &*leader.request), settings.may_serve_stale(head, &*leader.request));
             leader.capture = Some(Capture { answer, served, moved: now, keep });
@@ -242,7 +242,7 @@ impl<H: RequestView> Flights<H> {
         let leader = group.leader().map(|leader| leader.stream);
         let flight = self.land(world, &mut group);
         if let Some(leader) = leader {
-            self.is_answered(leader, &group.policy, &stale);
+            self.note_answered(leader, &group.policy, &stale);
         }
         self.give_all(world, key, group, flight, (stale, Served::Stale));
     }

@@ -33,9 +33,9 @@ pub(super) struct Fan<H> {
 impl<H> Fan<H> {
     /// Whether one more copy of so many bytes may be given out, for all that is known of those before: unseen there may be as many
     /// as may be held beside the answer itself.
-    fn may_give(&mut self, bytes: u64, is_read_unseen: impl FnOnce() -> bool) -> bool {
+    fn reserve(&mut self, bytes: u64, is_read_unseen: impl FnOnce() -> bool) -> bool {
         let most = self.policy.settings().max_bytes_held.min(MOST_UNREAD);
-        self.unseen.may_give(bytes, most.saturating_sub(bytes), is_read_unseen)
+        self.unseen.reserve(bytes, most.saturating_sub(bytes), is_read_unseen)
     }
 
     pub(super) fn key(&self) -> Rc<[u8]> {
@@ -137,14 +137,14 @@ impl<H: RequestView> Flights<H> {
         if !self.roles.contains_key(&member.stream) {
             return Some(0);
         }
-        if !fan.may_give(bytes, || world.is_read_unseen(member.stream)) {
+        if !fan.reserve(bytes, || world.is_read_unseen(member.stream)) {
             let key = Rc::clone(&fan.key);
             world.count(&policy, Event::NotShared(NotShared::Memory));
             let at_a_time = policy.settings().release_concurrency;
             self.release(world, &key, &policy, [member].into(), (Exit::Released, at_a_time));
             return Some(0);
         }
-        self.is_answered(member.stream, &policy, &answer);
+        self.note_answered(member.stream, &policy, &answer);
         world.count(&policy, Event::Left(Exit::Answered(served), now.since(member.since)));
         if !world.reply(member.stream, &answer, served, now) {
             self.ended(world, member.stream);

@@ -70,7 +70,7 @@ impl Away {
     }
 
     /// That worker says that it leads the flight; it may be another one by now.
-    pub(super) fn is_led_from(&mut self, leader: Address, at_a_time: u32, now: Timestamp) {
+    pub(super) fn note_leader(&mut self, leader: Address, at_a_time: u32, now: Timestamp) {
         if self.leader != leader {
             self.vary.clear();
         }
@@ -126,7 +126,7 @@ impl<H> Group<H> {
 
     /// Somebody is about to wait. While nobody does, no tick looks at the clock, so nobody knows when the last piece came: to
     /// who comes first, the answer moves.
-    pub(super) fn is_awaited_from(&mut self, now: Timestamp) {
+    pub(super) fn begin_waiting(&mut self, now: Timestamp) {
         if !self.is_waited_for()
             && let Some(capture) = self.capture()
         {

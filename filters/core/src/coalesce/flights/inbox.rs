@@ -1,6 +1,6 @@
 //! What other workers say about flights.
 //!
-//! Invariants: a message for another life of this worker, or about a flight that nobody here knows, changes nothing here; only
+//! Invariants: a message for another epoch of this worker, or about a flight that nobody here knows, changes nothing here; only
 //! the worker that leads a flight, and has said so last, ends it; who asks for a flight always gets an answer.
 
 use super::super::board::FlightId;
@@ -62,7 +62,7 @@ impl<H: RequestView> Flights<H> {
             return self.decline(world, flight, message.says);
         };
         match message.says {
-            Says::Flying { at_a_time } => away.is_led_from(from, at_a_time, now),
+            Says::Flying { at_a_time } => away.note_leader(from, at_a_time, now),
             _ if away.leader != from => {}
             Says::Varies(vary) => {
                 away.vary = vary;
@@ -101,7 +101,7 @@ impl<H: RequestView> Flights<H> {
         let now = self.clock.time();
         let group = self.known.get(&flight).and_then(|key| self.groups.get_mut(key));
         if let Some(group) = group.filter(|group| group.leader().is_some()) {
-            group.is_awaited_from(now);
+            group.begin_waiting(now);
             match group.remotes.iter_mut().find(|remote| remote.at == from) {
                 Some(remote) => remote.oldest = oldest,
                 None => group.remotes.push(Remote { at: from, oldest }),

@@ -50,7 +50,8 @@ pub const SLOW_TICK: Duration = Duration::from_millis(500);
 /// ```
 /// use std::rc::Rc;
 /// use switchyard_core::Timestamp;
-/// use switchyard_core::coalesce::{Answer, Arrival, Begun, Event, Flights, Policy, Served, Settings, StreamId, World};
+/// use switchyard_core::coalesce::{Answer, Arrival, Begun, Board, Event, Flights, Policy};
+/// use switchyard_core::coalesce::{Served, Settings, StreamId, World};
 /// use switchyard_core::request::PlainRequest;
 ///
 /// /// A host that writes down whom it answered.
@@ -64,13 +65,15 @@ pub const SLOW_TICK: Duration = Duration::from_millis(500);
 ///     }
 ///     // It has no clock, no other worker, and lets nobody go on.
 /// #   fn now(&mut self) -> Timestamp { Timestamp::from_millis(0) }
-/// #   fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> { None }
-/// #   fn swap(&mut self, _: u32, _: &[u8], _: u32) -> bool { false }
-/// #   fn put(&mut self, _: u32, _: &[u8]) {}
 /// #   fn send(&mut self, _: u32, _: &[u8]) -> bool { false }
 /// #   fn resume(&mut self, _: StreamId) -> bool { false }
 /// #   fn count(&mut self, _: &Policy, _: Event) {}
 /// }
+/// # impl Board for Host {
+/// #   fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> { None }
+/// #   fn swap(&mut self, _: u32, _: &[u8], _: u32) -> bool { false }
+/// #   fn put(&mut self, _: u32, _: &[u8]) {}
+/// # }
 ///
 /// let (mut flights, mut host) = (Flights::default(), Host::default());
 /// let policy = Rc::new(Policy::new("all", Settings::default()));
@@ -191,7 +194,7 @@ impl<H: RequestView> Flights<H> {
         let kept = policy.fresh(&key, &request, now);
         if let Some(answer) = kept.filter(|answer| policy.may_copy(length(answer.body.len()))) {
             world.count(policy, Event::Kept(Policy::HELD));
-            self.is_answered(stream, policy, &answer);
+            self.note_answered(stream, policy, &answer);
             return Arrival::Served(answer, Policy::HELD);
         }
         let key: Rc<[u8]> = key.into();
@@ -209,7 +212,7 @@ impl<H: RequestView> Flights<H> {
     }
 
     /// A stream gets a copy of an answer; when it ends, that has been read.
-    fn is_answered(&mut self, stream: StreamId, policy: &Rc<Policy>, answer: &Answer) {
+    fn note_answered(&mut self, stream: StreamId, policy: &Rc<Policy>, answer: &Answer) {
         let bytes = length(answer.body.len());
         policy.copy(bytes);
         self.set_role(stream, Role::Answered(Rc::clone(policy), bytes));
@@ -239,7 +242,7 @@ impl<H: RequestView> Flights<H> {
             self.release(world, key, &policy, [member].into(), (Exit::Vary, at_a_time));
             return Ok(Arrival::Waits);
         }
-        group.is_awaited_from(member.since);
+        group.begin_waiting(member.since);
         group.members.push_back(member);
         self.set_role(stream, Role::Waits(Rc::clone(key)));
         Ok(Arrival::Waits)

@@ -3,6 +3,7 @@
 //! Invariant: streams are let go and answered through [`World`] alone, and only while [`super::Flights::act`] runs.
 
 use super::super::answer::{Answer, Served};
+use super::super::board::Board;
 use super::super::key::Bypass;
 use super::super::sharing::NotShared;
 use super::Policy;
@@ -14,15 +15,9 @@ use std::rc::Rc;
 pub type StreamId = u32;
 
 /// The world around a worker's flights.
-pub trait World {
+pub trait World: Board {
     /// Wall time; all workers read the same, and it may step back.
     fn now(&mut self) -> Timestamp;
-    /// A bucket of the board and its compare-and-swap number; `None` if there is no board.
-    fn read(&mut self, bucket: u32) -> Option<(Vec<u8>, u32)>;
-    /// Writes a bucket if it is still the one that was read.
-    fn swap(&mut self, bucket: u32, value: &[u8], cas: u32) -> bool;
-    /// Writes a bucket.
-    fn put(&mut self, bucket: u32, value: &[u8]);
     /// Sends a message to a worker's queue; `false` if there is no such queue.
     fn send(&mut self, queue: u32, message: &[u8]) -> bool;
     /// Lets a request go on that waited; `false` if it is gone. Only from [`super::Flights::act`].

@@ -1,4 +1,4 @@
-//! Envoy's failure percentage detector: an endpoint is out if at least so many of its attempts failed.
+//! Envoy's failure percentage detector: an endpoint is ejected if at least so many of its attempts failed.
 
 use super::{Figures, Verdict, percent};
 use crate::outlier::ledger::EndpointKey;

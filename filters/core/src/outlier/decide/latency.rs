@@ -1,4 +1,4 @@
-//! The latency detector, which Envoy lacks (its issue 288): an endpoint is out if its quantile is both `factor`
+//! The latency detector, which Envoy lacks (its issue 288): an endpoint is ejected if its quantile is both `factor`
 //! times the median of all endpoints' quantiles and above an absolute floor.
 //!
 //! The median is of the others' quantiles too, so one slow endpoint does not move it, and the floor keeps a

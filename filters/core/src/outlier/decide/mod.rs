@@ -1,6 +1,6 @@
 //! The detectors: each looks at figures and names the endpoints that stand out. None ejects; see `enforce`.
 //!
-//! Failures in a row are decided where the row is kept, in the ledger's record.
+//! Consecutive failures are decided where they are counted, in the ledger's record.
 
 mod failure_percentage;
 mod latency;
@@ -21,7 +21,7 @@ pub struct Verdict {
     pub reason: Reason,
     /// What it saw, for the log: `5 consecutive 5xx`.
     pub evidence: String,
-    /// The latency above which an endpoint is out, if that is why.
+    /// The latency above which an endpoint is ejected, if that is why.
     pub limit: Option<Duration>,
 }
 

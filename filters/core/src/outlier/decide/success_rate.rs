@@ -1,4 +1,4 @@
-//! Envoy's success rate detector: an endpoint is out if its rate is below `mean - factor · stdev` (population) of
+//! Envoy's success rate detector: an endpoint is ejected if its rate is below `mean - factor · stdev` (population) of
 //! those that have enough attempts.
 
 use super::{Figures, Verdict, percent};

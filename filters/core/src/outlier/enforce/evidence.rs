@@ -22,7 +22,7 @@ impl Step<'_, '_> {
         let slow = !record.limit.is_zero() && latency.is_some_and(|latency| latency > record.limit);
         let outcome = match outcome {
             // It was ejected for its latency, and it is no faster.
-            Outcome::Success if slow && record.health == Health::Probing => Outcome::Failure(Failure::Slow),
+            Outcome::Success if slow && record.health == Health::HalfOpen => Outcome::Failure(Failure::Slow),
             other => other,
         };
         match (record.health, outcome) {
@@ -32,41 +32,41 @@ impl Step<'_, '_> {
                 Effects::default()
             }
             (Health::Healthy, Outcome::Failure(failure)) => self.streak(record, failure),
-            (Health::Probing, Outcome::Success) => {
+            (Health::HalfOpen, Outcome::Success) => {
                 record.successes = record.successes.saturating_add(1);
                 match self.cluster.settings.readmission {
-                    Readmission::Probing { successes, .. } if record.successes < successes => {
+                    Readmission::HalfOpen { successes, .. } if record.successes < successes => {
                         Effects::default()
                     }
                     _ => self.moved(record, Health::Healthy),
                 }
             }
-            (Health::Probing, Outcome::Failure(failure)) => {
+            (Health::HalfOpen, Outcome::Failure(failure)) => {
                 let evidence = format!("{} while it was tried", failure_name(failure));
-                self.eject(record, Verdict::new(Reason::Probe, evidence))
+                self.eject(record, Verdict::new(Reason::Trial, evidence))
             }
         }
     }
 
-    /// Failures in a row, counted as Envoy counts them; the first row that is full decides.
+    /// Consecutive failures, counted as Envoy counts them; the first streak that is long enough decides.
     fn streak(&mut self, record: &mut Record, failure: Failure) -> Effects {
         let settings = self.cluster.settings;
         let local_origin = failure.is_local_origin();
         let split = settings.failure.split_external_local_origin_errors;
         let policy = settings.consecutive;
-        let counts = |threshold: Threshold, more: bool, row: u16| {
-            // A row that is off is not kept: it would be written and never read.
-            if more && threshold.count > 0 { row.saturating_add(1) } else { 0 }
+        let counts = |threshold: Threshold, more: bool, streak: u16| {
+            // A streak that is switched off is not kept: it would be written and never read.
+            if more && threshold.count > 0 { streak.saturating_add(1) } else { 0 }
         };
         let [any, gateway, local] = &mut record.streaks;
         if !(split && local_origin) {
             *any = counts(policy.any_5xx, true, *any);
             *gateway = counts(policy.gateway_failure, failure.is_gateway(), *gateway);
         }
-        // As in Envoy, the row of local origin failures is looked at only where it is split off; and whatever was
+        // As in Envoy, the streak of local origin failures is looked at only where it is split off; and whatever was
         // answered, there was a connection.
         *local = counts(policy.local_origin_failure, split && local_origin, *local);
-        let rows = [
+        let streaks = [
             (Reason::Consecutive5xx, settings.consecutive.any_5xx, "5xx"),
             (Reason::ConsecutiveGatewayFailure, settings.consecutive.gateway_failure, "gateway failures"),
             (
@@ -76,13 +76,13 @@ impl Step<'_, '_> {
             ),
         ];
         let mut effects = Effects::default();
-        for (place, (reason, threshold, what)) in rows.into_iter().enumerate() {
-            let Some(row) = record.streaks.get_mut(place) else { continue };
-            if threshold.count == 0 || *row < threshold.count {
+        for (place, (reason, threshold, what)) in streaks.into_iter().enumerate() {
+            let Some(streak) = record.streaks.get_mut(place) else { continue };
+            if threshold.count == 0 || *streak < threshold.count {
                 continue;
             }
-            let evidence = format!("{row} consecutive {what}");
-            *row = 0;
+            let evidence = format!("{streak} consecutive {what}");
+            *streak = 0;
             let verdict = Verdict::new(reason, evidence);
             effects = self.convict(record, verdict);
             if effects.transition.is_some() {
@@ -92,12 +92,12 @@ impl Step<'_, '_> {
         effects
     }
 
-    /// A probe of the router's.
+    /// A heartbeat of the router's.
     pub(super) fn heartbeat(&mut self, record: &mut Record, healthy: bool) -> Effects {
         let Some(policy) = &self.cluster.settings.heartbeat else { return Effects::default() };
         let [good, bad] = &mut record.heartbeats;
         if healthy {
-            // In rotation the row of good ones decides nothing; counting it would write on every heartbeat.
+            // In rotation the streak of good ones decides nothing; counting it would write on every heartbeat.
             (*good, *bad) = (if record.health == Health::Healthy { 0 } else { good.saturating_add(1) }, 0);
         } else {
             (*good, *bad) = (0, bad.saturating_add(1));
@@ -109,7 +109,7 @@ impl Step<'_, '_> {
         let evidence = || format!("{bad} heartbeats failed");
         match record.health {
             Health::Ejected if good >= policy.healthy_threshold && !record.drained => self.comes_back(record),
-            Health::Probing if !healthy => self.eject(record, Verdict::new(Reason::Heartbeat, evidence())),
+            Health::HalfOpen if !healthy => self.eject(record, Verdict::new(Reason::Heartbeat, evidence())),
             Health::Healthy if bad >= policy.unhealthy_threshold => {
                 record.heartbeats = [0; 2];
                 self.convict(record, Verdict::new(Reason::Heartbeat, evidence()))

@@ -1,9 +1,9 @@
-//! Healthy → Ejected → Probing → Healthy: what becomes of an endpoint when something is known of it.
+//! Healthy → Ejected → HalfOpen → Healthy: what becomes of an endpoint when something is known of it.
 //!
 //! A pure function of the ledger, an event, the time and a random number, so that the caller may run it again when
 //! somebody else wrote the ledger in between.
 //!
-//! Invariants: never more endpoints are out than [`Cluster::may_eject`] allows, and at least `min_healthy` stay; every
+//! Invariants: never more endpoints are ejected than [`Cluster::may_eject`] allows, and at least `min_healthy` stay; every
 //! ejection ends; the multiplier falls only on evidence of health (Envoy's falls by time alone, its issue 21142).
 //!
 //! Envoy ejects nobody in a cluster of fewer than ten endpoints at its default of 10 %; here one may always go.
@@ -23,8 +23,8 @@ use core::time::Duration;
 use fastrand::Rng;
 use step::{Step, readmit};
 
-/// How long a trial is believed to be under way when nobody says that it is over: its worker may have died.
-pub const TRIAL_LIFE: Duration = Duration::from_secs(15);
+/// How long a half-open trial is believed to be under way when nobody says that it is over: its worker may have died.
+pub const LONGEST_TRIAL: Duration = Duration::from_secs(15);
 
 /// One upstream as ejection sees it.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,8 @@ pub struct Cluster<'a> {
     pub settings: &'a Settings,
     /// Its endpoints, sorted.
     pub members: &'a [EndpointKey],
-    /// How many of them the operator took out by hand.
-    pub taken_out: usize,
+    /// How many of them the operator ejected by hand.
+    pub ejected_by_hand: usize,
 }
 
 /// Something that became known of an endpoint.
@@ -62,9 +62,9 @@ pub enum Event {
     TimePassed,
     /// What it did within the window.
     Lately(Counts),
-    /// A request wants to try it.
+    /// A request asks for a half-open trial.
     Try,
-    /// A request that tried it is over; it was let in during the period that began at `since`.
+    /// A half-open trial is over; it was let in during the period that began at `since`.
     Tried {
         /// The record's `since` when it was let in.
         since: Timestamp,
@@ -82,7 +82,7 @@ pub struct Transition {
     pub to: Health,
     /// Why, and what was seen.
     pub verdict: Option<Verdict>,
-    /// How long it will be out; zero unless it was ejected.
+    /// How long it will be ejected; zero unless it was ejected.
     pub lasts: Duration,
     /// How often it has been ejected, this time too.
     pub times: u16,
@@ -97,14 +97,14 @@ pub struct Effects {
     pub transition: Option<Transition>,
     /// It would have been ejected, but for this.
     pub spared: Option<(Reason, Spared)>,
-    /// The request may try the endpoint.
+    /// The request is a half-open trial.
     pub may_try: bool,
 }
 
 /// Why a verdict was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spared {
-    /// Too many are out.
+    /// Too many are ejected.
     Overflow,
     /// The `enforcing` percentage drew otherwise.
     NotEnforced,
@@ -115,18 +115,18 @@ impl Cluster<'_> {
         self.members.binary_search(&key).is_ok()
     }
 
-    /// Whether one more may go, with so many out.
-    pub fn may_eject(&self, out: usize) -> bool {
+    /// Whether one more may go, with so many ejected.
+    pub fn may_eject(&self, ejected: usize) -> bool {
         let (all, policy) = (self.members.len(), &self.settings.ejection);
-        let stay = all.saturating_sub(self.taken_out + out + 1);
-        let within = (out + 1) * 100 <= all * usize::from(policy.max_percent);
-        stay >= policy.min_healthy && out < all && (within || out == 0)
+        let stay = all.saturating_sub(self.ejected_by_hand + ejected + 1);
+        let within = (ejected + 1) * 100 <= all * usize::from(policy.max_percent);
+        stay >= policy.min_healthy && ejected < all && (within || ejected == 0)
     }
 
-    /// How many of its endpoints are out by ejection.
-    pub fn out(&self, ledger: &Ledger) -> usize {
+    /// How many of its endpoints are ejected, half-open ones too.
+    pub fn ejected(&self, ledger: &Ledger) -> usize {
         let counts = |record: &&Record| {
-            record.is_out() && record.shadow == self.settings.shadow && self.has(record.key)
+            record.is_out_of_rotation() && record.shadow == self.settings.shadow && self.has(record.key)
         };
         ledger.records().iter().filter(counts).count()
     }
@@ -145,12 +145,12 @@ impl Cluster<'_> {
         }
         let before = ledger.get(key).copied().unwrap_or_else(|| Record::new(key));
         let mut record = before;
-        if record.is_out() && record.shadow != self.settings.shadow {
-            // Shadow mode was switched: what it put out was never out, and the other way round.
+        if record.is_out_of_rotation() && record.shadow != self.settings.shadow {
+            // Shadow mode was switched: what it ejected was never out of rotation, and the other way round.
             readmit(&mut record, Health::Healthy, Timestamp::default());
         }
-        let out = self.out(ledger);
-        let mut effects = Step { cluster: self, out, now, rng }.take(&mut record, event);
+        let ejected = self.ejected(ledger);
+        let mut effects = Step { cluster: self, ejected, now, rng }.take(&mut record, event);
         effects.changed = record != before;
         if effects.changed {
             ledger.put(record);
@@ -159,9 +159,9 @@ impl Cluster<'_> {
         effects
     }
 
-    /// Records of endpoints that are no longer there are kept while they are out: the configuration may come back.
+    /// Records of endpoints that are no longer there are kept while they are ejected: the configuration may come back.
     fn remembers(&self, record: &Record, now: Timestamp) -> bool {
         let gone = now.since(record.until) > self.settings.ejection.max;
-        !record.is_blank() && (self.has(record.key) || (record.is_out() && !gone))
+        !record.is_blank() && (self.has(record.key) || (record.is_out_of_rotation() && !gone))
     }
 }

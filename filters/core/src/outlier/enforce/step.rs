@@ -1,6 +1,6 @@
 //! Into a state and out of it: who may be ejected, for how long, and how it comes back.
 
-use super::{Cluster, Effects, Event, Spared, TRIAL_LIFE, Transition};
+use super::{Cluster, Effects, Event, LONGEST_TRIAL, Spared, Transition};
 use crate::Timestamp;
 use crate::health::Health;
 use crate::outlier::decide::Verdict;
@@ -12,7 +12,7 @@ use fastrand::Rng;
 /// One event in one upstream.
 pub(super) struct Step<'a, 'c> {
     pub(super) cluster: &'a Cluster<'c>,
-    pub(super) out: usize,
+    pub(super) ejected: usize,
     pub(super) now: Timestamp,
     pub(super) rng: &'a mut Rng,
 }
@@ -33,7 +33,7 @@ impl Step<'_, '_> {
             Event::Lately(counts) => self.forgive(record, counts),
             Event::Try => self.give_trial(record),
             Event::Tried { since } => {
-                // A trial of an earlier period was forgotten when that period ended. Tables keep milliseconds.
+                // A half-open trial of an earlier period was forgotten when that period ended. Tables keep milliseconds.
                 if since.as_millis() == record.since.as_millis() {
                     record.trials = record.trials.saturating_sub(1);
                 }
@@ -42,16 +42,16 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Ejects a healthy endpoint, if the bounds and the `enforcing` percentage allow it; one that is tried, at once.
+    /// Ejects a healthy endpoint, if the bounds and the `enforcing` percentage allow it; a half-open one, at once.
     pub(super) fn convict(&mut self, record: &mut Record, verdict: Verdict) -> Effects {
         match record.health {
             Health::Healthy => {}
-            // It is out already, so no bound is asked.
-            Health::Probing => return self.eject(record, verdict),
+            // It counts as ejected already, so no bound is asked.
+            Health::HalfOpen => return self.eject(record, verdict),
             Health::Ejected => return Effects::default(),
         }
         let reason = verdict.reason;
-        if !self.cluster.may_eject(self.out) {
+        if !self.cluster.may_eject(self.ejected) {
             return Effects { spared: Some((reason, Spared::Overflow)), ..Effects::default() };
         }
         if self.rng.u8(0..100) >= reason.enforcing(self.cluster.settings) {
@@ -64,7 +64,7 @@ impl Step<'_, '_> {
         let (times, multiplier) = (record.times, record.multiplier);
         let mut effects = self.convict(record, verdict);
         if let Some(transition) = &mut effects.transition {
-            // Without blame, so not longer for what came before.
+            // It is draining, so not longer for what came before.
             let lasts = self.cluster.settings.ejection.base.min(self.cluster.settings.ejection.max);
             (record.drained, record.times, record.multiplier) = (true, times, multiplier);
             record.until = self.now.plus(lasts);
@@ -86,9 +86,9 @@ impl Step<'_, '_> {
         let from = record.health;
         record.health = Health::Ejected;
         record.reason = Some(verdict.reason);
-        // Ejected again while it was tried, it is measured by the same yardstick.
+        // Ejected again out of a half-open trial, it is measured by the same yardstick.
         record.limit =
-            verdict.limit.unwrap_or(if from == Health::Probing { record.limit } else { Duration::ZERO });
+            verdict.limit.unwrap_or(if from == Health::HalfOpen { record.limit } else { Duration::ZERO });
         (record.shadow, record.drained) = (self.cluster.settings.shadow, false);
         (record.trials, record.successes, record.streaks) = (0, 0, [0; 3]);
         record.heartbeats = [0; 2];
@@ -100,7 +100,7 @@ impl Step<'_, '_> {
 
     fn time_passed(&mut self, record: &mut Record) -> Effects {
         let settings = self.cluster.settings;
-        if record.is_out() && record.since > self.now {
+        if record.is_out_of_rotation() && record.since > self.now {
             // The clock was set back: what is left of the time begins now.
             record.until = self.now.plus(record.until.since(record.since));
             (record.since, record.tried) = (self.now, record.tried.min(self.now));
@@ -110,7 +110,7 @@ impl Step<'_, '_> {
                 self.comes_back(record)
             }
             // Nobody tried it for so long, or to so little effect, that nobody can say anything against it.
-            Health::Probing
+            Health::HalfOpen
                 if self.now.since(record.since.max(record.tried)) >= settings.ejection.base
                     || self.now.since(record.since) >= settings.ejection.max =>
             {
@@ -130,8 +130,8 @@ impl Step<'_, '_> {
 
     /// Its time is up, or heartbeats have found it well.
     pub(super) fn comes_back(&self, record: &mut Record) -> Effects {
-        let probing = matches!(self.cluster.settings.readmission, Readmission::Probing { .. });
-        self.moved(record, if probing { Health::Probing } else { Health::Healthy })
+        let half_open = matches!(self.cluster.settings.readmission, Readmission::HalfOpen { .. });
+        self.moved(record, if half_open { Health::HalfOpen } else { Health::Healthy })
     }
 
     /// Moves the record to a state other than Ejected.
@@ -144,13 +144,13 @@ impl Step<'_, '_> {
     }
 
     fn give_trial(&self, record: &mut Record) -> Effects {
-        let Readmission::Probing { concurrency, .. } = self.cluster.settings.readmission else {
+        let Readmission::HalfOpen { concurrency, .. } = self.cluster.settings.readmission else {
             return Effects::default();
         };
-        if self.now.since(record.tried) >= TRIAL_LIFE {
+        if self.now.since(record.tried) >= LONGEST_TRIAL {
             record.trials = 0;
         }
-        let may_try = record.health == Health::Probing && record.trials < concurrency;
+        let may_try = record.health == Health::HalfOpen && record.trials < concurrency;
         if may_try {
             (record.trials, record.tried) = (record.trials + 1, self.now);
         }

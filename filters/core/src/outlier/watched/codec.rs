@@ -19,7 +19,7 @@ pub(super) fn encode(all: &[Watched]) -> Vec<u8> {
         out.size(one.endpoints.len());
         for endpoint in &one.endpoints {
             out.bytes(endpoint.address.as_bytes());
-            out.byte(u8::from(endpoint.taken_out) | u8::from(endpoint.elsewhere) << 1);
+            out.byte(u8::from(endpoint.ejected_by_hand) | u8::from(endpoint.elsewhere) << 1);
         }
     }
     out.finish().unwrap_or_default()
@@ -41,15 +41,15 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Watched>> {
 
 fn read_endpoint(from: &mut Reader<'_>) -> Option<WatchedEndpoint> {
     let (address, flags) = (from.name()?, from.byte()?);
-    Some(WatchedEndpoint { address, taken_out: flags & 1 != 0, elsewhere: flags & 2 != 0 })
+    Some(WatchedEndpoint { address, ejected_by_hand: flags & 1 != 0, elsewhere: flags & 2 != 0 })
 }
 
 fn settings(out: &mut Writer, one: &Settings) {
     out.flag(one.shadow);
     failure(out, &one.failure);
-    let rows = &one.consecutive;
-    for row in [rows.any_5xx, rows.gateway_failure, rows.local_origin_failure] {
-        out.word(u32::from(row.count)).byte(row.enforcing);
+    let streaks = &one.consecutive;
+    for streak in [streaks.any_5xx, streaks.gateway_failure, streaks.local_origin_failure] {
+        out.word(u32::from(streak.count)).byte(streak.enforcing);
     }
     out.length(one.interval);
     let rate = &one.success_rate;
@@ -67,7 +67,7 @@ fn settings(out: &mut Writer, one: &Settings) {
     out.length(base).length(max).length(max_jitter).byte(max_percent).size(min_healthy);
     let (concurrency, successes) = match one.readmission {
         Readmission::AfterTime => (0, 0),
-        Readmission::Probing { concurrency, successes } => (concurrency, successes),
+        Readmission::HalfOpen { concurrency, successes } => (concurrency, successes),
     };
     out.flag(one.readmission != Readmission::AfterTime).byte(concurrency).word(u32::from(successes));
     out.option(one.heartbeat.as_ref(), heartbeat);
@@ -164,8 +164,8 @@ fn read_latency(from: &mut Reader<'_>) -> Option<LatencyPolicy> {
 }
 
 fn read_readmission(from: &mut Reader<'_>) -> Option<Readmission> {
-    let (probing, concurrency, successes) = (from.flag()?, from.byte()?, from.short()?);
-    Some(if probing { Readmission::Probing { concurrency, successes } } else { Readmission::AfterTime })
+    let (half_open, concurrency, successes) = (from.flag()?, from.byte()?, from.short()?);
+    Some(if half_open { Readmission::HalfOpen { concurrency, successes } } else { Readmission::AfterTime })
 }
 
 fn read_heartbeat(from: &mut Reader<'_>) -> Option<Heartbeat> {

@@ -31,8 +31,8 @@ pub struct Watched {
 pub struct WatchedEndpoint {
     /// `ip:port` as Envoy prints it.
     pub address: Box<str>,
-    /// The operator has taken it out.
-    pub taken_out: bool,
+    /// The operator has ejected it by hand.
+    pub ejected_by_hand: bool,
     /// Another cluster of the document has the address, too: the cluster must be asked for.
     pub elsewhere: bool,
 }

@@ -1,7 +1,7 @@
 //! One request and all its attempts: the machine of the filter's engine.
 //!
 //! Envoy makes the first attempt. What comes back is told to the machine, and so is every answer to an attempt of its own;
-//! it says what to do next. It holds no clock, no randomness and no host: they are its [`World`].
+//! it says what to do next. It holds no clock, no randomness and no host: they are its [`AttemptsWorld`].
 //!
 //! Invariants: after a [`Step`] that [ends](Step::ends) the request, every input is answered with [`Step::Wait`]; a retry is
 //! taken from the budget before it is sent; no attempt begins after the deadline, or with less time left than an
@@ -16,7 +16,7 @@ use super::classify::{Failure, Reason};
 use super::settings::Settings;
 use crate::{EndpointIndex, Timestamp};
 use core::time::Duration;
-pub use step::{Attempt, Decision, Denied, Step, Subject, Substitute, Verdict, World};
+pub use step::{Attempt, AttemptsWorld, Decision, Denied, Step, Subject, Substitute, Verdict};
 
 /// How long after its deadline a request is ended that should have ended by itself.
 pub const GRACE: Duration = Duration::from_secs(1);
@@ -47,13 +47,13 @@ struct Failed {
 /// use core::time::Duration;
 /// use switchyard_core::Timestamp;
 /// use switchyard_core::retry::{
-///     Attempts, Denied, Failure, Reason, Settings, Step, Subject, Verdict, World, pick,
+///     Attempts, Denied, Failure, Reason, Settings, Step, Subject, Verdict, AttemptsWorld, pick,
 /// };
 ///
 /// /// Two endpoints, and retries without end.
 /// struct Plenty(Timestamp, fastrand::Rng);
 ///
-/// impl World for Plenty {
+/// impl AttemptsWorld for Plenty {
 ///     fn now(&self) -> Timestamp {
 ///         self.0
 ///     }
@@ -197,7 +197,7 @@ impl Attempts {
         &mut self,
         verdict: Verdict,
         settings: &Settings,
-        world: &mut impl World,
+        world: &mut impl AttemptsWorld,
     ) -> Decision {
         if !self.is_open() {
             return Step::Wait.into();
@@ -221,7 +221,7 @@ impl Attempts {
         number: u32,
         verdict: Verdict,
         settings: &Settings,
-        world: &mut impl World,
+        world: &mut impl AttemptsWorld,
     ) -> Decision {
         if self.first == First::Over || self.ours.is_none_or(|ours| ours.number != number) {
             return Step::Wait.into();
@@ -269,7 +269,7 @@ impl Attempts {
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, settings: &Settings, world: &mut impl World) -> Decision {
+    pub fn tick(&mut self, settings: &Settings, world: &mut impl AttemptsWorld) -> Decision {
         let now = world.now();
         if self.first == First::Over {
             return Step::Wait.into();
@@ -298,7 +298,7 @@ impl Attempts {
     }
 
     /// The failure stands unless there may be another attempt.
-    fn again(&mut self, failed: Failed, settings: &Settings, world: &mut impl World) -> Decision {
+    fn again(&mut self, failed: Failed, settings: &Settings, world: &mut impl AttemptsWorld) -> Decision {
         match self.wait_before(failed, settings, world) {
             Ok(wait) => {
                 self.retries = self.retries.saturating_add(1);
@@ -322,7 +322,7 @@ impl Attempts {
         &self,
         failed: Failed,
         settings: &Settings,
-        world: &mut impl World,
+        world: &mut impl AttemptsWorld,
     ) -> Result<Duration, Denied> {
         let idempotent = settings.non_idempotent || self.subject.idempotent;
         if !idempotent && !failed.failure.proves_unseen() {
@@ -346,12 +346,12 @@ impl Attempts {
         if self.retries >= settings.num_retries { Err(Denied::Exhausted) } else { Ok(()) }
     }
 
-    fn has_time(&self, at: Timestamp, world: &impl World) -> Result<(), Denied> {
+    fn has_time(&self, at: Timestamp, world: &impl AttemptsWorld) -> Result<(), Denied> {
         let left = self.subject.deadline.since(at);
         if left < world.least_time() || left.is_zero() { Err(Denied::Deadline) } else { Ok(()) }
     }
 
-    fn hedge(&mut self, settings: &Settings, world: &mut impl World) -> Decision {
+    fn hedge(&mut self, settings: &Settings, world: &mut impl AttemptsWorld) -> Decision {
         let may = if self.subject.idempotent { Ok(()) } else { Err(Denied::NotIdempotent) };
         let may = may.and_then(|()| self.may_repeat(settings));
         let may = may.and_then(|()| self.has_time(world.now(), world)).and_then(|()| world.withdraw());
@@ -362,7 +362,7 @@ impl Attempts {
         self.send(true, settings, world)
     }
 
-    fn send(&mut self, hedge: bool, settings: &Settings, world: &mut impl World) -> Decision {
+    fn send(&mut self, hedge: bool, settings: &Settings, world: &mut impl AttemptsWorld) -> Decision {
         let now = world.now();
         let left = self.subject.deadline.since(now);
         // A tick may come late.

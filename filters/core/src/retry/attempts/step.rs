@@ -1,11 +1,11 @@
 //! The words between a request's attempts and those who carry them out.
 
-use crate::retry::classify::{Failure, Reason, Request};
+use crate::retry::classify::{Failure, Reason, RetryRequest};
 use crate::{EndpointIndex, Timestamp};
 use core::time::Duration;
 
 /// What decisions need of the world around the request.
-pub trait World {
+pub trait AttemptsWorld {
     /// The time.
     fn now(&self) -> Timestamp;
 
@@ -146,7 +146,7 @@ impl From<Step> for Decision {
 
 impl Subject {
     /// What is known of a request with this head.
-    pub fn new(request: Request<'_>, kept: bool, deadline: Timestamp) -> Self {
+    pub fn new(request: RetryRequest<'_>, kept: bool, deadline: Timestamp) -> Self {
         Self { idempotent: request.is_idempotent(), kept, deadline }
     }
 }

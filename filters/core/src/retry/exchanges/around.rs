@@ -3,10 +3,10 @@
 //! Invariant: a retry is taken from both budgets or from none.
 
 use super::exchange::Exchange;
-use super::worker_budget::Place;
-use super::world::{Head, World};
+use super::world::{RetryHead, World};
 use super::{Policy, Upstream};
-use crate::retry::attempts::{self, Attempts, Decision, Denied};
+use crate::budget::UnderWay;
+use crate::retry::attempts::{Attempts, AttemptsWorld, Decision, Denied};
 use crate::retry::pick::pick;
 use crate::retry::settings::Settings;
 use crate::{EndpointIndex, Timestamp};
@@ -21,10 +21,10 @@ pub(super) struct Around<'a, H, W> {
     now: Timestamp,
     world: &'a mut W,
     /// Of the retry that was withdrawn.
-    places: Vec<Place>,
+    under_way: Vec<UnderWay>,
 }
 
-impl<H: Head> Exchange<H> {
+impl<H: RetryHead> Exchange<H> {
     /// Asks the machine of this request.
     pub(super) fn ask<W: World<H>>(
         &mut self,
@@ -36,14 +36,14 @@ impl<H: Head> Exchange<H> {
         let attempts = self.attempts.as_mut()?;
         attempts.subject().kept = self.body.is_whole();
         let (upstream, head) = (&self.upstream, &*self.head);
-        let mut around = Around { policy: &policy, upstream, head, now, world, places: Vec::new() };
+        let mut around = Around { policy: &policy, upstream, head, now, world, under_way: Vec::new() };
         let decision = question(attempts, policy.local(), &mut around);
-        self.places.append(&mut around.places);
+        self.under_way.append(&mut around.under_way);
         Some(decision)
     }
 }
 
-impl<H: Head, W: World<H>> attempts::World for Around<'_, H, W> {
+impl<H: RetryHead, W: World<H>> AttemptsWorld for Around<'_, H, W> {
     fn now(&self) -> Timestamp {
         self.now
     }
@@ -54,16 +54,16 @@ impl<H: Head, W: World<H>> attempts::World for Around<'_, H, W> {
 
     fn withdraw(&mut self) -> Result<(), Denied> {
         let budget = self.upstream.budget();
-        let futile = self.upstream.retries_are_futile();
+        let failing = self.upstream.retries_keep_failing();
         let (now, world) = (self.now, &mut *self.world);
-        let of_upstream = budget.map(|budget| budget.withdraw(futile, world, now)).transpose()?;
-        let of_route = self.policy.budget().withdraw(futile, world, now).inspect_err(|_| {
+        let of_upstream = budget.map(|budget| budget.withdraw(failing, world, now)).transpose()?;
+        let of_route = self.policy.budget().withdraw(failing, world, now).inspect_err(|_| {
             if let Some(budget) = budget {
                 budget.give_back(world, now);
             }
         })?;
-        self.places.extend(of_upstream);
-        self.places.push(of_route);
+        self.under_way.extend(of_upstream);
+        self.under_way.push(of_route);
         Ok(())
     }
 

@@ -3,13 +3,13 @@
 use super::Turn;
 use super::exchange::Phase;
 use super::verdict::{AnswerHead, by_body, by_grpc_status, is_empty, number};
-use super::world::{Answer, Event, Head, World};
+use super::world::{Answer, Event, RetryHead, World};
 use crate::Timestamp;
 use crate::memory::{MOST_ANSWER, length};
 use crate::retry::attempts::{Attempts, Denied, Step, Verdict};
 use crate::retry::settings::Settings;
 
-impl<H: Head, W: World<H>> Turn<'_, H, W> {
+impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// The answer to this attempt has come, or it has failed.
     pub(super) fn answered(&mut self, (number, hedge): (u32, bool), body_size: usize) {
         let now = self.world.now();
@@ -44,7 +44,7 @@ impl<H: Head, W: World<H>> Turn<'_, H, W> {
     }
 }
 
-impl<H: Head> Answer<H> {
+impl<H: RetryHead> Answer<H> {
     /// Its HTTP status; 0 if there is none.
     pub fn status(&self) -> u16 {
         AnswerHead { headers: &self.headers, grpc: false }.status()

@@ -5,13 +5,13 @@
 
 use super::judging::Judging;
 use super::kept::{Body, Capture};
-use super::worker_budget::Place;
-use super::world::{Head, StreamId, World};
+use super::world::{RetryHead, StreamId, World};
 use super::{Policy, Upstream};
+use crate::budget::UnderWay;
 use crate::http::is_grpc;
 use crate::memory::{Paid, Reservation, length};
 use crate::retry::attempts::{Attempts, Decision, Subject, Verdict};
-use crate::retry::classify::Request;
+use crate::retry::classify::RetryRequest;
 use crate::retry::settings::Settings;
 use crate::{HeadView, RequestView, Timestamp};
 use std::rc::Rc;
@@ -40,8 +40,8 @@ pub(super) struct Exchange<H> {
     pub(super) grpc: bool,
     pub(super) phase: Phase,
     pub(super) attempts: Option<Attempts>,
-    /// Places among the budgets' retries, of one that waits to be made.
-    pub(super) places: Vec<Place>,
+    /// What the budgets count of a retry that waits to be made.
+    pub(super) under_way: Vec<UnderWay>,
     /// A step that only the root can take.
     pub(super) due: Option<Decision>,
     /// When it began, if anybody asked then.
@@ -60,7 +60,7 @@ pub(super) struct Exchange<H> {
     pub(super) has_data: bool,
 }
 
-impl<H: Head> Exchange<H> {
+impl<H: RetryHead> Exchange<H> {
     /// A request with this head, to this upstream under this policy; `ended`: it has no body, or none that is kept.
     pub(super) fn new(
         stream: StreamId,
@@ -78,7 +78,7 @@ impl<H: Head> Exchange<H> {
             grpc,
             phase: Phase::Open,
             attempts: None,
-            places: Vec::new(),
+            under_way: Vec::new(),
             due: None,
             started: None,
             replaceable: false,
@@ -95,7 +95,7 @@ impl<H: Head> Exchange<H> {
     pub(super) fn race(&mut self, world: &mut impl World<H>) -> bool {
         let policy = Rc::clone(&self.policy);
         let settings = policy.local();
-        let may = !settings.shadow && !self.grpc && Request::of(&*self.head).is_idempotent();
+        let may = !settings.shadow && !self.grpc && RetryRequest::of(&*self.head).is_idempotent();
         let Some(hedge) = settings.hedge.filter(|_| may) else { return false };
         let now = world.recently();
         let at = now.plus(self.upstream.hedge_delay(hedge, now));
@@ -139,15 +139,14 @@ impl<H: Head> Exchange<H> {
         world: &impl World<H>,
     ) -> Attempts {
         let deadline = self.deadline(settings, started);
-        let subject = Subject::new(Request::of(&*self.head), self.body.is_whole(), deadline);
+        let subject = Subject::new(RetryRequest::of(&*self.head), self.body.is_whole(), deadline);
         let first = world.candidates(&self.upstream, &self.head).next().flatten();
         Attempts::new(subject, first, hedge_at)
     }
 
     /// When a request that began at `started` must have ended.
     fn deadline(&self, settings: &Settings, started: Timestamp) -> Timestamp {
-        let header = settings.deadline.header.as_deref().and_then(|name| self.head.header(name));
-        started.plus(settings.deadline.allowance(self.head.header("grpc-timeout"), header))
+        started.plus(settings.deadline.allowance(&*self.head))
     }
 
     /// How long the first attempt took, if anybody asked when it began.
@@ -169,7 +168,7 @@ impl<H: Head> Exchange<H> {
     }
 }
 
-impl<'a> Request<'a> {
+impl<'a> RetryRequest<'a> {
     /// What of a request with this head bears on whether it may be sent twice.
     pub fn of(head: &'a impl HeadView) -> Self {
         Self {

@@ -8,13 +8,13 @@ use super::exchange::Phase;
 use super::judging::{Judging, Piece};
 use super::kept::Capture;
 use super::verdict::{AnswerHead, by_body, by_grpc_status, if_endpoints, number};
-use super::world::{Event, Head, World};
+use super::world::{Event, RetryHead, World};
 use crate::Flow;
 use crate::retry::attempts::{Decision, Denied, Step, Verdict};
 use core::time::Duration;
 use std::rc::Rc;
 
-impl<H: Head, W: World<H>> Turn<'_, H, W> {
+impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// The first attempt's answer begins, or one of ours passes.
     pub(super) fn first_headers(&mut self, ended: bool) -> Flow {
         if self.exchange.phase == Phase::Replaced {

@@ -5,7 +5,7 @@
 
 use super::Policy;
 use super::verdict::number;
-use super::world::{Head, World};
+use super::world::{RetryHead, World};
 use crate::memory::{Account, Reservation, append, length};
 use crate::retry::attempts::Denied;
 use crate::retry::stale::StoredAnswer;
@@ -106,7 +106,7 @@ pub(super) struct Capture {
 
 impl Capture {
     /// The answer with these headers to the request with this key, if there is one, this answer may be kept, and there is room.
-    pub(super) fn of<H: Head>(
+    pub(super) fn of<H: RetryHead>(
         policy: &Policy,
         kept: &Account,
         key: Option<&[u8]>,

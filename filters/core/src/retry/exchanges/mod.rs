@@ -10,7 +10,7 @@
 //! Trade-off: an answer that has to be replaced by another waits for the next tick, because another answer may be sent only from
 //! the root's callbacks: one from a stream's own hangs it.
 //! Source: Finagle's and linkerd's retry budgets; Dean and Barroso, "The Tail at Scale", for hedges; circuit breakers (Nygard,
-//! "Release It!") for retries that are futile.
+//! "Release It!") for retries that keep failing.
 
 mod around;
 mod calls;
@@ -25,19 +25,19 @@ mod verdict;
 mod worker_budget;
 mod world;
 
-pub use policy::{FUTILE, Policy, Upstream};
+pub use policy::{CONSECUTIVE_FAILED_RETRIES, Policy, Upstream};
 pub use worker_budget::WorkerBudget;
-pub use world::{Answer, Budgets, Call, CallId, Delivery, Event, Fund, Head, Reply, StreamId, World};
+pub use world::{Answer, Budgets, Call, CallId, Delivery, Event, Fund, Reply, RetryHead, StreamId, World};
 
 use super::attempts::Denied;
 use crate::Flow;
+use crate::budget::UnderWay;
 use crate::memory::{Account, Memory, Paid};
 use core::time::Duration;
 use exchange::Exchange;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use worker_budget::Place;
 
 /// How often [`Retries::tick`] wants to be called while a request waits: the grain of waits and hedges.
 pub const TICK: Duration = Duration::from_millis(5);
@@ -92,8 +92,8 @@ struct Outstanding {
     /// The attempt's number.
     number: u32,
     hedge: bool,
-    /// Its places among the budgets' retries under way, free again when the answer is there.
-    places: Vec<Place>,
+    /// What the budgets count of it, until the answer is there.
+    under_way: Vec<UnderWay>,
 }
 
 /// One request, at one moment.
@@ -103,7 +103,7 @@ struct Turn<'a, H, W> {
     world: &'a mut W,
 }
 
-impl<H: Head> Retries<H> {
+impl<H: RetryHead> Retries<H> {
     /// No requests yet, in a VM with these accounts, of which the second one is for bodies of requests.
     pub fn new((memory, bodies): (Memory, Account)) -> Self {
         let desk = Desk { waiting: BTreeSet::new(), begun: false, calls: HashMap::new(), memory, bodies };
@@ -184,11 +184,11 @@ impl<H: Head> Retries<H> {
 
     /// The answer to a call has come, with so many bytes of body, or the call has failed. From the root's callback.
     pub fn answered(&mut self, world: &mut impl World<H>, call: CallId, body: usize) {
-        let Some(Outstanding { stream, number, hedge, places }) = self.desk.calls.remove(&call) else {
+        let Some(Outstanding { stream, number, hedge, under_way }) = self.desk.calls.remove(&call) else {
             return;
         };
         // Free before it is decided whether there is another retry.
-        drop(places);
+        drop(under_way);
         if let Some(mut turn) = self.turn(stream, world).filter(|turn| !turn.exchange.is_over()) {
             turn.answered((number, hedge), body);
         }
@@ -241,7 +241,7 @@ impl Desk {
     }
 }
 
-impl<H: Head, W: World<H>> Turn<'_, H, W> {
+impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// It waits from now on.
     fn wait(&mut self) {
         self.desk.wait(self.exchange.stream);
@@ -250,7 +250,7 @@ impl<H: Head, W: World<H>> Turn<'_, H, W> {
     /// It waits for nothing any more.
     fn settle(&mut self) {
         self.desk.settle(self.exchange.stream);
-        self.exchange.places.clear();
+        self.exchange.under_way.clear();
     }
 
     fn count(&mut self, event: Event) {

@@ -34,8 +34,8 @@ pub struct Upstream {
     failed_retries: Cell<u32>,
 }
 
-/// So many consecutive failed retries say that trying again is futile.
-pub const FUTILE: u32 = 8;
+/// After so many consecutive failed retries few more are made.
+pub const CONSECUTIVE_FAILED_RETRIES: u32 = 8;
 
 impl Policy {
     /// The policy of the route at this position of the document, in a VM with these accounts.
@@ -96,10 +96,10 @@ impl Policy {
     }
 
     /// Whether Envoy's router may try a request again: the budgets have some left, as far as this worker knows, and retries are
-    /// not futile, or this request may find out whether they still are.
+    /// not failing all the time, or this request may find out whether they still are.
     pub fn may_envoy_retry(&self, upstream: &Upstream, budgets: &mut impl Budgets) -> bool {
         self.budgets(upstream).all(|budget| budget.seems_to_allow(budgets))
-            && (!upstream.retries_are_futile()
+            && (!upstream.retries_keep_failing()
                 || self.budget.grants_reserve(self.settings.num_retries, budgets))
     }
 
@@ -137,8 +137,8 @@ impl Upstream {
 
     /// Whether trying again does not help now: everything fails, not one endpoint. First attempts that fail say nothing of it:
     /// an endpoint that dies fails all its requests at once, and the others can take them.
-    pub fn retries_are_futile(&self) -> bool {
-        self.failed_retries.get() >= FUTILE
+    pub fn retries_keep_failing(&self) -> bool {
+        self.failed_retries.get() >= CONSECUTIVE_FAILED_RETRIES
     }
 
     /// An answer of this endpoint, if it is known, began after so long.

@@ -3,13 +3,13 @@
 use super::Turn;
 use super::exchange::Phase;
 use super::verdict::{is_empty, number};
-use super::world::{Answer, Delivery, Event, Head, Reply, World};
+use super::world::{Answer, Delivery, Event, Reply, RetryHead, World};
 use crate::memory::length;
 use crate::retry::attempts::{Attempts, Denied, Substitute};
 use core::time::Duration;
 use std::rc::Rc;
 
-impl<H: Head, W: World<H>> Turn<'_, H, W> {
+impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// Gives the client the answer to attempt `number`.
     pub(super) fn deliver(&mut self, number: u32, answer: &Answer<H>) {
         let (stream, grpc) = (self.exchange.stream, self.exchange.grpc);

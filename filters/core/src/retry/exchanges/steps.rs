@@ -3,7 +3,7 @@
 //! Invariant: a step that cannot be taken is followed by another one, until the request waits for something or has ended.
 
 use super::exchange::Phase;
-use super::world::{Answer, Call, Event, Head, Reply, World};
+use super::world::{Answer, Call, Event, Reply, RetryHead, World};
 use super::{Outstanding, Turn};
 use crate::EndpointIndex;
 use crate::retry::attempts::{Decision, Step, Substitute};
@@ -19,7 +19,7 @@ struct Sent {
     hedge: bool,
 }
 
-impl<H: Head, W: World<H>> Turn<'_, H, W> {
+impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// A tick has something to do.
     pub(super) fn advance(&mut self, now: crate::Timestamp) {
         let decision = match self.exchange.due.take() {
@@ -75,16 +75,16 @@ impl<H: Head, W: World<H>> Turn<'_, H, W> {
         true
     }
 
-    /// Sends an attempt; whether it is under way. It has the places of the retry that was waiting.
+    /// Sends an attempt; whether it is under way. The budgets go on counting the retry that was waiting.
     fn send(&mut self, sent: Sent) -> bool {
         let Sent { number, upstream, endpoint, timeout, hedge } = sent;
         let exchange = &mut *self.exchange;
-        let places = core::mem::take(&mut exchange.places);
+        let counted = core::mem::take(&mut exchange.under_way);
         let (policy, stream) = (&*exchange.policy, exchange.stream);
         let (head, body) = (&*exchange.head, exchange.body.bytes());
         let call = Call { stream, policy, upstream, endpoint, number, hedge, timeout, head, body };
         let Some(call) = self.world.call(&call) else { return false };
-        self.desk.calls.insert(call, Outstanding { stream, number, hedge, places });
+        self.desk.calls.insert(call, Outstanding { stream, number, hedge, under_way: counted });
         self.count(Event::Attempt);
         if hedge {
             self.count(Event::Hedge);

@@ -6,12 +6,10 @@
 use super::NEWS_TICK;
 use super::world::{Budgets, Fund};
 use crate::Timestamp;
+use crate::budget::{Budget, BudgetPolicy, Concurrency, UnderWay};
 use crate::retry::attempts::Denied;
-use crate::retry::budget::Budget;
-use crate::retry::settings::Budget as BudgetPolicy;
 use core::cell::Cell;
 use core::time::Duration;
-use std::rc::Rc;
 
 /// One budget, of a route or an upstream.
 #[derive(Debug)]
@@ -25,19 +23,9 @@ pub struct WorkerBudget {
     looked: Cell<Timestamp>,
     /// What the operator was told last.
     told: Cell<i64>,
-    /// When the next request may have retries although they are futile.
+    /// When the next request may have retries although they keep failing.
     reserved: Cell<Timestamp>,
-    active: Rc<Cell<u32>>,
-}
-
-/// A place among the retries that wait or are under way; free again when it is dropped.
-#[derive(Debug)]
-pub(super) struct Place(Rc<Cell<u32>>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
+    active: Concurrency,
 }
 
 impl WorkerBudget {
@@ -52,7 +40,7 @@ impl WorkerBudget {
             left: Cell::new(left),
             looked: Cell::new(now),
             told: Cell::new(left),
-            active: Rc::default(),
+            active: Concurrency::default(),
             reserved: Cell::default(),
         }
     }
@@ -77,7 +65,7 @@ impl WorkerBudget {
         }
     }
 
-    /// Whether a request may have so many retries while retries are futile: at the pace of the reserve, in this worker.
+    /// Whether a request may have so many retries while retries keep failing: at the pace of the reserve, in this worker.
     pub(super) fn grants_reserve(&self, retries: u8, budgets: &mut impl Budgets) -> bool {
         let now = budgets.now();
         let pace =
@@ -94,25 +82,22 @@ impl WorkerBudget {
         self.told != self.left || self.requests.get() > 0 || self.spent.get() > 0
     }
 
-    /// Takes a retry, and a place for it. While retries are futile, only one of the reserve.
+    /// Takes a retry, which counts as under way from now on. While retries keep failing, only one of the reserve.
     pub(super) fn withdraw(
         &self,
-        futile: bool,
+        failing: bool,
         budgets: &mut impl Budgets,
         now: Timestamp,
-    ) -> Result<Place, Denied> {
-        if self.active.get() >= self.policy.max_concurrent {
+    ) -> Result<UnderWay, Denied> {
+        if !self.active.has_room(&self.policy) {
             return Err(Denied::Concurrency);
         }
-        let withdraw = |budget: &mut Budget| match futile {
+        let withdraw = |budget: &mut Budget| match failing {
             true => budget.withdraw_reserve(&self.policy, now),
             false => budget.withdraw(&self.policy, now),
         };
         match self.change(budgets, now, withdraw) {
-            Some(true) => {
-                self.active.set(self.active.get().saturating_add(1));
-                Ok(Place(Rc::clone(&self.active)))
-            }
+            Some(true) => Ok(self.active.begin()),
             _ => Err(Denied::Budget),
         }
     }
@@ -124,7 +109,7 @@ impl WorkerBudget {
 
     /// Retries that wait or are under way.
     pub fn active(&self) -> u32 {
-        self.active.get()
+        self.active.active()
     }
 
     /// Tells the others, and learns how many are left.

@@ -5,8 +5,8 @@
 //! Trade-off: what costs a host call is asked for only when a decision needs it, so the world has many small questions.
 
 use super::{Policy, Upstream};
+use crate::budget::Budget;
 use crate::retry::attempts::{Denied, Substitute};
-use crate::retry::budget::Budget;
 use crate::retry::classify::Reason;
 use crate::retry::settings::StaticAnswer;
 use crate::retry::stale::StoredAnswer;
@@ -19,9 +19,9 @@ pub type StreamId = u32;
 pub type CallId = u32;
 
 /// The head of a message; the default one is empty.
-pub trait Head: HeadView + Default {}
+pub trait RetryHead: HeadView + Default {}
 
-impl<H: HeadView + Default> Head for H {}
+impl<H: HeadView + Default> RetryHead for H {}
 
 /// Which shared budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

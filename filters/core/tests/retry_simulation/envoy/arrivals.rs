@@ -31,7 +31,7 @@ impl Envoy {
         self.sends_body(id, candidate.ended);
         candidate.policy.request(&candidate.upstream);
         self.tells(id, (Cause::Nothing, None), |retries, world| retries.begin(world, candidate));
-        if self.outside.chance(self.outside.mishaps.leaves) {
+        if self.outside.happens(self.outside.mishaps.leaves) {
             let at = self.outside.soon(deadline.since(self.outside.now));
             self.outside.agenda.plan(at, Event::Leaves(id));
         }
@@ -44,10 +44,10 @@ impl Envoy {
         let serves = &mut self.workers[worker];
         let root = serves.roots.len() - 1;
         let config = Rc::clone(&serves.roots[root].config);
-        let (post, grpc) = (outside.chance(outside.mishaps.post), outside.chance(outside.mishaps.grpc));
-        let has_body = post || outside.chance(outside.mishaps.body_not_kept);
+        let (post, grpc) = (outside.happens(outside.mishaps.post), outside.happens(outside.mishaps.grpc));
+        let has_body = post || outside.happens(outside.mishaps.body_not_kept);
         // Some say themselves how long they have.
-        let share = if outside.chance(outside.mishaps.hurried) { outside.rng.f64() } else { 1.0 };
+        let share = if outside.happens(outside.mishaps.hurried) { outside.rng.f64() } else { 1.0 };
         let allowance = config.settings.deadline.timeout.mul_f64(share).as_millis().max(1) as u64;
         let deadline = now.plus(Duration::from_millis(allowance));
         let candidates = serves.candidates();
@@ -95,7 +95,7 @@ impl Envoy {
             return;
         }
         let outside = &mut self.outside;
-        let troubled = outside.chance(outside.mishaps.body_not_kept * 2.0);
+        let troubled = outside.happens(outside.mishaps.body_not_kept * 2.0);
         let kind = if troubled { outside.rng.u8(0..3) } else { 3 };
         let (at, size) = match kind {
             0 => return,
@@ -111,7 +111,7 @@ impl Envoy {
         let outside = &mut self.outside;
         outside.tally.count("requests");
         outside.times.attempts.push(outside.now);
-        let elsewhere = outside.chance(outside.mishaps.went_elsewhere);
+        let elsewhere = outside.happens(outside.mishaps.went_elsewhere);
         let request = &mut outside.requests[id];
         let hedged = request.hedges();
         request.unbounded = hedged && outside.rng.u8(0..5) == 0;

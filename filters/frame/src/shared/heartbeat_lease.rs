@@ -3,26 +3,26 @@
 //! Invariant: at most one worker holds the lease; a holder that stops renewing it (its VM died) loses it after
 //! [`LEASE`]. The holder's number is random: it marks heartbeats, so that nobody else's request can pass for one.
 
-use crate::SharedData;
-use crate::shared_ledger::Place;
+use super::tables::SharedEntry;
 use switchyard_core::Timestamp;
-use switchyard_core::contract::keys::PROBER;
+use switchyard_core::contract::keys::HEARTBEAT_LEASE;
 pub use switchyard_core::outlier::LEASE;
 use switchyard_core::outlier::{NOBODYS_LEASE, claim_lease, is_holders_mark};
 use switchyard_core::shared_value::update;
+use switchyard_host::SharedData;
 
-/// Makes the lease's place, if it is not there, so that it can be claimed by compare-and-swap.
+/// Makes the lease, held by nobody, if it is not there, so that it can be claimed by compare-and-swap.
 pub fn create(host: &impl SharedData) {
-    if let Ok(None) = host.shared_data(PROBER) {
-        // If this fails, so does the claim: nobody probes, and time alone readmits.
-        let _ = host.set_shared_data(PROBER, &NOBODYS_LEASE);
+    if let Ok(None) = host.shared_data(HEARTBEAT_LEASE) {
+        // If this fails, so does the claim: nobody sends heartbeats, and time alone readmits.
+        let _ = host.set_shared_data(HEARTBEAT_LEASE, &NOBODYS_LEASE);
     }
 }
 
 /// Takes or renews the lease for `holder` (not 0); whether it holds it now.
 pub fn claim(host: &impl SharedData, holder: u64, now: Timestamp) -> bool {
     // Who was quicker has it.
-    let claimed = update(&mut Place { key: PROBER, host, is_made: false }, 1, |lease| {
+    let claimed = update(&mut SharedEntry { key: HEARTBEAT_LEASE, host, is_made: false }, 1, |lease| {
         let renewed = claim_lease(lease, holder, now);
         let is_ours = renewed.is_some();
         (renewed, is_ours)
@@ -32,14 +32,14 @@ pub fn claim(host: &impl SharedData, holder: u64, now: Timestamp) -> bool {
 
 /// Whether `value` is the mark of whoever holds the lease.
 pub fn is_mark(host: &impl SharedData, value: &[u8]) -> bool {
-    let lease = host.shared_data(PROBER).ok().flatten();
+    let lease = host.shared_data(HEARTBEAT_LEASE).ok().flatten();
     lease.is_some_and(|lease| is_holders_mark(&lease.value, value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{FakeHost, SharedStore};
+    use switchyard_host::fake::{FakeHost, SharedStore};
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)

@@ -2,8 +2,8 @@
 
 use super::tests::{HELD, Process};
 use super::*;
-use crate::Status;
 use proptest::prelude::*;
+use switchyard_host::Status;
 
 #[derive(Clone, Debug)]
 enum Happens {

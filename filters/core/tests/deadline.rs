@@ -3,7 +3,8 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
 use core::time::Duration;
-use switchyard_core::retry::{Deadline, encode_grpc_timeout, grpc_timeout};
+use switchyard_core::deadline::{Deadline, TimeLeft, encode_grpc_timeout, grpc_timeout};
+use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -16,8 +17,18 @@ fn millis(millis: u64) -> Duration {
 
 /// The time of a request of a route with so many milliseconds.
 fn allowance(route: u64, grpc: Option<&str>, header: Option<&str>) -> Duration {
-    let deadline = Deadline { timeout: millis(route), ..Deadline::default() };
-    deadline.allowance(grpc.map(str::as_bytes), header.map(str::as_bytes))
+    deadline(route).allowance(&request(grpc.map(str::as_bytes), header.map(str::as_bytes)))
+}
+
+/// The deadline of a route with so many milliseconds, where a header may say less.
+fn deadline(route: u64) -> Deadline {
+    Deadline { timeout: millis(route), header: Some("x-left-ms".into()), ..Deadline::default() }
+}
+
+fn request(grpc: Option<&[u8]>, header: Option<&[u8]>) -> PlainRequest {
+    let said = [("grpc-timeout", grpc), ("x-left-ms", header)].into_iter();
+    said.filter_map(|(name, value)| Some((name, value?)))
+        .fold(PlainRequest::get("/"), |request, (name, value)| request.with(name, value))
 }
 
 #[test]
@@ -121,7 +132,28 @@ fn a_header_that_is_not_a_number_of_milliseconds_is_not_heard() {
     for (text, expected) in [("1", 1), ("010", 10), (" 10\t", 10), ("999", 999)] {
         assert_eq!(allowance(1_000, None, Some(text)), millis(expected), "{text:?}");
     }
-    assert_eq!(Deadline::default().allowance(None, Some(b"\xff")), Deadline::default().timeout);
+    assert_eq!(deadline(1_000).allowance(&request(None, Some(b"\xff"))), millis(1_000));
+}
+
+#[test]
+fn only_what_is_less_than_the_route_gives_shortens_it() {
+    let shortened = |route, grpc: Option<&str>, header: Option<&str>| {
+        deadline(route).shortened(&request(grpc.map(str::as_bytes), header.map(str::as_bytes)))
+    };
+    assert_eq!(shortened(15_000, None, None), None);
+    assert_eq!(shortened(15_000, Some("2S"), Some("300")), Some(millis(300)));
+    assert_eq!(shortened(100, Some("2S"), Some("300")), None);
+    assert_eq!(shortened(100, Some("100m"), None), None, "as much is no less");
+    assert_eq!(shortened(0, Some("2S"), None), Some(millis(2_000)));
+    assert_eq!(shortened(0, Some("1H"), Some("nonsense")), None, "who says nothing has an hour");
+    assert_eq!(shortened(7_200_000, Some("90M"), None), Some(HOUR * 3 / 2));
+}
+
+#[test]
+fn an_upstream_is_told_that_there_is_some_time_left() {
+    let told = |left| (TimeLeft::new(left).millis().to_owned(), TimeLeft::new(left).grpc().to_owned());
+    assert_eq!(told(millis(1_500)), ("1500".to_owned(), "1500000u".to_owned()));
+    assert_eq!(told(Duration::ZERO), ("1".to_owned(), "1n".to_owned()), "0 is read as no limit by some");
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -172,10 +204,9 @@ mod properties {
             grpc in prop::option::of(prop::collection::vec(any::<u8>(), 0..12)),
             text in prop::option::of("[0-9 +-]{0,22}[HSMmunx]?"),
         ) {
-            let deadline = Deadline { timeout: millis(route), ..Deadline::default() };
             let text = text.as_deref().map(str::as_bytes);
-            prop_assert!(deadline.allowance(grpc.as_deref(), text) <= millis(route));
-            prop_assert!(deadline.allowance(text, grpc.as_deref()) <= millis(route));
+            prop_assert!(deadline(route).allowance(&request(grpc.as_deref(), text)) <= millis(route));
+            prop_assert!(deadline(route).allowance(&request(text, grpc.as_deref())) <= millis(route));
         }
     }
 }

@@ -1,16 +1,16 @@
 //! How workers reach each other: a number for each, and a queue by that number.
 //!
 //! Invariants: queues are bounded in number, whatever happens; a worker has a number that no other has had, so that messages for an
-//! earlier life of its queue are known as such.
+//! earlier epoch of its queue are known as such.
 //! Trade-off: a queue's name is its worker's number modulo `QUEUES`: after so many starts of VMs in one process two
 //! workers may share a name, and the elder then hears nothing more. Who waits for it goes on as when a worker dies.
 
-use crate::shared_ledger::{Place, TRIES};
-use crate::{Clock, HostError, Queues, SharedData};
+use super::tables::{SharedEntry, TRIES};
 use switchyard_core::Address;
 use switchyard_core::contract::keys;
 use switchyard_core::shared_value::update;
 use switchyard_core::wire::Reader;
+use switchyard_host::{Clock, HostError, Queues, SharedData};
 
 /// How many queues of one filter there may be in a process.
 const QUEUES: u32 = 1024;
@@ -27,12 +27,16 @@ pub fn prepare(filter: &str, host: &impl SharedData) -> Result<(), HostError> {
     Ok(())
 }
 
-/// Makes `count` places of shared data, empty, called by `key`; what is there stays. The main thread configures before any worker
+/// Makes `count` values of shared data, empty, under their `key`s; what is there stays. The main thread configures before any worker
 /// does, and what is looked for first comes last, so that whoever finds it finds all.
 ///
 /// # Errors
 /// If shared data cannot be had.
-pub fn make_places(count: u32, key: impl Fn(u32) -> String, host: &impl SharedData) -> Result<(), HostError> {
+pub fn make_entries(
+    count: u32,
+    key: impl Fn(u32) -> String,
+    host: &impl SharedData,
+) -> Result<(), HostError> {
     if host.shared_data(&key(0))?.is_none() {
         for number in (0..count).rev() {
             host.set_shared_data(&key(number), &[])?;
@@ -44,7 +48,7 @@ pub fn make_places(count: u32, key: impl Fn(u32) -> String, host: &impl SharedDa
 /// A number that no other worker of this filter has; `None` if it cannot be had.
 pub fn take_number(filter: &str, host: &impl SharedData) -> Option<u32> {
     let workers = keys::workers(filter);
-    let number = update(&mut Place { key: &workers, host, is_made: false }, TRIES, |bytes| {
+    let number = update(&mut SharedEntry { key: &workers, host, is_made: false }, TRIES, |bytes| {
         let number = Reader::new(bytes).word().map(|number| number.wrapping_add(1));
         (number.map(|number| number.to_le_bytes().to_vec()), number)
     });

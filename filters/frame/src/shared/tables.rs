@@ -5,24 +5,24 @@
 //! vm_id. There is no create-if-absent, so tables are created when a configuration is read: the main thread does
 //! that before any worker does.
 
-use crate::{HostError, SharedData};
+use switchyard_core::budget::Budget;
 use switchyard_core::contract::keys;
 use switchyard_core::outlier::{Ledger, Tally};
-use switchyard_core::retry::Budget;
 use switchyard_core::shared_value::{SharedValue, update};
+use switchyard_host::{HostError, SharedData};
 
 /// How often a compare-and-swap is tried.
 pub const TRIES: usize = 8;
 
 /// One value of shared data, by its key.
-pub(crate) struct Place<'a, H> {
+pub(crate) struct SharedEntry<'a, H> {
     pub(crate) key: &'a str,
     pub(crate) host: &'a H,
     /// It is made if it is not there.
     pub(crate) is_made: bool,
 }
 
-impl<H: SharedData> SharedValue for Place<'_, H> {
+impl<H: SharedData> SharedValue for SharedEntry<'_, H> {
     fn read(&mut self) -> Option<(Vec<u8>, u32)> {
         let mut found = self.host.shared_data(self.key).ok()?;
         if found.is_none() && self.is_made {
@@ -85,7 +85,7 @@ impl Table {
         mut change: impl FnMut(&[u8]) -> (Option<Vec<u8>>, R),
     ) -> Option<R> {
         let mut is_lost = false;
-        let changed = update(&mut Place { key: &self.0, host, is_made: true }, TRIES, |bytes| {
+        let changed = update(&mut SharedEntry { key: &self.0, host, is_made: true }, TRIES, |bytes| {
             let (bytes, result) = change(bytes);
             // A table that there is no memory for encodes as nothing, which would wipe out the one that is there.
             is_lost = bytes.as_ref().is_some_and(Vec::is_empty);
@@ -148,8 +148,8 @@ pub fn announced(host: &impl SharedData) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{FakeHost, SharedStore};
     use switchyard_core::outlier::{EndpointKey, Record};
+    use switchyard_host::fake::{FakeHost, SharedStore};
 
     fn note(ledger: &mut Ledger, key: u64) {
         ledger.put(Record { times: 1, ..Record::new(EndpointKey(key)) });
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_host_without_shared_data_stops_nothing() {
         let host = FakeHost::default();
-        host.fail("proxy_get_shared_data", crate::Status::InternalFailure);
+        host.fail("proxy_get_shared_data", switchyard_host::Status::InternalFailure);
         let table = Table::ledger("web");
         assert!(table.create(&host).is_err());
         assert!(table.read(&host).is_empty());

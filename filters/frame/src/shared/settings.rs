@@ -3,10 +3,10 @@
 //! Invariant: whoever sees a new [`number`] finds what it stands for, since that is written first. Trade-off: a table of its own has the
 //! number, so that news about endpoints, which come often, do not have the settings read again.
 
-use crate::SharedData;
-use crate::shared_ledger::{Table, announce};
+use super::tables::{Table, announce};
 use switchyard_core::contract::keys::{SETTINGS, SETTINGS_NUMBER};
 use switchyard_core::outlier::{Part, Published};
+use switchyard_host::SharedData;
 
 /// All that is published; nothing if there is no shared data.
 pub fn published(host: &impl SharedData) -> Published {
@@ -34,9 +34,9 @@ pub fn publish(part: &Part, host: &impl SharedData) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::FakeHost;
     use switchyard_core::Timestamp;
     use switchyard_core::outlier::{Settings, Watched};
+    use switchyard_host::fake::FakeHost;
 
     #[test]
     fn what_is_published_once_is_told_once() {
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_host_without_shared_data_stops_nothing() {
         let host = FakeHost::default();
-        host.fail("proxy_get_shared_data", crate::Status::InternalFailure);
+        host.fail("proxy_get_shared_data", switchyard_host::Status::InternalFailure);
         publish(&Part::new(Vec::new(), 7, Timestamp::default(), &[]), &host);
         assert_eq!((published(&host), number(&host)), (Published::default(), None));
     }

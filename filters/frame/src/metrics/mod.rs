@@ -15,12 +15,12 @@
 
 pub mod parts;
 
-use crate::{Clock, MetricId, MetricSink, SharedData};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use parts::Parts;
 use std::rc::Rc;
+use switchyard_host::{Clock, MetricId, MetricSink, SharedData};
 
 /// How many series one VM may define: Envoy never frees one.
 pub const MAX_SERIES: usize = 4096;
@@ -182,8 +182,8 @@ pub fn series_name(metric: &str, labels: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::FakeHost;
     use switchyard_core::Timestamp;
+    use switchyard_host::fake::FakeHost;
 
     #[test]
     fn labels_are_encoded_as_the_shipped_stats_tags_expect() {

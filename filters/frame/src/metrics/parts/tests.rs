@@ -1,8 +1,8 @@
 //! VMs of one process that add to gauges, die at any step, and race.
 
 use super::*;
-use crate::Status;
-use crate::fake::{FakeHost, SharedStore};
+use switchyard_host::Status;
+use switchyard_host::fake::{FakeHost, SharedStore};
 
 const FILTER: &str = "soup";
 pub(super) const HELD: &str = "held";

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 use switchyard_core::Timestamp;
-use switchyard_core::retry::{BYTES, Budget, BudgetPolicy};
+use switchyard_core::budget::{BYTES, Budget, BudgetPolicy};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -1,4 +1,5 @@
-//! How many retries there may be: a share of the requests, plus a few per second, over a sliding window.
+//! How many requests may be made again: a share of the requests, plus a few per second, over a sliding window. Retries have such budgets,
+//! which workers share, and repeats of batches that failed, in each worker.
 //!
 //! One value of shared data per budget. Requests are counted in each worker and added on its tick; a retry is taken by
 //! compare-and-swap before it is sent. So what workers take together is never more than the table allows: the bound on
@@ -12,10 +13,11 @@
 //! Layout, little-endian: version u8 and three zero bytes, then per bucket its number, requests and retries as u32.
 //! Invariant: [`BYTES`] whatever the traffic; counts that are full stay full.
 
-use super::settings::Budget as Policy;
 use crate::Timestamp;
 use crate::wire::{Reader, Writer};
+use core::cell::Cell;
 use core::time::Duration;
+use std::rc::Rc;
 
 /// Buckets in a window.
 pub const BUCKETS: usize = 10;
@@ -23,6 +25,26 @@ pub const BUCKETS: usize = 10;
 pub const BYTES: usize = 4 + BUCKETS * 12;
 
 const VERSION: u8 = 1;
+
+/// How many retries there may be, in all workers together; of a route, or of an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetPolicy {
+    /// Retries per request, in parts per million.
+    pub ratio_ppm: u32,
+    /// Retries that are allowed however few requests there are.
+    pub min_per_second: u32,
+    /// The time over which requests and retries are compared.
+    pub window: Duration,
+    /// Retries under way at a time, per worker (the filter's engine).
+    pub max_concurrent: u32,
+}
+
+impl Default for BudgetPolicy {
+    /// Finagle's and linkerd's: a fifth of the requests, and ten a second, over ten seconds.
+    fn default() -> Self {
+        Self { ratio_ppm: 200_000, min_per_second: 10, window: Duration::from_secs(10), max_concurrent: 1024 }
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Bucket {
@@ -62,14 +84,14 @@ impl Budget {
     }
 
     /// Adds requests that were sent.
-    pub fn deposit(&mut self, policy: &Policy, now: Timestamp, requests: u32) {
+    pub fn deposit(&mut self, policy: &BudgetPolicy, now: Timestamp, requests: u32) {
         if let Some(bucket) = self.bucket(policy, now) {
             bucket.requests = bucket.requests.saturating_add(requests);
         }
     }
 
     /// Takes one retry; `false` if there is none left.
-    pub fn withdraw(&mut self, policy: &Policy, now: Timestamp) -> bool {
+    pub fn withdraw(&mut self, policy: &BudgetPolicy, now: Timestamp) -> bool {
         let allowed = self.balance(policy, now) > 0;
         if allowed && let Some(bucket) = self.bucket(policy, now) {
             bucket.retries = bucket.retries.saturating_add(1);
@@ -80,7 +102,7 @@ impl Budget {
 
     /// Takes one of those that are allowed however few requests there are: as many per bucket as `min_per_second` gives it, and
     /// one at least, or nobody would learn that retries help again.
-    pub fn withdraw_reserve(&mut self, policy: &Policy, now: Timestamp) -> bool {
+    pub fn withdraw_reserve(&mut self, policy: &BudgetPolicy, now: Timestamp) -> bool {
         let reserve = (policy.window / BUCKETS as u32).as_millis() * u128::from(policy.min_per_second) / 1000;
         let retries = self.bucket(policy, now).map_or(u32::MAX, |bucket| bucket.retries);
         u128::from(retries) < reserve.max(1) && self.withdraw(policy, now)
@@ -88,21 +110,21 @@ impl Budget {
 
     /// Takes retries that have been made already, whether there are any left or not: the router's engine learns of them
     /// when a request has ended.
-    pub fn spend(&mut self, policy: &Policy, now: Timestamp, retries: u32) {
+    pub fn spend(&mut self, policy: &BudgetPolicy, now: Timestamp, retries: u32) {
         if let Some(bucket) = self.bucket(policy, now) {
             bucket.retries = bucket.retries.saturating_add(retries);
         }
     }
 
     /// Gives back a retry that was taken and not made.
-    pub fn give_back(&mut self, policy: &Policy, now: Timestamp) {
+    pub fn give_back(&mut self, policy: &BudgetPolicy, now: Timestamp) {
         if let Some(bucket) = self.bucket(policy, now) {
             bucket.retries = bucket.retries.saturating_sub(1);
         }
     }
 
     /// Retries that are left now; below zero only after the policy became stricter or requests left the window.
-    pub fn balance(&self, policy: &Policy, now: Timestamp) -> i64 {
+    pub fn balance(&self, policy: &BudgetPolicy, now: Timestamp) -> i64 {
         let number = number(policy, now);
         let recent =
             self.buckets.iter().filter(|bucket| (number.wrapping_sub(bucket.number) as usize) < BUCKETS);
@@ -115,7 +137,7 @@ impl Budget {
     }
 
     /// The bucket of this moment, emptied if it was of another; `None` if the clock was set back by more than a window.
-    fn bucket(&mut self, policy: &Policy, now: Timestamp) -> Option<&mut Bucket> {
+    fn bucket(&mut self, policy: &BudgetPolicy, now: Timestamp) -> Option<&mut Bucket> {
         let number = number(policy, now);
         let bucket = self.buckets.get_mut(number as usize % BUCKETS)?;
         if bucket.number != number {
@@ -125,7 +147,39 @@ impl Budget {
     }
 }
 
-fn number(policy: &Policy, now: Timestamp) -> u32 {
+fn number(policy: &BudgetPolicy, now: Timestamp) -> u32 {
     let length = (policy.window / BUCKETS as u32).max(Duration::from_millis(1));
     (u128::from(now.as_millis()) / length.as_millis()) as u32
+}
+
+/// How many are under way that a budget has allowed, which [`BudgetPolicy::max_concurrent`] bounds.
+#[derive(Debug, Default)]
+pub(crate) struct Concurrency(Rc<Cell<u32>>);
+
+/// One of those that are under way, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Rc<Cell<u32>>);
+
+impl Concurrency {
+    /// How many there are.
+    pub(crate) fn active(&self) -> u32 {
+        self.0.get()
+    }
+
+    /// Whether there may be one more.
+    pub(crate) fn has_room(&self, policy: &BudgetPolicy) -> bool {
+        self.active() < policy.max_concurrent
+    }
+
+    /// One more.
+    pub(crate) fn begin(&self) -> UnderWay {
+        self.0.set(self.active().saturating_add(1));
+        UnderWay(Rc::clone(&self.0))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }

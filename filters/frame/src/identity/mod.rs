@@ -16,10 +16,10 @@
 mod metadata;
 mod protobuf;
 
-use crate::{HostError, Properties};
 use core::fmt;
 use sha2::{Digest as _, Sha256};
 use switchyard_core::request_key::Known;
+use switchyard_host::{HostError, Properties};
 
 /// More than this in metadata is not compared, in bytes: it would be in the keys of all that share.
 pub const MOST_METADATA: usize = 64 << 10;
@@ -87,8 +87,8 @@ fn compared(value: Box<[u8]>) -> Box<[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Status;
-    use crate::fake::{FakeHost, Head};
+    use switchyard_host::Status;
+    use switchyard_host::fake::{FakeHost, Head};
 
     const JWT: &str = "envoy.filters.http.jwt_authn";
     const AUTHZ: &str = "envoy.filters.http.ext_authz";

@@ -11,7 +11,6 @@
 //! in its successor; and while any VM of a filter adds something, those that have ticked since tick on, every [`LOOK`].
 //! Source: leases, as in Gray and Cheriton (SOSP 1989); time is counted by who looks, so no clock need agree with another.
 
-use crate::{HostError, SharedData};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use hashbrown::HashMap;
@@ -19,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
 use switchyard_core::wire::{Reader, Writer};
+use switchyard_host::{HostError, SharedData};
 
 /// So many VMs of a filter may add to gauges at a time.
 pub const SLOTS: u32 = 256;
@@ -35,7 +35,7 @@ const VERSION: u8 = 1;
 /// # Errors
 /// If shared data cannot be had.
 pub fn prepare(filter: &str, host: &impl SharedData) -> Result<(), HostError> {
-    crate::reach::make_places(SLOTS, |number| keys::gauges(filter, number), host)
+    crate::shared::reach::make_entries(SLOTS, |number| keys::gauges(filter, number), host)
 }
 
 /// What somebody adds to gauges.
@@ -140,7 +140,7 @@ impl Parts {
                 written.is_some_and(|written| written && self.set_sums(filter, host, &slots, &mut set));
             let Some(again) = read(filter, host) else { return };
             if is_told && self.are_unchanged(&slots, &again) {
-                return self.is_told(filter, host, &again);
+                return self.mark_told(filter, host, &again);
             }
             self.grow_old(&again, Duration::ZERO);
             slots = again;
@@ -148,7 +148,7 @@ impl Parts {
     }
 
     /// All that there was to tell is told; who adds nothing needs no slot.
-    fn is_told(&self, filter: &str, host: &impl SharedData, slots: &[Slot]) {
+    fn mark_told(&self, filter: &str, host: &impl SharedData, slots: &[Slot]) {
         self.news.take();
         let mine = slots.iter().find(|slot| self.is_own(slot)).filter(|_| self.own.borrow().is_empty());
         if let Some(slot) = mine {

@@ -1,0 +1,109 @@
+//! How much time a request has, and how an upstream is told what is left of it.
+//!
+//! Invariant: whatever a client says, its request has no more time than its route gives it.
+//!
+//! Source: "gRPC over HTTP/2" for `grpc-timeout` (up to eight digits and a unit).
+
+use crate::RequestView;
+use crate::http::{decimal, digits};
+use core::time::Duration;
+
+/// The header in which gRPC says how much time a call has.
+pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// What a request may take of which nobody says how long.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Units of `grpc-timeout` with their length in nanoseconds, the finest first.
+const UNITS: [(u8, u128); 6] = [
+    (b'n', 1),
+    (b'u', 1_000),
+    (b'm', 1_000_000),
+    (b'S', 1_000_000_000),
+    (b'M', 60_000_000_000),
+    (b'H', 3_600_000_000_000),
+];
+
+/// When a request must have ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// What the route gives a request.
+    pub timeout: Duration,
+    /// The request header that gives it less, in milliseconds. `grpc-timeout` is always heard.
+    pub header: Option<Box<str>>,
+    /// With less time left than this no attempt is made.
+    pub floor: Duration,
+}
+
+impl Default for Deadline {
+    /// Envoy's route timeout, and ten milliseconds that an attempt takes at least.
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(15), header: None, floor: Duration::from_millis(10) }
+    }
+}
+
+impl Deadline {
+    /// How long a request may take: the least of what the route gives, its `grpc-timeout`, and the configured header in
+    /// milliseconds. What cannot be read, and a header of 0, is not heard; a route's timeout of 0 is none.
+    pub fn allowance(&self, request: &impl RequestView) -> Duration {
+        self.of_route().into_iter().chain(self.said(request)).min().unwrap_or(LONGEST)
+    }
+
+    /// What a request says that it may take, if that is less than what the route gives it.
+    pub fn shortened(&self, request: &impl RequestView) -> Option<Duration> {
+        self.said(request).filter(|said| *said < self.of_route().unwrap_or(LONGEST))
+    }
+
+    fn of_route(&self) -> Option<Duration> {
+        Some(self.timeout).filter(|timeout| !timeout.is_zero())
+    }
+
+    fn said(&self, request: &impl RequestView) -> Option<Duration> {
+        let header = self.header.as_deref().and_then(|name| request.header(name)).and_then(decimal);
+        let header = header.filter(|millis| *millis > 0).map(Duration::from_millis);
+        let grpc = request.header(GRPC_TIMEOUT).and_then(grpc_timeout);
+        header.into_iter().chain(grpc).min()
+    }
+}
+
+/// The time that an attempt or a call has, as it is told the upstream; never nothing.
+#[derive(Clone, Debug)]
+pub struct TimeLeft {
+    millis: String,
+    grpc: String,
+}
+
+impl TimeLeft {
+    /// So much.
+    pub fn new(left: Duration) -> Self {
+        Self { millis: left.as_millis().max(1).to_string(), grpc: encode_grpc_timeout(left) }
+    }
+
+    /// In milliseconds, as headers have it that are no gRPC's.
+    pub fn millis(&self) -> &str {
+        &self.millis
+    }
+
+    /// As [`GRPC_TIMEOUT`] has it.
+    pub fn grpc(&self) -> &str {
+        &self.grpc
+    }
+}
+
+/// What a `grpc-timeout` says; `None` if it is none.
+pub fn grpc_timeout(value: &[u8]) -> Option<Duration> {
+    let (unit, number) = value.split_last()?;
+    // No white space within.
+    let number = digits(number).filter(|_| number.len() <= 8)?;
+    let (_, length) = UNITS.iter().find(|(letter, _)| letter == unit)?;
+    let nanos = u128::from(number) * length;
+    Some(Duration::new(u64::try_from(nanos / 1_000_000_000).ok()?, (nanos % 1_000_000_000) as u32))
+}
+
+/// The `grpc-timeout` of a request that has so much time left: in the finest unit that fits, rounded down, and never nothing.
+pub fn encode_grpc_timeout(left: Duration) -> String {
+    let nanos = left.as_nanos();
+    let fits = UNITS.iter().find(|(_, length)| nanos / length < 100_000_000);
+    let (letter, length) = fits.copied().unwrap_or((b'H', 3_600_000_000_000));
+    format!("{}{}", (nanos / length).clamp(1, 99_999_999), char::from(letter))
+}
