@@ -11,8 +11,8 @@ use switchyard_core::outlier::{Cluster, EndpointKey, Event, Ledger, Settings};
 use switchyard_core::{EndpointIndex, Timestamp};
 use switchyard_frame::Counterpart;
 use switchyard_host::metrics::Registry;
-use switchyard_host::{MetricSink, SharedData};
 use switchyard_host::shared_ledger::Table;
+use switchyard_host::{MetricSink, SharedData};
 
 /// The router's side of ejection.
 pub(crate) struct Ejection {
