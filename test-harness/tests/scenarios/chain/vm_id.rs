@@ -122,7 +122,8 @@ async fn with_different_vm_ids_traffic_goes_on_and_each_side_says_what_is_lost()
     }
     upstreams.forget();
     assert_eq!(send(&envoy, 400).await?.successes(), 400);
-    assert!(bad(&upstreams)?.count() >= 100, "nobody ejects it");
+    // A quarter, by the rotation of each worker.
+    assert!(bad(&upstreams)?.count() >= 90, "nobody ejects it");
     let log = envoy.log();
     for said in SAID {
         assert!((1..=2).contains(&log.matches(said).count()), "once in a worker: {said}\n{log}");
