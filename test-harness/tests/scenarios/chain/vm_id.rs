@@ -116,7 +116,8 @@ async fn with_different_vm_ids_traffic_goes_on_and_each_side_says_what_is_lost()
         envoy
             .until(alone, async || {
                 assert_eq!(send(&envoy, 50).await?.successes(), 50, "they are tried again");
-                Ok((envoy.stat(alone).await? == 1).then_some(()))
+                // Envoy 1.36 puts it under the cluster; what stands under several is added up.
+                Ok((envoy.stat(alone).await? >= 1).then_some(()))
             })
             .await?;
     }
