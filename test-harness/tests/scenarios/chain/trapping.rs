@@ -1,4 +1,4 @@
-//! switchyard-trap.wasm in the chain's place: the same stages, of which two trap or hold bodies when a request's headers say so.
+//! chain-trap.wasm in the chain's place: the same stages, of which two trap or hold bodies when a request's headers say so.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/t
 
 /// Envoy with two workers, that ends a stream after so many seconds in which nothing moves.
 pub(super) fn bootstrap(upstreams: &Upstreams, document: &Value, idle_seconds: u32) -> Bootstrap {
-    let mut filter = pieces::wasm_filter("switchyard-trap", &document.to_string());
+    let mut filter = pieces::wasm_filter("chain-trap", &document.to_string());
     filter["typed_config"]["config"]["allow_on_headers_stop_iteration"] = json!(true);
     let replace = |bootstrap: &mut Value| {
         let manager = bootstrap.pointer_mut(MANAGER).expect("the first listener's manager");
