@@ -60,8 +60,9 @@ enum Task {
     Bench {
         /// What: router (requests through Envoy), outlier (faults, against Envoy's own detection), retry (faults, against
         /// Envoy's own retries), coalesce (bursts, against nginx and Varnish), batch (a service with a cost
-        /// per call, against no batching), scale (many clusters and workers, little traffic) or core (hash tables, native and in wasm).
-        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "batch", "scale", "core"])]
+        /// per call, against no batching), chain (all filters as one module, against several, no-op filters and Envoy's own
+        /// policies), scale (many clusters and workers, little traffic) or core (hash tables, native and in wasm).
+        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "batch", "chain", "scale", "core"])]
         name: String,
         /// Print one JSON object, alone on standard output.
         #[arg(long)]

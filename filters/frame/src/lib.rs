@@ -11,6 +11,7 @@
 
 mod busy_ticks;
 pub mod chain;
+mod counterpart;
 mod effective_context;
 #[cfg(any(target_arch = "wasm32", clippy))]
 pub mod entry;
@@ -31,6 +32,7 @@ pub mod shared;
 mod vm;
 
 pub use busy_ticks::{BusyTicks, QUIET};
+pub use counterpart::{Counterpart, GRACE};
 pub use effective_context::EffectiveContext;
 pub use filter::{Filter, Setup, Stream};
 pub use head::Head;

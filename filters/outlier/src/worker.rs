@@ -14,8 +14,8 @@ use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_frame::shared::settings;
 use switchyard_frame::shared::tables::announced;
-use switchyard_frame::{BusyTicks, Interval, Setup};
-use switchyard_host::{Host, HostError, SharedData};
+use switchyard_frame::{BusyTicks, Counterpart, Interval, Setup};
+use switchyard_host::{Host, HostError, MetricSink, SharedData};
 
 /// How often the clock is read, stalls are looked for and news of other workers are taken in, while attempts come.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -33,6 +33,8 @@ pub struct Outlier {
     follows: bool,
     /// What it watches was published under this number.
     published: Cell<Option<u32>>,
+    /// Whoever publishes it.
+    publisher: Counterpart,
     busy_ticks: BusyTicks,
     heard: Cell<Option<u32>>,
     flushed: Interval,
@@ -54,6 +56,7 @@ impl Outlier {
             root_id,
             follows: document.upstreams().is_empty(),
             published: Cell::default(),
+            publisher: Counterpart::default(),
             busy_ticks: BusyTicks::new(TICK, host)?,
             heard: Cell::default(),
             flushed: Interval::default(),
@@ -127,11 +130,26 @@ impl Outlier {
         }
     }
 
+    /// Says so if attempts come and nobody has told what to watch.
+    fn miss(&self, now: Timestamp, host: &impl MetricSink) {
+        let is_there = self.published.get().is_some();
+        if !self.follows || (is_there && self.publisher.is_present()) {
+            return;
+        }
+        if self.publisher.watch(is_there, now, &[("filter", "outlier")], &self.setup.registry, host) {
+            log::warn!(
+                "switchyard.outlier: there is no document here, and under this vm_id no filter has published one with outlier sections: \
+                 attempts pass unjudged and no endpoint is ejected. Give switchyard.wasm or router.wasm the same vm_id, or this filter the document"
+            );
+        }
+    }
+
     /// The periodic work: the clock, news of other workers, stalls, ejections whose time is up.
     pub(crate) fn on_tick(&self, host: &impl Host) {
         let Ok(now) = host.now() else { return };
         self.setup.own.set_time(now);
         self.hear(host);
+        self.miss(now, host);
         let decides = self.setup.own.is_newest(&self.root_id, self.setup.context);
         let rest = self.work(decides, now, host);
         let awake = self.busy_ticks.settle(now, rest, host);

@@ -112,3 +112,23 @@ fn a_cluster_without_ejection_that_has_the_same_address_is_told_apart() {
     worker.attempt(A, "500");
     assert_eq!(worker.record(A).health, Health::Ejected);
 }
+
+#[test]
+fn where_nobody_publishes_anything_it_says_once_that_nothing_is_judged() {
+    let mut worker = without_document();
+    worker::take_log();
+    for _ in 0..200 {
+        worker.attempt(A, "500");
+        worker.pass(20);
+    }
+    let warnings = || -> Vec<String> {
+        worker::take_log().into_iter().filter(|line| line.contains("attempts pass unjudged")).collect()
+    };
+    let gauge = || worker.host.counter("switchyard.filter=.=outlier;.;ejection_disconnected");
+    assert_eq!((warnings().len(), gauge()), (1, 1));
+    serve(&worker, "router", 1, &document(r#"{"consecutive_5xx": 2}"#));
+    worker.attempt(A, "500");
+    worker.host.set_now(Timestamp::from_millis(START + 4_020));
+    worker.root.tick(&worker.host);
+    assert_eq!((warnings().len(), gauge()), (0, 0));
+}

@@ -9,8 +9,10 @@ use switchyard_config::Upstream as Configured;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Cluster, EndpointKey, Event, Ledger, Settings};
 use switchyard_core::{EndpointIndex, Timestamp};
+use switchyard_frame::Counterpart;
+use switchyard_frame::metrics::Registry;
 use switchyard_frame::shared::tables::Table;
-use switchyard_host::SharedData;
+use switchyard_host::{MetricSink, SharedData};
 
 /// The router's side of ejection.
 pub(crate) struct Ejection {
@@ -22,6 +24,10 @@ pub(crate) struct Ejection {
     table: Table,
     /// Somebody else tries; do not ask again before the next tick.
     refused: bool,
+    /// Requests are sent to the upstream.
+    is_used: bool,
+    /// Whoever judges the attempts that they make.
+    judge: Counterpart,
     rng: fastrand::Rng,
 }
 
@@ -47,6 +53,8 @@ impl Ejection {
             by_hand: (0..keys.len()).map(|index| configured.health(index)).collect(),
             table: Table::ledger(configured.name()),
             refused: false,
+            is_used: false,
+            judge: Counterpart::default(),
             rng: fastrand::Rng::with_seed(0),
             keys,
             members,
@@ -68,6 +76,31 @@ impl Ejection {
             }
         }
         healths
+    }
+
+    /// A request is sent to the upstream.
+    pub(crate) fn uses(&mut self) {
+        self.is_used = true;
+    }
+
+    /// Says so if requests are sent to the upstream, and nobody has a table of its endpoints: outlier.wasm makes one before it judges.
+    pub(crate) fn miss_judge(
+        &self,
+        upstream: &str,
+        now: Timestamp,
+        registry: &Registry,
+        host: &(impl SharedData + MetricSink),
+    ) {
+        if !self.is_used || self.judge.is_present() {
+            return;
+        }
+        let labels = [("filter", "router"), ("upstream", upstream)];
+        if self.judge.watch(self.table.is_made(host), now, &labels, registry, host) {
+            log::warn!(
+                "switchyard.router: under this vm_id no outlier.wasm judges the endpoints of {upstream}: requests are balanced, \
+                 but no endpoint is ejected for this filter, its retries and its batches. Give outlier.wasm in that cluster the same vm_id"
+            );
+        }
     }
 
     /// Whether a request may ask to try an endpoint.

@@ -145,6 +145,9 @@ impl Upstream {
     /// Chooses the endpoints of one request.
     pub(crate) fn choose(&mut self, hash: Option<u64>, now: Timestamp, rng: &mut fastrand::Rng) -> Chosen {
         let without_hash = hash.is_none() && self.no_hash.is_some();
+        if let Some(ejection) = &mut self.ejection {
+            ejection.uses();
+        }
         let named = match (&mut self.no_hash, hash) {
             (Some(no_hash), None) => no_hash,
             _ => &mut self.balancer,

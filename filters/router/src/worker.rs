@@ -148,9 +148,14 @@ impl Router {
         heartbeats.as_mut()?.tick(&self.plan, now, decides, host)
     }
 
-    fn work(&self, now: Timestamp, host: &impl MetricSink) {
+    fn work(&self, now: Timestamp, host: &(impl SharedData + MetricSink)) {
         self.setup.registry.flush(host);
-        self.plan.each_upstream(|upstream| upstream.settle(now));
+        self.plan.each_named(|_, names, upstream| {
+            upstream.settle(now);
+            if let Some(ejection) = upstream.ejection() {
+                ejection.miss_judge(names.name(), now, &self.setup.registry, host);
+            }
+        });
         if self.verified.passes(VERIFY_AGAIN, now) {
             self.plan.each_upstream(Upstream::verify_again);
         }

@@ -334,3 +334,31 @@ fn an_ejected_endpoint_costs_requests_nothing() {
     stream.on_done(&worker.host);
     assert_eq!(worker.host.all_calls(), 2);
 }
+
+#[test]
+fn where_nobody_judges_it_says_once_that_no_endpoint_is_ejected() {
+    let mut worker = Worker::alone(RANDOM, "{}");
+    let gauge = |worker: &Worker| {
+        worker.host.counter("switchyard.filter=.=router;.;upstream=.=web;.;ejection_disconnected")
+    };
+    for _ in 0..50 {
+        worker.tick();
+    }
+    assert_eq!(gauge(&worker), 0, "no request was sent there");
+    for _ in 0..50 {
+        worker.send("x");
+        worker.tick();
+    }
+    assert_eq!(gauge(&worker), 1);
+    assert!(Table::ledger("web").create(&worker.host).is_ok());
+    for _ in 0..20 {
+        worker.send("x");
+        worker.tick();
+    }
+    assert_eq!(gauge(&worker), 0);
+    worker.host.forget_calls();
+    for _ in 0..50 {
+        worker.tick();
+    }
+    assert_eq!(worker.host.calls("proxy_record_metric"), 0, "it is not looked for again");
+}

@@ -5,6 +5,7 @@
 
 pub mod batch;
 mod beside;
+pub mod chain;
 pub mod coalesce;
 pub mod core;
 pub mod cpu;

@@ -86,19 +86,25 @@ pub fn bootstrap(variants: &[Variant], hosts: &[SocketAddr]) -> anyhow::Result<B
     let clusters = Bootstrap::empty()
         .cluster(pieces::cluster("plain", hosts))
         .cluster(native)
-        .cluster(shipped_cluster("checkout", hosts)?);
+        // Attempts are not judged here: that has a benchmark of its own.
+        .cluster(shipped_cluster(
+            "checkout",
+            hosts,
+            Bootstrap::shipped().without_filter("switchyard.outlier"),
+        )?);
     Ok(variants.iter().fold(clusters, |bootstrap, variant| bootstrap.listener(variant.listener(hosts))))
 }
 
-fn shipped_cluster(name: &str, hosts: &[SocketAddr]) -> anyhow::Result<Value> {
-    // Attempts are not judged here: that has a benchmark of its own.
-    let shipped = Bootstrap::shipped().without_filter("switchyard.outlier").endpoints(name, hosts).ready()?;
+/// The cluster of this name as it is in a bootstrap, in front of these hosts.
+pub(super) fn shipped_cluster(name: &str, hosts: &[SocketAddr], shipped: Bootstrap) -> anyhow::Result<Value> {
+    let shipped = shipped.endpoints(name, hosts).ready()?;
     let clusters = shipped.pointer("/static_resources/clusters").and_then(Value::as_array);
     let found = clusters.and_then(|all| all.iter().find(|one| one.get("name") == Some(&json!(name))));
     found.cloned().with_context(|| format!("the shipped bootstrap has no cluster {name:?}"))
 }
 
-fn hashed_route() -> Value {
+/// A route of which Envoy hashes the user.
+pub(super) fn hashed_route() -> Value {
     let hash_policy = json!([{ "header": { "header_name": "x-user" } }]);
     json!({ "match": { "prefix": "/" }, "route": { "cluster": "native", "hash_policy": hash_policy } })
 }
@@ -109,7 +115,8 @@ fn router(hosts: &[SocketAddr], balance: &Value) -> Value {
     pieces::wasm_filter("router", &document.to_string())
 }
 
-fn lua(hosts: &[SocketAddr]) -> Value {
+/// The Lua filter with a ring of these hosts.
+pub(super) fn lua(hosts: &[SocketAddr]) -> Value {
     let names: Vec<_> = hosts.iter().map(|host| format!("\"{host}\"")).collect();
     let code = format!("HOSTS = {{{}}}\n{}", names.join(", "), include_str!("ring.lua"));
     json!({ "name": "lua", "typed_config": {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use switchyard_test_harness::bench::{batch, coalesce, core, outlier, retry, router, scale, table};
+use switchyard_test_harness::bench::{batch, chain, coalesce, core, outlier, retry, router, scale, table};
 
 /// Measures the filters in Envoy, or the consistent hashes alone.
 #[derive(Parser)]
@@ -14,12 +14,12 @@ struct Arguments {
     /// Print one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Rounds: 5 of `router`, 2 of `outlier` and `retry`, 20 of `coalesce`, 3 of `batch`, unless given.
+    /// Rounds: 5 of `router` and `chain`, 2 of `outlier` and `retry`, 20 of `coalesce`, 3 of `batch`, unless given.
     #[arg(long)]
     rounds: Option<usize>,
-    /// Requests per variant and round of `router`.
-    #[arg(long, default_value_t = 4_000)]
-    requests: u64,
+    /// Requests per variant and round: 4000 of `router`, 20000 of `chain`, unless given.
+    #[arg(long)]
+    requests: Option<u64>,
     /// Where `retry` draws the attempts per second of its outage, as SVG.
     #[arg(long)]
     plot: Option<PathBuf>,
@@ -33,10 +33,12 @@ enum Name {
     Outlier,
     /// Faults of four endpoints: both engines of retry.wasm and Envoy's own retry policy.
     Retry,
-    /// Bursts on one key: coalesce.wasm, nginx's proxy_cache_lock and Varnish.
+    /// Bursts on one key: switchyard.wasm, coalesce.wasm, nginx's proxy_cache_lock and Varnish.
     Coalesce,
     /// A service with a cost per call: batch.wasm with each of its policies, and no batching.
     Batch,
+    /// The chain, beside separate modules, filters that do nothing, Envoy's own policies, Lua and no filter.
+    Chain,
     /// Many clusters, many endpoints, many workers, and next to no traffic.
     Scale,
     /// Ring and Maglev: build, look-up, and the keys that move when a host leaves.
@@ -48,7 +50,14 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let Arguments { rounds, requests, .. } = arguments;
     let report = match arguments.name {
-        Name::Router => router::measure(router::Size { rounds: rounds.unwrap_or(5), requests }).await?,
+        Name::Router => {
+            let requests = requests.unwrap_or(4_000);
+            router::measure(router::Size { rounds: rounds.unwrap_or(5), requests }).await?
+        }
+        Name::Chain => {
+            let requests = requests.unwrap_or(20_000);
+            chain::measure(chain::Size { rounds: rounds.unwrap_or(5), requests }).await?
+        }
         Name::Outlier => outlier::measure(outlier::Size { rounds: rounds.unwrap_or(2) }).await?,
         Name::Retry => {
             retry::measure(retry::Size { rounds: rounds.unwrap_or(2) }, arguments.plot.as_deref()).await?

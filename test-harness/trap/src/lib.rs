@@ -2,13 +2,21 @@
 //!
 //! A scenario's way to kill a worker's VM under load, while requests wait in it and for it. Each filter of this kind is a
 //! module of its own, made by the feature of its name: another module is another VM, so what stands beside it lives on.
+//! In chain-trap.wasm two stages of the chain do so, and the header says which, and when ([`Phase`]): `router:response-body`. There
+//! `x-hold: router` makes that stage hold the request's body until it is whole, as a filter behind others may.
 
 #![cfg(target_arch = "wasm32")]
 
+mod phase;
+mod stream;
+
+use core::cell::Cell;
+use phase::Phase;
 use std::rc::Rc;
+use stream::Trapping;
 use switchyard_config::Document;
-use switchyard_frame::{Filter, Head, Mailbox, Setup, Stream};
-use switchyard_host::{Flow, Host, HostError};
+use switchyard_frame::{Filter, Mailbox, Setup};
+use switchyard_host::{Host, HostError};
 
 #[cfg(feature = "batch")]
 switchyard_frame::start!(Trap<switchyard_batch::Batch>);
@@ -16,12 +24,35 @@ switchyard_frame::start!(Trap<switchyard_batch::Batch>);
 switchyard_frame::start!(Trap<switchyard_coalesce::Coalesce>);
 #[cfg(feature = "outlier")]
 switchyard_frame::start!(Trap<switchyard_outlier::Outlier>);
+#[cfg(feature = "chain")]
+switchyard_frame::start!(Chain);
 
-/// A filter whose streams trap.
-pub struct Trap<F>(Rc<F>);
+/// The four downstream filters, of which the last two trap.
+#[cfg(feature = "chain")]
+type Chain = switchyard_frame::chain::Chained<
+    (
+        switchyard_coalesce::Coalesce,
+        switchyard_batch::Batch,
+        Trap<switchyard_router::Router>,
+        Trap<switchyard_retry::Retry>,
+    ),
+    4,
+>;
 
-/// A stream that traps.
-pub struct Trapping<S>(S);
+/// A filter that traps.
+pub struct Trap<F> {
+    filter: Rc<F>,
+    /// In which of the root's callbacks it is going to.
+    armed: Rc<Cell<Option<Phase>>>,
+}
+
+impl<F> Trap<F> {
+    fn at(&self, phase: Phase) {
+        if self.armed.get() == Some(phase) {
+            core::arch::wasm32::unreachable();
+        }
+    }
+}
 
 impl<F: Filter> Filter for Trap<F> {
     const NAME: &'static str = F::NAME;
@@ -29,71 +60,45 @@ impl<F: Filter> Filter for Trap<F> {
     type Stream = Trapping<F::Stream>;
 
     fn new<H: Host>(document: &Document, setup: Setup<F::Vm>, host: &H) -> Result<Self, HostError> {
-        F::new(document, setup, host).map(|filter| Self(Rc::new(filter)))
+        let filter = Rc::new(F::new(document, setup, host)?);
+        Ok(Self { filter, armed: Rc::default() })
     }
 
     fn summary(&self) -> String {
-        self.0.summary()
+        self.filter.summary()
+    }
+
+    fn is_used(&self) -> bool {
+        self.filter.is_used()
     }
 
     fn stream(self: &Rc<Self>, context: u32) -> Self::Stream {
-        Trapping(self.0.stream(context))
+        Trapping::new(self.filter.stream(context), F::NAME, Rc::clone(&self.armed))
     }
 
     fn tick<H: Host>(&self, host: &H) {
-        self.0.tick(host);
+        self.at(Phase::Tick);
+        self.filter.tick(host);
     }
 
     fn mailbox(&self) -> Option<&Mailbox> {
-        self.0.mailbox()
+        self.filter.mailbox()
     }
 
     fn message<H: Host>(&self, host: &H, message: &[u8]) {
-        self.0.message(host, message);
+        self.filter.message(host, message);
     }
 
     fn act<H: Host>(&self, host: &H) {
-        self.0.act(host);
+        self.filter.act(host);
     }
 
     fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
-        self.0.called(host, call, headers, body_size);
+        self.at(Phase::Call);
+        self.filter.called(host, call, headers, body_size);
     }
 
     fn ended<H: Host>(&self, host: &H) {
-        self.0.ended(host);
-    }
-}
-
-impl<S: Stream> Stream for Trapping<S> {
-    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow {
-        if head.headers(host).is_some_and(|headers| headers.contains("x-trap")) {
-            core::arch::wasm32::unreachable();
-        }
-        self.0.on_request_headers(host, head, ended)
-    }
-
-    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
-        self.0.on_request_body(host, size, ended)
-    }
-
-    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
-        self.0.on_request_trailers(host)
-    }
-
-    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
-        self.0.on_response_headers(host, ended)
-    }
-
-    fn on_response_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
-        self.0.on_response_body(host, size, ended)
-    }
-
-    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Flow {
-        self.0.on_response_trailers(host)
-    }
-
-    fn on_done<H: Host>(&mut self, host: &H) {
-        self.0.on_done(host);
+        self.filter.ended(host);
     }
 }

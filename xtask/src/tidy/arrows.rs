@@ -41,9 +41,12 @@ const TRAP: &[&str] = &[
     "switchyard-batch",
     "switchyard-coalesce",
     "switchyard-config",
+    "switchyard-core",
     "switchyard-frame",
     "switchyard-host",
     "switchyard-outlier",
+    "switchyard-retry",
+    "switchyard-router",
 ];
 
 /// The crates' manifests say what the list does.

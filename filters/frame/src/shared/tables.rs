@@ -71,6 +71,11 @@ impl Table {
         }
     }
 
+    /// Whether somebody has made it.
+    pub fn is_made(&self, host: &impl SharedData) -> bool {
+        host.shared_data(&self.0).is_ok_and(|shared| shared.is_some())
+    }
+
     /// The table's bytes; none if it is not there.
     pub fn read(&self, host: &impl SharedData) -> Vec<u8> {
         let found = host.shared_data(&self.0).ok().flatten();

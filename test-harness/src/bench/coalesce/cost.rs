@@ -11,6 +11,8 @@ use crate::upstream::Upstreams;
 
 const COUNTED_REQUESTS: u64 = 200;
 const NOOP: &str = "noop";
+/// What the chain costs has a benchmark of its own.
+const MODULE: &str = "coalesce";
 /// Each is the name of a listener, too.
 const SCOPES: [&str; 2] = ["worker", "proxy"];
 
@@ -22,12 +24,13 @@ pub(super) async fn measure(report: &mut Map<String, Value>) -> anyhow::Result<(
         let send = async |client: &Client, number: u64| {
             client.get(&format!("/item/{number}")).send().await.map(drop)
         };
-        let bootstrap = coalescing(plain(&upstreams), scope, &upstreams);
+        let bootstrap = coalescing(plain(&upstreams), (MODULE, scope), &upstreams);
         let crossings = Crossings::measure(bootstrap, scope, COUNTED_REQUESTS, send).await?;
         report.insert(format!("host_calls_per_request{suffix}"), json!(crossings.host_calls_per_request));
         report.insert(format!("vm_calls_per_request{suffix}"), json!(crossings.vm_calls_per_request));
     }
-    let all = SCOPES.into_iter().fold(plain(&upstreams), |all, scope| coalescing(all, scope, &upstreams));
+    let all =
+        SCOPES.into_iter().fold(plain(&upstreams), |all, scope| coalescing(all, (MODULE, scope), &upstreams));
     let noop = [pieces::wasm_filter(NOOP, "")];
     let all = all.listener(pieces::listener(NOOP, &[pieces::route_to("checkout")], &noop));
     let [worker, proxy] = SCOPES;

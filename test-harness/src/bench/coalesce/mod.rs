@@ -1,4 +1,4 @@
-//! coalesce.wasm against nginx's `proxy_cache_lock` and Varnish: bursts of two hundred clients on one key, in front
+//! switchyard.wasm, and coalesce.wasm by itself, against nginx's `proxy_cache_lock` and Varnish: bursts of two hundred clients on one key, in front
 //! of the same upstream, and what it costs while there is nothing to collapse.
 //!
 //! A follower's delay counts from the moment at which the first of the answers is complete at its client. Every burst
@@ -53,7 +53,11 @@ pub async fn measure(size: Size) -> anyhow::Result<Value> {
     let bursts = rounds(size.rounds, &mut running, &upstreams).await?;
     let mut report = summary::of(&bursts);
     for one in running.drain(..) {
-        let name = if one.side == Side::Switchyard { "envoy" } else { one.side.name() };
+        let name = match one.side {
+            Side::Switchyard => "envoy",
+            Side::Single => continue,
+            peer => peer.name(),
+        };
         report.insert(format!("{name}_version"), one.version);
     }
     report.insert("rounds".to_owned(), json!(size.rounds));

@@ -1,6 +1,7 @@
-//! The three that are compared, each with two workers (Varnish has its threads) in front of the same upstream.
+//! Those that are compared, each with two workers (Varnish has its threads) in front of the same upstream.
 //!
-//! Invariant: coalesce.wasm stands alone before a plain cluster, as the caches of the others do, with its defaults.
+//! Invariant: our module stands alone before a plain cluster, as the caches of the others do, with its defaults: switchyard.wasm, which is
+//! what users run, and coalesce.wasm, to see what the other stages cost a burst.
 
 use std::net::SocketAddr;
 
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::burst::Clients;
 use super::peer::{Kind, Peer};
+use crate::bench::chain::module;
 use crate::envoy::{Bootstrap, Envoy, pieces};
 use crate::steered::balanced;
 use crate::upstream::Upstreams;
@@ -16,16 +18,19 @@ use crate::upstream::Upstreams;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Switchyard,
+    /// coalesce.wasm.
+    Single,
     Nginx,
     Varnish,
 }
 
 impl Side {
-    pub(super) const ALL: [Self; 3] = [Self::Switchyard, Self::Nginx, Self::Varnish];
+    pub(super) const ALL: [Self; 4] = [Self::Switchyard, Self::Single, Self::Nginx, Self::Varnish];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Switchyard => "switchyard",
+            Self::Single => "single",
             Self::Nginx => "nginx",
             Self::Varnish => "varnish",
         }
@@ -50,7 +55,8 @@ impl Running {
     /// Starts a side with so many clients.
     pub(super) async fn start(side: Side, upstreams: &Upstreams, clients: usize) -> anyhow::Result<Self> {
         let (server, address, version) = match side {
-            Side::Switchyard => envoy(upstreams).await?,
+            Side::Switchyard => envoy(upstreams, "switchyard").await?,
+            Side::Single => envoy(upstreams, "coalesce").await?,
             Side::Nginx => peer(Kind::Nginx, upstreams).await?,
             Side::Varnish => peer(Kind::Varnish, upstreams).await?,
         };
@@ -61,8 +67,8 @@ impl Running {
 
 type Started = (Server, SocketAddr, Value);
 
-async fn envoy(upstreams: &Upstreams) -> anyhow::Result<Started> {
-    let bootstrap = coalescing(plain(upstreams), "proxy", upstreams);
+async fn envoy(upstreams: &Upstreams, module: &str) -> anyhow::Result<Started> {
+    let bootstrap = coalescing(plain(upstreams), (module, "proxy"), upstreams);
     let envoy = Envoy::start(bootstrap.concurrency(2).component_log_level("wasm:warn")).await?;
     let info: Value = serde_json::from_slice(&envoy.admin("/server_info").await?.body)?;
     let address = envoy.listener_address("proxy").await?;
@@ -81,12 +87,16 @@ pub(super) fn plain(upstreams: &Upstreams) -> Bootstrap {
     Bootstrap::empty().cluster(pieces::cluster("checkout", &upstreams.addresses()))
 }
 
-/// Adds a listener, named like the scope, whose only wasm filter is coalesce.wasm.
-pub(super) fn coalescing(bootstrap: Bootstrap, scope: &str, upstreams: &Upstreams) -> Bootstrap {
+/// Adds a listener, named like the scope, whose only wasm filter is this module.
+pub(super) fn coalescing(
+    bootstrap: Bootstrap,
+    (name, scope): (&str, &str),
+    upstreams: &Upstreams,
+) -> Bootstrap {
     let mut document = balanced(upstreams, &json!({ "policy": "round_robin" }));
     if let Some(route) = document.pointer_mut("/routes/0").and_then(Value::as_object_mut) {
         route.insert("coalesce".to_owned(), json!({ "scope": scope }));
     }
-    let filter = pieces::wasm_filter("coalesce", &document.to_string());
+    let filter = module(name, name, &document);
     bootstrap.listener(pieces::listener(scope, &[pieces::route_to("checkout")], &[filter]))
 }

@@ -64,7 +64,11 @@ pub(super) fn of(all: &All) -> Map<String, Value> {
     }
     let p99 = |side| figures(all, side).p99_ms;
     let best_peer = p99(Side::Nginx).min(p99(Side::Varnish)).max(f64::EPSILON);
-    report.insert("follower_p99_vs_best_peer".to_owned(), json!(p99(Side::Switchyard) / best_peer));
+    for (key, side) in
+        [("follower_p99_vs_best_peer", Side::Switchyard), ("single_follower_p99_vs_best_peer", Side::Single)]
+    {
+        report.insert(key.to_owned(), json!(p99(side) / best_peer));
+    }
     report.insert("bursts".to_owned(), json!(figures(all, Side::Switchyard).bursts));
     report
 }
@@ -93,6 +97,7 @@ mod tests {
             burst(Side::Switchyard, 1, &[1.0, 2.0, 3.0]),
             burst(Side::Switchyard, 2, &[1.0, 2.0, 90.0]),
             burst(Side::Switchyard, 1, &[1.0, 1.5, 2.0]),
+            burst(Side::Single, 1, &[9.0]),
             burst(Side::Nginx, 1, &[300.0]),
             burst(Side::Varnish, 1, &[6.0]),
         ]
@@ -107,6 +112,7 @@ mod tests {
         assert_eq!((figure("follower_worst_ms"), figure("bursts")), (90.0, 3.0));
         assert_eq!((figure("nginx_follower_p99_ms"), figure("varnish_follower_p99_ms")), (300.0, 6.0));
         assert_eq!(figure("follower_p99_vs_best_peer"), 0.5);
+        assert_eq!(figure("single_follower_p99_vs_best_peer"), 1.5);
     }
 
     #[test]

@@ -2,7 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+mod heartbeats;
 mod price;
+mod trap;
+mod trapping;
+mod vm_id;
+mod window;
+
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
