@@ -16,6 +16,8 @@ switchyard_frame::start!(Trap<switchyard_batch::Batch>);
 switchyard_frame::start!(Trap<switchyard_coalesce::Coalesce>);
 #[cfg(feature = "outlier")]
 switchyard_frame::start!(Trap<switchyard_outlier::Outlier>);
+#[cfg(feature = "chain")]
+switchyard_frame::start!(Trap<switchyard_switchyard::Switchyard>);
 
 /// A filter whose streams trap.
 pub struct Trap<F>(Rc<F>);
@@ -54,6 +56,10 @@ impl<F: Filter> Filter for Trap<F> {
 
     fn act<H: Host>(&self, host: &H) {
         self.0.act(host);
+    }
+
+    fn look<H: Host>(&self, host: &H, queue: u32) {
+        self.0.look(host, queue);
     }
 
     fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
