@@ -1,4 +1,4 @@
-//! What the scenarios of batch.wasm share: a document with a batch section in front of a service, and the names of its metrics.
+//! What the scenarios of batch share: a document with a batch section in front of a service, and the names of its metrics.
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -17,8 +17,7 @@ pub async fn start_batching(service: &Service, workers: u32, section: &Value) ->
     Envoy::start(batch_alone(service, section).concurrency(workers)).await
 }
 
-/// The shipped bootstrap with no other filter of ours, and this batch section on its only route, to the service. Envoy takes
-/// about a second to make each filter ready.
+/// The shipped bootstrap, of our filters batch alone, and this batch section on its only route, to the service.
 #[must_use]
 pub fn batch_alone(service: &Service, section: &Value) -> Bootstrap {
     alone(service, &batching(service, section))
@@ -36,9 +35,7 @@ pub fn batch_alone_routes(service: &Service, routes: &[(&str, &str, Value)]) -> 
 }
 
 fn alone(service: &Service, document: &Value) -> Bootstrap {
-    let bootstrap = Bootstrap::shipped().endpoints("checkout", &[service.address()]);
-    let others = ["switchyard.coalesce", "switchyard.router", "switchyard.retry", "switchyard.outlier"];
-    others.into_iter().fold(bootstrap.document(document), Bootstrap::without_filter)
+    Bootstrap::shipped().endpoints("checkout", &[service.address()]).document(document).only(&["batch"])
 }
 
 /// The service as the upstream `checkout`, with this batch section on the route `all`; null: without one.

@@ -1,4 +1,4 @@
-//! What the scenarios of coalesce.wasm share: a document with a coalesce section, bursts of clients, and the names of its metrics.
+//! What the scenarios of coalesce share: a document with a coalesce section, bursts of clients, and the names of its metrics.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,13 +27,10 @@ pub async fn start_coalescing(upstreams: &Upstreams, workers: u32, section: &Val
     Envoy::start(alone(upstreams, section).concurrency(workers)).await
 }
 
-/// The shipped bootstrap with no other filter of ours, and this coalesce section on its only route. Envoy takes about a second
-/// to make each of them ready; tests/coalesce.rs has them all.
+/// The shipped bootstrap, of our filters coalesce alone, and this coalesce section on its only route.
 #[must_use]
 pub fn alone(upstreams: &Upstreams, section: &Value) -> Bootstrap {
-    let bootstrap = coalesced(upstreams, &coalescing(upstreams, section));
-    let others = ["switchyard.router", "switchyard.retry", "switchyard.outlier"];
-    others.into_iter().fold(bootstrap, Bootstrap::without_filter)
+    coalesced(upstreams, &coalescing(upstreams, section)).only(&["coalesce"])
 }
 
 /// All upstreams in round robin, with this coalesce section on the route `all`.

@@ -1,4 +1,4 @@
-//! What the scenarios of retry.wasm share: a document with a retry policy, and the names of its metrics.
+//! What the scenarios of retry share: a document with a retry policy, and the names of its metrics.
 
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::envoy::Bootstrap;
 use crate::upstream::Upstreams;
 
-/// The shipped bootstrap without the retry filter, with `document`; its cluster `checkout` has all of `upstreams`. Envoy's own
+/// The shipped bootstrap, of our filters router and outlier, with `document`; its cluster `checkout` has all of `upstreams`. Envoy's own
 /// policy tries again what fails.
 #[must_use]
 pub fn steered(upstreams: &Upstreams, document: &Value) -> Bootstrap {
@@ -16,20 +16,20 @@ pub fn steered(upstreams: &Upstreams, document: &Value) -> Bootstrap {
         "num_retries": 2,
         "retry_back_off": { "base_interval": "0.005s", "max_interval": "0.05s" },
     });
-    retried(upstreams, document).without_filter("switchyard.retry").retry_policy(&policy)
+    retried(upstreams, document).only(&["router", "outlier"]).retry_policy(&policy)
 }
 
-/// The shipped bootstrap without the coalesce filter, with `document`; its cluster `checkout` has all of `upstreams`. The retry
+/// The shipped bootstrap, of our filters router, retry and outlier, with `document`; its cluster `checkout` has all of `upstreams`. The retry
 /// filter alone says what is tried again.
 #[must_use]
 pub fn retried(upstreams: &Upstreams, document: &Value) -> Bootstrap {
-    coalesced(upstreams, document).without_filter("switchyard.coalesce")
+    batched(upstreams, document).only(&["router", "retry", "outlier"])
 }
 
-/// The shipped bootstrap without the batch filter, with `document`; its cluster `checkout` has all of `upstreams`.
+/// The shipped bootstrap, of our filters all but batch, with `document`; its cluster `checkout` has all of `upstreams`.
 #[must_use]
 pub fn coalesced(upstreams: &Upstreams, document: &Value) -> Bootstrap {
-    batched(upstreams, document).without_filter("switchyard.batch")
+    batched(upstreams, document).only(&["coalesce", "router", "retry", "outlier"])
 }
 
 /// The shipped bootstrap with `document`; its cluster `checkout` has all of `upstreams`.

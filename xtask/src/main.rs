@@ -29,12 +29,13 @@ const EXAMPLES: &str = "Examples:
   cargo xtask demo                                  watch a real Envoy being steered
   cargo xtask test --only parity                    run one scenario and see what it prints
   cargo xtask test --envoy 1.36.4                   run everything on another Envoy
+  cargo xtask test --modules separate               run everything on one module for each filter
   cargo xtask check envoy-config/switchyard.yaml    find out what is wrong with a document
   cargo xtask bench router --json                   one JSON object on standard output";
 
 #[derive(Subcommand)]
 enum Task {
-    /// Shows a real Envoy steered by router.wasm: shares, keys that stay, an endpoint that dies. Ends by itself.
+    /// Shows a real Envoy steered by switchyard.wasm: shares, keys that stay, an endpoint that dies. Ends by itself.
     Demo {
         /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
         #[arg(long, value_name = "VERSION")]
@@ -48,10 +49,13 @@ enum Task {
     /// Runs every test: formatting, lints, documentation, unit and property tests, natively and on wasm32, the scenarios on a
     /// real Envoy, docker-compose, and tidy.
     Test {
-        /// Only one step (fmt, clippy, docs, unit, wasm, scenarios, compose, tidy), or the scenarios whose name holds
+        /// Only one step (fmt, clippy, docs, unit, wasm, scenarios, separate, compose, tidy), or the scenarios whose name holds
         /// this.
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
+        /// Which modules the scenarios run on: switchyard.wasm, or one for each filter, on which a part of them runs in any case.
+        #[arg(long, value_name = "MODULES", value_parser = ["chain", "separate"], default_value = "chain")]
+        modules: String,
         /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
         #[arg(long, value_name = "VERSION")]
         envoy: Option<String>,
@@ -102,7 +106,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Build { modules } => {
             build::build_only(&modules).map(|modules| build::print(&modules)).map(|()| true)
         }
-        Task::Test { only, envoy } => test::test(only.as_deref(), envoy.as_deref()),
+        Task::Test { only, modules, envoy } => test::test(only.as_deref(), &modules, envoy.as_deref()),
         Task::Bench { name, json, envoy } => run::bench(&name, json, envoy.as_deref()).map(|()| true),
         Task::Images => run::images().map(|()| true),
         Task::Check { file } => documents::check_file(&file),

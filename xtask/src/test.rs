@@ -19,13 +19,16 @@ struct Ended {
     outcome: Result<Counts>,
 }
 
-/// Runs all steps, or the one (or the scenarios) that `only` names; returns whether everything passed.
+/// Runs all steps, or the one (or the scenarios) that `only` names, on these modules; returns whether everything passed.
 ///
 /// # Errors
 /// When Envoy cannot be set up or the modules do not build, for then nothing else says anything.
-pub(crate) fn test(only: Option<&str>, version: Option<&str>) -> Result<bool> {
+pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<bool> {
     let steps = match only {
-        None => Step::all(),
+        // What a part of the scenarios shows on single modules, all of them do.
+        None => {
+            Step::all().into_iter().filter(|step| modules == "chain" || *step != Step::Separate).collect()
+        }
         Some(name) => vec![Step::named(name)],
     };
     let needed = steps.iter().any(Step::needs_modules);
@@ -38,7 +41,7 @@ pub(crate) fn test(only: Option<&str>, version: Option<&str>) -> Result<bool> {
     for step in steps {
         println!("\n== {step}");
         let started = Instant::now();
-        let outcome = step.run(envoy.as_ref());
+        let outcome = step.run(envoy.as_ref(), modules);
         if let Err(error) = &outcome {
             eprintln!("error: {error:#}");
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: a real Envoy, three real upstreams, and router.wasm between them.
+//! `cargo xtask demo`: a real Envoy, three real upstreams, and switchyard.wasm between them.
 
 use switchyard_test_harness::demo;
 

@@ -42,10 +42,10 @@ impl Project {
     /// `UPSTREAM_IMAGE` of the environment reach the compose file.
     ///
     /// # Errors
-    /// When no compose tool answers, `router.wasm` has not been built, or a container does not start.
+    /// When no compose tool answers, `switchyard.wasm` has not been built, or a container does not start.
     pub fn up(root: &Path, wasm_dir: &Path) -> Result<Self> {
-        if !wasm_dir.join("router.wasm").is_file() {
-            bail!("no router.wasm in {}: run `cargo xtask build` first", wasm_dir.display());
+        if !wasm_dir.join("switchyard.wasm").is_file() {
+            bail!("no switchyard.wasm in {}: run `cargo xtask build` first", wasm_dir.display());
         }
         let mut project = Self {
             root: root.to_owned(),

@@ -64,7 +64,7 @@ impl Stage {
         let envoy = Envoy::start(bootstrap).await?;
         bar.finish_and_clear();
         println!(
-            "Envoy listens on {}, with coalesce.wasm, batch.wasm, router.wasm and retry.wasm, and outlier.wasm at its clusters; behind it:",
+            "Envoy listens on {}, with switchyard.wasm, and outlier.wasm at its clusters; behind it:",
             envoy.listener_address("ingress").await?
         );
         for upstream in upstreams.iter() {
@@ -125,7 +125,7 @@ impl Stage {
             moved.len() - others
         );
         println!(
-            "Nobody saw an error: Envoy's retries went to the next endpoint that router.wasm had named."
+            "Nobody saw an error: Envoy's retries went to the next endpoint that switchyard.wasm had named."
         );
         ensure!(others == 0, "keys of healthy endpoints moved");
         ensure!(moved.len() as u64 == its, "keys of the dead endpoint did not move");

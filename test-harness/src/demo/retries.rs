@@ -10,7 +10,9 @@ const REQUESTS: u64 = USERS / 3;
 
 impl Stage {
     pub(super) async fn retries_know_why(&self) -> Result<()> {
-        println!("\nACT 6. Retries: /catalog is tried again by retry.wasm, which reads what answers say.\n");
+        println!(
+            "\nACT 6. Retries: /catalog is tried again by switchyard.wasm, which reads what answers say.\n"
+        );
         println!("  {:<34}{:>9}{:>10}{:>13}{:>9}", "", "requests", "attempts", "old answers", "errors");
         let stale = "wasmcustom.switchyard.route=.=catalog;.;reason=.=stale;.;fallback_answers";
         let run = async |what: &str, expected: u64| {

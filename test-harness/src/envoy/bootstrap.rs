@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::modules::Modules;
+use super::modules::{Downstream, Modules};
 use super::pieces;
 use super::process::Resource;
 
@@ -36,7 +36,7 @@ pub struct Bootstrap {
     pub(super) component_log_level: String,
     pub(super) drain_seconds: u32,
     pub(super) live: Vec<Resource>,
-    modules: Modules,
+    downstream: Downstream,
     wasm_dir: PathBuf,
     problems: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl Bootstrap {
             component_log_level: "wasm:info".to_owned(),
             drain_seconds: 600,
             live: Vec::new(),
-            modules: Modules::of_environment(),
+            downstream: Downstream::new(),
             wasm_dir: wasm_dir.unwrap_or_else(|| workspace().join("target/wasm")),
             problems: Vec::new(),
         }
@@ -110,7 +110,23 @@ impl Bootstrap {
     /// The modules that the downstream filters are, whatever `$SWITCHYARD_MODULES` says.
     #[must_use]
     pub fn modules(mut self, modules: Modules) -> Self {
-        self.modules = modules;
+        self.downstream.modules = modules;
+        self
+    }
+
+    /// Of our filters these are enough (`coalesce`, `batch`, `router`, `retry`, `outlier`). What is a module of its own and not among them is
+    /// left out, since Envoy takes about a second to make each ready; the chain has its four whatever is said here, and
+    /// calls those that a route uses. The router, which every route uses, is there with the chain though it be not named.
+    #[must_use]
+    pub fn only(mut self, filters: &[&str]) -> Self {
+        self.downstream.only(filters);
+        if filters.contains(&"outlier") { self } else { self.without_filter("switchyard.outlier") }
+    }
+
+    /// The module of this filter, or the chain, is the one that traps on a request with the header `x-trap`.
+    #[must_use]
+    pub fn trapping(mut self, filter: &'static str) -> Self {
+        self.downstream.trapping = Some(filter);
         self
     }
 
@@ -297,7 +313,13 @@ impl Bootstrap {
             let loopback = pieces::socket_address(SocketAddr::from(([127, 0, 0, 1], 0)));
             root.insert("admin".to_owned(), json!({ "address": loopback }));
         }
-        each(&mut value, "http_filters", &mut |filters| self.modules.put_into(filters));
+        let (separate, mut put) = (workspace().join("envoy-config/separate.yaml"), Ok(()));
+        each(&mut value, "http_filters", &mut |filters| {
+            if put.is_ok() {
+                put = self.downstream.put_into(filters, &separate);
+            }
+        });
+        put?;
         each(&mut value, "vm_config", &mut |vm| {
             if let Some(filename) = vm.pointer_mut("/code/local/filename") {
                 let name = filename.as_str().and_then(|path| Path::new(path).file_name());

@@ -32,8 +32,7 @@ async fn start(upstreams: &Upstreams, names: &[&str]) -> anyhow::Result<Envoy> {
         *routes = names.iter().map(route).collect();
     }
     let bootstrap = Bootstrap::shipped().document(&document).endpoints("checkout", &upstreams.addresses());
-    let others = ["switchyard.coalesce", "switchyard.router", "switchyard.retry", "switchyard.outlier"];
-    Envoy::start(others.into_iter().fold(bootstrap, Bootstrap::without_filter).concurrency(1)).await
+    Envoy::start(bootstrap.only(&["batch"]).concurrency(1)).await
 }
 
 fn stat(route: &str, labels: &str, metric: &str) -> String {

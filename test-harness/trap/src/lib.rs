@@ -93,6 +93,10 @@ impl<F: Filter> Filter for Trap<F> {
         self.filter.act(host);
     }
 
+    fn look<H: Host>(&self, host: &H, queue: u32) {
+        self.filter.look(host, queue);
+    }
+
     fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
         self.at(Phase::Call);
         self.filter.called(host, call, headers, body_size);

@@ -19,6 +19,8 @@ pub(crate) enum Step {
     Unit,
     Wasm,
     Scenarios,
+    /// A part of the scenarios, on single modules.
+    Separate,
     Compose,
     Tidy,
     /// Scenarios whose name holds this.
@@ -30,13 +32,18 @@ type Prepare<'a> = &'a dyn Fn(Command) -> Command;
 
 const NO_ENVOY: &str = "this step needs an Envoy, and none was set up for it";
 
-const NAMES: [(&str, Step); 8] = [
+/// What runs on single modules: docs/architecture.md says why these.
+const SEPARATE: [&str; 5] =
+    ["batch::limits::", "coalesce::bodies::", "coalesce::reload::", "retry::answers::", "router::"];
+
+const NAMES: [(&str, Step); 9] = [
     ("fmt", Step::Fmt),
     ("clippy", Step::Clippy),
     ("docs", Step::Docs),
     ("unit", Step::Unit),
     ("wasm", Step::Wasm),
     ("scenarios", Step::Scenarios),
+    ("separate", Step::Separate),
     ("compose", Step::Compose),
     ("tidy", Step::Tidy),
 ];
@@ -64,17 +71,21 @@ impl Step {
 
     /// Whether it runs what `cargo xtask build` leaves.
     pub(crate) fn needs_modules(&self) -> bool {
-        matches!(self, Self::Scenarios | Self::Compose | Self::Tidy | Self::Named(_))
+        matches!(self, Self::Scenarios | Self::Separate | Self::Compose | Self::Tidy | Self::Named(_))
     }
 
-    /// Runs it.
+    /// Runs it; scenarios on these modules.
     ///
     /// # Errors
     /// When it found something wrong without counting it, or could not run.
-    pub(crate) fn run(&self, envoy: Option<&Envoy>) -> Result<Counts> {
-        let prepare: Prepare<'_> = &|command| match envoy {
-            Some(envoy) => run::with_envoy(command, envoy),
-            None => command,
+    pub(crate) fn run(&self, envoy: Option<&Envoy>, modules: &str) -> Result<Counts> {
+        let modules = if *self == Self::Separate { "separate" } else { modules };
+        let prepare: Prepare<'_> = &|mut command| {
+            command.env("SWITCHYARD_MODULES", modules);
+            match envoy {
+                Some(envoy) => run::with_envoy(command, envoy),
+                None => command,
+            }
         };
         match self {
             Self::Fmt => {
@@ -86,16 +97,25 @@ impl Step {
             }
             Self::Clippy => clippy(),
             Self::Docs => docs(),
-            Self::Unit => tests(prepare, &["--workspace", "--exclude", "switchyard-test-harness"], None),
+            Self::Unit => tests(prepare, &["--workspace", "--exclude", "switchyard-test-harness"], &[]),
             Self::Wasm => wasm(),
-            Self::Scenarios => tests(prepare, &["--package", "switchyard-test-harness"], None),
+            Self::Scenarios => tests(prepare, &HARNESS, &[]),
+            Self::Separate => {
+                let counts = tests(prepare, &[&HARNESS[..], &["--test", "scenarios"]].concat(), &SEPARATE)?;
+                ensure!(
+                    counts.passed + counts.failed >= SEPARATE.len() as u64,
+                    "scenarios have other names now"
+                );
+                Ok(counts)
+            }
             Self::Compose => compose(prepare, envoy.context(NO_ENVOY)?),
             Self::Tidy => {
                 ensure!(tidy::tidy(envoy.context(NO_ENVOY)?)?, "tidy found something; see above");
                 Ok(Counts::one())
             }
             Self::Named(name) => {
-                let counts = tests(prepare, &["--package", "switchyard-test-harness"], Some(name))?;
+                let (packages, name) = chosen(name);
+                let counts = tests(prepare, &packages, &[&name])?;
                 ensure!(
                     counts.passed + counts.failed > 0,
                     "no step and no scenario has {name:?} in its name"
@@ -144,35 +164,36 @@ fn docs() -> Result<Counts> {
     Ok(counts)
 }
 
-/// Unit tests or scenarios, by nextest where it is installed.
-fn tests(prepare: Prepare<'_>, packages: &[&str], only: Option<&str>) -> Result<Counts> {
+/// Unit tests or scenarios, by nextest where it is installed; those with one of these in their names, if there are any.
+fn tests(prepare: Prepare<'_>, packages: &[&str], only: &[&str]) -> Result<Counts> {
     let mut command = cargo();
     if on_path("cargo-nextest").is_some() {
         command.args(["nextest", "run", "--all-features"]).args(packages);
         match only {
             // The compose scenario starts containers; it runs as a step of its own.
-            None => command.args(["-E", "not binary(compose)"]),
-            Some(name) => command.args(["--no-capture", "--no-tests=warn"]).args(chosen(name)),
+            [] => command.args(["-E", "not binary(compose)"]),
+            // Whoever asks for one by its name wants to see what it prints.
+            [_] => command.args(["--no-capture", "--no-tests=warn"]).args(only),
+            _ => command.args(only),
         };
     } else {
         command.args(["test", "--all-features", "--no-fail-fast"]).args(packages);
-        command.args(only.map(chosen).unwrap_or_default());
-        command.args(["--", "--nocapture"]).args(if only.is_none() {
-            &["--skip", "compose"][..]
-        } else {
-            &[]
-        });
+        command.args(["--", "--nocapture"]).args(only);
+        command.args(if only.is_empty() { &["--skip", "compose"][..] } else { &[] });
     }
     counted(&mut prepare(command))
 }
 
+/// Where the scenarios are.
+const HARNESS: [&str; 2] = ["--package", "switchyard-test-harness"];
+
 /// What runs the scenarios of the module that is called `name`, if there is one, else those with `name` in theirs.
-fn chosen(name: &str) -> Vec<String> {
+fn chosen(name: &str) -> (Vec<&'static str>, String) {
     let modules = root().join("test-harness/tests/scenarios");
     let is_module = modules.join(name).is_dir() || modules.join(format!("{name}.rs")).is_file();
     match is_module {
-        true => ["--test", "scenarios", &format!("{name}::")].map(str::to_owned).to_vec(),
-        false => vec![name.to_owned()],
+        true => ([&HARNESS[..], &["--test", "scenarios"]].concat(), format!("{name}::")),
+        false => (HARNESS.to_vec(), name.to_owned()),
     }
 }
 
@@ -247,10 +268,13 @@ mod tests {
 
     #[test]
     fn a_scenario_is_named_by_its_module_or_by_a_part_of_its_name() {
-        assert_eq!(super::chosen("parity"), ["--test", "scenarios", "parity::"]);
-        assert_eq!(super::chosen("router"), ["--test", "scenarios", "router::"]);
-        assert_eq!(super::chosen("shadow"), ["shadow"]);
-        assert_eq!(super::chosen("compose"), ["compose"]);
+        for module in ["parity", "router"] {
+            let scenarios = ["--package", "switchyard-test-harness", "--test", "scenarios"].to_vec();
+            assert_eq!(super::chosen(module), (scenarios, format!("{module}::")));
+        }
+        for part in ["shadow", "compose"] {
+            assert_eq!(super::chosen(part), (super::HARNESS.to_vec(), part.to_owned()));
+        }
     }
 
     #[test]

@@ -81,8 +81,9 @@ fn members(workspace: &str) -> impl Iterator<Item = &str> {
 
 /// The crates of ours that a manifest depends on, but for those of tests.
 fn needs(manifest: &str) -> impl Iterator<Item = &str> {
-    let normal = manifest.split("[dev-dependencies]").next().unwrap_or_default();
-    let names = normal.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+    let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
+    let dependencies = dependencies.split("\n[").next().unwrap_or_default();
+    let names = dependencies.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
     names.filter(|name| name.starts_with("switchyard-"))
 }
 
@@ -245,7 +246,7 @@ mod tests {
     fn a_crate_that_nobody_lists_and_a_need_that_nobody_allows_are_seen() {
         let workspace = "[workspace]\nmembers = [\n    \"filters/core\",\n    \"filters/new\",\n]\n";
         assert_eq!(members(workspace).collect::<Vec<_>>(), ["filters/core", "filters/new"]);
-        let manifest = "[dependencies]\nlog.workspace = true\nswitchyard-host.workspace = true\n\
+        let manifest = "[package.metadata.modules]\nswitchyard-trap = 1\n[dependencies]\nlog.workspace = true\nswitchyard-host.workspace = true\n\
             switchyard-core = { path = \"x\" }\n[dev-dependencies]\nswitchyard-retry.workspace = true\n";
         assert_eq!(needs(manifest).collect::<Vec<_>>(), ["switchyard-host", "switchyard-core"]);
     }

@@ -148,7 +148,7 @@ async fn watch(
     let (mut first, mut others, mut before) = (None, 0, BTreeSet::new());
     while !ending.load(Ordering::Relaxed) {
         polls.tick().await;
-        let out = side.out(envoy).await?;
+        let out = side.ejected(envoy).await?;
         is_out.store(out.contains(&address), Ordering::Relaxed);
         if out.contains(&address) && first.is_none() {
             first = Some(begun.elapsed().as_secs_f64() * 1e3);

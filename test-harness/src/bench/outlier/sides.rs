@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::ejecting::{outlier_stat, with_outlier};
-use crate::envoy::{Bootstrap, Envoy, pieces};
+use crate::envoy::{Bootstrap, Envoy, Modules, pieces};
 use crate::steered::{endpoint, routed};
 
 /// Who ejects.
@@ -137,7 +137,8 @@ fn ours(hosts: &[SocketAddr]) -> Bootstrap {
         }),
     );
     let timeouts = |value: &mut Value| set_timeouts(value);
-    Bootstrap::shipped().endpoints("checkout", hosts).document(&document).edit(timeouts)
+    let bootstrap = Bootstrap::shipped().only(&["router", "outlier"]).modules(Modules::Separate);
+    bootstrap.endpoints("checkout", hosts).document(&document).edit(timeouts)
 }
 
 /// Gives every route the same timeout as the native side's.

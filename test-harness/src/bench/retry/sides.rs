@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::envoy::{Bootstrap, pieces};
+use crate::envoy::{Bootstrap, Modules, pieces};
 use crate::retrying::retrying;
 use crate::steered::retried;
 use crate::upstream::Upstreams;
@@ -51,7 +51,8 @@ impl Side {
             Self::Router | Self::Filter => {
                 let document = retrying(upstreams, &self.policy(terms));
                 let waits = json!({ "retry_back_off": back_off() });
-                retried(upstreams, &document).without_filter("switchyard.outlier").retry_policy(&waits)
+                let bootstrap = retried(upstreams, &document).only(&["router", "retry"]);
+                bootstrap.modules(Modules::Separate).retry_policy(&waits)
             }
         };
         bootstrap.concurrency(2)

@@ -10,15 +10,6 @@ use serde_json::{Value, json};
 
 use crate::envoy::{Bootstrap, pieces};
 
-/// The filters that are ours, in whichever bootstrap.
-const FILTERS: [&str; 6] = [
-    "switchyard",
-    "switchyard.coalesce",
-    "switchyard.batch",
-    "switchyard.router",
-    "switchyard.retry",
-    OUTLIER,
-];
 const OUTLIER: &str = "switchyard.outlier";
 
 /// Which plugins have the document.
@@ -113,8 +104,7 @@ impl Shape {
             return Err(problem);
         }
         if self.documents == Documents::Nowhere {
-            bootstrap = FILTERS.iter().fold(bootstrap, |bootstrap, filter| bootstrap.without_filter(filter));
-            bootstrap = bootstrap.edit(|value| route_natively(value, self.clusters));
+            bootstrap = bootstrap.only(&[]).edit(|value| route_natively(value, self.clusters));
         }
         Ok(bootstrap.concurrency(self.workers).component_log_level("wasm:warn"))
     }

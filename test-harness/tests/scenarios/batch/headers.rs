@@ -30,9 +30,7 @@ fn document(upstreams: &Upstreams) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_call_has_the_first_head_and_answers_are_relayed_without_what_describes_the_whole() -> Outcome {
     let upstreams = Upstreams::start(1).await?;
-    let others = ["switchyard.coalesce", "switchyard.router", "switchyard.retry", "switchyard.outlier"];
-    let bootstrap = batched(&upstreams, &document(&upstreams));
-    let bootstrap = others.into_iter().fold(bootstrap, Bootstrap::without_filter).concurrency(1);
+    let bootstrap = batched(&upstreams, &document(&upstreams)).only(&["batch"]).concurrency(1);
     let (upstream, envoy) = (&upstreams[0], Envoy::start(bootstrap).await?);
     let client = Client::http2(envoy.listener_address("ingress").await?);
     let call = |id: u64, trace: &str| {

@@ -19,8 +19,7 @@ async fn start(upstreams: &Upstreams, routes: &[(&str, Value)]) -> anyhow::Resul
         document.insert("routes".to_owned(), routes.iter().map(route).chain([others]).collect());
     }
     let bootstrap = Bootstrap::shipped().endpoints("checkout", &upstreams.addresses());
-    let others = ["switchyard.coalesce", "switchyard.router", "switchyard.retry", "switchyard.outlier"];
-    let bootstrap = others.into_iter().fold(bootstrap.document(&document), Bootstrap::without_filter);
+    let bootstrap = bootstrap.document(&document).only(&["batch"]);
     // Clients that do not read are to be the filter's business here, and not Envoy's.
     Envoy::start(bootstrap.stream_timeouts(300).concurrency(1)).await
 }

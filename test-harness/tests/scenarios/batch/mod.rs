@@ -1,4 +1,4 @@
-//! batch.wasm on a real Envoy: requests that come while one like them is under way go as one call, in every protocol.
+//! Batching on a real Envoy: requests that come while one like them is under way go as one call, in every protocol.
 
 mod adaptive;
 mod failures;

@@ -79,18 +79,14 @@ async fn until_gathered_by_two(envoy: &Envoy, requests: u64) -> Outcome {
 
 /// Envoy with two workers, the batch filter that traps on `x-trap`, and an idle timeout of so many seconds.
 async fn start_trapping(service: &Service, section: &Value, idle_seconds: u32) -> anyhow::Result<Envoy> {
-    let trapping = |bootstrap: &mut Value| {
+    let idle = |bootstrap: &mut Value| {
         let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
         let Some(manager) = bootstrap.pointer_mut(manager) else { return };
         if let Some(manager) = manager.as_object_mut() {
             manager.insert("stream_idle_timeout".to_owned(), json!(format!("{idle_seconds}s")));
         }
-        let code = "/http_filters/0/typed_config/config/vm_config/code/local/filename";
-        if let Some(code) = manager.pointer_mut(code) {
-            *code = json!("batch-trap.wasm");
-        }
     };
-    Envoy::start(batch_alone(service, section).edit(trapping).concurrency(2)).await
+    Envoy::start(batch_alone(service, section).trapping("batch").edit(idle).concurrency(2)).await
 }
 
 async fn trap(client: &Client) -> Outcome {

@@ -101,9 +101,7 @@ async fn what_goes_on_in_mid_body_reaches_a_later_filter_that_holds_bodies_whole
         );
     }
     let bootstrap = Bootstrap::shipped().document(&document).endpoints("checkout", &[echoes.address()]);
-    let others = ["switchyard.router", "switchyard.retry", "switchyard.outlier"];
-    let bootstrap = others.into_iter().fold(bootstrap, Bootstrap::without_filter);
-    let envoy = Envoy::start(bootstrap.edit(http2).concurrency(1)).await?;
+    let envoy = Envoy::start(bootstrap.only(&["coalesce", "batch"]).edit(http2).concurrency(1)).await?;
     let address = envoy.listener_address("ingress").await?;
     for http2 in [false, true] {
         let mut talk = Talk::begin(address, http2, "/talk", &[]).await?;

@@ -1,4 +1,4 @@
-//! coalesce.wasm on a real Envoy: identical requests under way share one answer, within a worker and across workers.
+//! Coalescing on a real Envoy: identical requests under way share one answer, within a worker and across workers.
 
 mod answers;
 mod bodies;

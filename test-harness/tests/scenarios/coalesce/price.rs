@@ -5,10 +5,11 @@ use switchyard_test_harness::prelude::*;
 
 type Outcome = anyhow::Result<()>;
 
-/// The host calls of one request of its own key. There is no other filter of ours.
+/// The host calls of one request of its own key, as a module of its own; chain/price.rs has the chain's.
 async fn price(section: &Value, request: impl Fn(&Client, u64) -> Request) -> anyhow::Result<Crossings> {
     let upstreams = Upstreams::start(1).await?;
-    let crossings = Crossings::measure(alone(&upstreams, section), "ingress", 100, async |client, number| {
+    let bootstrap = alone(&upstreams, section).modules(Modules::Separate);
+    let crossings = Crossings::measure(bootstrap, "ingress", 100, async |client, number| {
         let answer = request(client, number).send().await?;
         anyhow::ensure!(answer.status == 200, "{answer:?}");
         Ok(())

@@ -10,16 +10,12 @@ type Asked = JoinHandle<anyhow::Result<Response>>;
 /// Envoy with two workers, the coalesce filter that traps on `x-trap`, and an idle timeout of so many seconds.
 async fn start(upstreams: &Upstreams, idle_seconds: u32) -> anyhow::Result<Envoy> {
     let section = json!({ "max_wait": "60s", "max_leader_age": "60s", "stall_timeout": "300ms" });
-    let trapping = |bootstrap: &mut Value| {
+    let idle = |bootstrap: &mut Value| {
         let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
         let Some(manager) = bootstrap.pointer_mut(manager) else { return };
         manager["stream_idle_timeout"] = json!(format!("{idle_seconds}s"));
-        let code = "/http_filters/0/typed_config/config/vm_config/code/local/filename";
-        if let Some(code) = manager.pointer_mut(code) {
-            *code = json!("coalesce-trap.wasm");
-        }
     };
-    Envoy::start(alone(upstreams, &section).edit(trapping).concurrency(2)).await
+    Envoy::start(alone(upstreams, &section).trapping("coalesce").edit(idle).concurrency(2)).await
 }
 
 fn ask(client: &Client) -> Asked {

@@ -1,4 +1,4 @@
-//! outlier.wasm and router.wasm on a real Envoy with two workers: every way of failing takes an endpoint
+//! Ejection on a real Envoy with two workers: every way of failing takes an endpoint
 //! out. Native retries are on, so clients see little of it.
 
 mod innocent;

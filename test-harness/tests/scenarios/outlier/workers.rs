@@ -138,7 +138,7 @@ async fn strangers_under_the_same_vm_id_disturb_nobody() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let document = ejecting(&upstreams, &json!({}));
     let shared = |bootstrap: &mut Value| {
-        for name in ["switchyard.outlier", "switchyard.router", "noop"] {
+        for name in ["switchyard.outlier", "switchyard", "noop"] {
             each_plugin(bootstrap, name, &mut |plugin| plugin["vm_config"]["vm_id"] = json!(""));
         }
     };

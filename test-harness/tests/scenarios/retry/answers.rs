@@ -1,4 +1,4 @@
-//! Answers that retry.wasm reads before it judges them, and those that are too long for that.
+//! Answers that are read before they are judged, and those that are too long for that.
 
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;

@@ -1,4 +1,4 @@
-//! Request bodies and retry.wasm's own engine: those that are kept are sent again to the byte, larger ones stream on.
+//! Request bodies and the filter's own engine of retries: those that are kept are sent again to the byte, larger ones stream on.
 
 use serde_json::json;
 use switchyard_test_harness::prelude::*;

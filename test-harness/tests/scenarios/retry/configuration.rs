@@ -53,7 +53,7 @@ async fn a_bad_retry_section_is_refused_with_the_place_and_the_cure() -> Outcome
         // Every filter reads the whole document, and whoever does so first refuses it.
         let words = format!("configuration refused: routes[0].retry.{words}");
         assert!(format!("{refused:#}").contains(&words), "{words}\n{refused:#}");
-        let alone = bootstrap.without_filter("switchyard.router").without_filter("switchyard.outlier");
+        let alone = bootstrap.only(&["retry"]).modules(Modules::Separate);
         let refused = Envoy::validate(&alone).expect_err("retry.wasm does");
         assert!(format!("{refused:#}").contains(&format!("switchyard.retry: {words}")), "{refused:#}");
     }
@@ -209,8 +209,8 @@ async fn without_a_failure_a_request_costs_two_host_calls_or_three() -> Outcome 
         (balanced(&upstreams, &json!({ "policy": "round_robin" })), 0.0),
         (json!({}), 0.0),
     ] {
-        let bootstrap = retried(&upstreams, &document).without_filter("switchyard.router");
-        let bootstrap = bootstrap.without_filter("switchyard.outlier");
+        // Its own price, as a module of its own; chain/price.rs has the chain's.
+        let bootstrap = retried(&upstreams, &document).only(&["retry"]).modules(Modules::Separate);
         let crossings = Crossings::measure(bootstrap, "ingress", 100, async |client, _| {
             let answer = client.get("/").send().await?;
             anyhow::ensure!(answer.status == 200, "{answer:?}");

@@ -1,4 +1,4 @@
-//! gRPC and retry.wasm: a failure keeps its status and message, one behind a message can be replaced, and what is fine goes on.
+//! gRPC and retries: a failure keeps its status and message, one behind a message can be replaced, and what is fine goes on.
 
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;

@@ -1,4 +1,4 @@
-//! What retry.wasm tries again, and what it does not, on a real Envoy. The rules are those of both engines.
+//! What is tried again, and what it does not, on a real Envoy. The rules are those of both engines.
 
 mod answers;
 mod bodies;

@@ -1,4 +1,4 @@
-//! Answers that stream: retry.wasm holds none of them back, whatever it would like to know.
+//! Answers that stream: the retry filter holds none of them back, whatever it would like to know.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
+use super::name;
+
 type Outcome = anyhow::Result<()>;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,8 +45,8 @@ async fn a_bad_update_changes_nothing_and_says_why() -> Outcome {
     ] {
         envoy.wait_for_log(line).await?;
     }
-    let rejected = "wasmcustom.switchyard.filter=.=router;.;result=.=rejected;.;configurations";
-    assert!(envoy.stat(rejected).await? >= 1);
+    let rejected = format!("wasmcustom.switchyard.filter=.={};.;result=.=rejected;.;configurations", name());
+    assert!(envoy.stat(&rejected).await? >= 1);
     let after = keys().await?;
     assert_eq!(after.successes(), 300);
     assert!(after.moved_keys(&before).is_empty(), "the old configuration serves");
@@ -155,8 +157,8 @@ async fn metrics_reach_prometheus_with_labels() -> Outcome {
     envoy.wait_for_stat(decisions, |count| count == 200).await?;
     let page = envoy.prometheus().await?;
     let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("switchyard_")).collect();
-    let version =
-        format!("switchyard_build_info{{filter=\"router\",version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
+    let (name, version) = (name(), env!("CARGO_PKG_VERSION"));
+    let version = format!("switchyard_build_info{{filter=\"{name}\",version=\"{version}\"}} 1");
     assert!(lines.contains(&version.as_str()), "{lines:#?}");
     let decision = lines.iter().find(|line| line.starts_with("switchyard_decisions{"));
     let decision = decision.copied().unwrap_or_default();
@@ -176,7 +178,8 @@ async fn a_request_costs_at_most_three_host_calls() -> Outcome {
             Value::Null => drop(document.as_object_mut().and_then(|fields| fields.remove("default_cluster"))),
             cluster => document["default_cluster"] = cluster,
         }
-        let bootstrap = steered(&upstreams, &document).without_filter("switchyard.outlier").concurrency(1);
+        // Its own price, as a module of its own; chain/price.rs has the chain's.
+        let bootstrap = steered(&upstreams, &document).only(&["router"]).modules(Modules::Separate);
         let crossings = Crossings::measure(bootstrap, "ingress", 100, async |client, i| {
             let answer = client.get("/").header("x-user", format!("user-{}", i % 10)).send().await?;
             anyhow::ensure!(answer.status == 200, "{answer:?}");

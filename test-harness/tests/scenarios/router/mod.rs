@@ -1,4 +1,4 @@
-//! router.wasm on a real Envoy: it decides, Envoy goes there.
+//! Routes and endpoints on a real Envoy: the router decides, Envoy goes there.
 
 mod configuration;
 mod requests;
@@ -9,6 +9,11 @@ use serde_json::{Value, json};
 use switchyard_test_harness::prelude::*;
 
 type Outcome = anyhow::Result<()>;
+
+/// What the module that has the router in it calls itself.
+fn name() -> &'static str {
+    Modules::of_environment().name_of("router")
+}
 
 fn shares(upstreams: &Upstreams, weights: &[f64]) -> BTreeMap<String, f64> {
     upstreams.iter().zip(weights).map(|(one, weight)| (one.name().to_owned(), *weight)).collect()
@@ -220,8 +225,8 @@ async fn a_sticky_split_moves_only_the_users_that_it_must() -> Outcome {
 
     let listener = bootstrap(&split(90, 10)).listener_named("ingress")?;
     assert_eq!(envoy.update_listener(&listener).await?, Ok(()));
-    let decisions = "wasmcustom.switchyard.filter=.=router;.;result=.=accepted;.;configurations";
-    envoy.wait_for_stat(decisions, |count| count >= 4).await?;
+    let accepted = format!("wasmcustom.switchyard.filter=.={};.;result=.=accepted;.;configurations", name());
+    envoy.wait_for_stat(&accepted, |count| count >= 4).await?;
     let after = envoy
         .until("the new weights", async || {
             let after = users(&envoy).await?;
