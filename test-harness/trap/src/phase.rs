@@ -2,7 +2,7 @@
 
 /// A callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// The request's headers.
     RequestHeaders,
     /// A piece of the request's body.
@@ -22,7 +22,7 @@ pub enum Phase {
 impl Phase {
     /// The phase in which the filter of this name is told to trap, in words like `router:response-body`; a word without a name: every
     /// filter, at the headers.
-    pub fn of(said: &[u8], filter: &str) -> Option<Self> {
+    pub(crate) fn of(said: &[u8], filter: &str) -> Option<Self> {
         let said = core::str::from_utf8(said).ok()?;
         let Some((whom, phase)) = said.split_once(':') else { return Some(Self::RequestHeaders) };
         let phase = match phase {
