@@ -33,7 +33,7 @@ pub fn bad(upstreams: &Upstreams) -> anyhow::Result<&Upstream> {
     upstreams.first().context("no upstreams")
 }
 
-/// All upstreams in round robin, out after three failures in a row for ten minutes unless `outlier` says otherwise.
+/// All upstreams in round robin, ejected after three consecutive failures for ten minutes unless `outlier` says otherwise.
 #[must_use]
 pub fn ejecting(upstreams: &Upstreams, outlier: &Value) -> Value {
     let balance = json!({ "policy": "round_robin", "candidates": 3 });
@@ -78,7 +78,7 @@ pub fn ejections(reason: &str) -> String {
 ///
 /// # Errors
 /// If it goes on getting requests, or one fails.
-pub async fn until_out(envoy: &Envoy, upstreams: &Upstreams, requests: u64) -> anyhow::Result<()> {
+pub async fn until_ejected(envoy: &Envoy, upstreams: &Upstreams, requests: u64) -> anyhow::Result<()> {
     envoy
         .until("both routers to leave it out", async || {
             upstreams.forget();

@@ -32,7 +32,7 @@ pub mod prelude {
         start_coalescing, together, until_followers, until_under_way, until_waiting,
     };
     pub use crate::ejecting::{
-        bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_out, with_outlier,
+        bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_ejected, with_outlier,
     };
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, Modules, pieces};
     pub use crate::front::{Certificate, Front};

@@ -1,4 +1,4 @@
-//! The fifth act: an endpoint goes bad, is taken out, and comes back.
+//! The fifth act: an endpoint goes bad, is ejected, and comes back.
 
 use anyhow::{Context as _, Result, ensure};
 

@@ -26,7 +26,7 @@ use sides::Side;
 const HOSTS: usize = 5;
 const CONNECTIONS: usize = 16;
 /// Answers, while it does not count as ejected, that show that an endpoint serves again. Envoy's workers may send to an
-/// endpoint that has just gone out again, since it merges changes of hosts (update_merge_window, 1 s).
+/// endpoint that has just been ejected again, since it merges changes of hosts (update_merge_window, 1 s).
 const BACK: u64 = 10;
 /// Nobody waits longer for an endpoint to come back.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,9 +47,9 @@ struct Seen {
     errors: u64,
     bad_requests: u64,
     wrong: u64,
-    /// None: it never went out.
+    /// None: it was never ejected.
     eject_ms: Option<f64>,
-    /// None: it never went out, or did not come back.
+    /// None: it was never ejected, or did not come back.
     readmit_ms: Option<f64>,
     p99_ms: f64,
 }
@@ -134,13 +134,13 @@ async fn suffer(fault: Fault, load: &Load, bad: &Upstream, out: &AtomicBool) -> 
     Ok(Seen { requests, errors, bad_requests, readmit_ms, p99_ms, ..Seen::default() })
 }
 
-/// When the bad endpoint was first seen out, in ms since the fault began, and how often others went out.
+/// When the bad endpoint was first seen ejected, in ms since the fault began, and how often others were.
 async fn watch(
     side: Side,
     envoy: &Envoy,
     bad: &Upstream,
     ending: &AtomicBool,
-    is_out: &AtomicBool,
+    is_ejected: &AtomicBool,
 ) -> anyhow::Result<(Option<f64>, u64)> {
     let (begun, address) = (Instant::now(), bad.address().to_string());
     let mut polls = tokio::time::interval(POLL);
@@ -148,13 +148,13 @@ async fn watch(
     let (mut first, mut others, mut before) = (None, 0, BTreeSet::new());
     while !ending.load(Ordering::Relaxed) {
         polls.tick().await;
-        let out = side.ejected(envoy).await?;
-        is_out.store(out.contains(&address), Ordering::Relaxed);
-        if out.contains(&address) && first.is_none() {
+        let ejected = side.ejected(envoy).await?;
+        is_ejected.store(ejected.contains(&address), Ordering::Relaxed);
+        if ejected.contains(&address) && first.is_none() {
             first = Some(begun.elapsed().as_secs_f64() * 1e3);
         }
-        others += out.difference(&before).filter(|one| **one != address).count() as u64;
-        before = out;
+        others += ejected.difference(&before).filter(|one| **one != address).count() as u64;
+        before = ejected;
     }
     Ok((first, others))
 }

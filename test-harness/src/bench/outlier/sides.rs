@@ -18,7 +18,7 @@ pub(super) enum Side {
     Ours,
 }
 
-/// Both in Envoy's terms: the window, the first ejection, and the share that may be out.
+/// Both in Envoy's terms: the window, the first ejection, and the share that may be ejected.
 const INTERVAL: &str = "1s";
 const BASE: &str = "2s";
 const MAX_PERCENT: u32 = 50;
@@ -41,7 +41,7 @@ impl Side {
         bootstrap.concurrency(2)
     }
 
-    /// Which endpoints are out now; ours names them in its log only, so while any is out, those ever ejected.
+    /// Which endpoints are ejected now; ours names them in its log only, so while any is, those ever ejected.
     pub(super) async fn ejected(self, envoy: &Envoy) -> anyhow::Result<BTreeSet<String>> {
         match self {
             Self::Native => native_out(envoy).await,

@@ -1,6 +1,6 @@
 //! From what every run saw to the report: sums of counts, medians of times.
 //!
-//! Invariant: a fault that never took the endpoint out has no times, and `ejected` says how often that was.
+//! Invariant: a fault that never got the endpoint ejected has no times, and `ejected` says how often that was.
 
 use serde_json::{Map, Value, json};
 

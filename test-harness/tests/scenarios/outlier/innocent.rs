@@ -1,4 +1,4 @@
-//! What is not an endpoint's fault counts against none, and shadow mode takes nobody out.
+//! What is not an endpoint's fault counts against none, and shadow mode ejects nobody.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn overload_is_not_failure_where_the_operator_says_so() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_go_away_take_nobody_out() -> Outcome {
+async fn clients_that_go_away_eject_nobody() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let envoy = start_ejecting(&upstreams, &json!({ "consecutive_local_origin_failure": 3 })).await?;
     for upstream in upstreams.iter() {
@@ -49,7 +49,7 @@ async fn clients_that_go_away_take_nobody_out() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_losers_of_a_hedge_take_nobody_out() -> Outcome {
+async fn the_losers_of_a_hedge_eject_nobody() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let hedged = json!({
         "match": { "prefix": "/" },
@@ -69,7 +69,7 @@ async fn the_losers_of_a_hedge_take_nobody_out() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mirrored_requests_take_nobody_out() -> Outcome {
+async fn mirrored_requests_eject_nobody() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let served = Upstreams::start(1).await?;
     let mirrored = json!({
@@ -95,7 +95,7 @@ async fn mirrored_requests_take_nobody_out() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shadow_mode_judges_and_counts_and_takes_nobody_out() -> Outcome {
+async fn shadow_mode_judges_and_counts_and_ejects_nobody() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let envoy = start_ejecting(&upstreams, &json!({ "mode": "shadow" })).await?;
     upstreams[0].behave(Behaviour::status(500)).await?;

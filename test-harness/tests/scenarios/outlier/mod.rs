@@ -21,9 +21,13 @@ async fn load_until(envoy: &Envoy, metric: &str) -> Outcome {
         .await
 }
 
-/// The first upstream behaves like this until it is ejected for `reason`; then it gets nothing, and nobody else went out.
+/// The first upstream behaves like this until it is ejected for `reason`; then it gets nothing, and nobody else is ejected.
 /// Returns how many requests reached it, and what clients saw meanwhile.
-async fn goes_out(outlier: &Value, behaviour: Behaviour, reason: &str) -> anyhow::Result<(u64, Report)> {
+async fn until_ejected_for(
+    outlier: &Value,
+    behaviour: Behaviour,
+    reason: &str,
+) -> anyhow::Result<(u64, Report)> {
     let upstreams = Upstreams::start(4).await?;
     let envoy = start_ejecting(&upstreams, outlier).await?;
     assert_eq!(send(&envoy, 200).await?.successes(), 200);
@@ -32,50 +36,51 @@ async fn goes_out(outlier: &Value, behaviour: Behaviour, reason: &str) -> anyhow
     let report = send(&envoy, 400).await?;
     load_until(&envoy, &ejections(reason)).await?;
     let reached = bad(&upstreams)?.count();
-    until_out(&envoy, &upstreams, 100).await?;
+    until_ejected(&envoy, &upstreams, 100).await?;
     envoy.wait_for_stat(&outlier_stat("ejections_active", &[]), |active| active == 1).await?;
     let log = envoy.log();
     let address = bad(&upstreams)?.address();
-    assert_eq!(log.matches("outlier: ejected ").count(), 1, "nobody else went out");
+    assert_eq!(log.matches("outlier: ejected ").count(), 1, "nobody else was ejected");
     assert!(log.contains(&format!("ejected {address} of checkout for 600 s: ")), "the log names it");
     Ok((reached, report))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_answers_500_goes_out_and_no_client_sees_a_failure() -> Outcome {
-    let (reached, report) = goes_out(&json!({}), Behaviour::status(500), "consecutive_5xx").await?;
+async fn an_endpoint_that_answers_500_is_ejected_and_no_client_sees_a_failure() -> Outcome {
+    let (reached, report) = until_ejected_for(&json!({}), Behaviour::status(500), "consecutive_5xx").await?;
     assert_eq!(report.successes(), 400, "{:?}", report.by_status);
     assert!((3..60).contains(&reached), "{reached} requests reached it");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_refuses_connections_goes_out() -> Outcome {
+async fn an_endpoint_that_refuses_connections_is_ejected() -> Outcome {
     let outlier =
         json!({ "split_external_local_origin_errors": true, "consecutive_local_origin_failure": 3 });
-    let (_, report) = goes_out(&outlier, Behaviour::Refuse, "consecutive_local_origin_failure").await?;
+    let (_, report) =
+        until_ejected_for(&outlier, Behaviour::Refuse, "consecutive_local_origin_failure").await?;
     assert_eq!(report.successes(), 400, "{:?}", report.by_status);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_resets_goes_out() -> Outcome {
-    let (_, report) = goes_out(&json!({}), Behaviour::Reset, "consecutive_5xx").await?;
+async fn an_endpoint_that_resets_is_ejected() -> Outcome {
+    let (_, report) = until_ejected_for(&json!({}), Behaviour::Reset, "consecutive_5xx").await?;
     assert_eq!(report.successes(), 400, "{:?}", report.by_status);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_breaks_its_answers_off_goes_out() -> Outcome {
+async fn an_endpoint_that_breaks_its_answers_off_is_ejected() -> Outcome {
     let truncate = Behaviour::Truncate { promised: 1000, sent: 10 };
-    let (_, report) = goes_out(&json!({}), truncate, "consecutive_5xx").await?;
+    let (_, report) = until_ejected_for(&json!({}), truncate, "consecutive_5xx").await?;
     let broken = 400 - report.successes();
     assert!((3..60).contains(&broken), "a broken answer cannot be retried; {broken} clients saw one");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_fails_three_times_in_ten_goes_out_by_its_percentage() -> Outcome {
+async fn an_endpoint_that_fails_three_times_in_ten_is_ejected_by_its_percentage() -> Outcome {
     let outlier = json!({
         "consecutive_5xx": 0,
         "failure_percentage_threshold": 20,
@@ -84,11 +89,11 @@ async fn an_endpoint_that_fails_three_times_in_ten_goes_out_by_its_percentage() 
         "enforcing_failure_percentage": 100,
     });
     let fails = Behaviour::FailShare { percent: 30, status: 503 };
-    goes_out(&outlier, fails, "failure_percentage").await.map(drop)
+    until_ejected_for(&outlier, fails, "failure_percentage").await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_whose_success_rate_is_an_outlier_goes_out() -> Outcome {
+async fn an_endpoint_whose_success_rate_is_an_outlier_is_ejected() -> Outcome {
     let outlier = json!({
         "consecutive_5xx": 0,
         "success_rate_minimum_hosts": 4,
@@ -97,11 +102,11 @@ async fn an_endpoint_whose_success_rate_is_an_outlier_goes_out() -> Outcome {
         "enforcing_success_rate": 100,
     });
     let fails = Behaviour::FailShare { percent: 30, status: 503 };
-    goes_out(&outlier, fails, "success_rate").await.map(drop)
+    until_ejected_for(&outlier, fails, "success_rate").await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_is_twenty_times_slower_goes_out() -> Outcome {
+async fn an_endpoint_that_is_twenty_times_slower_is_ejected() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let latency = json!({ "floor": "20ms", "request_volume": 10 });
     let envoy = start_ejecting(&upstreams, &json!({ "latency": latency })).await?;
@@ -109,13 +114,13 @@ async fn an_endpoint_that_is_twenty_times_slower_goes_out() -> Outcome {
         upstreams[index].behave(Behaviour::slow(delay_ms)).await?;
     }
     load_until(&envoy, &ejections("latency")).await?;
-    until_out(&envoy, &upstreams, 100).await?;
-    assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "nobody else went out");
+    until_ejected(&envoy, &upstreams, 100).await?;
+    assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "nobody else was ejected");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_stalls_goes_out_before_any_of_its_requests_has_ended() -> Outcome {
+async fn an_endpoint_that_stalls_is_ejected_before_any_of_its_requests_has_ended() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let stall = json!({ "limit": "200ms", "requests": 2 });
     let envoy = start_ejecting(&upstreams, &json!({ "stall": stall })).await?;
@@ -129,13 +134,13 @@ async fn an_endpoint_that_stalls_goes_out_before_any_of_its_requests_has_ended()
     assert!(envoy.log().contains("requests without an answer for 200 ms"));
     // What the other worker's router sends it before its next tick fails from now on, rather than hang.
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
-    until_out(&envoy, &upstreams, 100).await?;
+    until_ejected(&envoy, &upstreams, 100).await?;
     hanging.abort();
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_fails_by_grpc_status_under_http_200_goes_out() -> Outcome {
+async fn an_endpoint_that_fails_by_grpc_status_under_http_200_is_ejected() -> Outcome {
     for trailers in [false, true] {
         let upstreams = Upstreams::start(4).await?;
         let document = ejecting(&upstreams, &json!({}));
@@ -148,14 +153,14 @@ async fn an_endpoint_that_fails_by_grpc_status_under_http_200_goes_out() -> Outc
             Behaviour::GrpcStatus { status: 14, message: "down".to_owned(), trailers, data: None };
         upstreams[0].behave(unavailable).await?;
         load_until(&envoy, &ejections("consecutive_5xx")).await?;
-        until_out(&envoy, &upstreams, 100).await?;
+        until_ejected(&envoy, &upstreams, 100).await?;
         assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "trailers: {trailers}");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_says_so_goes_out_at_once() -> Outcome {
+async fn an_endpoint_that_says_so_is_ejected_at_once() -> Outcome {
     let answer = |headers: &[(&str, &str)]| Behaviour::Answer {
         status: 200,
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
@@ -163,15 +168,16 @@ async fn an_endpoint_that_says_so_goes_out_at_once() -> Outcome {
         delay_ms: 0,
     };
     let (reached, report) =
-        goes_out(&json!({}), answer(&[("x-envoy-immediate-health-check-fail", "true")]), "signal").await?;
+        until_ejected_for(&json!({}), answer(&[("x-envoy-immediate-health-check-fail", "true")]), "signal")
+            .await?;
     assert!((1..60).contains(&reached), "{reached}");
     assert_eq!(report.successes(), 400, "its answers are good");
     let drain = json!({ "signal": { "header": "x-draining", "action": "drain" } });
-    goes_out(&drain, answer(&[("x-draining", "1")]), "signal").await.map(drop)
+    until_ejected_for(&drain, answer(&[("x-draining", "1")]), "signal").await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_all_fail_at_most_the_maximum_goes_out_and_traffic_goes_on() -> Outcome {
+async fn when_all_fail_at_most_the_maximum_is_ejected_and_traffic_goes_on() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let everyone = json!({ "max_ejection_percent": 100, "min_healthy": 0, "base_ejection_time": "1s" });
     for (outlier, most) in [(json!({ "base_ejection_time": "1s" }), 2), (everyone, 4)] {

@@ -114,7 +114,7 @@ async fn heartbeats_readmit_before_the_time_is_up_and_come_from_one_worker() -> 
     }
     let seen = beats(bad(&upstreams)?) as u64;
     let judged = envoy.stat(&failed).await?;
-    assert!(seen <= judged + 5, "one prober: {seen} heartbeats arrived, {judged} were judged");
+    assert!(seen <= judged + 5, "one sender: {seen} heartbeats arrived, {judged} were judged");
     let marked = |one: &Recorded| one.header("x-switchyard-heartbeat").is_some();
     assert!(!bad(&upstreams)?.requests().iter().any(marked), "the mark is taken off");
     bad(&upstreams)?.behave(Behaviour::default()).await?;
@@ -129,7 +129,7 @@ async fn heartbeats_that_watch_all_take_an_endpoint_out_that_no_request_has_fail
     let upstreams = Upstreams::start(4).await?;
     let heartbeat = json!({ "path": "/healthz", "interval": "100ms", "timeout": "100ms", "watch": "all" });
     let envoy = start_ejecting(&upstreams, &json!({ "heartbeat": heartbeat })).await?;
-    // The prober is a worker that has served.
+    // Who sends them is a worker that has served.
     assert_eq!(send(&envoy, 40).await?.successes(), 40);
     let asked = async || Ok(upstreams.iter().all(|one| one.count() > 20).then_some(()));
     envoy.until("every endpoint to be asked", asked).await?;

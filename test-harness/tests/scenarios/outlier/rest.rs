@@ -170,5 +170,5 @@ async fn a_new_document_of_the_listener_is_followed_and_a_refused_one_is_not() -
             Ok(envoy.log().contains("5 consecutive 5xx, 1st time").then_some(()))
         })
         .await?;
-    until_out(&envoy, &upstreams, 200).await
+    until_ejected(&envoy, &upstreams, 200).await
 }

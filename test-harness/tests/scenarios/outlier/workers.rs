@@ -121,7 +121,7 @@ async fn a_vm_that_dies_takes_no_verdict_with_it() -> Outcome {
         .await?;
 
     // The verdict stands, and the new VM judges.
-    until_out(&envoy, &upstreams, 400).await?;
+    until_ejected(&envoy, &upstreams, 400).await?;
     assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "it is still out, not out again");
     let second = upstreams.get(1).context("a second")?;
     second.behave(Behaviour::status(500)).await?;
@@ -147,7 +147,7 @@ async fn strangers_under_the_same_vm_id_disturb_nobody() -> Outcome {
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
     assert_eq!(send(&envoy, 400).await?.successes(), 400);
     envoy.wait_for_stat(&ejections("consecutive_5xx"), |count| count == 1).await?;
-    until_out(&envoy, &upstreams, 200).await
+    until_ejected(&envoy, &upstreams, 200).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,13 +176,13 @@ async fn a_new_configuration_takes_the_verdicts_over_and_a_bad_one_changes_nothi
     assert!(refused.is_err(), "the update is refused");
     envoy.wait_for_log("upstreams[0].outlier.consecutive_5xx: \"five\" is not a whole number").await?;
     // The old configuration still serves.
-    until_out(&envoy, &upstreams, 200).await?;
+    until_ejected(&envoy, &upstreams, 200).await?;
 
-    // From five in a row on; and the one that is out stays out.
+    // From five consecutive ones on; and the one that is ejected stays so.
     let next = bootstrap(&json!({ "consecutive_5xx": 5, "max_ejection_percent": 60 }));
     assert_eq!(envoy.update_clusters(&next).await?, Ok(()));
     assert_eq!(envoy.update_listener(&next.listener_named("ingress")?).await?, Ok(()));
-    until_out(&envoy, &upstreams, 200).await?;
+    until_ejected(&envoy, &upstreams, 200).await?;
     assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "it is still out, not out again");
     upstreams.get(1).context("a second")?.behave(Behaviour::status(500)).await?;
     envoy
@@ -207,7 +207,7 @@ async fn a_thousand_endpoints_are_judged_like_four() -> Outcome {
             Ok((envoy.stat(&ejections("consecutive_5xx")).await? == 1).then_some(()))
         })
         .await?;
-    until_out(&envoy, &upstreams, 2_000).await?;
+    until_ejected(&envoy, &upstreams, 2_000).await?;
     let labelled = envoy.stats().await?.keys().filter(|name| name.ends_with("endpoint_attempts")).count();
     assert!(labelled <= 2 * 128, "{labelled} endpoints have figures of their own");
     Ok(())
