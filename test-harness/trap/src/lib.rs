@@ -7,13 +7,15 @@
 
 use std::rc::Rc;
 use switchyard_config::Document;
+#[cfg(any(feature = "batch", feature = "coalesce"))]
+use switchyard_frame::chain::Single;
 use switchyard_frame::{Filter, Head, Mailbox, Setup, Stream};
 use switchyard_host::{Flow, Host, HostError};
 
 #[cfg(feature = "batch")]
-switchyard_frame::start!(Trap<switchyard_batch::Batch>);
+switchyard_frame::start!(Single<Trap<switchyard_batch::Batch>>);
 #[cfg(feature = "coalesce")]
-switchyard_frame::start!(Trap<switchyard_coalesce::Coalesce>);
+switchyard_frame::start!(Single<Trap<switchyard_coalesce::Coalesce>>);
 #[cfg(feature = "outlier")]
 switchyard_frame::start!(Trap<switchyard_outlier::Outlier>);
 
