@@ -21,12 +21,15 @@ mod stream;
 mod worker;
 
 pub use site::Vm;
-pub use stream::Stream;
+use switchyard_frame::chain::{ChainStream, Single};
 pub use switchyard_host::Flow;
 pub use worker::Batch;
 
-/// Its root.
-pub type Root = switchyard_frame::Root<Batch>;
+/// The root of its own module: a chain whose only stage it is.
+pub type Root = switchyard_frame::Root<Single<Batch>>;
+
+/// A request under that root.
+pub type Stream = ChainStream<(Batch,), 1>;
 
 #[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
-switchyard_frame::start!(Batch);
+switchyard_frame::start!(Single<Batch>);

@@ -190,12 +190,6 @@ impl switchyard_frame::Stream for Stream {
         let too_long = u64::try_from(before + size).unwrap_or(u64::MAX) > request.policy.settings().max_body;
         if request.copy.is_none() {
             let piece = worker.bodies.came(self.context, ended || too_long);
-            if piece == Piece::Relayed {
-                // The tick has to come at once.
-                worker.site.now(host);
-                worker.settle(host);
-                return Flow::Pause;
-            }
             if piece != Piece::Held {
                 return self.goes_on_without(piece, host);
             }

@@ -19,13 +19,16 @@ mod stream;
 mod vm;
 mod worker;
 
-pub use stream::Stream;
+use switchyard_frame::chain::{ChainStream, Single};
 pub use switchyard_host::Flow;
 pub use vm::Vm;
 pub use worker::Coalesce;
 
-/// Its root.
-pub type Root = switchyard_frame::Root<Coalesce>;
+/// The root of its own module: a chain whose only stage it is.
+pub type Root = switchyard_frame::Root<Single<Coalesce>>;
+
+/// A request under that root.
+pub type Stream = ChainStream<(Coalesce,), 1>;
 
 #[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
-switchyard_frame::start!(Coalesce);
+switchyard_frame::start!(Single<Coalesce>);

@@ -135,15 +135,11 @@ impl switchyard_frame::Stream for Stream {
         if piece == Piece::Held && !ended && !too_long {
             return Flow::Pause;
         }
-        if piece == Piece::Relayed {
-            worker.settle(host);
-            return Flow::Pause;
-        }
         // Its place in a flight is paid for anew.
         let Some((headers, policy, _)) = self.awaiting.take() else { return Flow::Continue };
         let body = match piece {
             // The head is gone already.
-            Piece::Unheld | Piece::Relayed => return Flow::Continue,
+            Piece::Unheld => return Flow::Continue,
             Piece::Late => Err(Pass::BodyTimeout),
             Piece::Held if too_long => Err(Pass::Bypass(Bypass::Body)),
             Piece::Held => host.request_body(size).map_err(|_| Pass::Bypass(Bypass::Body)),

@@ -5,10 +5,9 @@
 //! set), and that has happened `VAIN` times in a row, nearly none is held any more, until a body comes: then Envoy gives
 //! them, and clients that send none change nothing.
 //! Trade-offs: time counts from the first tick after the head, because nearly all bodies are whole before there is one, and no
-//! clock is read for them; so a request may be held for up to three quarters of its time longer. Whoever is let go by the tick in
-//! mid-body loses the next piece in Envoy before 1.39 (seen in 1.36.4; Envoy issue 46841): the host moves that piece to those it
-//! had kept, and goes on without them. So where another piece comes within a quarter of the time, that piece lets the request
-//! go; and after the tick has, each piece is held until the next tick, or until the next piece, with which all goes on.
+//! clock is read for them; so a request may be held for up to three quarters of its time longer. Where another piece comes within a
+//! quarter of the time, that piece lets the request go; else the tick does, in mid-body, which costs the piece after it a tick of the
+//! chain's (see [`switchyard_core::chain`]).
 //! Source: as Envoy's buffer filter and its `request_timeout`, which end a request in place of letting it go.
 
 use crate::EffectiveContext;
@@ -43,10 +42,6 @@ pub struct HeldBodies<T> {
     spared: u32,
     /// How often it is to be looked whether one is late.
     look: Duration,
-    /// Requests that the tick has let go in mid-body, and whether a piece of theirs is held.
-    relayed: HashMap<u32, bool>,
-    /// Those of them of which a piece is held.
-    due: Vec<u32>,
 }
 
 /// The same, as a configuration's root and its streams have them.
@@ -74,8 +69,6 @@ pub enum Piece {
     Held,
     /// It was held, and its time is over: it goes on with this piece.
     Late,
-    /// The tick has let the request go; the piece is held until the next tick.
-    Relayed,
 }
 
 /// Why a request goes on without its whole body.
@@ -89,15 +82,7 @@ pub enum Missing {
 
 impl<T> Default for HeldBodies<T> {
     fn default() -> Self {
-        Self {
-            held: HashMap::new(),
-            are_given: false,
-            vain: 0,
-            spared: 0,
-            look: Duration::MAX,
-            relayed: HashMap::new(),
-            due: Vec::new(),
-        }
+        Self { held: HashMap::new(), are_given: false, vain: 0, spared: 0, look: Duration::MAX }
     }
 }
 
@@ -121,7 +106,7 @@ impl<T> HeldBodies<T> {
 
     /// A piece of a body has come; with the last one it is whole, and its request held no more.
     pub fn came(&mut self, stream: u32, ended: bool) -> Piece {
-        let Some(held) = self.held.get_mut(&stream) else { return self.relay(stream) };
+        let Some(held) = self.held.get_mut(&stream) else { return Piece::Unheld };
         held.has_begun = true;
         let is_late = held.is_late && !ended;
         self.are_given = true;
@@ -131,40 +116,13 @@ impl<T> HeldBodies<T> {
         if is_late { Piece::Late } else { Piece::Held }
     }
 
-    fn relay(&mut self, stream: u32) -> Piece {
-        match self.relayed.get_mut(&stream) {
-            None => Piece::Unheld,
-            Some(is_held @ false) => {
-                *is_held = true;
-                self.due.push(stream);
-                Piece::Relayed
-            }
-            Some(true) => {
-                // With this one all goes on.
-                self.relayed.remove(&stream);
-                Piece::Unheld
-            }
-        }
-    }
-
-    /// Takes those requests of which a piece is to go on. From the tick.
-    pub fn take_due(&mut self) -> Vec<u32> {
-        let mut due = core::mem::take(&mut self.due);
-        due.retain(|stream| self.relayed.get_mut(stream).is_some_and(core::mem::take));
-        due
-    }
-
     /// The request has ended, or goes on. Whether it was held.
     pub fn forget(&mut self, stream: u32) -> bool {
-        self.relayed.remove(&stream);
         self.held.remove(&stream).is_some()
     }
 
     /// How soon a tick is to look whether a body is late, if any is awaited.
     pub fn next_look(&self) -> Option<Duration> {
-        if !self.due.is_empty() {
-            return Some(SHORTEST);
-        }
         (!self.held.is_empty()).then_some(self.look)
     }
 
@@ -180,8 +138,6 @@ impl<T> HeldBodies<T> {
             let vain = late.iter().filter(|(_, missing, _)| *missing == Missing::All).count();
             self.vain = self.vain.saturating_add(u32::try_from(vain).unwrap_or(u32::MAX));
         }
-        let in_mid_body = late.iter().filter(|(_, missing, _)| *missing == Missing::End);
-        self.relayed.extend(in_mid_body.map(|(stream, _, _)| (*stream, false)));
         // The oldest first, whatever the table's order is.
         sort_by(&mut late, |(one, ..), (other, ..)| one.cmp(other));
         late
@@ -215,8 +171,8 @@ impl<T> SharedBodies<T> {
         self.0.try_borrow().ok()?.next_look()
     }
 
-    /// Lets those go on that must: of whom a piece is held, and, once `late` knows what is missing, whose body is late. From the tick;
-    /// the clock is read if any body is awaited. Whether any did.
+    /// Lets those go on whose body is late, once `late` knows what is missing. From the tick; the clock is read if any body is awaited.
+    /// Whether any did.
     pub fn end_waits(
         &self,
         effective_context: &EffectiveContext,
@@ -227,20 +183,16 @@ impl<T> SharedBodies<T> {
         if bodies.next_look().is_none() {
             return false;
         }
-        let (due, overdue) = (bodies.take_due(), bodies.late(host.now().ok()));
+        let overdue = bodies.late(host.now().ok());
         // Whoever goes on may end at once, and be forgotten.
         drop(bodies);
-        let any = !due.is_empty() || !overdue.is_empty();
-        let go = |stream| {
+        let any = !overdue.is_empty();
+        for (stream, missing, whose) in overdue {
+            late(missing, whose);
             if effective_context.enter(stream, host) {
                 // Whoever cannot be let go is gone.
                 let _ = host.resume_request();
             }
-        };
-        due.into_iter().for_each(go);
-        for (stream, missing, whose) in overdue {
-            late(missing, whose);
-            go(stream);
         }
         any
     }

@@ -20,12 +20,15 @@ mod worker;
 mod world;
 
 pub use root::{Retry, Vm};
-pub use stream::Stream;
 pub use switchyard_core::retry::exchanges::{MOST_KEPT, NEWS_TICK, TICK};
+use switchyard_frame::chain::{ChainStream, Single};
 pub use switchyard_host::Flow;
 
-/// Its root.
-pub type Root = switchyard_frame::Root<Retry>;
+/// The root of its own module: a chain whose only stage it is.
+pub type Root = switchyard_frame::Root<Single<Retry>>;
+
+/// A request under that root.
+pub type Stream = ChainStream<(Retry,), 1>;
 
 #[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
-switchyard_frame::start!(Retry);
+switchyard_frame::start!(Single<Retry>);

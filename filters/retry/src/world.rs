@@ -160,7 +160,11 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
             answer.headers = self.host().call_headers().unwrap_or_default();
         }
         if body > 0 {
-            answer.body = self.host().call_body(body).unwrap_or_default();
+            // What cannot be read whole is no answer: its head alone would be taken for one without a body.
+            match self.host().call_body(body) {
+                Ok(read) if read.len() == body => answer.body = read,
+                _ => return Answer::default(),
+            }
         }
         if trailers {
             answer.trailers = self.host().call_trailers().unwrap_or_default();

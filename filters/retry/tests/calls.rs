@@ -11,6 +11,7 @@
 
 mod worker;
 
+use switchyard_host::Status;
 use switchyard_retry::Flow;
 use worker::{GET, Head, OK, UNAVAILABLE, Worker};
 
@@ -72,6 +73,20 @@ fn a_call_without_an_answer_was_reset() {
 fn a_call_without_an_answer_is_no_answer_where_resets_are_not_tried_again() {
     let (worker, request) = second(r#""retry_on": {"reset": false}"#, &[], b"");
     assert!(worker.was_let_go(&request), "there is nothing to give the client but the first failure");
+}
+
+#[test]
+fn an_answer_whose_body_cannot_be_read_is_none() {
+    let mut worker = Worker::filter("");
+    let mut request = worker.send(&GET);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
+    let call = worker.next_call();
+    worker.host.fail("proxy_get_buffer_bytes", Status::InternalFailure);
+    worker.reply(&call, OK, b"fine");
+    worker.host.recover("proxy_get_buffer_bytes");
+    assert!(worker.host.take_replies().is_empty(), "it is not taken for an answer without a body");
+    let _again = worker.next_call();
+    assert_eq!(worker.count("retries", "reset"), 1);
 }
 
 #[test]

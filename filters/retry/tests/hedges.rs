@@ -30,6 +30,18 @@ fn hedged(worker: &mut Worker) -> (Request, switchyard_host::fake::Called) {
 }
 
 #[test]
+fn an_answer_whose_head_cannot_be_read_goes_on_and_none_takes_its_place() {
+    let mut worker = Worker::filter(r#""timeout": "100ms", "hedge": {"initial_delay": "20ms"}"#);
+    let mut request = worker.send(&GET);
+    worker.host.fail("proxy_get_header_map_pairs", Status::InternalFailure);
+    assert_eq!(worker.answer(&mut request, OK, false), Flow::Continue);
+    worker.host.recover("proxy_get_header_map_pairs");
+    worker.pass(1_000);
+    assert!(worker.is_quiet(), "its client has a part of it");
+    worker.end(request);
+}
+
+#[test]
 fn a_hedge_goes_to_another_endpoint_when_the_answer_has_not_begun() {
     let mut worker = Worker::filter(HEDGE);
     let (_request, call) = hedged(&mut worker);

@@ -128,6 +128,20 @@ fn an_answer_that_has_not_passed_whole_is_not_kept() {
 }
 
 #[test]
+fn an_answer_of_which_a_piece_cannot_be_read_is_not_kept() {
+    for judged in ["", r#", "retry_on": {"body": [{"pointer": "/error", "exists": true}]}"#] {
+        let mut worker = Worker::filter(&format!("{STALE}{judged}"));
+        let mut request = worker.send(&GET);
+        worker.answer(&mut request, &[OK[0], ("content-type", "application/json")], false);
+        worker.host.fail("proxy_get_buffer_bytes", switchyard_host::Status::InternalFailure);
+        assert_eq!(worker.body(&mut request, b"{}", true), Flow::Continue);
+        worker.host.recover("proxy_get_buffer_bytes");
+        worker.end(request);
+        assert!(failed(&mut worker, &GET).is_none(), "{judged}");
+    }
+}
+
+#[test]
 fn an_answer_without_a_body_and_one_with_trailers_are_kept() {
     let mut worker = Worker::filter(STALE);
     let mut request = worker.send(&GET);

@@ -21,11 +21,14 @@ mod stream;
 mod upstream;
 mod worker;
 
-pub use stream::Stream;
+use switchyard_frame::chain::{ChainStream, Single};
 pub use worker::{Router, TICK, Vm};
 
-/// Its root.
-pub type Root = switchyard_frame::Root<Router>;
+/// The root of its own module: a chain whose only stage it is.
+pub type Root = switchyard_frame::Root<Single<Router>>;
+
+/// A request under that root.
+pub type Stream = ChainStream<(Router,), 1>;
 
 #[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
-switchyard_frame::start!(Router);
+switchyard_frame::start!(Single<Router>);

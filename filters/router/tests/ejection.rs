@@ -256,6 +256,7 @@ fn a_key_of_the_tried_endpoint_that_may_not_try_goes_where_it_went_while_that_wa
 #[test]
 fn a_tick_without_news_costs_two_host_calls() {
     let mut worker = Worker::alone(RING, "{}");
+    worker.send("x");
     worker.tick();
     worker.host.forget_calls();
     worker.tick();

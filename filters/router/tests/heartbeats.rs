@@ -11,6 +11,7 @@ use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Record};
 use switchyard_frame::shared::heartbeat_lease::{self, LEASE};
 use switchyard_frame::shared::tables::{Table, announce};
+use switchyard_frame::{Head, Stream as _};
 use switchyard_host::Status;
 use switchyard_host::fake::{Dispatched, FakeHost, SharedStore};
 use switchyard_router::Root;
@@ -52,7 +53,7 @@ impl Worker {
     /// A worker that has served a request.
     fn serving(store: &SharedStore, start: u64, heartbeat: &str) -> Self {
         let worker = Self::of(store, start, heartbeat);
-        drop(worker.root.stream(10));
+        serve(&worker.root, &worker.host);
         worker
     }
 
@@ -81,6 +82,14 @@ impl Worker {
     }
 }
 
+/// A request is served.
+fn serve(root: &Root, host: &FakeHost) {
+    host.receive(&[(":method", "GET"), (":path", "/")]);
+    let mut stream = root.stream(10).expect("a configuration");
+    stream.on_request_headers(host, &Head::default(), true);
+    stream.on_done(host);
+}
+
 fn header<'a>(sent: &'a Dispatched, name: &str) -> &'a str {
     let mut values = sent.headers.iter().filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| value.as_str());
@@ -98,7 +107,7 @@ fn targets(sent: &[(u64, Dispatched)]) -> Vec<&str> {
 fn nobody_sends_any_before_a_request_was_served() {
     let mut worker = Worker::of(&SharedStore::default(), 0, ALL);
     assert!(worker.pass(5_000).is_empty(), "it may be the main thread, whose calls crash Envoy");
-    drop(worker.root.stream(10));
+    serve(&worker.root, &worker.host);
     assert_eq!(targets(&worker.pass(20)), ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"]);
 }
 
@@ -189,7 +198,7 @@ fn many_endpoints_get_them_over_several_ticks() {
     host.set_now(Timestamp::from_millis(START));
     let mut root = Root::new(1);
     assert!(root.configure(&host));
-    drop(root.stream(10));
+    serve(&root, &host);
     let mut worker = Worker { root, host, now: START };
     let mut all = Vec::new();
     for _ in 0..4 {
@@ -207,6 +216,7 @@ fn at_rest_it_wakes_for_what_is_due_and_to_keep_the_role() {
     for (heartbeat, watched) in [(ALL, 3), (r#"{"path": "/", "interval": "1s"}"#, 0)] {
         let mut worker = Worker::alone(heartbeat);
         assert_eq!(worker.pass(20).len(), watched);
+        worker.pass(1_000);
         let mut ticks = 0;
         for _ in 0..10 {
             let period = worker.host.tick_period();
@@ -250,8 +260,9 @@ fn without_shared_data_nobody_sends_any() {
 fn heartbeats_cost_other_workers_one_host_call_per_second() {
     let store = SharedStore::default();
     let (mut one, mut two) = (Worker::serving(&store, 1, ALL), Worker::serving(&store, 2, ALL));
-    one.pass(20);
-    two.pass(20);
+    // Until the request that each has served is told.
+    one.pass(1_020);
+    two.pass(1_020);
     two.host.forget_calls();
     two.pass(1_000);
     assert_eq!(two.host.all_calls(), 2 * 50 + 1);
@@ -265,7 +276,7 @@ fn the_new_root_takes_over_within_a_lease() {
     let mut new = Root::new(2);
     old.host.set_now(Timestamp::from_nanos(START * 1_000_000 + 20_000_777));
     assert!(new.configure(&old.host));
-    drop(new.stream(10));
+    serve(&new, &old.host);
     let mut sent = 0;
     for _ in 0..3_000 {
         // a minute

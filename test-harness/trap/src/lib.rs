@@ -15,13 +15,15 @@ use phase::Phase;
 use std::rc::Rc;
 use stream::Trapping;
 use switchyard_config::Document;
+#[cfg(any(feature = "batch", feature = "coalesce"))]
+use switchyard_frame::chain::Single;
 use switchyard_frame::{Filter, Mailbox, Setup};
 use switchyard_host::{Host, HostError};
 
 #[cfg(feature = "batch")]
-switchyard_frame::start!(Trap<switchyard_batch::Batch>);
+switchyard_frame::start!(Single<Trap<switchyard_batch::Batch>>);
 #[cfg(feature = "coalesce")]
-switchyard_frame::start!(Trap<switchyard_coalesce::Coalesce>);
+switchyard_frame::start!(Single<Trap<switchyard_coalesce::Coalesce>>);
 #[cfg(feature = "outlier")]
 switchyard_frame::start!(Trap<switchyard_outlier::Outlier>);
 #[cfg(feature = "chain")]

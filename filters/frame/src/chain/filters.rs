@@ -137,7 +137,7 @@ macro_rules! filters {
             }
 
             fn summary(made: &Self::Made) -> String {
-                [$(format!("{}: {}", $filter::NAME, made.$stage.summary())),+].join("; ")
+                [$(made.$stage.summary()),+].join("; ")
             }
 
             fn call<H: Host>(

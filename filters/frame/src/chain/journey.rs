@@ -145,7 +145,7 @@ impl<H: Host, T: Filters<N>, const N: usize> Stages for Driver<'_, H, T, N> {
     }
 }
 
-/// One request, as Envoy knows it.
+/// One request, as Envoy knows it. It is found by its context from its head to its end, or until it is dropped.
 pub struct ChainStream<T: Filters<N>, const N: usize>(Rc<Journey<T, N>>);
 
 impl<T: Filters<N>, const N: usize> ChainStream<T, N> {
@@ -160,6 +160,12 @@ impl<T: Filters<N>, const N: usize> ChainStream<T, N> {
     fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Flow {
         self.journeys().callback_begins();
         self.0.drive(direction, part, host)
+    }
+}
+
+impl<T: Filters<N>, const N: usize> Drop for ChainStream<T, N> {
+    fn drop(&mut self) {
+        self.journeys().end(self.0.context);
     }
 }
 

@@ -50,6 +50,9 @@ pub struct Chained<T: Filters<N>, const N: usize> {
     setup: Setup<ChainVm<T, N>>,
 }
 
+/// A filter by itself, as its own module has it: the only stage of a chain.
+pub type Single<F> = Chained<(F,), 1>;
+
 impl<T: Filters<N>, const N: usize> Chained<T, N> {
     /// The host of a stage in a callback of the root.
     fn host<'a, H>(&'a self, stage: usize, host: &'a H) -> StageHost<'a, H, T, N> {

@@ -11,6 +11,7 @@ use super::{Head, RootOf, StreamOf, Subject, VmOf, time::millis};
 use crate::{Root, Vm};
 use core::time::Duration;
 use switchyard_core::Timestamp;
+use switchyard_core::memory::Memory;
 use switchyard_host::Queues as _;
 use switchyard_host::fake::{Called, FakeHost, Reply, SharedStore};
 
@@ -152,6 +153,11 @@ impl<S: Subject> Roots<S> {
         };
         let due: Vec<_> = self.lives.iter_mut().filter(is_due).map(begin_anew).collect();
         due.into_iter().map(|number| self.of_root(number, |root, host| root.tick(host))).collect()
+    }
+
+    /// What its VM may keep.
+    pub fn memory(&self) -> &Memory {
+        &self.vm.memory
     }
 
     /// Whether no root ticks.

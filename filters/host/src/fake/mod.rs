@@ -6,6 +6,7 @@
 mod front;
 mod ports;
 mod store;
+mod streams;
 
 use crate::{HostError, Status};
 use core::cell::{Cell, RefCell};
@@ -100,6 +101,9 @@ pub struct FakeHost {
     tick_period: Cell<Duration>,
     calls: RefCell<HashMap<&'static str, u64>>,
     failing: RefCell<HashMap<&'static str, Status>>,
+    /// Each context has messages of its own; these are those of the others.
+    apart: Cell<bool>,
+    streams: RefCell<HashMap<u32, streams::Messages>>,
 }
 
 #[derive(Debug, Default)]
@@ -182,7 +186,7 @@ impl FakeHost {
 
     /// In whose name calls are made from now on: the context of the callback that comes next.
     pub fn in_context(&self, context: u32) {
-        self.context.set(context);
+        self.turn_to(context);
     }
 
     /// In whose name calls are made now.
@@ -203,6 +207,7 @@ impl FakeHost {
     /// There is no such context any more.
     pub fn end_context(&self, context: u32) {
         self.gone.borrow_mut().push(context);
+        self.streams.borrow_mut().remove(&context);
     }
 
     /// What the filter has sent since it was asked last.

@@ -133,7 +133,7 @@ impl Contexts for FakeHost {
         if self.gone.borrow().contains(&context) {
             return Err(HostError { call: "proxy_set_effective_context", status: Status::BadArgument });
         }
-        self.context.set(context);
+        self.turn_to(context);
         Ok(())
     }
 }

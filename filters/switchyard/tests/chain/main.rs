@@ -9,5 +9,4 @@
 )]
 
 mod stages;
-mod storm;
 mod worker;

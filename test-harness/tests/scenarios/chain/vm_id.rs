@@ -54,7 +54,7 @@ async fn ejections_are_acted_on(envoy: &Envoy, upstreams: &Upstreams) -> Outcome
             Ok((envoy.stat(&ejections("consecutive_5xx")).await? >= 1).then_some(()))
         })
         .await?;
-    until_out(envoy, upstreams, 100).await?;
+    until_ejected(envoy, upstreams, 100).await?;
     for alone in [ROUTER_ALONE, OUTLIER_ALONE] {
         assert_eq!(envoy.stat(alone).await?, 0, "{alone}");
     }

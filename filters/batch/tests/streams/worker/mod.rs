@@ -5,6 +5,7 @@ mod upstream;
 
 pub(crate) use given::*;
 use serde_json::Value;
+use switchyard_frame::chain::Single;
 use switchyard_frame::fake::{self, Subject};
 pub(crate) use switchyard_frame::fake::{Head, ROOT, SET_TICK, pass, settle};
 use switchyard_host::fake::Called;
@@ -17,7 +18,7 @@ pub(crate) type Request = fake::Request<Batch>;
 pub(crate) struct Batch;
 
 impl Subject for Batch {
-    type Filter = switchyard_batch::Batch;
+    type Filter = Single<switchyard_batch::Batch>;
     const STEP: u64 = 1;
 
     fn document(section: &str) -> String {

@@ -3,6 +3,7 @@
 mod given;
 
 pub(crate) use given::*;
+use switchyard_frame::chain::Single;
 use switchyard_frame::fake::{self, Subject};
 pub(crate) use switchyard_frame::fake::{Head, ROOT, pass, settle};
 
@@ -13,7 +14,7 @@ pub(crate) type Request = fake::Request<Coalesce>;
 pub(crate) struct Coalesce;
 
 impl Subject for Coalesce {
-    type Filter = switchyard_coalesce::Coalesce;
+    type Filter = Single<switchyard_coalesce::Coalesce>;
     const STEP: u64 = 10;
 
     fn document(section: &str) -> String {

@@ -20,8 +20,10 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
         if self.exchange.phase == Phase::Replaced {
             return Flow::Continue;
         }
-        // An answer that cannot be read goes on.
-        let Some(headers) = self.world.response_headers() else { return Flow::Continue };
+        // An answer that cannot be read goes on, and none takes its place any more.
+        let Some(headers) = self.world.response_headers() else {
+            return if self.exchange.is_over() { Flow::Continue } else { self.give_up(Denied::Answer) };
+        };
         if self.exchange.started.is_some() {
             self.exchange.observe_first(self.world.recently());
         }
@@ -80,7 +82,7 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
                 Piece::Judged(verdict, body) => {
                     let verdict = if_endpoints(verdict, self.world);
                     if verdict == Verdict::Final {
-                        self.keep_whole(&body);
+                        self.capture(&body, size, true);
                     }
                     self.judged(verdict)
                 }
@@ -185,8 +187,16 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     }
 
     fn capture_piece(&mut self, size: usize, ended: bool) {
+        if self.exchange.capture.is_some() {
+            let piece = self.world.response_body(size);
+            self.capture(&piece, size, ended);
+        }
+    }
+
+    /// A piece of so many bytes is kept; of an answer of which one cannot be read nothing is.
+    fn capture(&mut self, piece: &[u8], size: usize, ended: bool) {
         let Some(capture) = self.exchange.capture.as_mut() else { return };
-        if !capture.append(&self.world.response_body(size)) {
+        if piece.len() != size || !capture.append(piece) {
             self.exchange.capture = None;
         } else if ended {
             self.keep_capture();
@@ -197,12 +207,6 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     fn keep_capture(&mut self) {
         if let Some(capture) = self.exchange.capture.take() {
             capture.keep(&self.exchange.policy);
-        }
-    }
-
-    fn keep_whole(&mut self, body: &[u8]) {
-        if self.exchange.capture.as_mut().is_some_and(|capture| capture.append(body)) {
-            self.keep_capture();
         }
     }
 }

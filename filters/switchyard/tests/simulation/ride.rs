@@ -1,0 +1,110 @@
+//! One request as Envoy has it: what was given to the filter, what the filter holds, and what has gone on.
+//!
+//! Invariant: whatever the filter does to it is done while it may be. As in Envoy, a filter that holds a body is shown all of it, and what
+//! it lets go goes on whole.
+
+use crate::document::{HOLDS_ANSWER, HOLDS_REQUEST, Stream};
+use crate::truth::Asks;
+use std::collections::VecDeque;
+
+/// What there is to say of one direction.
+#[derive(Default)]
+pub(crate) struct Way {
+    /// Since when the filter holds it, in milliseconds.
+    pub(crate) held: Option<u64>,
+    /// What Envoy keeps of its body meanwhile.
+    pub(crate) buffer: Vec<u8>,
+    /// A part of the body is being kept.
+    pub(crate) keeps_body: bool,
+    /// It was let go from outside in mid-body: the piece that comes next must be held, or Envoy before 1.39 loses it.
+    pub(crate) was_let_go: bool,
+    /// Its head has gone on.
+    pub(crate) has_gone: bool,
+    /// All of it has come.
+    pub(crate) is_whole: bool,
+    /// The body that has gone on.
+    pub(crate) gone: Vec<u8>,
+    /// Pieces that are to come.
+    pub(crate) to_come: VecDeque<Vec<u8>>,
+    /// It ends with trailers.
+    pub(crate) trailers: bool,
+}
+
+impl Way {
+    /// What the filter is shown of its body with this piece.
+    pub(crate) fn shown(&self, piece: &[u8]) -> Vec<u8> {
+        if self.held.is_some() { [&self.buffer, piece].concat() } else { piece.to_vec() }
+    }
+
+    /// What was shown goes on, or is held from now on.
+    pub(crate) fn settles(&mut self, goes: bool, shown: Vec<u8>, now: u64) {
+        if goes {
+            self.goes_on(shown);
+        } else {
+            self.buffer = shown;
+            self.held.get_or_insert(now);
+        }
+    }
+
+    /// All that there is goes on.
+    pub(crate) fn goes_on(&mut self, shown: Vec<u8>) {
+        self.gone.extend(shown);
+        self.buffer.clear();
+        (self.held, self.has_gone, self.keeps_body) = (None, true, false);
+    }
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    None,
+    Endpoint,
+    /// The filter, or Envoy itself.
+    Local,
+}
+
+/// One request.
+pub(crate) struct Ride {
+    pub(crate) side: usize,
+    pub(crate) root: u32,
+    pub(crate) context: u32,
+    pub(crate) stream: Stream,
+    pub(crate) asks: Asks,
+    pub(crate) began: u64,
+    pub(crate) request: Way,
+    pub(crate) answer: Way,
+    pub(crate) answers: Answer,
+    pub(crate) status: u16,
+    /// What has happened to it, and when, for whoever looks for a fault.
+    pub(crate) trail: Vec<(u64, &'static str)>,
+}
+
+impl Ride {
+    /// Whether an endpoint has it, and has not answered.
+    pub(crate) fn is_upstream(&self) -> bool {
+        self.request.has_gone && self.answers == Answer::None
+    }
+
+    /// That it is not held for longer than it may be; `quiet`: since when all is well with its worker, `set_back`: by how much the clock was.
+    pub(crate) fn is_in_time(&self, now: u64, quiet: u64, set_back: u64) {
+        for (way, most) in [(&self.request, HOLDS_REQUEST), (&self.answer, HOLDS_ANSWER)] {
+            let Some(held) = way.held.filter(|_| self.answers != Answer::Local) else { continue };
+            let time = now.saturating_sub(held.max(quiet));
+            assert!(
+                time <= most + set_back,
+                "{} is held for {time} ms: {:?}, {:?}",
+                self.context,
+                self.asks.headers,
+                self.trail
+            );
+        }
+    }
+
+    /// Its client has all of the answer, which is to what it asked.
+    pub(crate) fn is_served(&self) {
+        assert!(self.answer.held.is_none() && self.answer.has_gone);
+        let body = String::from_utf8_lossy(&self.answer.gone);
+        let truth = self.status != 200 || self.asks.is_answered_by(&self.answer.gone);
+        assert!(truth, "{:?} got {body}: {:?}", self.asks.headers, self.trail);
+    }
+}
