@@ -225,7 +225,7 @@ async fn fails_when_told_to() -> Outcome {
 #[test]
 fn a_failing_test_shows_envoys_log() -> Outcome {
     let run = std::process::Command::new(std::env::current_exe()?)
-        .args(["--exact", "fails_when_told_to"])
+        .args(["--exact", "harness::fails_when_told_to"])
         .env("SWITCHYARD_FAIL", "1")
         .output()?;
     let output = String::from_utf8_lossy(&run.stdout);
