@@ -3,7 +3,6 @@
 use switchyard_frame::fake::{self, Head, Subject};
 
 pub(crate) type Worker = fake::Worker<Chain>;
-pub(crate) type Request = fake::Request<Chain>;
 
 /// switchyard.wasm; a test's section is what its route `api` has besides.
 pub(crate) struct Chain;
