@@ -1,4 +1,4 @@
-//! The endpoints of one upstream: addresses and weights, fixed for the life of a configuration.
+//! The endpoints of one upstream: addresses and weights, fixed while a configuration is in force.
 
 use core::num::NonZeroU32;
 

@@ -3,7 +3,7 @@
 //! A filter keeps one for each of its roots, if each has work of its own, or one for its VM, if any root does the work of all.
 //!
 //! Invariants: while there is work and room in its turns, a message to the own queue is under way, which wakes the root within
-//! microseconds; whoever has had [`TURNS`] callbacks in a row waits for the tick, and others have theirs.
+//! microseconds; whoever has had [`TURNS`] consecutive callbacks waits for the tick, and others have theirs.
 //! Trade-off: a message may be lost with the root that it would have woken. The tick does what it was for.
 
 use crate::metrics::{Registry, parts};
@@ -12,7 +12,7 @@ use core::cell::Cell;
 use switchyard_core::Address;
 use switchyard_host::{Clock, Host, HostError, Queues, SharedData};
 
-/// Callbacks in a row that wake the next. Envoy takes messages to a worker's own queue before it looks at its connections.
+/// Consecutive callbacks that wake the next. Envoy takes messages to a worker's own queue before it looks at its connections.
 const TURNS: u32 = 8;
 /// Messages that one callback takes; each message has a callback of its own.
 const AT_A_TIME: usize = 64;
@@ -38,7 +38,7 @@ pub struct Mailbox {
     deaf: Cell<bool>,
     /// A message that wakes the root is under way.
     woken: Cell<bool>,
-    /// Callbacks in a row that left work for another one.
+    /// Consecutive callbacks that left work for another one.
     turns: Cell<u32>,
 }
 

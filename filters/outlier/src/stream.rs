@@ -37,12 +37,12 @@ struct Live {
     started: Timestamp,
     ticket: Option<Ticket>,
     /// What the request's headers said, if they were read.
-    head: Option<Head>,
+    head: Option<AttemptHead>,
     answered: Option<Answered>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Head {
+struct AttemptHead {
     heartbeat: bool,
     shadow: bool,
     limit: Option<Duration>,
@@ -201,11 +201,11 @@ impl Answered {
     }
 }
 
-fn read_head(host: &impl Host) -> Option<Head> {
+fn read_head(host: &impl Host) -> Option<AttemptHead> {
     let headers = host.request_headers().ok()?;
     let mark = headers.values(HEARTBEAT_HEADER).next();
     let limit = headers.values(EXPECTED_TIMEOUT_HEADER).next().and_then(decimal);
-    Some(Head {
+    Some(AttemptHead {
         heartbeat: mark.is_some_and(|mark| heartbeat_lease::is_mark(host, mark)),
         shadow: headers.values(":authority").next().is_some_and(is_shadow),
         limit: limit.filter(|millis| *millis > 0).map(Duration::from_millis),
@@ -277,7 +277,7 @@ fn look_closer(ending: &mut Ending, host: &impl Properties) {
 
 /// Who sent the request. One that has no connection was sent by Envoy itself: a mirror, or a callout; without its
 /// headers nobody can say which.
-fn origin(head: Option<Head>, host: &impl Properties) -> Origin {
+fn origin(head: Option<AttemptHead>, host: &impl Properties) -> Origin {
     if integer(host, &["connection", "id"]).is_some() || integer(host, &["connection_id"]).is_some() {
         return Origin::Client;
     }

@@ -78,7 +78,7 @@ fn a_new_life_of_a_worker_does_not_hear_messages_for_the_old_one() {
     let [mut one, mut two] = [(); 2].map(|()| Worker::of(&store, &items(PROXY)));
     let first = one.goes("/items?ids=0");
     let there = two.joins("/items?ids=1");
-    // The old life's queue has a message; the new one has a queue of its own, and its streams have the old ones' numbers.
+    // The old epoch's queue has a message; the new one has a queue of its own, and its streams have the old ones' numbers.
     let mut again = Worker::of(&store, &items(PROXY));
     let own = again.send(&get("/items?ids=5"));
     let queue = again.host.queue();

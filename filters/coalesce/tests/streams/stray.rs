@@ -1,4 +1,4 @@
-//! What nobody should have written: messages for an earlier life, garbage in queues, garbage on the board.
+//! What nobody should have written: messages for an earlier epoch, garbage in queues, garbage on the board.
 
 use crate::worker::{Coalescing, GET, OK, Request, Worker, pass, settle};
 use switchyard_host::fake::{FakeHost, SharedStore};
