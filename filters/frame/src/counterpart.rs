@@ -2,16 +2,13 @@
 //!
 //! Filters that do not share memory find each other by what they leave in shared data under one `vm_id`. Where they have different ones,
 //! traffic goes on and both work by themselves; an operator must hear of that. Invariant: at most one word about each change, however
-//! many requests come. Trade-off: the other side may be a moment late, so for [`GRACE`] nothing is said.
+//! many requests come. Trade-off: the other side may be a moment late, so for [`Counterpart::GRACE`] nothing is said.
 
 use crate::metrics::{Registry, series_name};
 use core::cell::Cell;
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_host::MetricSink;
-
-/// How long the other side may be silent. Less than [`QUIET`](crate::QUIET): it is over while the ticks after a single request still come.
-pub const GRACE: Duration = Duration::from_millis(500);
 
 /// The other side, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +27,9 @@ enum State {
 pub struct Counterpart(Cell<State>);
 
 impl Counterpart {
+    /// How long it may be silent. Less than [`QUIET`](crate::QUIET): it is over while the ticks after a single request still come.
+    pub const GRACE: Duration = Duration::from_millis(500);
+
     /// Whether it was there when somebody looked: it is not looked for again.
     pub fn is_present(&self) -> bool {
         self.0.get() == State::Present
@@ -40,7 +40,7 @@ impl Counterpart {
         let (next, told) = match (self.0.get(), is_there) {
             (State::Present, true) => (State::Present, None),
             (_, true) => (State::Present, Some(true)),
-            (State::Awaited(since), false) if now.is_due(since, GRACE) => (State::Missing, Some(false)),
+            (State::Awaited(since), false) if now.is_due(since, Self::GRACE) => (State::Missing, Some(false)),
             (State::Unknown | State::Present, false) => (State::Awaited(now), None),
             (state, false) => (state, None),
         };

@@ -32,7 +32,7 @@ pub mod shared;
 mod vm;
 
 pub use busy_ticks::{BusyTicks, QUIET};
-pub use counterpart::{Counterpart, GRACE};
+pub use counterpart::Counterpart;
 pub use effective_context::EffectiveContext;
 pub use filter::{Filter, Setup, Stream};
 pub use head::Head;

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::memory::{Account, Memory};
 use switchyard_core::retry::exchanges::{NEWS_TICK, Retries, TICK};
-use switchyard_frame::EffectiveContext;
 use switchyard_frame::metrics::Registry;
+use switchyard_frame::{EffectiveContext, Pacer};
 use switchyard_host::{Clock, HeaderMap, Ticks};
 
 /// The tick stops when nothing has waited, and nothing has been told, for so long.
@@ -23,7 +23,7 @@ pub(crate) struct Worker {
     pub(crate) plan: Plan,
     pub(crate) registry: Rc<Registry>,
     pub(crate) retries: RefCell<(Retries<HeaderMap>, fastrand::Rng)>,
-    period: Cell<Duration>,
+    pacer: Pacer,
     /// The time of the last tick of the present period, or when it was asked for first.
     ticked: Cell<Option<Timestamp>>,
     busy: Cell<Timestamp>,
@@ -40,14 +40,14 @@ impl Worker {
         seed: u64,
     ) -> Self {
         let retries = RefCell::new((Retries::new(accounts), fastrand::Rng::with_seed(seed)));
-        let (ticked, period, busy, waited) =
-            (Cell::default(), Cell::default(), Cell::default(), Cell::default());
-        Self { effective_context, plan, registry, retries, period, ticked, busy, waited }
+        let (ticked, busy, waited) = (Cell::default(), Cell::default(), Cell::default());
+        let pacer = Pacer::default();
+        Self { effective_context, plan, registry, retries, pacer, ticked, busy, waited }
     }
 
     /// The time: while the tick is quick as of the last one, or of whoever asked first; else by the host's clock.
     pub(crate) fn now(&self, host: &impl Clock) -> Timestamp {
-        let ticked = self.ticked.get().filter(|_| self.period.get() == TICK);
+        let ticked = self.ticked.get().filter(|_| self.pacer.period() == TICK);
         ticked.unwrap_or_else(|| {
             let now = host.now().ok();
             self.ticked.set(now);
@@ -57,15 +57,15 @@ impl Worker {
 
     /// There is something to be told.
     pub(crate) fn tick_for_news(&self, host: &impl Ticks) {
-        if self.period.get().is_zero() {
+        if self.pacer.period().is_zero() {
             self.tick_every(NEWS_TICK, host);
         }
     }
 
     pub(crate) fn tick_every(&self, period: Duration, host: &impl Ticks) {
-        // Without ticks nobody would wake what waits; the host refuses none.
-        if self.period.get() != period && host.set_tick_period(period).is_ok() {
-            self.period.set(period);
+        let before = self.pacer.period();
+        self.pacer.every(period, host);
+        if self.pacer.period() != before {
             self.ticked.set(None);
         }
     }

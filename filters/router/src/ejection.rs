@@ -9,9 +9,9 @@ use switchyard_config::Upstream as Configured;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Cluster, EndpointKey, Event, Ledger, Settings};
 use switchyard_core::{EndpointIndex, Timestamp};
-use switchyard_frame::Counterpart;
 use switchyard_frame::metrics::Registry;
 use switchyard_frame::shared::tables::Table;
+use switchyard_frame::{Counterpart, Interval};
 use switchyard_host::{MetricSink, SharedData};
 
 /// The router's side of ejection.
@@ -28,6 +28,7 @@ pub(crate) struct Ejection {
     is_used: bool,
     /// Whoever judges the attempts that they make.
     judge: Counterpart,
+    looked_for_judge: Interval,
     rng: fastrand::Rng,
 }
 
@@ -55,6 +56,7 @@ impl Ejection {
             refused: false,
             is_used: false,
             judge: Counterpart::default(),
+            looked_for_judge: Interval::default(),
             rng: fastrand::Rng::with_seed(0),
             keys,
             members,
@@ -91,7 +93,10 @@ impl Ejection {
         registry: &Registry,
         host: &(impl SharedData + MetricSink),
     ) {
-        if !self.is_used || self.judge.is_present() {
+        if !self.is_used
+            || self.judge.is_present()
+            || !self.looked_for_judge.passes(Counterpart::GRACE / 2, now)
+        {
             return;
         }
         let labels = [("filter", "router"), ("upstream", upstream)];
