@@ -2,7 +2,7 @@
 //!
 //! A scenario's way to kill a worker's VM under load, while requests wait in it and for it. Each filter of this kind is a
 //! module of its own, made by the feature of its name: another module is another VM, so what stands beside it lives on.
-//! In chain-trap.wasm two stages of the chain do so, and the header says which, and when ([`Phase`]): `router:response-body`. There
+//! In chain-trap.wasm two stages of the chain do so, and the header says which, and when (`phase.rs`): `router:response-body`. There
 //! `x-hold: router` makes that stage hold the request's body until it is whole, as a filter behind others may.
 
 #![cfg(target_arch = "wasm32")]

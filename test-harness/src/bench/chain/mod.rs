@@ -2,7 +2,7 @@
 //! nothing, the same filters as separate modules, and Lua.
 //!
 //! Every round runs every variant, in an order that rotates, so that a slow minute of the machine hits all of them. Where the machine has
-//! two cores the worker has one to itself, and load and upstreams the others ([`place`]). Variants are compared by the worker's CPU time per
+//! two cores the worker has one to itself, and load and upstreams the others (`place`). Variants are compared by the worker's CPU time per
 //! request, which is what a worker that is busy all the time is bound by; other work on the machine, and a load that cannot keep the worker busy,
 //! change it little. Requests per second by the clock are beside it (`…_wall`). Trade-off: a worker that is not busy wakes more
 //! often per request, which costs all variants the same, so ratios are then nearer to one.
