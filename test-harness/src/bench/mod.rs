@@ -3,6 +3,7 @@
 //! Invariant: figures go to standard output, and with `--json` nothing but one object does; progress goes to
 //! standard error. Figures are medians of interleaved rounds, since a shared machine drifts.
 
+mod aims;
 pub mod batch;
 mod beside;
 pub mod chain;

@@ -66,20 +66,12 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
             return Flow::Continue;
         }
         let flow = chain::drive(&self.chain, direction, part, &mut Driver { journey: self, host });
-        match flow {
-            Flow::Continue => {
-                if direction == Direction::Request {
-                    self.edits.write(host);
-                }
-                // A host that refused to tick is asked again with the next message.
-                self.settle(&self.chained.desk, host);
-                Flow::Continue
-            }
-            Flow::Pause => {
-                self.settle(&self.chained.desk, host);
-                Flow::Pause
-            }
+        if flow == Flow::Continue && direction == Direction::Request {
+            self.edits.write(host);
         }
+        // A host that refused to tick is asked again with the next message.
+        self.settle(&self.chained.desk, host);
+        flow
     }
 
     /// Does what there is to do after stages have asked for something outside their callbacks; `desk`: of the configuration whose

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Crowd;
 use super::load::Run;
 use super::sides::{Side, TARGET_MS};
+use crate::bench::aims::{self, Aim};
 use crate::bench::median;
 
 type Report = Map<String, Value>;
@@ -16,7 +17,7 @@ const DEFAULT: Side = Side::WhileBusy;
 const ADAPTIVE: Side = Side::LeastSquares;
 
 /// What each figure ought to be, and whether that is a least or a most.
-const AIMS: [(&str, &str, f64); 5] = [
+const AIMS: [Aim; 5] = [
     ("throughput_gain", ">=", 8.0),
     ("p95_vs_unbatched", "<=", 0.3),
     ("low_load_added_ms", "<=", 0.5),
@@ -94,13 +95,7 @@ fn add_wrong(report: &mut Report, wrong: u64) {
 
 /// Adds `aims`: of every figure that has one, whether it was reached.
 pub(super) fn judge(report: &mut Report) {
-    let verdict = |(key, sign, aim): (&str, &str, f64)| {
-        let figure = report.get(key).and_then(Value::as_f64)?;
-        let met = if sign == "<=" { figure <= aim } else { figure >= aim };
-        Some((key.to_owned(), json!(format!("{} {sign} {aim}", if met { "met:" } else { "missed:" }))))
-    };
-    let aims = AIMS.into_iter().filter_map(verdict).collect();
-    report.insert("aims".to_owned(), Value::Object(aims));
+    aims::judge(report, &AIMS);
 }
 
 #[cfg(test)]

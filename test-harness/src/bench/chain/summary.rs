@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::run::Figures;
 use super::variants::Variant;
+use crate::bench::aims::{self, Aim};
 
 /// What each figure ought to be, and whether that is a least or a most.
-const AIMS: [(&str, &str, f64); 5] = [
+const AIMS: [Aim; 5] = [
     ("chain_vs_separate", ">=", 1.35),
     ("chain_vs_noops", ">=", 0.95),
     ("chain_vs_plain", ">=", 0.72),
@@ -45,31 +46,5 @@ pub(super) fn ratios(figures: &BTreeMap<Variant, Figures>) -> Map<String, Value>
 
 /// Adds `aims`: of every figure that has one, whether it was reached.
 pub(super) fn judge(report: &mut Map<String, Value>) {
-    let verdict = |(key, sign, aim): (&str, &str, f64)| {
-        let figure = report.get(key).and_then(Value::as_f64)?;
-        let met = if sign == "<=" { figure <= aim } else { figure >= aim };
-        Some((key.to_owned(), json!(format!("{} {sign} {aim}", if met { "met:" } else { "missed:" }))))
-    };
-    let aims = AIMS.into_iter().filter_map(verdict).collect();
-    report.insert("aims".to_owned(), Value::Object(aims));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_aim_is_met_at_its_bound_and_not_beyond() {
-        let mut report = Map::new();
-        for (key, value) in [("chain_vs_plain", 0.72), ("chain_vs_noops", 0.94), ("wasm_bytes", 1_048_577.0)]
-        {
-            report.insert(key.to_owned(), json!(value));
-        }
-        judge(&mut report);
-        let aims = &report["aims"];
-        assert_eq!(aims["chain_vs_plain"], "met: >= 0.72");
-        assert_eq!(aims["chain_vs_noops"], "missed: >= 0.95");
-        assert_eq!(aims["wasm_bytes"], "missed: <= 1048576");
-        assert_eq!(aims.get("crossings_per_request"), None, "it was not measured");
-    }
+    aims::judge(report, &AIMS);
 }

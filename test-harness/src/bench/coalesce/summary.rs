@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 
 use super::burst::Burst;
 use super::sides::Side;
+use crate::bench::aims::{self, Aim};
 use crate::bench::median;
 
 type All = [(Side, Burst)];
 
 /// What each figure ought to be, and whether that is a least or a most.
-const AIMS: [(&str, &str, f64); 6] = [
+const AIMS: [Aim; 6] = [
     ("upstream_per_burst", "<=", 1.0),
     ("follower_p99_ms", "<=", 5.0),
     ("follower_p99_vs_best_peer", "<=", 1.0),
@@ -75,13 +76,7 @@ pub(super) fn of(all: &All) -> Map<String, Value> {
 
 /// Adds `aims`: of every figure that has one, whether it was reached.
 pub(super) fn judge(report: &mut Map<String, Value>) {
-    let verdict = |(key, sign, aim): (&str, &str, f64)| {
-        let figure = report.get(key).and_then(Value::as_f64)?;
-        let met = if sign == "<=" { figure <= aim } else { figure >= aim };
-        Some((key.to_owned(), json!(format!("{} {sign} {aim}", if met { "met:" } else { "missed:" }))))
-    };
-    let aims = AIMS.into_iter().filter_map(verdict).collect();
-    report.insert("aims".to_owned(), Value::Object(aims));
+    aims::judge(report, &AIMS);
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use super::Seen;
 use super::scripts::Script;
 use super::sides::Side;
+use crate::bench::aims::{self, Aim};
 use crate::bench::median;
 
 type All = [(Script, Side, Seen)];
 
 /// What each figure ought to be, and whether that is a least or a most.
-const AIMS: [(&str, &str, f64); 6] = [
+const AIMS: [Aim; 6] = [
     ("success_rate", ">=", 0.9999),
     ("amplification", "<=", 1.30),
     ("outage_peak_vs_native", "<=", 1.0),
@@ -118,13 +119,7 @@ pub(super) fn of(all: &All) -> Map<String, Value> {
 
 /// Adds `aims`: of every figure that has one, whether it was reached.
 pub(super) fn judge(report: &mut Map<String, Value>) {
-    let verdict = |(key, sign, aim): (&str, &str, f64)| {
-        let figure = report.get(key).and_then(Value::as_f64)?;
-        let met = if sign == "<=" { figure <= aim } else { figure >= aim };
-        Some((key.to_owned(), json!(format!("{} {sign} {aim}", if met { "met:" } else { "missed:" }))))
-    };
-    let aims = AIMS.into_iter().filter_map(verdict).collect();
-    report.insert("aims".to_owned(), Value::Object(aims));
+    aims::judge(report, &AIMS);
 }
 
 #[cfg(test)]
