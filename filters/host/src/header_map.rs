@@ -53,7 +53,9 @@ impl HeaderMap {
     /// These pairs in the ABI's form.
     pub fn encode<T: AsRef<[u8]>>(pairs: &[(T, T)]) -> Vec<u8> {
         let word = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
-        let mut buffer = word(pairs.len()).to_vec();
+        let data: usize = pairs.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len() + 10).sum();
+        let mut buffer = Vec::with_capacity(data + 4);
+        buffer.extend(word(pairs.len()));
         for (name, value) in pairs {
             buffer.extend(word(name.as_ref().len()));
             buffer.extend(word(value.as_ref().len()));
@@ -67,8 +69,10 @@ impl HeaderMap {
 
     /// A map of these pairs.
     pub fn from_pairs<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        let mut map = Decoded::default();
-        for (name, value) in pairs {
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let size = pairs.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len()).sum();
+        let mut map = Decoded { buffer: Vec::with_capacity(size), spans: Vec::with_capacity(pairs.len()) };
+        for (name, value) in &pairs {
             let name = map.append(name.as_ref());
             let value = map.append(value.as_ref());
             map.spans.push((name, value));

@@ -40,21 +40,24 @@ struct State {
 impl State {
     /// The headers with all changes.
     fn headers(&mut self, host: &impl RequestHeaders) -> Result<HeaderMap, HostError> {
-        let read = match self.read.take() {
-            Some(read) => read,
-            None => host.request_headers()?,
-        };
-        let read = match self.edits.get(self.applied..).filter(|edits| !edits.is_empty()) {
-            Some(edits) => edited(&read, edits),
-            None => read,
-        };
+        let (read, edits) = self.pending(host)?;
+        let read = if edits.is_empty() { read.clone() } else { edited(read, edits).into_iter().collect() };
         self.applied = self.edits.len();
         self.read = Some(read.clone());
         Ok(read)
     }
+
+    /// The headers as they are known, and the changes that are not in them yet.
+    fn pending(&mut self, host: &impl RequestHeaders) -> Result<(&HeaderMap, &[Edit]), HostError> {
+        if self.read.is_none() {
+            self.read = Some(host.request_headers()?);
+        }
+        let read = self.read.get_or_insert_default();
+        Ok((read, self.edits.get(self.applied..).unwrap_or_default()))
+    }
 }
 
-fn edited(headers: &HeaderMap, edits: &[Edit]) -> HeaderMap {
+fn edited<'a>(headers: &'a HeaderMap, edits: &'a [Edit]) -> Vec<(&'a [u8], &'a [u8])> {
     let mut pairs: Vec<(&[u8], &[u8])> = headers.iter().collect();
     for edit in edits {
         let (Edit::Set(name, _) | Edit::Remove(name)) = edit;
@@ -63,7 +66,7 @@ fn edited(headers: &HeaderMap, edits: &[Edit]) -> HeaderMap {
             pairs.push((name.as_bytes(), value));
         }
     }
-    pairs.into_iter().collect()
+    pairs
 }
 
 impl Edits {
@@ -116,13 +119,10 @@ impl Edits {
     /// Writes what was changed; from now on it is read anew.
     pub(super) fn write(&self, host: &impl RequestHeaders) {
         let Ok(mut state) = self.0.try_borrow_mut() else { return };
-        let whole =
-            (state.replaced || state.edits.len() > SINGLY).then(|| state.headers(host).ok()).flatten();
+        let whole = state.replaced || state.edits.len() > SINGLY;
+        let whole = if whole { state.pending(host).ok() } else { None };
         let written = match whole {
-            Some(headers) => {
-                let pairs: Vec<_> = headers.iter().collect();
-                host.set_request_headers(&pairs)
-            }
+            Some((headers, edits)) => host.set_request_headers(&edited(headers, edits)),
             None => state.edits.iter().try_for_each(|edit| match edit {
                 Edit::Set(name, value) => host.set_request_header(name, value),
                 Edit::Remove(name) => host.remove_request_header(name),
