@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use switchyard_core::retry::{RetryOn, STEERING_HEADERS, Settings, Steering};
 use switchyard_core::route::{HeaderMatch, HeaderRule};
@@ -60,9 +61,8 @@ fn is(found: Vec<(&'static str, String)>, expected: &[(&'static str, &str)]) {
 fn the_default_policy_in_envoys_words() {
     let expected = [
         (MAX_RETRIES, "2"),
-        (RETRY_ON, "connect-failure,refused-stream,reset,retriable-status-codes"),
+        (RETRY_ON, "connect-failure,refused-stream,reset,gateway-error"),
         (GRPC_ON, "unavailable"),
-        (CODES, "502,503,504"),
     ];
     is(headers(&Settings::default(), IDEMPOTENT), &expected);
 }
@@ -141,6 +141,38 @@ fn every_status_of_a_range_is_named() {
     is(headers(&settings, IDEMPOTENT), &expected);
     let codes = |settings: &Settings| headers(settings, IDEMPOTENT).pop().unwrap_or_default().1;
     assert_eq!(codes(&only(|on| on.statuses = vec![500..=599])).split(',').count(), 100);
+}
+
+#[test]
+fn statuses_that_a_word_of_envoys_means_exactly_are_said_by_it() {
+    let said = |statuses: &[RangeInclusive<u16>], change: fn(&mut RetryOn)| {
+        let settings = with(|settings| {
+            settings.retry_on =
+                RetryOn { statuses: statuses.to_vec(), grpc_statuses: vec![], ..RetryOn::default() };
+            change(&mut settings.retry_on);
+        });
+        let found = headers(&settings, IDEMPOTENT);
+        let value = |name: &str| found.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+        let words = value(RETRY_ON).unwrap_or_default();
+        let words = words.strip_prefix("connect-failure,refused-stream,reset,").unwrap_or(&words).to_owned();
+        (words, value(CODES).unwrap_or_default())
+    };
+    let is = |statuses: &[RangeInclusive<u16>], words: &str, codes: &str| {
+        assert_eq!(said(statuses, |_| ()), (words.to_owned(), codes.to_owned()), "{statuses:?}");
+    };
+    is(&[500..=599], "5xx", "");
+    is(&[500..=550, 551..=599, 429..=429], "5xx,retriable-status-codes", "429");
+    is(&[502..=504], "gateway-error", "");
+    is(&[500..=504], "gateway-error,retriable-status-codes", "500,501");
+    is(&[502..=503], "retriable-status-codes", "502,503");
+    // Envoy's word would have broken attempts tried again that this policy leaves alone.
+    let without: [fn(&mut RetryOn); 3] =
+        [|on| on.reset = false, |on| on.connect_failure = false, |on| on.refused_stream = false];
+    for change in without {
+        let (words, codes) = said(&[502..=504], change);
+        assert!(words.ends_with("retriable-status-codes") && !words.contains("gateway-error"), "{words}");
+        assert_eq!(codes, "502,503,504");
+    }
 }
 
 #[test]

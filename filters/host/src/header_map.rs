@@ -53,7 +53,8 @@ impl HeaderMap {
     /// These pairs in the ABI's form.
     pub fn encode<T: AsRef<[u8]>>(pairs: &[(T, T)]) -> Vec<u8> {
         let word = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
-        let data: usize = pairs.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len() + 10).sum();
+        let data: usize =
+            pairs.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len() + 10).sum();
         let mut buffer = Vec::with_capacity(data + 4);
         buffer.extend(word(pairs.len()));
         for (name, value) in pairs {

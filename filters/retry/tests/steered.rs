@@ -39,10 +39,9 @@ fn envoys_router_is_told_the_policy() {
     let mut worker = Worker::alone(r#"{"per_try_timeout": "250ms", "num_retries": 3}"#);
     worker.send(&GET);
     let expected = owned(&[
-        ("x-envoy-retry-on", "connect-failure,refused-stream,reset,retriable-status-codes"),
+        ("x-envoy-retry-on", "connect-failure,refused-stream,reset,gateway-error"),
         ("x-envoy-retry-grpc-on", "unavailable"),
         ("x-envoy-max-retries", "3"),
-        ("x-envoy-retriable-status-codes", "502,503,504"),
         ("x-envoy-upstream-rq-per-try-timeout-ms", "250"),
     ]);
     assert_eq!(steering(&worker), expected);

@@ -4,11 +4,15 @@
 //! refuses what has none. Source: Envoy's documentation of the router filter's headers, and how 1.40 merges them with a
 //! route's policy (`retry_on` by OR, `x-envoy-max-retries` replaces).
 //!
+//! Trade-off: a list of statuses is parsed by Envoy with every request, 100 of them for about as long as this filter's own work takes. So
+//! where a word of Envoy's means exactly the same (`5xx`, `gateway-error`), it is said in place of the statuses.
+//!
 //! Invariant: whatever a client sent in one of [`STEERING_HEADERS`] is replaced or removed.
 
 use super::settings::{RetryOn, Settings};
 use crate::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use core::fmt::Write as _;
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 /// The request headers that steer retries; a client's own never count.
@@ -103,13 +107,30 @@ fn every(retry_on: &RetryOn) -> Vec<&'static str> {
     if retry_on.reset {
         words.push("reset");
     }
-    if !retry_on.statuses.is_empty() {
+    words.extend(word_for_statuses(retry_on).map(|(word, _)| word));
+    if listed(retry_on).next().is_some() {
         words.push("retriable-status-codes");
     }
     if !retry_on.headers.is_empty() {
         words.push("retriable-headers");
     }
     words
+}
+
+/// Envoy's word for some of the statuses, and for which. Its words mean broken attempts, too, so they need a policy that has these.
+fn word_for_statuses(retry_on: &RetryOn) -> Option<(&'static str, RangeInclusive<u16>)> {
+    let broken = retry_on.connect_failure && retry_on.refused_stream && retry_on.reset;
+    let wanted = |status| retry_on.statuses.iter().any(|range| range.contains(&status));
+    [("5xx", 500..=599), ("gateway-error", 502..=504)]
+        .into_iter()
+        .find(|(_, statuses)| broken && statuses.clone().all(wanted))
+}
+
+/// The statuses that no word stands for.
+fn listed(retry_on: &RetryOn) -> impl Iterator<Item = u16> {
+    let said = word_for_statuses(retry_on).map(|(_, statuses)| statuses);
+    let is_said = move |status: &u16| said.as_ref().is_some_and(|statuses| statuses.contains(status));
+    retry_on.statuses.iter().cloned().flatten().filter(move |status| !is_said(status))
 }
 
 /// Envoy's word for a gRPC status; it has one for five of them.
@@ -131,12 +152,12 @@ fn lists(retry_on: &RetryOn) -> Vec<(&'static str, Box<str>)> {
     if !grpc.is_empty() {
         lists.push(("x-envoy-retry-grpc-on", grpc.join(",").into()));
     }
-    if !retry_on.statuses.is_empty() {
-        let mut text = String::new();
-        for status in retry_on.statuses.iter().cloned().flatten() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{}{status}", if text.is_empty() { "" } else { "," });
-        }
+    let mut text = String::new();
+    for status in listed(retry_on) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{}{status}", if text.is_empty() { "" } else { "," });
+    }
+    if !text.is_empty() {
         lists.push(("x-envoy-retriable-status-codes", text.into()));
     }
     if !retry_on.headers.is_empty() {

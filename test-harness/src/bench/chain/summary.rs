@@ -17,10 +17,11 @@ const AIMS: [Aim; 5] = [
     ("wasm_bytes", "<=", 1_048_576.0),
 ];
 /// What the chain is compared with.
-const OTHERS: [(&str, Variant); 6] = [
+const OTHERS: [(&str, Variant); 7] = [
     ("chain_vs_plain", Variant::NoFilter),
     ("chain_vs_separate", Variant::Separate),
     ("chain_vs_noops", Variant::Noops),
+    ("chain_vs_steered_noops", Variant::SteeredNoops),
     ("chain_vs_native", Variant::Native),
     ("chain_vs_noop", Variant::Noop),
     ("chain_vs_lua", Variant::Lua),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: all modules of ours get the same document but for the section that gives a variant its name, and stand before the shipped
 //! cluster `checkout`, with outlier.wasm, override_host and header stripping; no-op filters stand before a plain cluster, so that what steering costs is
-//! in the ratios to them, too.
+//! in the ratios to them, too. What of that is Envoy's own work shows beside `SteeredNoops`, where no filter decides anything.
 
 use std::net::SocketAddr;
 
@@ -14,6 +14,7 @@ use crate::envoy::{Bootstrap, pieces};
 use crate::steered::{endpoint, routed};
 
 const NOOP: &str = "noop";
+const STEERED_NOOPS: &str = "steered_noops";
 /// In the order of a request's way.
 const SEPARATE: [&str; 4] = ["coalesce", "batch", "router", "retry"];
 
@@ -28,6 +29,8 @@ pub(super) enum Variant {
     Noop,
     /// Four of them, and one for each attempt.
     Noops,
+    /// The same before the shipped cluster: Envoy's own header_mutation names the same endpoints for every request, and Envoy retries.
+    SteeredNoops,
     /// A module for each filter, and outlier.wasm.
     Separate,
     /// switchyard.wasm and outlier.wasm; Envoy's router retries.
@@ -42,11 +45,12 @@ pub(super) enum Variant {
 
 impl Variant {
     /// All of them, in the order of the report.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::NoFilter,
         Self::Native,
         Self::Noop,
         Self::Noops,
+        Self::SteeredNoops,
         Self::Separate,
         Self::Chain,
         Self::ChainFilter,
@@ -64,6 +68,7 @@ impl Variant {
             Self::Native => "native",
             Self::Noop => "noop",
             Self::Noops => "noops",
+            Self::SteeredNoops => STEERED_NOOPS,
             Self::Separate => "separate",
             Self::Chain => "chain",
             Self::ChainFilter => "chain_engine_filter",
@@ -80,6 +85,9 @@ impl Variant {
             Self::Native => (retried(hashed_route()), vec![]),
             Self::Noop => (pieces::route_to("plain"), noops(1)),
             Self::Noops => (pieces::route_to(NOOP), noops(4)),
+            Self::SteeredNoops => {
+                (retried(pieces::route_to(STEERED_NOOPS)), [vec![naming(hosts)], noops(4)].concat())
+            }
             Self::Separate => {
                 let document = document(hosts, "router", false);
                 (steered, SEPARATE.map(|name| module(name, name, &document)).into())
@@ -140,6 +148,20 @@ fn document(hosts: &[SocketAddr], engine: &str, coalesces: bool) -> Value {
     document
 }
 
+/// Envoy's own filter, which names these hosts in this order.
+fn naming(hosts: &[SocketAddr]) -> Value {
+    let list: Vec<_> = hosts.iter().map(SocketAddr::to_string).collect();
+    let header = json!({ "key": "x-gateway-destination-endpoint", "value": list.join(",") });
+    let append = json!({ "header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" });
+    json!({
+        "name": "naming",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": { "request_mutations": [{ "append": append }] },
+        },
+    })
+}
+
 /// The route with Envoy's own retries.
 fn retried(mut route: Value) -> Value {
     if let Some(action) = route.get_mut("route").and_then(Value::as_object_mut) {
@@ -159,6 +181,20 @@ fn native(hosts: &[SocketAddr]) -> Value {
     cluster
 }
 
+/// The shipped cluster with a filter that does nothing in the place of outlier.wasm.
+fn steered_noops(mut cluster: Value) -> Value {
+    const FILTERS: &str = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters/0";
+    if let Some(first) = cluster.pointer_mut(FILTERS) {
+        *first = pieces::wasm_filter(NOOP, "");
+    }
+    for name in ["/name", "/load_assignment/cluster_name"] {
+        if let Some(name) = cluster.pointer_mut(name) {
+            *name = json!(STEERED_NOOPS);
+        }
+    }
+    cluster
+}
+
 /// A bootstrap with these listeners and the clusters behind them.
 ///
 /// # Errors
@@ -166,10 +202,12 @@ fn native(hosts: &[SocketAddr]) -> Value {
 pub(super) fn bootstrap(variants: &[Variant], hosts: &[SocketAddr]) -> anyhow::Result<Bootstrap> {
     let noop =
         pieces::with_upstream_filters(pieces::cluster(NOOP, hosts), &[pieces::wasm_filter(NOOP, "")], false);
+    let shipped = shipped_cluster("checkout", hosts, Bootstrap::shipped()).context("cluster checkout")?;
     let clusters = Bootstrap::empty()
         .cluster(pieces::cluster("plain", hosts))
         .cluster(native(hosts))
         .cluster(noop)
-        .cluster(shipped_cluster("checkout", hosts, Bootstrap::shipped()).context("cluster checkout")?);
+        .cluster(steered_noops(shipped.clone()))
+        .cluster(shipped);
     Ok(variants.iter().fold(clusters, |bootstrap, variant| bootstrap.listener(variant.listener(hosts))))
 }
