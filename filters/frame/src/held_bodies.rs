@@ -2,7 +2,7 @@
 //!
 //! Invariant: no request hangs. One whose body has not begun after [`PATIENCE`], or is not whole in the time that it has, goes on.
 //! Where Envoy gives a filter no body of a request whose head it holds (the plugin's `allow_on_headers_stop_iteration` is not
-//! set), and that has happened `VAIN` times in a row, nearly none is held any more, until a body comes: then Envoy gives
+//! set), and that has happened `MISSING_BODIES` consecutive times, nearly none is held any more, until a body comes: then Envoy gives
 //! them, and clients that send none change nothing.
 //! Trade-offs: time counts from the first tick after the head, because nearly all bodies are whole before there is one, and no
 //! clock is read for them; so a request may be held for up to three quarters of its time longer. Where another piece comes within a
@@ -21,8 +21,8 @@ use switchyard_host::Host;
 
 /// How long a body may take to begin.
 pub const PATIENCE: Duration = Duration::from_secs(1);
-/// So many bodies in a row have not come: none is expected.
-const VAIN: u32 = 8;
+/// After so many consecutive bodies that have not come none is expected.
+const MISSING_BODIES: u32 = 8;
 /// One of so many requests tries whether bodies come again.
 const ONE_OF: u32 = 64;
 /// How often it is looked at in its time whether a body is late.
@@ -36,8 +36,8 @@ pub struct HeldBodies<T> {
     held: HashMap<u32, Held<T>>,
     /// A piece of a body has come: Envoy gives them.
     are_given: bool,
-    /// Bodies in a row that have not come.
-    vain: u32,
+    /// Consecutive bodies that have not come.
+    missing: u32,
     /// Requests that were not held because of that.
     spared: u32,
     /// How often it is to be looked whether one is late.
@@ -82,14 +82,14 @@ pub enum Missing {
 
 impl<T> Default for HeldBodies<T> {
     fn default() -> Self {
-        Self { held: HashMap::new(), are_given: false, vain: 0, spared: 0, look: Duration::MAX }
+        Self { held: HashMap::new(), are_given: false, missing: 0, spared: 0, look: Duration::MAX }
     }
 }
 
 impl<T> HeldBodies<T> {
     /// A request's head is held until its body is whole, which may take so long; `false`: none would come.
     pub fn hold(&mut self, stream: u32, whose: T, timeout: Duration) -> bool {
-        if !self.are_given && self.vain >= VAIN {
+        if !self.are_given && self.missing >= MISSING_BODIES {
             self.spared = self.spared.wrapping_add(1);
             if !self.spared.is_multiple_of(ONE_OF) {
                 return false;
@@ -135,8 +135,8 @@ impl<T> HeldBodies<T> {
         let missing = |held: &Held<T>| if held.has_begun { Missing::End } else { Missing::All };
         let mut late: Vec<_> = late.map(|(stream, held)| (stream, missing(&held), held.whose)).collect();
         if now.is_some() {
-            let vain = late.iter().filter(|(_, missing, _)| *missing == Missing::All).count();
-            self.vain = self.vain.saturating_add(u32::try_from(vain).unwrap_or(u32::MAX));
+            let missing = late.iter().filter(|(_, missing, _)| *missing == Missing::All).count();
+            self.missing = self.missing.saturating_add(u32::try_from(missing).unwrap_or(u32::MAX));
         }
         // The oldest first, whatever the table's order is.
         sort_by(&mut late, |(one, ..), (other, ..)| one.cmp(other));

@@ -48,7 +48,7 @@ impl<'a, H, T: Filters<N>, const N: usize> StageHost<'a, H, T, N> {
     }
 
     /// Calls are made in this context's name.
-    pub(super) fn has_entered(&self, context: u32) {
+    pub(super) fn set_entered(&self, context: u32) {
         self.entered.set(Some(context));
     }
 

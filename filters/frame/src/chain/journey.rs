@@ -48,8 +48,8 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
         }
     }
 
-    /// Whether a part of an answer is of one that no stage sees; a host that gives it all the same is not to hold it.
-    fn is_of_second(&self, part: Part) -> bool {
+    /// Takes note of a part of an answer. `true`: it is of one that no stage sees; a host that gives it all the same is not to hold it.
+    fn note_second_answer(&self, part: Part) -> bool {
         let is_head = matches!(part, Part::Headers { .. });
         let answer = match self.answer.get() {
             Answer::None => Answer::Begun,
@@ -62,7 +62,7 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
 
     /// Envoy gives a part of a message.
     fn drive<H: Host>(&self, direction: Direction, part: Part, host: &H) -> Flow {
-        if direction == Direction::Response && self.is_of_second(part) {
+        if direction == Direction::Response && self.note_second_answer(part) {
             return Flow::Continue;
         }
         let flow = chain::drive(&self.chain, direction, part, &mut Driver { journey: self, host });

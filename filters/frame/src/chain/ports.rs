@@ -66,7 +66,7 @@ impl<H: Host, T: Filters<N>, const N: usize> Replies for StageHost<'_, H, T, N> 
 impl<H: Host, T: Filters<N>, const N: usize> Contexts for StageHost<'_, H, T, N> {
     fn enter(&self, context: u32) -> Result<(), HostError> {
         self.host.enter(context)?;
-        self.has_entered(context);
+        self.set_entered(context);
         Ok(())
     }
 }
@@ -75,7 +75,7 @@ impl<H: Host, T: Filters<N>, const N: usize> Clock for StageHost<'_, H, T, N> {
     fn now(&self) -> Result<Timestamp, HostError> {
         let now =
             if self.desk.ticks.several() { self.journeys().now(self.host)? } else { self.host.now()? };
-        self.desk.ticks.is_now(now);
+        self.desk.ticks.set_now(now);
         Ok(now)
     }
 }

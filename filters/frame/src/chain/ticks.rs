@@ -85,7 +85,7 @@ impl<const N: usize> Ticks<N> {
     }
 
     /// Somebody has asked the clock.
-    pub(super) fn is_now(&self, now: Timestamp) {
+    pub(super) fn set_now(&self, now: Timestamp) {
         self.now.set(now);
     }
 

@@ -1,7 +1,7 @@
 //! One worker as Envoy runs it: a VM, its roots of which the last one serves, their timers, queues and calls.
 //!
 //! Invariant: every root has its own timer, which begins anew when a period is asked for; a queue wakes the root that
-//! registered it last, as long as that lives; and callbacks are looked at on the side as a [`Worker`](super::Worker)'s are.
+//! registered it last, as long as that one lives; and callbacks are looked at on the side as a [`Worker`](super::Worker)'s are.
 //! Trade-off: streams are the test's to keep, which says with each callback whose it is.
 
 #![allow(clippy::expect_used, reason = "a test may fail by panicking")]
@@ -19,7 +19,7 @@ use switchyard_host::fake::{Called, FakeHost, Reply, SharedStore};
 pub type Done = (Vec<Reply>, Vec<Called>);
 
 /// One root.
-struct Life<S: Subject> {
+struct Timed<S: Subject> {
     number: u32,
     root: RootOf<S>,
     period: Duration,
@@ -32,7 +32,7 @@ pub struct Roots<S: Subject> {
     /// Their host.
     pub host: FakeHost,
     vm: VmOf<S>,
-    lives: Vec<Life<S>>,
+    roots: Vec<Timed<S>>,
     /// Queues, each with the root that registered it last.
     heard: Vec<(u32, u32)>,
     /// Calls that were not answered yet.
@@ -44,16 +44,16 @@ pub struct Roots<S: Subject> {
 impl<S: Subject> Roots<S> {
     /// A worker of this process with one root.
     pub fn new(store: &SharedStore, section: &str) -> Self {
-        let (lives, heard, called) = (Vec::new(), Vec::new(), Vec::new());
+        let (roots, heard, called) = (Vec::new(), Vec::new(), Vec::new());
         let (host, vm) = (FakeHost::with_shared(store), Vm::default());
-        let mut roots = Self { host, vm, lives, heard, called, context: 1_000, timer: 0 };
+        let mut roots = Self { host, vm, roots, heard, called, context: 1_000, timer: 0 };
         roots.reload(section);
         roots
     }
 
     /// A new root serves from now on.
     pub fn reload(&mut self, section: &str) {
-        let number = self.lives.last().map_or(1, |life| life.number + 1);
+        let number = self.roots.last().map_or(1, |timed| timed.number + 1);
         let mut root = Root::in_vm(number, self.vm.clone());
         self.host.set_configuration(S::document(section).as_bytes());
         self.host.in_context(number);
@@ -61,26 +61,26 @@ impl<S: Subject> Roots<S> {
         // ticks that were refused, and those who wait under the old one wait for these.
         self.host.recover("proxy_get_buffer_bytes");
         assert!(root.configure(&self.host));
-        self.lives.push(Life { number, root, period: Duration::ZERO, ticked: 0 });
+        self.roots.push(Timed { number, root, period: Duration::ZERO, ticked: 0 });
     }
 
     /// A stream of the root that serves, its context, and its root's number.
     pub fn stream(&mut self) -> (StreamOf<S>, u32, u32) {
         self.context += 1;
-        let life = self.lives.last().expect("a root");
-        (life.root.stream(self.context).expect("a configuration"), self.context, life.number)
+        let timed = self.roots.last().expect("a root");
+        (timed.root.stream(self.context).expect("a configuration"), self.context, timed.number)
     }
 
     /// Roots that serve no more end with their last stream.
     pub fn drop_old(&mut self, in_use: &[u32]) {
-        let current = self.lives.last().map(|life| life.number);
-        let Self { lives, host, called, .. } = self;
-        lives.retain_mut(|life| {
-            let stays = Some(life.number) == current || in_use.contains(&life.number);
+        let current = self.roots.last().map(|timed| timed.number);
+        let Self { roots, host, called, .. } = self;
+        roots.retain_mut(|timed| {
+            let stays = Some(timed.number) == current || in_use.contains(&timed.number);
             if !stays {
-                host.in_context(life.number);
-                life.root.on_done(host);
-                called.retain(|call| call.context != life.number);
+                host.in_context(timed.number);
+                timed.root.on_done(host);
+                called.retain(|call| call.context != timed.number);
             }
             stays
         });
@@ -88,15 +88,15 @@ impl<S: Subject> Roots<S> {
 
     /// A callback of a root, or of one of its streams, in this context.
     fn during<R>(&mut self, root: u32, context: u32, act: impl FnOnce(&mut RootOf<S>, &FakeHost) -> R) -> R {
-        let Self { host, lives, heard, timer, .. } = self;
-        let life = lives.iter_mut().find(|life| life.number == root).expect("the root of a stream lives");
+        let Self { host, roots, heard, timer, .. } = self;
+        let timed = roots.iter_mut().find(|timed| timed.number == root).expect("the root of a stream lives");
         let (registered, asked) = (host.registered().len(), host.calls(SET_TICK));
-        host.has_tick_period(life.period);
+        host.assume_tick_period(timed.period);
         host.in_context(context);
-        let result = act(&mut life.root, host);
-        life.period = host.tick_period();
+        let result = act(&mut timed.root, host);
+        timed.period = host.tick_period();
         if host.calls(SET_TICK) > asked {
-            life.ticked = *timer;
+            timed.ticked = *timer;
         }
         for queue in host.registered().into_iter().skip(registered) {
             heard.retain(|(known, _)| *known != queue);
@@ -125,9 +125,9 @@ impl<S: Subject> Roots<S> {
         done
     }
 
-    /// The callback of one message, if there is one for a root that lives.
+    /// The callback of one message, if there is one for a root that roots.
     pub fn deliver(&mut self) -> Option<Done> {
-        let lives = |root: u32| self.lives.iter().any(|life| life.number == root);
+        let lives = |root: u32| self.roots.iter().any(|timed| timed.number == root);
         let is_due = |(queue, root): &&(u32, u32)| self.host.queued(*queue) > 0 && lives(*root);
         let (queue, root) = *self.heard.iter().rev().find(is_due)?;
         Some(self.of_root(root, |root, host| root.on_queue_ready(host, queue)))
@@ -146,12 +146,12 @@ impl<S: Subject> Roots<S> {
     pub fn tick(&mut self, timer: u64) -> Vec<Done> {
         self.timer = timer;
         let is_due =
-            |life: &&mut Life<S>| !life.period.is_zero() && timer >= life.ticked + millis(life.period);
-        let begin_anew = |life: &mut Life<S>| {
-            life.ticked = timer;
-            life.number
+            |timed: &&mut Timed<S>| !timed.period.is_zero() && timer >= timed.ticked + millis(timed.period);
+        let begin_anew = |timed: &mut Timed<S>| {
+            timed.ticked = timer;
+            timed.number
         };
-        let due: Vec<_> = self.lives.iter_mut().filter(is_due).map(begin_anew).collect();
+        let due: Vec<_> = self.roots.iter_mut().filter(is_due).map(begin_anew).collect();
         due.into_iter().map(|number| self.of_root(number, |root, host| root.tick(host))).collect()
     }
 
@@ -162,7 +162,7 @@ impl<S: Subject> Roots<S> {
 
     /// Whether no root ticks.
     pub fn rests(&self) -> bool {
-        self.lives.iter().all(|life| life.period.is_zero())
+        self.roots.iter().all(|timed| timed.period.is_zero())
     }
 
     /// Sets the clock that the filter sees.

@@ -85,7 +85,7 @@ impl<S: Subject> Worker<S> {
         let new = Root::in_vm(self.root_context, self.vm.clone());
         let old = std::mem::replace(&mut self.root, new);
         assert!(self.configure(section), "the document must be accepted");
-        self.host.has_tick_period(Duration::ZERO);
+        self.host.assume_tick_period(Duration::ZERO);
         old
     }
 

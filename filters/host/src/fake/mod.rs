@@ -287,7 +287,7 @@ impl FakeHost {
     }
 
     /// Roots have timers of their own: the period that the root has whose callback, or whose stream's, comes next.
-    pub fn has_tick_period(&self, period: Duration) {
+    pub fn assume_tick_period(&self, period: Duration) {
         self.tick_period.set(period);
     }
 

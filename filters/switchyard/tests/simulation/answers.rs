@@ -114,7 +114,7 @@ impl Process {
     }
 
     /// A root makes a call: one more attempt, which the budget must have, or a batch.
-    pub(crate) fn is_called(&mut self, side: usize, call: &Called) {
+    pub(crate) fn take_call(&mut self, side: usize, call: &Called) {
         if is_attempt(&call.request.headers) {
             self.retries += 1;
             self.tally.count("retries");

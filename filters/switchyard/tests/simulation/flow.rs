@@ -145,10 +145,10 @@ impl Process {
             .push((now, if flow == Flow::Continue { "its answer goes on" } else { "its answer is held" }));
         ride.answer.settles(flow == Flow::Continue, shown, now);
         replies.iter().for_each(|reply| self.receives(side, reply));
-        self.is_served_if_whole(id);
+        self.serve_if_whole(id);
     }
 
-    fn is_served_if_whole(&mut self, id: u64) {
+    fn serve_if_whole(&mut self, id: u64) {
         let whole = |ride: &&Ride| ride.answer.is_whole && ride.answer.held.is_none();
         let Some(ride) = self.rides.get(&id).filter(whole).filter(|ride| ride.answers == Answer::Endpoint)
         else {
@@ -170,7 +170,7 @@ impl Process {
             Reply::Answered { status, headers, body, .. } => {
                 let is_old = headers.iter().any(|(name, value)| name == FALLBACK_HEADER && value == "stale");
                 (0..usize::from(is_old)).for_each(|_| self.tally.count("old answers"));
-                self.is_answered(id, *status, headers, body);
+                self.answer_locally(id, *status, headers, body);
             }
         }
     }
@@ -204,11 +204,11 @@ impl Process {
         ride.answer.goes_on(body);
         let what = if in_mid_body { "answer let go in mid-body" } else { "answer replaced, or let go" };
         self.tally.count(what);
-        self.is_served_if_whole(id);
+        self.serve_if_whole(id);
     }
 
     /// A local reply, which those that have seen the request see, unless an answer has come; then its client alone does.
-    pub(crate) fn is_answered(&mut self, id: u64, status: u16, headers: &[(String, String)], body: &[u8]) {
+    pub(crate) fn answer_locally(&mut self, id: u64, status: u16, headers: &[(String, String)], body: &[u8]) {
         let ride = self.rides.get_mut(&id).expect("it is there");
         let before = core::mem::replace(&mut ride.answers, Answer::Local);
         let is_first = before != Answer::Local && !ride.answer.has_gone;
@@ -223,9 +223,9 @@ impl Process {
         {
             let Reply::Answered { status, body, .. } = better else { panic!("a reply is held: {better:?}") };
             self.tally.count("a reply took the place of another");
-            return self.is_served_by_filter(id, status, body);
+            return self.serve_by_filter(id, status, body);
         }
-        self.is_served_by_filter(id, status, body.to_vec());
+        self.serve_by_filter(id, status, body.to_vec());
     }
 
     /// Those that have seen the request see a local reply, and may have a better one, which its client alone sees.
@@ -250,7 +250,7 @@ impl Process {
         better.pop()
     }
 
-    fn is_served_by_filter(&mut self, id: u64, status: u16, body: Vec<u8>) {
+    fn serve_by_filter(&mut self, id: u64, status: u16, body: Vec<u8>) {
         let ride = self.rides.get_mut(&id).expect("it is there");
         ride.status = status;
         (ride.answer.gone, ride.answer.has_gone) = (body, true);

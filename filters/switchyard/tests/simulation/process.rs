@@ -204,7 +204,7 @@ impl Process {
 
     /// What a callback of a root did.
     pub(crate) fn take(&mut self, side: usize, (replies, called): Done) {
-        called.into_iter().for_each(|call| self.is_called(side, &call));
+        called.into_iter().for_each(|call| self.take_call(side, &call));
         replies.iter().for_each(|reply| self.receives(side, reply));
     }
 

@@ -48,7 +48,7 @@ impl Ride {
     }
 
     /// A piece of its body comes when its head is upstream: it passes, or is held if the tick has let the request go in mid-body.
-    pub(super) fn is_relayed(&mut self, flow: Flow) {
+    pub(super) fn relay(&mut self, flow: Flow) {
         assert!(
             flow == Flow::Continue || self.in_mid_body && self.place == Place::Upstream,
             "{:?}",

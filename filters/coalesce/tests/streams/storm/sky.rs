@@ -120,7 +120,7 @@ impl Sky {
             true => self.goes(at, called, if ended { Place::Waits } else { Place::AwaitsBody }),
             false => {
                 assert_eq!(called.1, Vec::new(), "its head is upstream");
-                self.rides[at].is_relayed(called.0);
+                self.rides[at].relay(called.0);
             }
         }
     }
