@@ -10,6 +10,7 @@ use switchyard_core::outlier::{
 fn settings() -> Settings {
     let mut settings = Settings { shadow: true, attempts: 7, ..Settings::default() };
     settings.failure.statuses = vec![429..=429, 500..=599];
+    settings.failure.grpc_statuses = Some(vec![4, 14]);
     settings.failure.slow_threshold = Some(Duration::from_nanos(1_234_567));
     settings.failure.signal = Some(Signal { header: "x-out".into(), drain: true });
     settings.latency = Some(LatencyPolicy { factor: 2.5, ..LatencyPolicy::default() });
@@ -60,6 +61,7 @@ fn every_setting_arrives_as_it_left() {
     let after_time = Settings { readmission: Readmission::AfterTime, ..Settings::default() };
     let mut bare = Settings::default();
     (bare.failure.signal, bare.failure.statuses) = (None, Vec::new());
+    bare.failure.grpc_statuses = Some(Vec::new());
     let all = [watched("a", settings()), watched("b", after_time), watched("c", bare)];
     let mut published = Published::default();
     assert!(published.put(&Part::new(b"router".to_vec(), 1, Timestamp::from_millis(5), &all)));

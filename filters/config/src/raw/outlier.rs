@@ -1,6 +1,7 @@
 //! The section `outlier`: when an endpoint is ejected, for how long, and how it comes back.
 
 use super::Mode;
+use super::retry_on::GrpcStatus;
 use crate::error::{Errors, Path};
 use crate::read::{Read, expected, section, whole, words};
 use crate::values::{Duration, Percent};
@@ -17,9 +18,12 @@ section! {
             /// Statuses that are the endpoint's error: "503" or "500-599". gRPC statuses are mapped to HTTP as Envoy
             /// does. Default: ["500-599"].
             failure_statuses: Vec<Statuses>,
+            /// gRPC statuses that are the endpoint's error, by name or number; those that are not named are none. Default: those that map
+            /// to one of failure_statuses: unknown, deadline_exceeded, unimplemented, internal, unavailable and data_loss.
+            failure_grpc_statuses: Vec<GrpcStatus>,
             /// A 429 or 503 with retry-after counts neither as a failure nor as a success. Default: false.
             retry_after_is_overload: bool,
-            /// A complete answer that took this long is a failure. Default: none.
+            /// A complete answer whose first byte took this long, from the end of the request on, is a failure. Default: none.
             slow_threshold: Duration,
             /// A response header by which an endpoint takes itself out of rotation.
             signal: Signal,
@@ -50,7 +54,7 @@ section! {
             /// A random time up to this is added to an ejection. Default: 0s.
             max_ejection_time_jitter: Duration,
             /// Percentage of the endpoints that may be ejected at a time. Unlike Envoy's, one may always go while
-            /// min_healthy stay. Default: 10.
+            /// min_healthy stay, unless it is 0, which ejects nobody. Default: 10.
             max_ejection_percent: Percent,
             /// So many endpoints are never ejected. Default: 1.
             min_healthy: u64,

@@ -96,6 +96,7 @@ fn failure(raw: &Outlier, at: &Path<'_>, errors: &mut Errors) -> FailurePolicy {
     FailurePolicy {
         statuses: statuses
             .map_or_else(|| vec![500..=599], |list| list.iter().map(|one| one.0.clone()).collect()),
+        grpc_statuses: raw.failure_grpc_statuses.as_ref().map(|list| list.iter().map(|one| one.0).collect()),
         retry_after_is_overload: raw.retry_after_is_overload.unwrap_or_default(),
         slow_threshold: raw.slow_threshold.map(|slow| slow.0),
         signal: signal(raw.signal.as_ref(), &at.field("signal"), errors),

@@ -11,8 +11,8 @@ use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Cluster, Counts, Effects, EndpointKey, Event, FailurePolicy, InFlight, Ledger, Outcome, Reason, Settings,
-    Ticket, Verdict, Watched, bucket_at,
+    Cluster, Counts, Effects, EndpointKey, Event, Failure, FailurePolicy, InFlight, Ledger, Neutral, Outcome,
+    Reason, Settings, Ticket, Verdict, Watched, bucket_at,
 };
 use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::{HeaderMap, MetricSink, SharedData};
@@ -23,7 +23,7 @@ const SUSPECT_FOR: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observed {
     pub(crate) outcome: Outcome,
-    /// How long it took, or at least took, if that says something.
+    /// How long the endpoint took, or at least took, if that says something.
     pub(crate) latency: Option<Duration>,
 }
 
@@ -53,6 +53,8 @@ struct Known {
     answered: Option<Timestamp>,
     /// Failures that may have been heartbeats.
     unread: u8,
+    /// An answer broke off, and nobody had read whether its time was over.
+    unsure: bool,
     counts: Counts,
 }
 
@@ -137,23 +139,29 @@ impl Upstream {
         self.serves = true;
     }
 
-    /// An attempt at `endpoint` begins.
-    pub(crate) fn start(&mut self, endpoint: usize, now: Timestamp) -> Ticket {
+    /// An attempt begins.
+    pub(crate) fn start(&mut self) {
         self.serves = true;
-        self.in_flight.start(endpoint, now)
+    }
+
+    /// The `endpoint` has the whole request of an attempt, the stream of this context.
+    pub(crate) fn wait(&mut self, endpoint: usize, context: u32, now: Timestamp) -> Ticket {
+        self.in_flight.start(endpoint, context, now)
     }
 
     /// It has response headers.
-    pub(crate) fn answered(&mut self, endpoint: usize, ticket: Ticket, now: Timestamp) {
-        self.in_flight.finish(ticket);
+    pub(crate) fn answered(&mut self, endpoint: usize, ticket: Option<Ticket>, now: Timestamp) {
+        self.finish(ticket);
         if let Some(known) = self.known.get_mut(endpoint) {
             known.answered = Some(now);
         }
     }
 
     /// It ended without any.
-    pub(crate) fn finish(&mut self, ticket: Ticket) {
-        self.in_flight.finish(ticket);
+    pub(crate) fn finish(&mut self, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket {
+            self.in_flight.finish(ticket);
+        }
     }
 
     /// Whether attempts at `endpoint` are worth their headers: something is known against it, or they may be calls of
@@ -192,15 +200,17 @@ impl Upstream {
         let Some(known) = self.known.get_mut(attempt.endpoint) else { return };
         let Observed { outcome, latency } = attempt.observed;
         let failed = matches!(outcome, Outcome::Failure(_));
-        if failed || attempt.unread || attempt.heartbeat == Some(false) {
+        let unsure = outcome == Outcome::Neutral(Neutral::Unsure);
+        if failed || attempt.unread || unsure || attempt.heartbeat == Some(false) {
             known.suspect_until = now.plus(suspect_for);
         }
         known.unread = known.unread.saturating_add(u8::from(attempt.unread));
         if let Some(healthy) = attempt.heartbeat {
             return self.heartbeat(attempt.endpoint, healthy, vm, host);
         }
-        known.counts.attempts += u32::from(!matches!(outcome, Outcome::Neutral(_)));
-        known.counts.failures += u32::from(failed);
+        let times = known.times(outcome);
+        known.counts.attempts += if matches!(outcome, Outcome::Neutral(_)) { 0 } else { times };
+        known.counts.failures += if failed { times } else { 0 };
         if let Some(latency) = latency {
             known.counts.latency.add(latency);
         }
@@ -211,7 +221,9 @@ impl Upstream {
         };
         if news {
             let event = Event::Attempt { outcome, started: attempt.started, latency };
-            self.tell(attempt.endpoint, &event, vm, host);
+            for _ in 0..times {
+                self.tell(attempt.endpoint, &event, vm, host);
+            }
         }
     }
 
@@ -302,7 +314,19 @@ impl Known {
             suspect_until: Timestamp::default(),
             answered: None,
             unread: 0,
+            unsure: false,
             counts: Counts::default(),
         }
+    }
+
+    /// How often an outcome counts: an answer that is known to be truncated says that the one before it, of which that was not known, was, too.
+    fn times(&mut self, outcome: Outcome) -> u32 {
+        match outcome {
+            Outcome::Neutral(Neutral::Unsure) => self.unsure = true,
+            Outcome::Failure(Failure::Truncated) => return 1 + u32::from(core::mem::take(&mut self.unsure)),
+            Outcome::Success => self.unsure = false,
+            Outcome::Failure(_) | Outcome::Neutral(_) => {}
+        }
+        1
     }
 }

@@ -79,6 +79,9 @@ fn failure(out: &mut Writer, one: &FailurePolicy) {
     for range in &one.statuses {
         out.word(u32::from(*range.start())).word(u32::from(*range.end()));
     }
+    out.option(one.grpc_statuses.as_ref(), |out, list| {
+        out.bytes(list);
+    });
     out.flag(one.retry_after_is_overload);
     out.option(one.slow_threshold.as_ref(), |out, threshold| {
         out.length(*threshold);
@@ -141,6 +144,7 @@ fn read_failure(from: &mut Reader<'_>) -> Option<FailurePolicy> {
     let range = |from: &mut Reader<'_>| Some(from.short()?..=from.short()?);
     Some(FailurePolicy {
         statuses: (0..from.word()?).map(|_| range(from)).collect::<Option<_>>()?,
+        grpc_statuses: from.option(|from| from.bytes().map(<[u8]>::to_vec))?,
         retry_after_is_overload: from.flag()?,
         slow_threshold: from.option(Reader::length)?,
         signal: from.option(|from| Some(Signal { header: from.name()?, drain: from.flag()? }))?,
