@@ -62,7 +62,7 @@ enum Asked {
 
 fn ending(by: By, asked: Asked, answered: bool, limit: RouteLimit) -> Ending {
     let long = matches!(asked, Asked::OpenForLong | Asked::WholeForLong);
-    let age = if long { FIRST_MOMENTS } else { FIRST_MOMENTS - MILLISECOND };
+    let age = if long { FIRST_MOMENTS } else { FIRST_MOMENTS / 2 };
     Ending {
         answered,
         age,
@@ -142,6 +142,23 @@ fn an_answer_that_broke_off_has_its_outcome() {
             assert_eq!(outcome, outcomes[0], "{by:?} {limit:?} {asked:?}");
         }
     }
+}
+
+#[test]
+fn an_answer_may_be_cut_off_a_little_before_the_routes_time_is_over() {
+    let broken = |waited: u32| {
+        let waited = Some(waited * MILLISECOND);
+        policy().judge_ending(&Ending {
+            answered: true,
+            waited,
+            limit: RouteLimit::Of(SECOND),
+            ..Ending::default()
+        })
+    };
+    assert_eq!(broken(879), failed(Failure::Truncated));
+    assert_eq!(broken(880), Outcome::Neutral(Neutral::Cut));
+    let open = Ending { answered: true, age: 2 * SECOND, limit: RouteLimit::Of(SECOND), ..Ending::default() };
+    assert_eq!(policy().judge_ending(&open), failed(Failure::Truncated), "its time has not begun");
 }
 
 /// All endings that did not come to their end.

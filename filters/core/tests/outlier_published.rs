@@ -3,8 +3,8 @@
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{
-    Heartbeat, LatencyPolicy, MOST_PARTS, Part, Published, Readmission, Settings, Signal, StallPolicy,
-    Watched, WatchedEndpoint,
+    Check, Elsewhere, Heartbeat, LatencyPolicy, MOST_PARTS, Part, Published, Readmission, Settings, Signal,
+    StallPolicy, Watched, WatchedEndpoint,
 };
 
 fn settings() -> Settings {
@@ -17,7 +17,9 @@ fn settings() -> Settings {
     settings.stall = Some(StallPolicy { requests: 9, ..StallPolicy::default() });
     settings.readmission = Readmission::HalfOpen { concurrency: 3, successes: 700 };
     settings.heartbeat = Some(Heartbeat {
-        path: "/healthz".into(),
+        check: Check::Http { path: "/healthz".into(), expected: vec![200..=204, 401..=401] },
+        headers: vec![("x-probe".into(), "yes".into())],
+        elsewhere: Some(Elsewhere { port: 9000, cluster: "health".into() }),
         host: Some("health.example".into()),
         interval: Duration::from_millis(100),
         timeout: Duration::from_millis(50),
@@ -60,6 +62,12 @@ fn documents(published: &Published) -> Vec<u64> {
 fn every_setting_arrives_as_it_left() {
     let after_time = Settings { readmission: Readmission::AfterTime, ..Settings::default() };
     let mut bare = Settings::default();
+    bare.heartbeat = settings().heartbeat.map(|beat| Heartbeat {
+        check: Check::Grpc { service: "shop".into() },
+        elsewhere: None,
+        headers: Vec::new(),
+        ..beat
+    });
     (bare.failure.signal, bare.failure.statuses) = (None, Vec::new());
     bare.failure.grpc_statuses = Some(Vec::new());
     let all = [watched("a", settings()), watched("b", after_time), watched("c", bare)];

@@ -104,7 +104,8 @@ impl Stream {
     fn settle(&self, live: &Live, observed: Observed, host: &impl Host) {
         let Observed { mut outcome, latency } = observed;
         let heartbeat = live.head.is_some_and(|head| head.heartbeat);
-        let well = live.answered.is_some_and(|one| (200..300).contains(&one.answer.status));
+        let status = live.answered.map(|one| one.answer.status);
+        let well = live.with_upstream(|one| one.expects_of_heartbeats(status)) == Some(true);
         let failed = matches!(outcome, Outcome::Failure(_));
         // A health path that answers 404 is no failure of a request, but one of a heartbeat.
         let watched = || live.with_upstream(|one| one.watches_all()) == Some(true);

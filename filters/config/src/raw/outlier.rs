@@ -1,6 +1,7 @@
 //! The section `outlier`: when an endpoint is ejected, for how long, and how it comes back.
 
 use super::Mode;
+use super::fallback::Headers;
 use super::retry_on::GrpcStatus;
 use crate::error::{Errors, Path};
 use crate::read::{Read, expected, section, whole, words};
@@ -146,11 +147,13 @@ section! {
 }
 
 section! {
-    /// An endpoint is ejected if so many of its requests in one worker have waited so long, and none was answered since.
+    /// An endpoint is ejected if so many of its requests in one worker have waited so long, and none was answered since. Requests that ask
+    /// for event streams are left out.
     Stall {
         required {}
         optional {
-            /// How long without response headers. Default: 5s.
+            /// How long without response headers, from the end of the request on. Must be longer than any long poll, or silence at the
+            /// beginning of a gRPC server stream: those cannot be told from a stall. Default: 5s.
             limit: Duration,
             /// How many requests, 1 to 1000. Default: 3.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
@@ -192,13 +195,24 @@ words! {
 section! {
     /// Active health checks that router.wasm sends to single endpoints, through the cluster, from one worker.
     Heartbeat {
-        required {
-            /// The path to ask for; 200 to 299 is healthy.
-            path: String,
-        }
+        required {}
         optional {
+            /// The path to ask for by GET. Either this or grpc_health_check.
+            path: String,
+            /// Whether it serves is asked by gRPC: grpc.health.v1.Health/Check.
+            grpc_health_check: GrpcHealthCheck,
+            /// Statuses of a healthy answer to path: "200" or "200-299". Default: ["200-299"].
+            expected_statuses: Vec<Statuses>,
             /// The :authority. Default: the cluster's name.
             host: String,
+            /// Headers of every heartbeat, names in lower case, 16 at most. Default: none.
+            headers: Headers,
+            /// The port to ask at, if it is not the one that requests go to. Needs cluster.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 65535)))]
+            port: u64,
+            /// The Envoy cluster by which port is reached: of type ORIGINAL_DST with use_http_header, it goes to the address that
+            /// x-envoy-original-dst-host names.
+            cluster: String,
             /// Time between two heartbeats of an endpoint, 100ms or more. Default: 5s.
             interval: Duration,
             /// How long an answer may take, at most the interval. Default: 1s.
@@ -211,6 +225,17 @@ section! {
             unhealthy_threshold: u64,
             /// `ejected`: of endpoints that are ejected; `all`: of the healthy ones, too. Default: ejected.
             watch: Watch,
+        }
+    }
+}
+
+section! {
+    /// The question of gRPC's own health checks. The cluster must speak HTTP/2.
+    GrpcHealthCheck {
+        required {}
+        optional {
+            /// The service that is asked about, 127 characters at most. Default: empty, which is the whole server.
+            service_name: String,
         }
     }
 }

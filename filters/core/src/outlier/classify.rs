@@ -18,6 +18,7 @@
 //! `Grpc::Utility::grpcToHttpStatus`.
 
 use super::settings::FailurePolicy;
+use super::timeline::PRECISION;
 use core::time::Duration;
 
 /// An endpoint that resets a request that is still open has done so of its own accord for so long. Servers give slow clients seconds
@@ -182,6 +183,12 @@ impl Ending {
     fn is_over_time(&self) -> bool {
         matches!((self.limit, self.waited), (RouteLimit::Of(limit), Some(waited)) if waited >= limit)
     }
+
+    /// Whether it may have had it for so long: Envoy's timers count from the turn of its event loop, which began before.
+    fn may_be_over_time(&self) -> bool {
+        let RouteLimit::Of(limit) = self.limit else { return false };
+        self.waited.is_some_and(|waited| limit_has_passed(limit, waited.saturating_add(PRECISION)))
+    }
 }
 
 impl Answer {
@@ -246,7 +253,7 @@ fn broken_off(ending: &Ending) -> Outcome {
     if ending.discarded {
         return Outcome::Neutral(Neutral::Discarded);
     }
-    if ending.stream_limit || ending.is_over_time() {
+    if ending.stream_limit || ending.may_be_over_time() {
         return Outcome::Neutral(Neutral::Cut);
     }
     match ending.limit {

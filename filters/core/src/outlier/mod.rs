@@ -10,6 +10,7 @@
 mod classify;
 mod decide;
 mod enforce;
+mod heartbeat;
 mod lease;
 mod ledger;
 mod reason;
@@ -25,12 +26,13 @@ pub use classify::{
 };
 pub use decide::{Figures, InFlight, Ticket, Verdict, evaluate};
 pub use enforce::{Cluster, Effects, Event, LONGEST_TRIAL, Spared, Transition};
+pub use heartbeat::{Check, DESTINATION_HEADER, Elsewhere, GRPC_HEALTH_PATH, Heartbeat, MOST_SERVICE};
 pub use lease::{LEASE, NOBODYS_LEASE, claim_lease, is_holders_mark};
 pub use ledger::{EndpointKey, Ledger, RECORD_BYTES, Record, VERSION};
 pub use reason::Reason;
 pub use settings::{
-    ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, Heartbeat, LatencyPolicy,
-    Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
+    ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, LatencyPolicy, Readmission,
+    Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
 };
 pub use tally::Tally;
 pub use timeline::{PRECISION, Timeline};

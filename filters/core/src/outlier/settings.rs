@@ -2,6 +2,7 @@
 //!
 //! Where Envoy's `OutlierDetection` has a setting, it has the same name and default here.
 
+use super::heartbeat::Heartbeat;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
@@ -161,25 +162,6 @@ pub enum Readmission {
         /// Consecutive successes that readmit it.
         successes: u16,
     },
-}
-
-/// Active health checks of endpoints, which the router sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// The path that is asked for; 200 to 299 is healthy.
-    pub path: Box<str>,
-    /// The `:authority`; the cluster's name unless given.
-    pub host: Option<Box<str>>,
-    /// Time between two heartbeats of one endpoint.
-    pub interval: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
-    /// Consecutive successes that readmit an ejected endpoint at once.
-    pub healthy_threshold: u8,
-    /// Consecutive failures that eject a healthy one.
-    pub unhealthy_threshold: u8,
-    /// Check endpoints in rotation, too.
-    pub watch_all: bool,
 }
 
 impl Default for Settings {

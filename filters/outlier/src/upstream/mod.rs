@@ -5,15 +5,15 @@
 
 mod periodic;
 
-use crate::report::Reporter;
 use crate::vm::Here;
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Cluster, Counts, Effects, EndpointKey, Event, Failure, FailurePolicy, InFlight, Ledger, Neutral, Outcome,
-    Reason, Settings, Ticket, Verdict, Watched, bucket_at,
+    Cluster, Counts, EndpointKey, Event, Failure, FailurePolicy, Heartbeat, InFlight, Ledger, Neutral,
+    Outcome, Reason, Settings, Ticket, Verdict, Watched, bucket_at,
 };
+use switchyard_frame::shared::Reporter;
 use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::{HeaderMap, MetricSink, SharedData};
 
@@ -96,7 +96,7 @@ impl Upstream {
         let mut upstream = Self {
             ejected_by_hand,
             known: keys.into_iter().map(Known::new).collect(),
-            reporter: Reporter::new(name, addresses, settings.shadow),
+            reporter: Reporter::new("outlier", name, addresses, settings.shadow),
             rng: fastrand::Rng::with_seed(seed),
             in_flight: InFlight::default(),
             serves: false,
@@ -127,6 +127,15 @@ impl Upstream {
     /// Whether heartbeats come to endpoints in rotation, where the headers of requests are not read.
     pub(crate) fn watches_all(&self) -> bool {
         self.settings.heartbeat.as_ref().is_some_and(|policy| policy.watch_all)
+    }
+
+    /// Whether a status, if there is one, is that of a heartbeat that was answered well.
+    pub(crate) fn expects_of_heartbeats(&self, status: Option<u16>) -> bool {
+        let expects = |status| match &self.settings.heartbeat {
+            Some(policy) => policy.expects(status),
+            None => (200..300).contains(&status),
+        };
+        status.is_some_and(expects)
     }
 
     /// Whether this worker has seen an attempt.
@@ -197,6 +206,12 @@ impl Upstream {
         let now = vm.own.now();
         let suspect_for =
             SUSPECT_FOR.max(self.settings.heartbeat.as_ref().map_or(SUSPECT_FOR, |one| one.interval * 3));
+        if attempt.heartbeat.is_some()
+            && self.settings.heartbeat.as_ref().is_some_and(Heartbeat::is_judged_by_sender)
+        {
+            // The router sees its whole answer, and tells the others.
+            return;
+        }
         let Some(known) = self.known.get_mut(attempt.endpoint) else { return };
         let Observed { outcome, latency } = attempt.observed;
         let failed = matches!(outcome, Outcome::Failure(_));
@@ -270,16 +285,7 @@ impl Upstream {
             // The others look at the table with their next change, if they do not hear of this one.
             let _ = announce(host);
         }
-        self.report(endpoint, &effects, ejected, vm, host);
-    }
-
-    fn report(&self, endpoint: usize, effects: &Effects, ejected: usize, vm: &Here, host: &impl MetricSink) {
-        if let Some(transition) = &effects.transition {
-            self.reporter.transition(endpoint, transition, ejected, &vm.registry, host);
-        }
-        if let Some((reason, spared)) = effects.spared {
-            self.reporter.spared(reason, spared, &vm.registry, host);
-        }
+        self.reporter.effects(endpoint, &effects, ejected, &vm.registry, host);
     }
 
     /// Reads the table that all share.

@@ -167,7 +167,8 @@ impl Upstream {
             if record.is_some_and(|record| record.multiplier > 0) {
                 self.tell(endpoint, &Event::Lately(figures.counts), vm, host);
             }
-            self.reporter.figures(endpoint, &figures.counts, record, self.settings.attempts, vm, host);
+            let counted = (&figures.counts, self.settings.attempts);
+            crate::report::figures(&self.reporter, endpoint, counted, record, vm, host);
         }
     }
 
