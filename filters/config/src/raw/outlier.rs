@@ -122,7 +122,7 @@ words! {
 
 section! {
     /// An endpoint is ejected if its latency quantile is above the floor and so many times the median of all endpoints'. Time to
-    /// the last byte; streaming answers are left out.
+    /// the first byte, from the end of the request on; streaming answers are left out.
     Latency {
         required {}
         optional {
