@@ -3,7 +3,8 @@
 use core::time::Duration;
 use switchyard_config::Document;
 use switchyard_core::outlier::{
-    EjectionPolicy, Heartbeat, LatencyPolicy, Readmission, Settings, Signal, StallPolicy, Threshold,
+    Check, EjectionPolicy, Elsewhere, Heartbeat, LatencyPolicy, Readmission, Settings, Signal, StallPolicy,
+    Threshold,
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -71,13 +72,16 @@ fn every_field_arrives() {
             "latency": {"quantile": 50, "factor": 2.5, "floor": "5ms", "minimum_hosts": 2, "request_volume": 15, "enforcing": 16},
             "stall": {"limit": "300ms", "requests": 17, "enforcing": 18},
             "readmission": {"policy": "probing", "concurrency": 19, "successes": 20},
-            "heartbeat": {"path": "/up", "host": "web", "interval": "6s", "timeout": "5s", "healthy_threshold": 21,
+            "failure_grpc_statuses": ["unavailable", 13],
+            "heartbeat": {"path": "/up", "host": "web", "headers": {"x-a": "b c", "_": 1}, "expected_statuses": [401, "200-204"],
+                          "port": 9000, "cluster": "health", "interval": "6s", "timeout": "5s", "healthy_threshold": 21,
                           "unhealthy_threshold": 22, "watch": "all"},
             "attempts": 23
         }"#,
     ))
     .unwrap();
     assert_eq!(settings.failure.statuses, [500..=503, 429..=429, 418..=418]);
+    assert_eq!(settings.failure.grpc_statuses, Some(vec![14, 13]));
     assert!(settings.failure.retry_after_is_overload && settings.failure.split_external_local_origin_errors);
     assert_eq!(settings.failure.slow_threshold, Some(Duration::from_secs(2)));
     assert_eq!(settings.failure.signal, Some(Signal { header: "x-down".into(), drain: true }));
@@ -113,8 +117,10 @@ fn every_field_arrives() {
     assert_eq!(settings.stall, Some(stall));
     assert_eq!(settings.readmission, Readmission::HalfOpen { concurrency: 19, successes: 20 });
     let heartbeat = Heartbeat {
-        path: "/up".into(),
+        check: Check::Http { path: "/up".into(), expected: vec![401..=401, 200..=204] },
         host: Some("web".into()),
+        headers: vec![("x-a".into(), "b c".into())],
+        elsewhere: Some(Elsewhere { port: 9000, cluster: "health".into() }),
         interval: Duration::from_secs(6),
         timeout: Duration::from_secs(5),
         healthy_threshold: 21,
@@ -194,7 +200,30 @@ const WRONG: &[(&str, &[&str])] = &[
         r#"{"readmission": {"concurrency": 0}}"#,
         &["readmission.concurrency: 0 is out of range; it takes 1 to 100"],
     ),
-    (r#"{"heartbeat": {}}"#, &["heartbeat.path: is missing"]),
+    (r#"{"heartbeat": {}}"#, &["heartbeat: asks nothing; add path or grpc_health_check"]),
+    (
+        r#"{"heartbeat": {"path": "/", "grpc_health_check": {}, "expected_statuses": [], "port": 0, "headers": {"X-A": "b"}}}"#,
+        &[
+            "heartbeat.port: 0 is out of range; it takes 1 to 65535",
+            "heartbeat.port: needs cluster: one of type ORIGINAL_DST with use_http_header, since the upstream's has no such endpoint; add it",
+            r#"heartbeat.headers.X-A: "X-A"; write it in lower case: "x-a""#,
+            "heartbeat.expected_statuses: is empty; name a status or remove it",
+            "heartbeat: has both path and grpc_health_check; keep one",
+        ],
+    ),
+    (
+        r#"{"heartbeat": {"grpc_health_check": {"service_name": "a b"}, "expected_statuses": ["200"], "cluster": "health",
+            "headers": {":path": "/", "x-switchyard-heartbeat": "1", "connection": "close", "x-b": "\u00fc"}}}"#,
+        &[
+            "heartbeat.cluster: belongs to port; add that or remove it",
+            "heartbeat.headers.:path: is a pseudo-header; remove it (path and host have fields of their own)",
+            "heartbeat.headers.connection: is written for every heartbeat; remove it",
+            r#"heartbeat.headers.x-b: "ü" has characters that no header takes here; use visible ASCII"#,
+            "heartbeat.headers.x-switchyard-heartbeat: is written for every heartbeat; remove it",
+            "heartbeat.expected_statuses: belongs to path; gRPC says in its answer whether it serves: remove it",
+            r#"heartbeat.grpc_health_check.service_name: "a b" is no name of a service; it takes 127 visible characters at most"#,
+        ],
+    ),
     (
         r#"{"heartbeat": {"path": "up", "interval": "50ms", "timeout": "60ms", "healthy_threshold": 0, "host": ""}}"#,
         &[

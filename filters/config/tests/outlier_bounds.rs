@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use switchyard_config::Document;
-use switchyard_core::outlier::{Heartbeat, LatencyPolicy, Settings, StallPolicy};
+use switchyard_core::outlier::{Check, Heartbeat, LatencyPolicy, Settings, StallPolicy};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -163,8 +163,10 @@ fn every_endpoint_may_be_kept_or_none() {
 fn a_heartbeat_has_these_defaults_and_never_waits_longer_than_its_interval() {
     let heartbeat = |text: &str| read(text).expect("valid").heartbeat.expect("has one");
     let default = Heartbeat {
-        path: "/up".into(),
+        check: Check::Http { path: "/up".into(), expected: vec![200..=299] },
         host: None,
+        headers: Vec::new(),
+        elsewhere: None,
         interval: Duration::from_secs(5),
         timeout: Duration::from_secs(1),
         healthy_threshold: 2,
@@ -174,6 +176,10 @@ fn a_heartbeat_has_these_defaults_and_never_waits_longer_than_its_interval() {
     assert_eq!(heartbeat(r#"{"heartbeat": {"path": "/up"}}"#), default);
     let quick = heartbeat(r#"{"heartbeat": {"path": "/up", "interval": "100ms"}}"#);
     assert_eq!(quick.timeout, quick.interval);
+    let whole = heartbeat(r#"{"heartbeat": {"grpc_health_check": {}}}"#);
+    assert_eq!(whole, Heartbeat { check: Check::Grpc { service: "".into() }, ..default });
+    let one = heartbeat(r#"{"heartbeat": {"grpc_health_check": {"service_name": "shop.Orders"}}}"#);
+    assert_eq!(one.check, Check::Grpc { service: "shop.Orders".into() });
 }
 
 #[test]

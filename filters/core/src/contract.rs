@@ -24,6 +24,10 @@ pub const FALLBACK_HEADER: &str = "x-switchyard-fallback";
 pub const HEARTBEAT_HEADER: &str = "x-switchyard-heartbeat";
 /// The property of an attempt that was given up because another one answered: retry.wasm to outlier.wasm.
 pub const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
+/// The property of a request whose client gives it only so much time, in milliseconds: router.wasm to outlier.wasm.
+pub const CLIENT_LIMIT_PROPERTY: &str = "switchyard_client_limit";
+/// The property of a request that asks for a stream, which may be silent: router.wasm to outlier.wasm.
+pub const STREAM_PROPERTY: &str = "switchyard_stream";
 
 /// Envoy's number of an attempt, and in an answer how many there were.
 pub const ATTEMPT_COUNT_HEADER: &str = "x-envoy-attempt-count";
@@ -134,6 +138,10 @@ mod tests {
         assert!(headers.iter().all(|name| is_our_header(name.as_bytes())));
         assert!(!is_our_header(ATTEMPT_COUNT_HEADER.as_bytes()));
         assert_eq!((CANCELLED_PROPERTY, heartbeat_mark(0xab).as_str()), ("switchyard_cancelled", "ab"));
+        assert_eq!(
+            (CLIENT_LIMIT_PROPERTY, STREAM_PROPERTY),
+            ("switchyard_client_limit", "switchyard_stream")
+        );
     }
 
     #[test]

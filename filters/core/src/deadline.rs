@@ -1,10 +1,12 @@
 //! How much time a request has, and how an upstream is told what is left of it.
 //!
-//! Invariant: whatever a client says, its request has no more time than its route gives it.
+//! Invariant: whatever a client says, its request has no more time than its route gives it; and what it says is told apart from what its route
+//! says, so that nobody else is blamed for it ([`clients_limit`]).
 //!
 //! Source: "gRPC over HTTP/2" for `grpc-timeout` (up to eight digits and a unit).
 
 use crate::RequestView;
+use crate::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use crate::http::{decimal, digits};
 use core::time::Duration;
 
@@ -59,11 +61,25 @@ impl Deadline {
     }
 
     fn said(&self, request: &impl RequestView) -> Option<Duration> {
-        let header = self.header.as_deref().and_then(|name| request.header(name)).and_then(decimal);
-        let header = header.filter(|millis| *millis > 0).map(Duration::from_millis);
+        let header = self.header.as_deref().and_then(|name| in_millis(request, name));
         let grpc = request.header(GRPC_TIMEOUT).and_then(grpc_timeout);
         header.into_iter().chain(grpc).min()
     }
+}
+
+/// What a header says in milliseconds, if it says anything.
+fn in_millis(request: &impl RequestView, name: &str) -> Option<Duration> {
+    let millis = request.header(name).and_then(decimal)?;
+    (millis > 0).then(|| Duration::from_millis(millis))
+}
+
+/// The time that a client gives its request by itself, whoever enforces it: its `grpc-timeout`, one of `headers`, which are in
+/// milliseconds, or Envoy's own headers, which it takes off where it does not trust the client.
+pub fn clients_limit(request: &impl RequestView, headers: &[Box<str>]) -> Option<Duration> {
+    let grpc = request.header(GRPC_TIMEOUT).and_then(grpc_timeout);
+    let envoys = [REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER];
+    let names = envoys.into_iter().chain(headers.iter().map(|name| &**name));
+    names.filter_map(|name| in_millis(request, name)).chain(grpc).min()
 }
 
 /// The time that an attempt or a call has, as it is told the upstream; never nothing.

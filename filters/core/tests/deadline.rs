@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
 use core::time::Duration;
-use switchyard_core::deadline::{Deadline, TimeLeft, encode_grpc_timeout, grpc_timeout};
+use switchyard_core::deadline::{Deadline, TimeLeft, clients_limit, encode_grpc_timeout, grpc_timeout};
 use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -208,5 +208,24 @@ mod properties {
             prop_assert!(deadline(route).allowance(&request(grpc.as_deref(), text)) <= millis(route));
             prop_assert!(deadline(route).allowance(&request(text, grpc.as_deref())) <= millis(route));
         }
+    }
+}
+
+#[test]
+fn what_a_client_gives_its_request_is_its_own_limit_whoever_enforces_it() {
+    let limit = |headers: &[(&str, &str)]| {
+        let request = headers
+            .iter()
+            .fold(PlainRequest::get("/"), |request, (name, value)| request.with(name, value.as_bytes()));
+        clients_limit(&request, &["x-left-ms".into(), "x-other-ms".into()])
+    };
+    assert_eq!(limit(&[]), None);
+    assert_eq!(limit(&[("grpc-timeout", "200m")]), Some(millis(200)));
+    assert_eq!(limit(&[("x-left-ms", "300")]), Some(millis(300)));
+    assert_eq!(limit(&[("x-other-ms", "300"), ("x-left-ms", "400")]), Some(millis(300)));
+    assert_eq!(limit(&[("x-envoy-upstream-rq-timeout-ms", "50"), ("grpc-timeout", "1S")]), Some(millis(50)));
+    assert_eq!(limit(&[("x-envoy-upstream-rq-per-try-timeout-ms", "40")]), Some(millis(40)));
+    for nothing in [("x-left-ms", "0"), ("x-left-ms", "soon"), ("grpc-timeout", "5"), ("x-another-ms", "5")] {
+        assert_eq!(limit(&[nothing]), None, "{nothing:?}");
     }
 }

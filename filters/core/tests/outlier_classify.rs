@@ -4,7 +4,8 @@
 
 use core::time::Duration;
 use switchyard_core::outlier::{
-    Answer, Ending, Failure, FailurePolicy, Neutral, Outcome, Settings, http_status,
+    Answer, EndedBy, Ending, FIRST_MOMENTS, Failure, FailurePolicy, Neutral, Outcome, RouteLimit, Settings,
+    http_status, limit_has_passed,
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -24,48 +25,158 @@ fn grpc(grpc_status: u32) -> Answer {
     Answer { status: 200, grpc_status: Some(grpc_status), ..Answer::default() }
 }
 
+fn judge(policy: &FailurePolicy, answer: &Answer) -> Option<Outcome> {
+    policy.judge_answer(answer, || false)
+}
+
 fn failed(failure: Failure) -> Outcome {
     Outcome::Failure(failure)
 }
 
-#[test]
-fn every_ending_has_its_outcome() {
-    let none = Ending::default();
-    let answered = Ending { answered: true, ..none };
-    let late = Ending { age: SECOND, limit: Some(SECOND), ..none };
-    let cases = [
-        ("complete", Ending { complete: true, ..answered }, Outcome::Success),
-        ("truncated, or the route's timeout in mid-body", answered, failed(Failure::Truncated)),
-        (
-            "discarded for a retry",
-            Ending { discarded: true, ..answered },
-            Outcome::Neutral(Neutral::Discarded),
-        ),
-        ("reset", none, failed(Failure::Reset)),
-        ("reset without a code", Ending { discarded: true, ..none }, failed(Failure::Reset)),
-        ("no connection", Ending { connect_failure: true, ..none }, failed(Failure::ConnectFailure)),
-        ("no connection in time", Ending { connect_failure: true, ..late }, failed(Failure::ConnectFailure)),
-        ("no answer in time", late, failed(Failure::Timeout)),
-        ("reset before its time", Ending { age: SECOND - MILLISECOND, ..late }, failed(Failure::Reset)),
-        ("reset where no time is known", Ending { limit: None, ..late }, failed(Failure::Reset)),
-        ("truncated after its time", Ending { answered: true, ..late }, failed(Failure::Truncated)),
-    ];
-    for (name, ending, expected) in cases {
-        assert_eq!(policy().judge_ending(&ending), expected, "{name}");
+/// Who ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Nobody says: the endpoint, or a limit of Envoy's router.
+    Unsaid,
+    /// There was no connection.
+    Connection,
+    /// A limit of the connection manager's: idle, the whole stream's, the request's.
+    StreamLimit,
+    /// The client's own limit was over.
+    ClientLimit,
+    Client,
+    AnotherAttempt,
+    RetryOfEnvoy,
+}
+
+/// How far the request had come, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    OpenJustNow,
+    OpenForLong,
+    /// Within the route's time.
+    Whole,
+    /// For as long as the route gives it.
+    WholeForLong,
+}
+
+fn ending(by: By, asked: Asked, answered: bool, limit: RouteLimit) -> Ending {
+    let long = matches!(asked, Asked::OpenForLong | Asked::WholeForLong);
+    let age = if long { FIRST_MOMENTS } else { FIRST_MOMENTS / 2 };
+    Ending {
+        answered,
+        age,
+        waited: matches!(asked, Asked::Whole | Asked::WholeForLong).then_some(age),
+        limit,
+        client_limit: by == By::ClientLimit,
+        client_gone: by == By::Client,
+        cancelled: by == By::AnotherAttempt,
+        connect_failure: by == By::Connection,
+        stream_limit: by == By::StreamLimit,
+        discarded: by == By::RetryOfEnvoy,
+        ..Ending::default()
     }
 }
 
-/// All 64 endings that did not come to their end, with and without a limit that was reached.
+const KNOWN: RouteLimit = RouteLimit::Of(FIRST_MOMENTS);
+
+#[test]
+fn without_an_answer_every_ending_has_its_outcome() {
+    use Asked::{OpenForLong, OpenJustNow, Whole, WholeForLong};
+    let (reset, timeout) = (failed(Failure::Reset), failed(Failure::Timeout));
+    let open = Outcome::Neutral(Neutral::RequestOpen);
+    // By whom; while the request was open, just now and for long; when it was whole, within the route's time and after it.
+    let cases = [
+        (By::Unsaid, [reset, open, reset, timeout]),
+        (By::Connection, [failed(Failure::ConnectFailure); 4]),
+        (By::StreamLimit, [open, open, timeout, timeout]),
+        (By::ClientLimit, [Outcome::Neutral(Neutral::ClientLimit); 4]),
+        (By::Client, [Outcome::Neutral(Neutral::ClientGone); 4]),
+        (By::AnotherAttempt, [Outcome::Neutral(Neutral::Cancelled); 4]),
+        // Envoy tries a reset again: it was one.
+        (By::RetryOfEnvoy, [reset, open, reset, timeout]),
+    ];
+    for (by, outcomes) in cases {
+        for (asked, expected) in [OpenJustNow, OpenForLong, Whole, WholeForLong].into_iter().zip(outcomes) {
+            let outcome = policy().judge_ending(&ending(by, asked, false, KNOWN));
+            assert_eq!(outcome, expected, "{by:?} {asked:?}");
+            let unread = policy().judge_ending(&ending(by, asked, false, RouteLimit::Unread));
+            let expected = if expected == timeout && by != By::StreamLimit { reset } else { expected };
+            assert_eq!(
+                unread, expected,
+                "a timeout that is not known for one is a failure, too: {by:?} {asked:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_broke_off_has_its_outcome() {
+    use Asked::{OpenForLong, OpenJustNow, Whole, WholeForLong};
+    let neutral = Outcome::Neutral;
+    let (truncated, unsure) = (failed(Failure::Truncated), neutral(Neutral::Unsure));
+    let cut = neutral(Neutral::Cut);
+    // By whom; what is known of the route's time; within it, and after it.
+    let cases = [
+        (By::Unsaid, RouteLimit::Unread, [unsure, unsure]),
+        (By::Unsaid, RouteLimit::Unlimited, [truncated, truncated]),
+        (By::Unsaid, KNOWN, [truncated, cut]),
+        (By::Connection, KNOWN, [truncated, cut]),
+        (By::StreamLimit, RouteLimit::Unread, [cut, cut]),
+        (By::StreamLimit, KNOWN, [cut, cut]),
+        (By::ClientLimit, RouteLimit::Unread, [neutral(Neutral::ClientLimit); 2]),
+        (By::ClientLimit, KNOWN, [neutral(Neutral::ClientLimit); 2]),
+        (By::Client, KNOWN, [neutral(Neutral::ClientGone); 2]),
+        (By::AnotherAttempt, KNOWN, [neutral(Neutral::Cancelled); 2]),
+        (By::RetryOfEnvoy, RouteLimit::Unread, [neutral(Neutral::Discarded); 2]),
+        (By::RetryOfEnvoy, KNOWN, [neutral(Neutral::Discarded); 2]),
+    ];
+    for (by, limit, outcomes) in cases {
+        for (asked, expected) in [Whole, WholeForLong].into_iter().zip(outcomes) {
+            let outcome = policy().judge_ending(&ending(by, asked, true, limit));
+            assert_eq!(outcome, expected, "{by:?} {limit:?} {asked:?}");
+        }
+        // The route's time begins with the end of the request, so it has not passed.
+        for asked in [OpenJustNow, OpenForLong] {
+            let outcome = policy().judge_ending(&ending(by, asked, true, limit));
+            assert_eq!(outcome, outcomes[0], "{by:?} {limit:?} {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_may_be_cut_off_a_little_before_the_routes_time_is_over() {
+    let broken = |waited: u32| {
+        let waited = Some(waited * MILLISECOND);
+        policy().judge_ending(&Ending {
+            answered: true,
+            waited,
+            limit: RouteLimit::Of(SECOND),
+            ..Ending::default()
+        })
+    };
+    assert_eq!(broken(879), failed(Failure::Truncated));
+    assert_eq!(broken(880), Outcome::Neutral(Neutral::Cut));
+    let open = Ending { answered: true, age: 2 * SECOND, limit: RouteLimit::Of(SECOND), ..Ending::default() };
+    assert_eq!(policy().judge_ending(&open), failed(Failure::Truncated), "its time has not begun");
+}
+
+/// All endings that did not come to their end.
 fn cut_short() -> impl Iterator<Item = Ending> {
-    (0_u32..64).map(|bits| {
+    (0_u32..1 << 10).map(|bits| {
         let bit = |place: u32| bits >> place & 1 == 1;
+        let limits =
+            [RouteLimit::Unread, RouteLimit::Unlimited, RouteLimit::Of(SECOND), RouteLimit::Of(2 * SECOND)];
         Ending {
             answered: bit(0),
             connect_failure: bit(1),
             discarded: bit(2),
             client_gone: bit(3),
             cancelled: bit(4),
-            limit: bit(5).then_some(SECOND),
+            client_limit: bit(5),
+            stream_limit: bit(6),
+            waited: bit(7).then_some(SECOND),
+            limit: limits[(bits >> 8) as usize],
             age: SECOND,
             ..Ending::default()
         }
@@ -83,7 +194,75 @@ fn what_somebody_else_ended_is_never_a_failure() {
         };
         assert!(expected.is_none_or(|expected| expected == outcome), "{ending:?}: {outcome:?}");
         assert_ne!(outcome, Outcome::Success, "{ending:?}");
+        let has_failed = matches!(outcome, Outcome::Failure(_));
+        let no_connection = outcome == failed(Failure::ConnectFailure);
+        assert!(!has_failed || no_connection || !ending.client_limit, "a client's own limit: {ending:?}");
+        assert!(
+            !has_failed || no_connection || ending.answered || ending.waited.is_some(),
+            "an open request: {ending:?}"
+        );
+        assert!(
+            !has_failed || !ending.answered || !ending.stream_limit,
+            "Envoy's limit in mid-body: {ending:?}"
+        );
     }
+}
+
+#[test]
+fn what_envoy_says_of_an_ending_is_understood() {
+    let cases = [
+        (&b"stream_idle_timeout"[..], [EndedBy::StreamLimit; 2]),
+        (b"max_duration_timeout", [EndedBy::StreamLimit; 2]),
+        (b"request_overall_timeout", [EndedBy::StreamLimit; 2]),
+        (b"downstream_remote_disconnect", [EndedBy::Client; 2]),
+        (b"downstream_local_disconnect(drain)", [EndedBy::Client; 2]),
+        (b"http2.remote_reset", [EndedBy::Client; 2]),
+        (b"via_upstream", [EndedBy::OtherAttempt, EndedBy::Unknown]),
+        (b"response_timeout", [EndedBy::Unknown; 2]),
+        (b"", [EndedBy::Unknown; 2]),
+    ];
+    for (details, expected) in cases {
+        let said = [false, true].map(|answered| EndedBy::of(details, answered));
+        assert_eq!(said, expected, "{}", String::from_utf8_lossy(details));
+    }
+}
+
+#[test]
+fn a_clients_limit_has_passed_a_little_before_it_is_over() {
+    for (age, passed) in [(0, false), (899, false), (900, true), (1_000, true), (60_000, true)] {
+        assert_eq!(limit_has_passed(SECOND, age * MILLISECOND), passed, "{age} ms");
+    }
+    assert!(limit_has_passed(Duration::ZERO, Duration::ZERO));
+}
+
+#[test]
+fn an_answer_that_time_is_over_is_the_clients_doing_if_it_was_its_own() {
+    for answer in [status(504), grpc(4)] {
+        assert_eq!(policy().judge_answer(&answer, || true), Some(Outcome::Neutral(Neutral::ClientLimit)));
+        assert_eq!(policy().judge_answer(&answer, || false), Some(failed(Failure::Gateway)));
+    }
+    for answer in [status(500), status(503), grpc(14), status(200), grpc(0)] {
+        let judged = policy().judge_answer(&answer, || panic!("nothing that it is asked for: {answer:?}"));
+        assert_eq!(judged, judge(&policy(), &answer));
+    }
+}
+
+#[test]
+fn grpc_statuses_of_ones_own_replace_those_that_map() {
+    let own = FailurePolicy { grpc_statuses: Some(vec![8, 14]), ..policy() };
+    for code in 0..=20 {
+        let expected = match code {
+            8 => Some(failed(Failure::Status)),
+            14 => Some(failed(Failure::Gateway)),
+            _ => None,
+        };
+        assert_eq!(judge(&own, &grpc(code)), expected, "{code}");
+    }
+    assert_eq!(judge(&own, &status(500)), Some(failed(Failure::Status)), "an answer of HTTP");
+    let http = Answer { grpc_status: Some(0), ..status(503) };
+    assert_eq!(judge(&own, &http), Some(failed(Failure::Gateway)), "an error of HTTP whatever gRPC says");
+    let none = FailurePolicy { grpc_statuses: Some(Vec::new()), ..policy() };
+    assert_eq!(judge(&none, &grpc(13)), None);
 }
 
 #[test]
@@ -122,7 +301,7 @@ fn by_default_every_5xx_is_a_failure_and_nothing_else_is() {
             500..=599 => Some(failed(Failure::Status)),
             _ => None,
         };
-        assert_eq!(policy().judge_answer(&status(code)), expected, "{code}");
+        assert_eq!(judge(&policy(), &status(code)), expected, "{code}");
     }
 }
 
@@ -139,10 +318,10 @@ fn statuses_of_ones_own_replace_the_default() {
         (503, None),
     ];
     for (code, expected) in cases {
-        assert_eq!(own.judge_answer(&status(code)), expected.map(failed), "{code}");
+        assert_eq!(judge(&own, &status(code)), expected.map(failed), "{code}");
     }
     let nothing = FailurePolicy { statuses: Vec::new(), ..policy() };
-    assert_eq!(nothing.judge_answer(&status(500)), None);
+    assert_eq!(judge(&nothing, &status(500)), None);
 }
 
 #[test]
@@ -164,7 +343,7 @@ fn a_grpc_status_is_judged_as_the_http_status_it_maps_to() {
             2 | 12 | 13 | 15 | 17 => Some(failed(Failure::Status)),
             _ => None,
         };
-        assert_eq!(policy().judge_answer(&grpc(code)), expected, "{code}");
+        assert_eq!(judge(&policy(), &grpc(code)), expected, "{code}");
     }
 }
 
@@ -172,7 +351,7 @@ fn a_grpc_status_is_judged_as_the_http_status_it_maps_to() {
 fn an_http_error_counts_whatever_grpc_status_comes_with_it() {
     for grpc_status in [None, Some(0), Some(5), Some(14)] {
         let answer = Answer { status: 500, grpc_status, ..Answer::default() };
-        assert_eq!(policy().judge_answer(&answer), Some(failed(Failure::Status)), "{grpc_status:?}");
+        assert_eq!(judge(&policy(), &answer), Some(failed(Failure::Status)), "{grpc_status:?}");
     }
 }
 
@@ -190,13 +369,13 @@ fn retry_after_says_overload_on_429_and_503_where_asked_to() {
         (grpc(14), neutral, Failure::Gateway),
     ];
     for (answer, expected, plain) in cases {
-        assert_eq!(overload.judge_answer(&answer), Some(failed(plain)), "no header: {answer:?}");
+        assert_eq!(judge(&overload, &answer), Some(failed(plain)), "no header: {answer:?}");
         let answer = Answer { retry_after: true, ..answer };
-        assert_eq!(overload.judge_answer(&answer), expected, "{answer:?}");
-        assert_eq!(without.judge_answer(&answer), Some(failed(plain)), "not asked to: {answer:?}");
+        assert_eq!(judge(&overload, &answer), expected, "{answer:?}");
+        assert_eq!(judge(&without, &answer), Some(failed(plain)), "not asked to: {answer:?}");
     }
     let fine = Answer { retry_after: true, ..status(200) };
-    assert_eq!(overload.judge_answer(&fine), None, "nothing that an answer without fault says");
+    assert_eq!(judge(&overload, &fine), None, "nothing that an answer without fault says");
 }
 
 #[test]

@@ -3,20 +3,23 @@
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{
-    Heartbeat, LatencyPolicy, MOST_PARTS, Part, Published, Readmission, Settings, Signal, StallPolicy,
-    Watched, WatchedEndpoint,
+    Check, Elsewhere, Heartbeat, LatencyPolicy, MOST_PARTS, Part, Published, Readmission, Settings, Signal,
+    StallPolicy, Watched, WatchedEndpoint,
 };
 
 fn settings() -> Settings {
     let mut settings = Settings { shadow: true, attempts: 7, ..Settings::default() };
     settings.failure.statuses = vec![429..=429, 500..=599];
+    settings.failure.grpc_statuses = Some(vec![4, 14]);
     settings.failure.slow_threshold = Some(Duration::from_nanos(1_234_567));
     settings.failure.signal = Some(Signal { header: "x-out".into(), drain: true });
     settings.latency = Some(LatencyPolicy { factor: 2.5, ..LatencyPolicy::default() });
     settings.stall = Some(StallPolicy { requests: 9, ..StallPolicy::default() });
     settings.readmission = Readmission::HalfOpen { concurrency: 3, successes: 700 };
     settings.heartbeat = Some(Heartbeat {
-        path: "/healthz".into(),
+        check: Check::Http { path: "/healthz".into(), expected: vec![200..=204, 401..=401] },
+        headers: vec![("x-probe".into(), "yes".into())],
+        elsewhere: Some(Elsewhere { port: 9000, cluster: "health".into() }),
         host: Some("health.example".into()),
         interval: Duration::from_millis(100),
         timeout: Duration::from_millis(50),
@@ -59,7 +62,14 @@ fn documents(published: &Published) -> Vec<u64> {
 fn every_setting_arrives_as_it_left() {
     let after_time = Settings { readmission: Readmission::AfterTime, ..Settings::default() };
     let mut bare = Settings::default();
+    bare.heartbeat = settings().heartbeat.map(|beat| Heartbeat {
+        check: Check::Grpc { service: "shop".into() },
+        elsewhere: None,
+        headers: Vec::new(),
+        ..beat
+    });
     (bare.failure.signal, bare.failure.statuses) = (None, Vec::new());
+    bare.failure.grpc_statuses = Some(Vec::new());
     let all = [watched("a", settings()), watched("b", after_time), watched("c", bare)];
     let mut published = Published::default();
     assert!(published.put(&Part::new(b"router".to_vec(), 1, Timestamp::from_millis(5), &all)));

@@ -165,12 +165,8 @@ pub trait SharedData {
 
 /// HTTP requests of the filter's own.
 pub trait HttpCalls {
-    /// Sends a request without a body to a cluster; the answer is not waited for. An unknown cluster is
-    /// `BadArgument`, one without endpoints `InternalFailure`.
-    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError>;
-
-    /// Sends a request whose answer is waited for; the call's number, with which the answer comes. A call is answered once,
-    /// unless the context that made it ends first; when it is refused here, it is never answered.
+    /// Sends a request; the call's number, with which the answer comes. A call is answered once, unless the context that made it ends first;
+    /// when it is refused here, it is never answered. An unknown cluster is `BadArgument`, one without endpoints `InternalFailure`.
     fn call(&self, request: &Call<'_>) -> Result<u32, HostError>;
 }
 

@@ -21,8 +21,8 @@ impl Filter for Outlier {
         Self::summary(self)
     }
 
-    fn stream(self: &Rc<Self>, _context: u32) -> Stream {
-        Stream::new(Rc::clone(self))
+    fn stream(self: &Rc<Self>, context: u32) -> Stream {
+        Stream::new(Rc::clone(self), context)
     }
 
     fn tick<H: Host>(&self, host: &H) {

@@ -1,11 +1,12 @@
-//! One attempt: where it goes, what came back, and how it ended.
+//! One attempt: where it goes, when its request is whole, what came back, and how it ended.
 //!
-//! Invariant: each attempt is judged at most once, and what was counted as in flight is taken back exactly once.
+//! Invariant: each attempt is judged at most once, what was counted as in flight is taken back exactly once, and an endpoint's time begins
+//! when it has the whole request.
 //!
 //! The order of host calls is the budget: the address (1), the response's headers (2), the latency of a complete answer (3);
 //! with gRPC, the trailers (4). Everything else is asked only of attempts that might count against their endpoint, or
-//! of endpoints that something is known against. Source addresses are never read: on mirrored and callout
-//! streams that crashes Envoy.
+//! of endpoints that something is known against. The pieces of a request's body cost a callback each and no host call. Source addresses
+//! are never read: on mirrored and callout streams that crashes Envoy.
 
 use crate::plan::{Place, Plan};
 use crate::upstream::{Attempt, Observed, Upstream};
@@ -13,9 +14,14 @@ use crate::worker::Outlier;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::contract::{CANCELLED_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEARTBEAT_HEADER};
+use switchyard_core::contract::{
+    CANCELLED_PROPERTY, CLIENT_LIMIT_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEARTBEAT_HEADER,
+};
+use switchyard_core::deadline::{GRPC_TIMEOUT, grpc_timeout};
 use switchyard_core::http::{decimal, is_stream, speaks_grpc, status};
-use switchyard_core::outlier::{Answer, Ending, Neutral, Origin, Outcome, Ticket};
+use switchyard_core::outlier::{
+    Answer, EndedBy, Ending, Neutral, Origin, Outcome, RouteLimit, Ticket, Timeline, limit_has_passed,
+};
 use switchyard_frame as frame;
 use switchyard_frame::shared::heartbeat_lease;
 use switchyard_host::{Flow, HeaderMap, Host, Properties};
@@ -26,6 +32,7 @@ const CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
 /// One attempt.
 pub struct Stream {
     outlier: Rc<Outlier>,
+    context: u32,
     attempt: Option<Live>,
 }
 
@@ -34,7 +41,8 @@ struct Live {
     /// What was watched when it began.
     plan: Rc<Plan>,
     place: Place,
-    started: Timestamp,
+    times: Timeline,
+    /// It waits for response headers.
     ticket: Option<Ticket>,
     /// What the request's headers said, if they were read.
     head: Option<AttemptHead>,
@@ -45,13 +53,13 @@ struct Live {
 struct AttemptHead {
     heartbeat: bool,
     shadow: bool,
-    limit: Option<Duration>,
+    limit: RouteLimit,
+    grpc_timeout: Option<Duration>,
 }
 
 #[derive(Clone, Copy)]
 struct Answered {
     answer: Answer,
-    at: Timestamp,
     grpc: bool,
     streaming: bool,
     complete: bool,
@@ -59,8 +67,8 @@ struct Answered {
 
 impl Stream {
     /// A stream that `outlier` judges.
-    pub(crate) fn new(outlier: Rc<Outlier>) -> Self {
-        Self { outlier, attempt: None }
+    pub(crate) fn new(outlier: Rc<Outlier>, context: u32) -> Self {
+        Self { outlier, context, attempt: None }
     }
 
     /// The time, as of the last tick while there are any.
@@ -68,11 +76,24 @@ impl Stream {
         self.outlier.now(host)
     }
 
+    /// The request has come to its end: from now on it is the endpoint who is waited for.
+    fn request_ended(&mut self, host: &impl Host) {
+        let now = self.now(host);
+        let Some(live) = self.attempt.as_mut().filter(|live| live.times.asked.is_none()) else { return };
+        live.times.asked = Some(now);
+        if live.answered.is_none() {
+            let (endpoint, context) = (live.place.endpoint, self.context);
+            live.ticket = live.with_upstream(|one| one.wait(endpoint, context, now));
+        }
+    }
+
     /// Judges the head of an answer, or its trailers, if they decide.
     fn judge_answer(&mut self, host: &impl Host) {
         let Some(live) = &self.attempt else { return };
         let Some(answer) = live.answered.map(|answered| answered.answer) else { return };
-        let outcome = live.with_upstream(|one| one.failure().judge_answer(&answer)).flatten();
+        let outcome = live
+            .with_upstream(|one| one.failure().judge_answer(&answer, || live.clients_limit_has_passed(host)));
+        let outcome = outcome.flatten();
         if let Some(outcome) = outcome
             && let Some(live) = self.attempt.take()
         {
@@ -83,7 +104,8 @@ impl Stream {
     fn settle(&self, live: &Live, observed: Observed, host: &impl Host) {
         let Observed { mut outcome, latency } = observed;
         let heartbeat = live.head.is_some_and(|head| head.heartbeat);
-        let well = live.answered.is_some_and(|one| (200..300).contains(&one.answer.status));
+        let status = live.answered.map(|one| one.answer.status);
+        let well = live.with_upstream(|one| one.expects_of_heartbeats(status)) == Some(true);
         let failed = matches!(outcome, Outcome::Failure(_));
         // A health path that answers 404 is no failure of a request, but one of a heartbeat.
         let watched = || live.with_upstream(|one| one.watches_all()) == Some(true);
@@ -94,7 +116,7 @@ impl Stream {
         }
         let attempt = Attempt {
             endpoint: live.place.endpoint,
-            started: live.started,
+            started: live.times.started,
             observed: Observed { outcome, latency },
             heartbeat: heartbeat.then_some(well && outcome == Outcome::Success),
             unread,
@@ -105,16 +127,35 @@ impl Stream {
 
 impl frame::Stream for Stream {
     /// An attempt begins.
-    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, _ended: bool) -> Flow {
+    fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, ended: bool) -> Flow {
         let plan = self.outlier.plan_now(host);
         let Some(place) = plan.place(host) else { return Flow::Continue };
         let now = self.now(host);
         let begun = plan.with_upstream(place.upstream, |upstream| {
-            (upstream.start(place.endpoint, now), upstream.is_suspect(place.endpoint, now))
+            upstream.start();
+            upstream.is_suspect(place.endpoint, now)
         });
-        let Some((ticket, suspect)) = begun else { return Flow::Continue };
+        let Some(suspect) = begun else { return Flow::Continue };
         let head = if suspect { read_head(host) } else { None };
-        self.attempt = Some(Live { plan, place, started: now, ticket: Some(ticket), head, answered: None });
+        let times = Timeline { started: now, ..Timeline::default() };
+        self.attempt = Some(Live { plan, place, times, ticket: None, head, answered: None });
+        if ended {
+            self.request_ended(host);
+        }
+        Flow::Continue
+    }
+
+    /// More of the request, which may be all.
+    fn on_request_body<H: Host>(&mut self, host: &H, _size: usize, ended: bool) -> Flow {
+        if ended {
+            self.request_ended(host);
+        }
+        Flow::Continue
+    }
+
+    /// The request ends with trailers.
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
+        self.request_ended(host);
         Flow::Continue
     }
 
@@ -122,12 +163,12 @@ impl frame::Stream for Stream {
     fn on_response_headers<H: Host>(&mut self, host: &H, end_of_stream: bool) -> Flow {
         let Some(live) = &mut self.attempt else { return Flow::Continue };
         let (at, endpoint) = (self.outlier.now(host), live.place.endpoint);
-        if let Some(ticket) = live.ticket.take() {
-            live.with_upstream(|one| one.answered(endpoint, ticket, at));
-        }
+        let ticket = live.ticket.take();
+        live.times.answered = Some(at);
+        live.with_upstream(|one| one.answered(endpoint, ticket, at));
         // An answer that cannot be read is still one.
         let headers = host.response_headers().unwrap_or_default();
-        let answered = read_answer(&headers, at, end_of_stream);
+        let answered = read_answer(&headers, end_of_stream);
         live.answered = Some(answered);
         live.with_upstream(|one| one.signal(endpoint, &headers, &self.outlier.setup.vm, host));
         self.judge_answer(host);
@@ -150,38 +191,28 @@ impl frame::Stream for Stream {
 
     /// The attempt is over, in whichever way.
     fn on_done<H: Host>(&mut self, host: &H) {
-        let Some(live) = self.attempt.take() else { return };
+        let Some(mut live) = self.attempt.take() else { return };
         let now = self.now(host);
-        if let Some(ticket) = live.ticket {
-            live.with_upstream(|one| one.finish(ticket));
-        }
-        let latency = live.answered.and_then(|_| backend_latency(host));
-        let complete = live.answered.is_some_and(|answered| answered.complete) || latency.is_some();
-        let mut ending = Ending {
-            answered: live.answered.is_some(),
-            complete,
-            latency,
-            age: now.since(live.started),
-            limit: live.head.and_then(|head| head.limit),
-            ..Ending::default()
+        let ticket = live.ticket.take();
+        live.with_upstream(|one| one.finish(ticket));
+        let whole = live.answered.and_then(|_| backend_latency(host));
+        let complete = live.answered.is_some_and(|answered| answered.complete) || whole.is_some();
+        let ending = if complete {
+            // When the first byte of a stream comes is when there is something to tell.
+            let whole = whole.filter(|_| live.answered.is_some_and(|one| !one.streaming));
+            let latency = whole.and_then(|whole| live.times.first_byte(whole, now));
+            Ending { answered: true, complete, latency, ..Ending::default() }
+        } else {
+            live.look_closer(now, host)
         };
-        if !complete {
-            look_closer(&mut ending, host);
-        }
-        let measured =
-            latency.filter(|latency| live.answered.is_some_and(|one| !one.is_streaming(*latency, now)));
         let outcome = live.with_upstream(|one| one.failure().judge_ending(&ending));
         let Some(outcome) = outcome else { return };
-        let observed = Observed {
-            outcome,
-            // An attempt that lost a race took at least as long as it was allowed to.
-            latency: if outcome == Outcome::Neutral(Neutral::Cancelled) {
-                Some(ending.age)
-            } else {
-                measured
-            },
+        let latency = match outcome {
+            // An attempt that lost a race, or a client's patience, took at least as long as it was let.
+            Outcome::Neutral(Neutral::Cancelled | Neutral::ClientLimit) if !ending.answered => ending.waited,
+            _ => ending.latency,
         };
-        self.settle(&live, observed, host);
+        self.settle(&live, Observed { outcome, latency }, host);
     }
 }
 
@@ -190,14 +221,44 @@ impl Live {
     fn with_upstream<R>(&self, change: impl FnOnce(&mut Upstream) -> R) -> Option<R> {
         self.plan.with_upstream(self.place.upstream, change)
     }
-}
 
-impl Answered {
-    /// Whether the answer was a stream, whose time to the last byte says nothing about the endpoint: by its type, or
-    /// without a length and with a body that took a second and most of the time.
-    fn is_streaming(&self, latency: Duration, now: Timestamp) -> bool {
-        let body = now.since(self.at);
-        self.streaming || (body >= Duration::from_secs(1) && body * 2 > latency)
+    /// What only an attempt that might count against its endpoint is asked.
+    fn look_closer(&self, tick: Timestamp, host: &impl Host) -> Ending {
+        let (answered, flags) = (self.answered.is_some(), integer(host, &["response", "flags"]));
+        let mut ending = Ending { answered, ..Ending::default() };
+        let details = host.property(&["response", "code_details"]).ok().flatten().unwrap_or_default();
+        let ended_by = EndedBy::of(&details, answered);
+        ending.client_gone = flags.unwrap_or_default() & CLIENT_GONE != 0 || ended_by == EndedBy::Client;
+        if ending.client_gone {
+            return ending;
+        }
+        let now = host.now().unwrap_or(tick);
+        ending.age = now.since(self.times.started);
+        ending.waited = self.times.waited(now);
+        ending.limit = self.head.map_or(RouteLimit::Unread, |head| head.limit);
+        ending.stream_limit = ended_by == EndedBy::StreamLimit;
+        ending.cancelled = ended_by == EndedBy::OtherAttempt || is_set(host, &[CANCELLED_PROPERTY]);
+        if ending.cancelled {
+            return ending;
+        }
+        if answered {
+            ending.discarded = integer(host, &["response", "code"]).is_none();
+        } else {
+            ending.connect_failure = is_set(host, &["upstream", "transport_failure_reason"]);
+        }
+        ending.client_limit = self.clients_limit_has_passed(host);
+        ending
+    }
+
+    /// Whether the time is over that the client itself gave the request: as the router said, or, of a call of one of our filters, as it was
+    /// told the endpoint.
+    fn clients_limit_has_passed(&self, host: &impl Host) -> bool {
+        let said = host.property(&[CLIENT_LIMIT_PROPERTY]).ok().flatten();
+        let said = said.as_deref().and_then(decimal).map(Duration::from_millis);
+        let told = || self.head?.grpc_timeout.filter(|_| !has_client(host));
+        let Some(limit) = said.or_else(told) else { return false };
+        let begun = integer(host, &["request", "time"]).map_or(self.times.started, Timestamp::from_nanos);
+        host.now().is_ok_and(|now| limit_has_passed(limit, now.since(begun)))
     }
 }
 
@@ -205,10 +266,12 @@ fn read_head(host: &impl Host) -> Option<AttemptHead> {
     let headers = host.request_headers().ok()?;
     let mark = headers.values(HEARTBEAT_HEADER).next();
     let limit = headers.values(EXPECTED_TIMEOUT_HEADER).next().and_then(decimal);
+    let limit = limit.filter(|millis| *millis > 0).map(Duration::from_millis);
     Some(AttemptHead {
         heartbeat: mark.is_some_and(|mark| heartbeat_lease::is_mark(host, mark)),
         shadow: headers.values(":authority").next().is_some_and(is_shadow),
-        limit: limit.filter(|millis| *millis > 0).map(Duration::from_millis),
+        limit: limit.map_or(RouteLimit::Unlimited, RouteLimit::Of),
+        grpc_timeout: headers.values(GRPC_TIMEOUT).next().and_then(grpc_timeout),
     })
 }
 
@@ -218,7 +281,7 @@ fn is_shadow(authority: &[u8]) -> bool {
     host.ends_with(b"-shadow") || authority.ends_with(b"-shadow")
 }
 
-fn read_answer(headers: &HeaderMap, at: Timestamp, end_of_stream: bool) -> Answered {
+fn read_answer(headers: &HeaderMap, end_of_stream: bool) -> Answered {
     // One of gRPC-Web that is its trailers alone has its status in its head, too.
     let grpc = headers.values("content-type").any(speaks_grpc);
     let status = status(headers);
@@ -229,7 +292,6 @@ fn read_answer(headers: &HeaderMap, at: Timestamp, end_of_stream: bool) -> Answe
     };
     Answered {
         answer,
-        at,
         grpc,
         streaming: is_stream(headers),
         // Switching protocols is all that HTTP will say.
@@ -250,35 +312,20 @@ fn is_set(host: &impl Properties, path: &[&str]) -> bool {
     host.property(path).ok().flatten().is_some_and(|value| !value.is_empty())
 }
 
-/// Time from the request to the end of a complete answer; only complete ones have it.
+/// Time from the first byte of the request to the last of a complete answer; only complete ones have it.
 fn backend_latency(host: &impl Properties) -> Option<Duration> {
     integer(host, &["response", "backend_latency"]).map(Duration::from_nanos)
 }
 
-/// What only an attempt that might count against its endpoint is asked.
-fn look_closer(ending: &mut Ending, host: &impl Properties) {
-    let flags = integer(host, &["response", "flags"]).unwrap_or_default();
-    ending.client_gone = flags & CLIENT_GONE != 0;
-    if ending.client_gone {
-        return;
-    }
-    ending.cancelled = is_set(host, &[CANCELLED_PROPERTY]);
-    if ending.answered {
-        ending.discarded = integer(host, &["response", "code"]).is_none();
-        return;
-    }
-    ending.connect_failure = is_set(host, &["upstream", "transport_failure_reason"]);
-    if !ending.cancelled && !ending.connect_failure {
-        // The loser of Envoy's own hedge sees the winner's details.
-        let details = host.property(&["response", "code_details"]).ok().flatten().unwrap_or_default();
-        ending.cancelled = details == b"via_upstream";
-    }
+/// Whether the request came over a client's connection.
+fn has_client(host: &impl Properties) -> bool {
+    integer(host, &["connection", "id"]).is_some() || integer(host, &["connection_id"]).is_some()
 }
 
 /// Who sent the request. One that has no connection was sent by Envoy itself: a mirror, or a callout; without its
 /// headers nobody can say which.
 fn origin(head: Option<AttemptHead>, host: &impl Properties) -> Origin {
-    if integer(host, &["connection", "id"]).is_some() || integer(host, &["connection_id"]).is_some() {
+    if has_client(host) {
         return Origin::Client;
     }
     match head {

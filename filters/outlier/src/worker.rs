@@ -12,13 +12,15 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
+use switchyard_core::contract::STREAM_PROPERTY;
+use switchyard_core::outlier::PRECISION;
 use switchyard_frame::shared::settings;
 use switchyard_frame::shared::tables::announced;
 use switchyard_frame::{BusyTicks, Counterpart, Interval, Setup};
-use switchyard_host::{Host, HostError, MetricSink, SharedData};
+use switchyard_host::{Contexts, Host, HostError, MetricSink, Properties, SharedData};
 
 /// How often the clock is read, stalls are looked for and news of other workers are taken in, while attempts come.
-pub const TICK: Duration = Duration::from_millis(20);
+pub const TICK: Duration = PRECISION;
 
 /// How often counters are written.
 const FLUSH: Duration = Duration::from_millis(250);
@@ -158,11 +160,21 @@ impl Outlier {
         }
     }
 
+    /// Whether the attempt of this context is known to ask for a stream: the router has said so.
+    fn asks_for_stream(&self, context: u32, host: &(impl Contexts + Properties)) -> bool {
+        let effective = &self.setup.effective_context;
+        let asks = effective.enter(context, host)
+            && host.property(&[STREAM_PROPERTY]).ok().flatten().is_some_and(|value| !value.is_empty());
+        effective.come_back(host);
+        asks
+    }
+
     /// Lets time pass for all plans; in how long to look at them again, though no attempt comes.
     fn work(&self, decides: bool, now: Timestamp, host: &impl Host) -> Option<Duration> {
         let vm = &self.setup.own;
         let mut serves = vm.serves(&self.root_id);
         let mut rest: Option<Duration> = None;
+        let is_stream = |context: u32| self.asks_for_stream(context, host);
         let Ok(mut plans) = self.plans.try_borrow_mut() else { return None };
         let newest = plans.len().saturating_sub(1);
         let mut index = 0;
@@ -174,7 +186,7 @@ impl Outlier {
                 if serves {
                     upstream.goes_on();
                 }
-                upstream.tick(decides && is_newest, &self.setup.vm, host);
+                upstream.tick(decides && is_newest, is_stream, &self.setup.vm, host);
                 let wanted = upstream.wants_tick(decides && is_newest, now);
                 left |= wanted.is_some();
                 rest = rest.into_iter().chain(wanted).min();

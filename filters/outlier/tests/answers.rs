@@ -65,9 +65,7 @@ fn streams_leave_latency_out() {
         assert_eq!(streamed(kind, 20, 25), SUCCESS_UNMEASURED, "{kind}");
     }
     assert_eq!(streamed("multipart/x-mixed-replace; boundary=x", 20, 25), SUCCESS_UNMEASURED);
-    assert_eq!(streamed("video/mp4", 1_000, 1_010), SUCCESS_UNMEASURED, "a second, and most of the time");
-    assert_eq!(streamed("text/plain", 980, 990), SUCCESS);
-    assert_eq!(streamed("text/plain", 1_000, 5_000), SUCCESS, "most of the time it thought");
+    assert_eq!(streamed("video/mp4", 1_000, 1_010), SUCCESS, "its first byte came at once");
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod worker;
 use switchyard_core::contract::CANCELLED_PROPERTY;
 use switchyard_core::health::Health;
 use switchyard_frame::Stream as _;
-use worker::left::{CANCELLED, GATEWAY, LOCAL, NEUTRAL, left_by};
+use worker::left::{CANCELLED, LOCAL, Left, NEUTRAL, left_by};
 use worker::{A, B, GET, HTTP1_GONE, HTTP2_GONE, Worker, take_log};
 
 /// A worker in which A is half open, so that the log names how an attempt at it failed.
@@ -93,13 +93,29 @@ fn the_headers_of_requests_are_read_only_at_suspects() {
 
 #[test]
 fn an_answer_without_its_end_was_truncated() {
-    let ends = |worker: &mut Worker| {
-        let mut stream = worker.begin(A);
-        worker.answer(&mut stream, "200");
-        stream.on_done(&worker.host);
+    assert!(failed_by(truncate).contains(": a truncated answer while it was tried"));
+}
+
+/// An answer that breaks off.
+fn truncate(worker: &mut Worker) {
+    let mut stream = worker.begin(A);
+    worker.answer(&mut stream, "200");
+    stream.on_done(&worker.host);
+}
+
+#[test]
+fn the_first_answer_that_broke_off_counts_once_the_next_is_known_to_have() {
+    assert_eq!(left_by(truncate), NEUTRAL, "nobody has read what the route's time is");
+    let twice = |worker: &mut Worker| (0..2).for_each(|_| truncate(worker));
+    assert_eq!(left_by(twice), Left { attempts: 2, failures: 2, latencies: 0, streaks: [2, 2, 0] });
+    let thrice = |worker: &mut Worker| (0..3).for_each(|_| truncate(worker));
+    assert_eq!(left_by(thrice).streaks, [3, 3, 0]);
+    let healed = |worker: &mut Worker| {
+        truncate(worker);
+        worker.attempt(A, "200");
+        truncate(worker);
     };
-    assert_eq!(left_by(ends), GATEWAY);
-    assert!(failed_by(ends).contains(": a truncated answer while it was tried"));
+    assert_eq!(left_by(healed).streaks, [1, 1, 0], "not the one before it answered well");
 }
 
 #[test]
@@ -150,7 +166,8 @@ fn an_attempt_that_one_of_our_filters_answered_for_is_cancelled() {
             worker.host.set_property(CANCELLED_PROPERTY, b"1");
             stream.on_done(&worker.host);
         });
-        assert_eq!(left, CANCELLED, "{answered}");
+        // One that has answered has not been waited for so long.
+        assert_eq!(left, if answered { NEUTRAL } else { CANCELLED }, "{answered}");
     }
 }
 

@@ -184,3 +184,30 @@ fn a_health_path_that_answers_404_takes_a_watched_endpoint_out() {
         worker.counts(A, core::time::Duration::from_secs(10))
     );
 }
+
+#[test]
+fn a_good_answer_is_of_a_status_that_the_operator_expects() {
+    let mut worker = watched(
+        r#"{"heartbeat": {"path": "/", "interval": "1s", "watch": "all", "expected_statuses": [418]}}"#,
+    );
+    worker.reset(A);
+    heartbeat(&worker, Some("200"));
+    assert_eq!(worker.record(A).heartbeats, [0, 1]);
+    heartbeat(&worker, Some("418"));
+    assert_eq!(worker.record(A).heartbeats, [0, 0]);
+    worker.pass(300);
+    assert_eq!((worker.host.counter(&result("failed")), worker.host.counter(&result("succeeded"))), (1, 1));
+}
+
+#[test]
+fn heartbeats_that_their_sender_judges_say_nothing_here() {
+    let mut worker = watched(r#"{"heartbeat": {"grpc_health_check": {}, "interval": "1s", "watch": "all"}}"#);
+    worker.reset(A);
+    let before = worker.record(A);
+    for status in [Some("200"), Some("503"), None] {
+        heartbeat(&worker, status);
+    }
+    assert_eq!(worker.record(A), before);
+    worker.pass(300);
+    assert_eq!((worker.host.counter(&result("failed")), worker.host.counter(&result("succeeded"))), (0, 0));
+}

@@ -7,10 +7,11 @@
 use hashbrown::HashMap;
 use switchyard_config::Upstream as Configured;
 use switchyard_core::health::Health;
-use switchyard_core::outlier::{Cluster, EndpointKey, Event, Ledger, Settings};
+use switchyard_core::outlier::{Cluster, Effects, EndpointKey, Event, Ledger, Settings};
 use switchyard_core::{EndpointIndex, Timestamp};
 use switchyard_frame::metrics::Registry;
-use switchyard_frame::shared::tables::Table;
+use switchyard_frame::shared::Reporter;
+use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_frame::{Counterpart, Interval};
 use switchyard_host::{MetricSink, SharedData};
 
@@ -29,6 +30,7 @@ pub(crate) struct Ejection {
     /// Whoever judges the attempts that they make.
     judge: Counterpart,
     looked_for_judge: Interval,
+    reporter: Reporter,
     rng: fastrand::Rng,
 }
 
@@ -48,7 +50,9 @@ impl Ejection {
             configured.endpoints().iter().map(|endpoint| EndpointKey::of(&endpoint.address)).collect();
         let mut members = keys.clone();
         switchyard_core::sort::sort(&mut members);
+        let addresses = configured.endpoints().iter().map(|endpoint| endpoint.address.clone()).collect();
         Some(Self {
+            reporter: Reporter::new("router", configured.name().into(), addresses, settings.shadow),
             settings,
             places: keys.iter().enumerate().map(|(index, key)| (*key, index)).collect(),
             by_hand: (0..keys.len()).map(|index| configured.health(index)).collect(),
@@ -126,7 +130,11 @@ impl Ejection {
         now: Timestamp,
         host: &impl SharedData,
     ) -> Option<Trial> {
-        let granted = self.tell(endpoint, &Event::Try, now, host);
+        let tried = self.tell(endpoint, &Event::Try, now, host);
+        let key = self.keys.get(endpoint).copied();
+        let granted = tried
+            .filter(|(_, effects)| effects.may_try)
+            .and_then(|(ledger, _)| ledger.get(key?).map(|record| record.since));
         self.refused = granted.is_none();
         granted.map(|since| Trial { upstream, endpoint, since })
     }
@@ -136,22 +144,45 @@ impl Ejection {
         self.tell(trial.endpoint, &Event::Tried { since: trial.since }, now, host);
     }
 
-    /// Lets an event happen; the record's `since` if the request may try.
+    /// A heartbeat whose answer the router has judged.
+    pub(crate) fn heartbeat(
+        &mut self,
+        endpoint: EndpointIndex,
+        healthy: bool,
+        now: Timestamp,
+        registry: &Registry,
+        host: &(impl SharedData + MetricSink),
+    ) {
+        self.reporter.heartbeat(healthy, registry, host);
+        let told = self.tell(endpoint, &Event::Heartbeat { healthy }, now, host);
+        let Some((ledger, effects)) = told else { return self.reporter.contended(registry, host) };
+        if effects.transition.is_some() {
+            // The others look at the table with their next change, if they do not hear of this one.
+            let _ = announce(host);
+        }
+        let ejected = self.cluster().ejected(&ledger);
+        self.reporter.effects(endpoint, &effects, ejected, registry, host);
+    }
+
+    fn cluster(&self) -> Cluster<'_> {
+        let ejected_by_hand = self.by_hand.iter().filter(|health| **health != Health::Healthy).count();
+        Cluster { settings: &self.settings, members: &self.members, ejected_by_hand }
+    }
+
+    /// Lets an event happen; what became of it.
     fn tell(
         &mut self,
         endpoint: EndpointIndex,
         event: &Event,
         now: Timestamp,
         host: &impl SharedData,
-    ) -> Option<Timestamp> {
+    ) -> Option<(Ledger, Effects)> {
         let key = *self.keys.get(endpoint)?;
-        let ejected_by_hand = self.by_hand.iter().filter(|health| **health != Health::Healthy).count();
-        let cluster = Cluster { settings: &self.settings, members: &self.members, ejected_by_hand };
-        let rng = &mut self.rng;
-        let (ledger, may_try) = self.table.change_ledger(host, |ledger| {
-            let effects = cluster.apply(ledger, key, event, now, rng);
-            (effects.changed, effects.may_try)
-        })?;
-        ledger.get(key).filter(|_| may_try).map(|record| record.since)
+        let mut rng = self.rng.fork();
+        let cluster = self.cluster();
+        self.table.change_ledger(host, |ledger| {
+            let effects = cluster.apply(ledger, key, event, now, &mut rng);
+            (effects.changed, effects)
+        })
     }
 }

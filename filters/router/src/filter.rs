@@ -29,4 +29,8 @@ impl Filter for Router {
     fn tick<H: Host>(&self, host: &H) {
         self.on_tick(host);
     }
+
+    fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
+        self.on_call_response((call, headers, body_size), host);
+    }
 }

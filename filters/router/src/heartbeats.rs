@@ -1,7 +1,8 @@
 //! Heartbeats: active health checks of endpoints, sent by the one worker that holds the lease for them.
 //!
 //! A heartbeat is a request of the filter's own, through the upstream's cluster, to one endpoint by name, with the holder's
-//! mark. outlier.wasm, in another VM, recognises the mark and judges the attempt; so the answer is not waited for here.
+//! mark. outlier.wasm, in another VM, recognises the mark and judges the attempt; so most answers are not waited for here. Those that must be
+//! read to be judged, or come from a port where no attempt goes, are judged here ([`Heartbeats::answered`]).
 //!
 //! Invariants: only a VM that has served a request sends any: the main thread ticks, too, and must not; one worker at a time;
 //! at most [`MOST_PER_TICK`] per tick.
@@ -13,8 +14,10 @@ use hashbrown::HashMap;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER, heartbeat_mark};
 use switchyard_core::health::Health;
+use switchyard_core::http::{decimal, status};
+use switchyard_core::outlier::{Check, DESTINATION_HEADER, GRPC_HEALTH_PATH, Heartbeat};
 use switchyard_frame::shared::heartbeat_lease;
-use switchyard_host::{HttpCalls, SharedData};
+use switchyard_host::{Call, CallAnswers, HttpCalls, SharedData};
 
 /// Heartbeats per tick: a thousand endpoints are spread over a second, not sent at once.
 const MOST_PER_TICK: usize = 32;
@@ -27,8 +30,16 @@ pub(crate) struct Heartbeats {
     holder: u64,
     holds: bool,
     asked: Timestamp,
-    due: HashMap<(usize, usize), Timestamp>,
+    due: HashMap<Place, Timestamp>,
+    /// Heartbeats by their calls, whose answers are judged here; as many as endpoints, since none takes longer than its interval.
+    asked_by: HashMap<u32, Place>,
 }
+
+/// An upstream and one of its endpoints.
+type Place = (usize, usize);
+
+/// The longest body of an answer that is read: the answer to a health check has a few bytes.
+const MOST_BODY: usize = 4096;
 
 /// What is left of one tick.
 struct Turn {
@@ -44,6 +55,18 @@ impl Heartbeats {
         Self { holder: holder.max(1), ..Self::default() }
     }
 
+    /// The endpoint whose heartbeat this call was, and whether its answer is good; `None`: that is not for this one to say.
+    pub(crate) fn answered(
+        &mut self,
+        (call, headers, body): (u32, usize, usize),
+        plan: &Plan,
+        host: &impl CallAnswers,
+    ) -> Option<(Place, bool)> {
+        let place = self.asked_by.remove(&call)?;
+        let policy = plan.with_upstream(place.0, |upstream| heartbeat(upstream).cloned()).flatten()?;
+        Some((place, headers > 0 && is_good(&policy, body, host)))
+    }
+
     /// Sends what is due, if this worker holds the lease; `decides` tells which upstreams are this root's. In how long to look again, though
     /// no request comes: by then the role may be free, an endpoint be ejected, or the next heartbeat be due. `None`: for no upstream's sake.
     pub(crate) fn tick(
@@ -54,7 +77,9 @@ impl Heartbeats {
         host: &(impl SharedData + HttpCalls),
     ) -> Option<Duration> {
         let mut wanted = false;
-        plan.each_named(|_, names, upstream| wanted |= decides(names.name()) && has_heartbeat(upstream));
+        plan.each_named(|_, names, upstream| {
+            wanted |= decides(names.name()) && heartbeat(upstream).is_some()
+        });
         if !wanted {
             // A configuration that was replaced lets the lease go; it must not keep it from the new one.
             self.holds = false;
@@ -85,13 +110,10 @@ impl Heartbeats {
         turn: &mut Turn,
         host: &impl HttpCalls,
     ) {
-        let Some(policy) = upstream.ejection().and_then(|ejection| ejection.settings.heartbeat.clone())
-        else {
-            return;
-        };
+        let Some(policy) = heartbeat(upstream).cloned() else { return };
         let mark = heartbeat_mark(self.holder);
         for (endpoint, known) in upstream.endpoints().iter().enumerate() {
-            let place = (index, endpoint);
+            let place: Place = (index, endpoint);
             if !policy.watch_all && upstream.health(endpoint) == Health::Healthy {
                 self.due.remove(&place);
                 continue;
@@ -106,20 +128,54 @@ impl Heartbeats {
                 continue;
             }
             turn.left -= 1;
-            let headers = [
-                (":method", "GET"),
-                (":path", &*policy.path),
-                (":authority", policy.host.as_deref().unwrap_or(cluster)),
-                ("user-agent", "switchyard-heartbeat"),
-                (CANDIDATES_HEADER, &*known.address),
-                (HEARTBEAT_HEADER, &mark),
-            ];
             // A cluster that cannot be reached answers nothing; then time alone readmits.
-            let _ = host.dispatch(cluster, &headers, policy.timeout);
+            let call = ask(&policy, cluster, &known.address, &mark, host);
+            if let Some(call) = call.filter(|_| policy.is_judged_by_sender()) {
+                self.asked_by.insert(call, place);
+            }
         }
     }
 }
 
-fn has_heartbeat(upstream: &mut Upstream) -> bool {
-    upstream.ejection().is_some_and(|ejection| ejection.settings.heartbeat.is_some())
+/// Sends a heartbeat; its call.
+fn ask(policy: &Heartbeat, cluster: &str, endpoint: &str, mark: &str, host: &impl HttpCalls) -> Option<u32> {
+    let (method, path, kind) = match &policy.check {
+        Check::Http { path, .. } => ("GET", &**path, None),
+        Check::Grpc { .. } => {
+            ("POST", GRPC_HEALTH_PATH, Some([("content-type", "application/grpc"), ("te", "trailers")]))
+        }
+    };
+    let elsewhere = policy.elsewhere.as_ref().map(|elsewhere| (elsewhere, elsewhere.address(endpoint)));
+    let (cluster, steered) = match &elsewhere {
+        Some((elsewhere, address)) => (&*elsewhere.cluster, [(DESTINATION_HEADER, &**address)].to_vec()),
+        None => (cluster, [(CANDIDATES_HEADER, endpoint), (HEARTBEAT_HEADER, mark)].to_vec()),
+    };
+    let mut headers = vec![
+        (":method", method),
+        (":path", path),
+        (":authority", policy.host.as_deref().unwrap_or(cluster)),
+        ("user-agent", "switchyard-heartbeat"),
+    ];
+    headers.extend(kind.into_iter().flatten());
+    headers.extend(policy.headers.iter().map(|(name, value)| (&**name, &**value)));
+    headers.extend(steered);
+    let body = policy.body();
+    host.call(&Call { cluster, headers: &headers, body: body.as_deref(), timeout: policy.timeout }).ok()
+}
+
+/// Whether the answer that has come is a good one; what cannot be read is none.
+fn is_good(policy: &Heartbeat, body: usize, host: &impl CallAnswers) -> bool {
+    let Ok(headers) = host.call_headers() else { return false };
+    let Some(status) = status(&headers) else { return false };
+    if matches!(policy.check, Check::Http { .. }) {
+        return policy.is_good(status, None, &[]);
+    }
+    let trailers = host.call_trailers().unwrap_or_default();
+    let grpc_status = trailers.values("grpc-status").chain(headers.values("grpc-status")).next();
+    let body = if body > MOST_BODY { Vec::new() } else { host.call_body(body).unwrap_or_default() };
+    policy.is_good(status, grpc_status.and_then(decimal), &body)
+}
+
+fn heartbeat(upstream: &mut Upstream) -> Option<&Heartbeat> {
+    upstream.ejection()?.settings.heartbeat.as_ref()
 }

@@ -32,6 +32,8 @@ struct Route {
     split: Option<Split>,
     split_on: RequestHash,
     targets: Vec<Target>,
+    /// Headers by which clients of the route say how much time a request has.
+    deadline_headers: Box<[Box<str>]>,
 }
 
 struct Target {
@@ -44,6 +46,8 @@ struct Target {
 pub(crate) struct Names {
     name: Box<str>,
     cluster: Box<str>,
+    /// Outlier judges the attempts, if only to say what it would do.
+    judged: bool,
 }
 
 impl Names {
@@ -75,6 +79,10 @@ pub(crate) struct Decision<'plan> {
     /// When it was decided, if anybody asked.
     pub(crate) now: Option<Timestamp>,
     pub(crate) needs_latency: bool,
+    /// Outlier judges the attempts, and must know what is the client's doing.
+    pub(crate) judged: bool,
+    /// Of the route.
+    pub(crate) deadline_headers: &'plan [Box<str>],
 }
 
 impl Plan {
@@ -87,7 +95,11 @@ impl Plan {
         for settings in document.upstreams() {
             let since = roster.update(settings.name(), Upstream::states(settings), now);
             upstreams.push(Upstream::new(settings, &since));
-            names.push(Names { name: settings.name().into(), cluster: settings.cluster().into() });
+            names.push(Names {
+                name: settings.name().into(),
+                cluster: settings.cluster().into(),
+                judged: settings.outlier().is_some(),
+            });
         }
         roster.retain(&names.iter().map(|names| &*names.name).collect::<Vec<_>>());
         Self {
@@ -142,6 +154,8 @@ impl Plan {
             cookies,
             now,
             needs_latency: upstream.needs_latency(),
+            judged: names.judged,
+            deadline_headers: &route.deadline_headers,
         })
     }
 
@@ -222,6 +236,7 @@ impl Route {
                 .iter()
                 .map(|target| Target { upstream: target.upstream(), decisions: Default::default() })
                 .collect(),
+            deadline_headers: settings.deadline_headers().map(Into::into).collect(),
         }
     }
 

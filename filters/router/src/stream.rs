@@ -10,9 +10,13 @@ use crate::worker::Router;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::Mode;
-use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER, EXPLAIN_HEADER};
+use switchyard_core::contract::{
+    CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, CLUSTER_HEADER, EXPLAIN_HEADER, STREAM_PROPERTY,
+};
+use switchyard_core::deadline::clients_limit;
 use switchyard_core::hash::NewCookie;
 use switchyard_core::hash::without_port;
+use switchyard_core::http::asks_for_stream;
 use switchyard_core::{EndpointIndex, RequestView, Timestamp};
 use switchyard_frame::Head;
 use switchyard_frame::metrics::series_name;
@@ -131,7 +135,12 @@ impl switchyard_frame::Stream for Stream {
             return Flow::Continue;
         };
         match plan.decide(head.route(plan.table(), host), &Incoming { headers, host }, host) {
-            Some(decision) => self.carry_out(plan, decision, headers, host),
+            Some(decision) => {
+                if decision.judged {
+                    tell_judge(headers, decision.deadline_headers, host);
+                }
+                self.carry_out(plan, decision, headers, host);
+            }
             None => {
                 let unmatched = || registry.counter(host, &series_name("unmatched", &[]));
                 plan.unmatched.get_or_init(unmatched).increment();
@@ -184,6 +193,18 @@ impl switchyard_frame::Stream for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+/// Tells outlier what of the attempts will be the client's doing: its own time limit, and that it asks for a stream. Most requests have
+/// neither.
+fn tell_judge(headers: &HeaderMap, deadline_headers: &[Box<str>], host: &impl Properties) {
+    // What cannot be told is not known, and the request goes on.
+    if let Some(limit) = clients_limit(headers, deadline_headers) {
+        let _ = host.set_property(&[CLIENT_LIMIT_PROPERTY], limit.as_millis().to_string().as_bytes());
+    }
+    if asks_for_stream(headers) {
+        let _ = host.set_property(&[STREAM_PROPERTY], b"1");
     }
 }
 

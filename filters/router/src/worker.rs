@@ -148,6 +148,18 @@ impl Router {
         heartbeats.as_mut()?.tick(&self.plan, now, decides, host)
     }
 
+    /// A heartbeat has been answered, or has failed.
+    pub(crate) fn on_call_response(&self, answer: (u32, usize, usize), host: &impl Host) {
+        let Ok(mut heartbeats) = self.heartbeats.try_borrow_mut() else { return };
+        let judged = heartbeats.as_mut().and_then(|all| all.answered(answer, &self.plan, host));
+        let (Some(((upstream, endpoint), healthy)), Ok(now)) = (judged, host.now()) else { return };
+        self.plan.with_upstream(upstream, |upstream| {
+            if let Some(ejection) = upstream.ejection() {
+                ejection.heartbeat(endpoint, healthy, now, &self.setup.registry, host);
+            }
+        });
+    }
+
     fn work(&self, now: Timestamp, host: &(impl SharedData + MetricSink)) {
         self.setup.registry.flush(host);
         self.plan.each_named(|_, names, upstream| {

@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 use switchyard_core::Timestamp;
-use switchyard_core::contract::CANDIDATES_HEADER;
+use switchyard_core::contract::{CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, STREAM_PROPERTY};
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{EndpointKey, Ledger, Record};
 use switchyard_frame::shared::tables::{Table, announce};
@@ -362,4 +362,38 @@ fn where_nobody_judges_it_says_once_that_no_endpoint_is_ejected() {
         worker.tick();
     }
     assert_eq!(worker.host.calls("proxy_record_metric"), 0, "it is not looked for again");
+}
+
+/// What outlier is told of a request with these headers beyond the usual ones.
+fn told(outlier: &str, headers: &[(&str, &str)]) -> Vec<(String, String)> {
+    let route = r#"{"match": {}, "upstream": "web", "retry": {"deadline_header": "x-left-ms"}}"#;
+    let document = document(RANDOM, outlier, "").replace(r#"{"match": {}, "upstream": "web"}"#, route);
+    let worker = Worker::of(&SharedStore::default(), &document);
+    worker.host.receive(&[&[(":method", "GET"), (":path", "/")], headers].concat());
+    let mut stream = worker.root.stream(10).expect("a configuration");
+    stream.on_request_headers(&worker.host, &Head::default(), true);
+    let text =
+        |(_, name, value): (u32, String, Vec<u8>)| (name, String::from_utf8_lossy(&value).into_owned());
+    worker.host.take_marks().into_iter().map(text).collect()
+}
+
+#[test]
+fn outlier_is_told_whose_time_limit_it_is_and_who_asks_for_a_stream() {
+    let limit = |millis: &str| vec![(CLIENT_LIMIT_PROPERTY.to_owned(), millis.to_owned())];
+    for outlier in ["{}", r#"{"mode": "shadow"}"#] {
+        assert_eq!(told(outlier, &[("x-user", "a")]), [], "nothing of most requests");
+        assert_eq!(told(outlier, &[("grpc-timeout", "200m")]), limit("200"));
+        assert_eq!(told(outlier, &[("x-left-ms", "30"), ("grpc-timeout", "1S")]), limit("30"));
+        let stream = vec![(STREAM_PROPERTY.to_owned(), "1".to_owned())];
+        assert_eq!(told(outlier, &[("accept", "text/event-stream")]), stream);
+    }
+}
+
+#[test]
+fn where_nobody_judges_nobody_is_told() {
+    let document = document(RANDOM, "{}", "").replace(r#""outlier": {},"#, "");
+    let worker = Worker::of(&SharedStore::default(), &document);
+    worker.host.receive(&[(":method", "GET"), (":path", "/"), ("grpc-timeout", "200m")]);
+    worker.root.stream(10).expect("a configuration").on_request_headers(&worker.host, &Head::default(), true);
+    assert!(worker.host.take_marks().is_empty());
 }

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER};
 use switchyard_core::health::Health;
-use switchyard_core::outlier::{EndpointKey, Record};
+use switchyard_core::outlier::{DESTINATION_HEADER, EndpointKey, Ledger, Record};
 use switchyard_frame::shared::heartbeat_lease::{self, LEASE};
 use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_frame::{Head, Stream as _};
 use switchyard_host::Status;
-use switchyard_host::fake::{Dispatched, FakeHost, SharedStore};
+use switchyard_host::fake::{Called, Dispatched, FakeHost, SharedStore};
 use switchyard_router::Root;
 
 const START: u64 = 1_700_000_000_000;
@@ -63,15 +63,35 @@ impl Worker {
 
     /// Lets time pass, with its ticks; what was sent meanwhile, with the time it was sent at.
     fn pass(&mut self, millis: u64) -> Vec<(u64, Dispatched)> {
+        self.calls(millis).into_iter().map(|(at, call)| (at, call.request)).collect()
+    }
+
+    /// The same, as calls.
+    fn calls(&mut self, millis: u64) -> Vec<(u64, Called)> {
         let end = self.now + millis;
         let mut sent = Vec::new();
         while self.now < end {
             self.now += 20;
             self.host.set_now(Timestamp::from_millis(self.now));
             self.root.tick(&self.host);
-            sent.extend(self.host.take_dispatched().into_iter().map(|one| (self.now - START, one)));
+            sent.extend(self.host.take_called().into_iter().map(|one| (self.now - START, one)));
         }
         sent
+    }
+
+    /// Answers a call with this status, gRPC status and body; without a status it fails.
+    fn answer(&mut self, call: &Called, status: &str, grpc: &str, body: &[u8]) {
+        let headers = [(":status", status)];
+        let headers = if status.is_empty() { &[][..] } else { &headers };
+        self.host.answer_call(headers, body, &[("grpc-status", grpc)]);
+        self.root.on_call_response(&self.host, call.number, headers.len(), body.len());
+    }
+
+    /// What the table says of the first endpoint: its health, and its good and bad heartbeats.
+    fn record(&self) -> (Health, [u8; 2]) {
+        let ledger = Ledger::decode(&Table::ledger("web").read(&self.host));
+        let record = ledger.get(EndpointKey::of("10.0.0.1:80"));
+        record.map_or((Health::Healthy, [0; 2]), |one| (one.health, one.heartbeats))
     }
 
     /// Writes what outlier would about an endpoint, and announces it.
@@ -224,7 +244,7 @@ fn at_rest_it_wakes_for_what_is_due_and_to_keep_the_role() {
             worker.now += u64::try_from(period.as_millis()).expect("short");
             worker.host.set_now(Timestamp::from_millis(worker.now));
             worker.root.tick(&worker.host);
-            ticks += worker.host.take_dispatched().len();
+            ticks += worker.host.take_called().len();
         }
         assert_eq!(ticks, 10 * watched);
     }
@@ -284,7 +304,126 @@ fn the_new_root_takes_over_within_a_lease() {
         // a minute
         old.pass(20);
         new.tick(&old.host);
-        sent += old.host.take_dispatched().len();
+        sent += old.host.take_called().len();
     }
     assert!(sent > 0, "nobody sends heartbeats while the old root lives");
+}
+
+const SERVING: &[u8] = &[0, 0, 0, 0, 2, 8, 1];
+const GRPC: &str = r#"{"grpc_health_check": {"service_name": "shop"}, "interval": "1s", "watch": "all", "headers": {"x-a": "b"}}"#;
+
+#[test]
+fn a_grpc_health_check_is_what_grpc_servers_expect() {
+    let mut worker = Worker::alone(GRPC);
+    let calls = worker.calls(20);
+    assert_eq!(calls.len(), 3);
+    for (_, call) in calls {
+        assert_eq!(call.body.as_deref(), Some(&b"\0\0\0\0\x06\x0a\x04shop"[..]));
+        let (sent, expected) =
+            (&call.request, [(":method", "POST"), (":path", "/grpc.health.v1.Health/Check")]);
+        assert!(expected.iter().all(|(name, value)| header(sent, name) == *value));
+        assert_eq!((header(sent, "content-type"), header(sent, "te")), ("application/grpc", "trailers"));
+        assert_eq!(header(sent, "x-a"), "b");
+        assert!(heartbeat_lease::is_mark(&worker.host, header(sent, HEARTBEAT_HEADER).as_bytes()));
+    }
+}
+
+#[test]
+fn what_a_grpc_server_says_of_itself_counts() {
+    let not_serving: &[u8] = &[0, 0, 0, 0, 2, 8, 2];
+    let bad = [
+        ("200", "0", not_serving),
+        ("200", "12", SERVING),
+        ("503", "0", SERVING),
+        ("", "", &[]),
+        ("200", "0", &[]),
+    ];
+    for (status, grpc, body) in bad {
+        let mut worker = Worker::alone(GRPC);
+        for beat in 1..=3 {
+            let calls = worker.calls(1_000);
+            assert_eq!(calls.len(), 3);
+            for (_, call) in calls {
+                if header(&call.request, CANDIDATES_HEADER) == "10.0.0.1:80" {
+                    worker.answer(&call, status, grpc, body);
+                } else {
+                    worker.answer(&call, "200", "0", SERVING);
+                }
+            }
+            let expected = if beat < 3 { (Health::Healthy, [0, beat]) } else { (Health::Ejected, [0, 0]) };
+            assert_eq!(worker.record(), expected, "{status} {grpc} {body:?}");
+        }
+        for _ in 0..2 {
+            for (_, call) in worker.calls(1_000) {
+                worker.answer(&call, "200", "0", SERVING);
+            }
+        }
+        assert_eq!(worker.record().0, Health::HalfOpen, "good ones bring it back to be tried");
+    }
+}
+
+#[test]
+fn a_call_is_answered_once_and_those_of_others_are_nobodys() {
+    let mut worker = Worker::alone(GRPC);
+    let calls = worker.calls(20);
+    let (_, call) = calls
+        .iter()
+        .find(|(_, call)| header(&call.request, CANDIDATES_HEADER) == "10.0.0.1:80")
+        .expect("A's");
+    for _ in 0..5 {
+        worker.answer(call, "503", "", &[]);
+    }
+    assert_eq!(worker.record(), (Health::Healthy, [0, 1]));
+    let stranger = Called { number: 1_000, ..call.clone() };
+    worker.answer(&stranger, "503", "", &[]);
+    assert_eq!(worker.record(), (Health::Healthy, [0, 1]));
+    // Those that outlier judges are not judged here, too.
+    let mut worker = Worker::alone(ALL);
+    for (_, call) in worker.calls(3_000) {
+        worker.answer(&call, "503", "", &[]);
+    }
+    assert_eq!(worker.record(), (Health::Healthy, [0, 0]));
+}
+
+#[test]
+fn heartbeats_with_a_port_of_their_own_go_there_and_say_nothing_of_where_requests_go() {
+    let heartbeat = r#"{"path": "/up", "port": 9000, "cluster": "health", "interval": "1s", "watch": "all", "expected_statuses": [204]}"#;
+    let mut worker = Worker::alone(heartbeat);
+    let mut addresses = Vec::new();
+    for beat in 1..=2 {
+        for (_, call) in worker.calls(1_000) {
+            assert_eq!(
+                (call.request.cluster.as_str(), header(&call.request, ":authority")),
+                ("health", "health")
+            );
+            let steered = call
+                .request
+                .headers
+                .iter()
+                .any(|(name, _)| name == CANDIDATES_HEADER || name == HEARTBEAT_HEADER);
+            assert!(!steered);
+            let address = header(&call.request, DESTINATION_HEADER).to_owned();
+            worker.answer(&call, if address.starts_with("10.0.0.1") { "200" } else { "204" }, "", &[]);
+            addresses.push(address);
+        }
+        assert_eq!(worker.record(), (Health::Healthy, [0, beat]));
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    assert_eq!(addresses, ["10.0.0.1:9000", "10.0.0.2:9000", "10.0.0.3:9000"]);
+}
+
+#[test]
+fn the_routers_own_verdicts_are_counted_as_outliers_are() {
+    let mut worker = Worker::alone(GRPC);
+    for _ in 0..3 {
+        for (_, call) in worker.calls(1_000) {
+            let is_a = header(&call.request, CANDIDATES_HEADER) == "10.0.0.1:80";
+            worker.answer(&call, if is_a { "503" } else { "200" }, "0", SERVING);
+        }
+    }
+    worker.pass(300);
+    let counted = |labels: &str| worker.host.counter(&format!("switchyard.upstream=.=web;.;{labels}"));
+    assert_eq!((counted("result=.=failed;.;heartbeats"), counted("result=.=succeeded;.;heartbeats")), (3, 6));
+    assert_eq!(counted("reason=.=heartbeat;.;ejections"), 1);
 }

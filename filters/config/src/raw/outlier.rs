@@ -1,6 +1,8 @@
 //! The section `outlier`: when an endpoint is ejected, for how long, and how it comes back.
 
 use super::Mode;
+use super::fallback::Headers;
+use super::retry_on::GrpcStatus;
 use crate::error::{Errors, Path};
 use crate::read::{Read, expected, section, whole, words};
 use crate::values::{Duration, Percent};
@@ -17,9 +19,12 @@ section! {
             /// Statuses that are the endpoint's error: "503" or "500-599". gRPC statuses are mapped to HTTP as Envoy
             /// does. Default: ["500-599"].
             failure_statuses: Vec<Statuses>,
+            /// gRPC statuses that are the endpoint's error, by name or number; those that are not named are none. Default: those that map
+            /// to one of failure_statuses: unknown, deadline_exceeded, unimplemented, internal, unavailable and data_loss.
+            failure_grpc_statuses: Vec<GrpcStatus>,
             /// A 429 or 503 with retry-after counts neither as a failure nor as a success. Default: false.
             retry_after_is_overload: bool,
-            /// A complete answer that took this long is a failure. Default: none.
+            /// A complete answer whose first byte took this long, from the end of the request on, is a failure. Default: none.
             slow_threshold: Duration,
             /// A response header by which an endpoint takes itself out of rotation.
             signal: Signal,
@@ -50,7 +55,7 @@ section! {
             /// A random time up to this is added to an ejection. Default: 0s.
             max_ejection_time_jitter: Duration,
             /// Percentage of the endpoints that may be ejected at a time. Unlike Envoy's, one may always go while
-            /// min_healthy stay. Default: 10.
+            /// min_healthy stay, unless it is 0, which ejects nobody. Default: 10.
             max_ejection_percent: Percent,
             /// So many endpoints are never ejected. Default: 1.
             min_healthy: u64,
@@ -117,7 +122,7 @@ words! {
 
 section! {
     /// An endpoint is ejected if its latency quantile is above the floor and so many times the median of all endpoints'. Time to
-    /// the last byte; streaming answers are left out.
+    /// the first byte, from the end of the request on; streaming answers are left out.
     Latency {
         required {}
         optional {
@@ -142,11 +147,13 @@ section! {
 }
 
 section! {
-    /// An endpoint is ejected if so many of its requests in one worker have waited so long, and none was answered since.
+    /// An endpoint is ejected if so many of its requests in one worker have waited so long, and none was answered since. Requests that ask
+    /// for event streams are left out.
     Stall {
         required {}
         optional {
-            /// How long without response headers. Default: 5s.
+            /// How long without response headers, from the end of the request on. Must be longer than any long poll, or silence at the
+            /// beginning of a gRPC server stream: those cannot be told from a stall. Default: 5s.
             limit: Duration,
             /// How many requests, 1 to 1000. Default: 3.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
@@ -188,13 +195,24 @@ words! {
 section! {
     /// Active health checks that router.wasm sends to single endpoints, through the cluster, from one worker.
     Heartbeat {
-        required {
-            /// The path to ask for; 200 to 299 is healthy.
-            path: String,
-        }
+        required {}
         optional {
+            /// The path to ask for by GET. Either this or grpc_health_check.
+            path: String,
+            /// Whether it serves is asked by gRPC: grpc.health.v1.Health/Check.
+            grpc_health_check: GrpcHealthCheck,
+            /// Statuses of a healthy answer to path: "200" or "200-299". Default: ["200-299"].
+            expected_statuses: Vec<Statuses>,
             /// The :authority. Default: the cluster's name.
             host: String,
+            /// Headers of every heartbeat, names in lower case, 16 at most. Default: none.
+            headers: Headers,
+            /// The port to ask at, if it is not the one that requests go to. Needs cluster.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 65535)))]
+            port: u64,
+            /// The Envoy cluster by which port is reached: of type ORIGINAL_DST with use_http_header, it goes to the address that
+            /// x-envoy-original-dst-host names.
+            cluster: String,
             /// Time between two heartbeats of an endpoint, 100ms or more. Default: 5s.
             interval: Duration,
             /// How long an answer may take, at most the interval. Default: 1s.
@@ -207,6 +225,17 @@ section! {
             unhealthy_threshold: u64,
             /// `ejected`: of endpoints that are ejected; `all`: of the healthy ones, too. Default: ejected.
             watch: Watch,
+        }
+    }
+}
+
+section! {
+    /// The question of gRPC's own health checks. The cluster must speak HTTP/2.
+    GrpcHealthCheck {
+        required {}
+        optional {
+            /// The service that is asked about, 127 characters at most. Default: empty, which is the whole server.
+            service_name: String,
         }
     }
 }

@@ -1,14 +1,14 @@
 //! When an endpoint is ejected, and how it comes back.
 
-use super::{at_least, bounded, check_header_name, narrow};
-use crate::error::{Errors, Path, cut, show};
+use super::{at_least, bounded, check_header_name, heartbeat, narrow};
+use crate::error::{Errors, Path, show};
 use crate::raw::outlier as raw;
 use crate::raw::{Mode, Outlier};
 use crate::values;
 use core::time::Duration;
 use switchyard_core::outlier::{
-    ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, Heartbeat, LatencyPolicy,
-    Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
+    ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, LatencyPolicy, Readmission,
+    Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
 };
 
 /// No cluster has more endpoints.
@@ -36,7 +36,10 @@ pub(super) fn resolve(
         stall: raw.stall.as_ref().map(|raw| stall(raw, &at.field("stall"), errors)),
         ejection: ejection(raw, endpoints, at, errors),
         readmission: readmission(raw.readmission.as_ref(), &at.field("readmission"), errors),
-        heartbeat: raw.heartbeat.as_ref().and_then(|raw| heartbeat(raw, &at.field("heartbeat"), errors)),
+        heartbeat: raw
+            .heartbeat
+            .as_ref()
+            .and_then(|raw| heartbeat::resolve(raw, &at.field("heartbeat"), errors)),
         attempts: narrow(bounded(raw.attempts, 2, 1, 100, &at.field("attempts"), errors)),
     }
 }
@@ -96,6 +99,7 @@ fn failure(raw: &Outlier, at: &Path<'_>, errors: &mut Errors) -> FailurePolicy {
     FailurePolicy {
         statuses: statuses
             .map_or_else(|| vec![500..=599], |list| list.iter().map(|one| one.0.clone()).collect()),
+        grpc_statuses: raw.failure_grpc_statuses.as_ref().map(|list| list.iter().map(|one| one.0).collect()),
         retry_after_is_overload: raw.retry_after_is_overload.unwrap_or_default(),
         slow_threshold: raw.slow_threshold.map(|slow| slow.0),
         signal: signal(raw.signal.as_ref(), &at.field("signal"), errors),
@@ -185,46 +189,4 @@ fn readmission(raw: Option<&raw::Readmission>, at: &Path<'_>, errors: &mut Error
         concurrency: narrow(bounded(concurrency, 1, 1, 100, &at.field("concurrency"), errors)),
         successes: narrow(bounded(successes, 3, 1, 1000, &at.field("successes"), errors)),
     }
-}
-
-fn heartbeat(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Option<Heartbeat> {
-    let interval = at_least(raw.interval, 5_000, 100, &at.field("interval"), errors);
-    let timeout = at_least(raw.timeout, 1_000, 1, &at.field("timeout"), errors);
-    if timeout > interval && raw.timeout.is_some() && !raw.bad.contains(&"interval") {
-        errors.add(&at.field("timeout"), "is longer than the interval; heartbeats would pile up: lower it");
-    }
-    let threshold = |name, value, default, errors: &mut Errors| {
-        narrow(bounded(value, default, 1, 255, &at.field(name), errors))
-    };
-    let healthy_threshold = threshold("healthy_threshold", raw.healthy_threshold, 2, errors);
-    let unhealthy_threshold = threshold("unhealthy_threshold", raw.unhealthy_threshold, 3, errors);
-    match raw.host.as_deref() {
-        Some("") => errors.add(&at.field("host"), "is empty; name a host or remove it"),
-        Some(host) if !is_graphic(host) => errors.add(&at.field("host"), blank(host)),
-        _ => {}
-    }
-    let path = raw.path.as_deref()?;
-    if !path.starts_with('/') {
-        errors.add(&at.field("path"), format!("{:?} is no path; begin it with \"/\"", cut(path)));
-    } else if !is_graphic(path) {
-        errors.add(&at.field("path"), blank(path));
-    }
-    Some(Heartbeat {
-        path: path.into(),
-        host: raw.host.as_deref().map(Into::into),
-        interval,
-        timeout: timeout.min(interval),
-        healthy_threshold,
-        unhealthy_threshold,
-        watch_all: raw.watch == Some(raw::Watch::All),
-    })
-}
-
-/// Whether a text can stand in a request line or a host.
-fn is_graphic(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn blank(text: &str) -> String {
-    format!("{:?} has characters that no request line takes; write them as %20 and the like", cut(text))
 }

@@ -74,6 +74,13 @@ impl Route {
         self.coalesce.as_ref()
     }
 
+    /// The headers by which clients say how much time a request of it has, besides `grpc-timeout`.
+    pub fn deadline_headers(&self) -> impl Iterator<Item = &str> {
+        let of_retry = self.retry().and_then(|retry| retry.deadline.header.as_deref());
+        let of_batch = self.batch().and_then(|batch| batch.settings().deadline.header.as_deref());
+        of_retry.into_iter().chain(of_batch.filter(|name| Some(*name) != of_retry))
+    }
+
     /// How its distinct requests share calls, if they do. Whether principals keep them apart is
     /// [`switchyard_core::batch::KeyPolicy::mixes_principals`], of which a filter warns.
     pub fn batch(&self) -> Option<&Batching> {

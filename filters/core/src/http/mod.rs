@@ -17,4 +17,4 @@ pub use fields::{content_length, decimal, decimal_or_most, says_body, status};
 pub use grpc::{is_grpc, speaks_grpc};
 pub use hop::{ABOUT_THE_CONNECTION, is_about_the_connection, is_of_one_hop, is_sent_on};
 pub use media::is_json;
-pub use streams::{awaits_its_answer, is_stream};
+pub use streams::{asks_for_stream, awaits_its_answer, is_stream};

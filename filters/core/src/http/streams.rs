@@ -21,6 +21,13 @@ pub fn is_stream(answer: &impl RequestView) -> bool {
         || answer.header_values("x-accel-buffering").any(unbuffered)
 }
 
+/// Whether a request asks for a stream, or would take one: whoever answers it may be silent until there is something to tell.
+pub fn asks_for_stream(request: &impl RequestView) -> bool {
+    let mut accepted =
+        request.header_values("accept").flat_map(|value| value.split(|byte| *byte == b',')).map(essence);
+    accepted.any(is_endless) || request.header_values("content-type").any(is_connect)
+}
+
 /// Whether the end of a request's body may be waiting for the answer: calls that stream, and a client that wants to be
 /// told to go on. Envoy says that itself, and takes the header off, unless it proxies 100 Continue.
 pub fn awaits_its_answer(request: &impl RequestView) -> bool {
@@ -30,4 +37,29 @@ pub fn awaits_its_answer(request: &impl RequestView) -> bool {
 
 fn is_connect(kind: &[u8]) -> bool {
     kind.trim_ascii_start().get(..CONNECT.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(CONNECT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::PlainRequest;
+
+    #[test]
+    fn a_request_that_would_take_a_stream_asks_for_one() {
+        let asks =
+            |name: &str, value: &str| asks_for_stream(&PlainRequest::get("/").with(name, value.as_bytes()));
+        for accepted in [
+            "text/event-stream",
+            "application/json, text/event-stream",
+            "Text/Event-Stream;q=0.9",
+            "application/x-ndjson",
+        ] {
+            assert!(asks("accept", accepted), "{accepted}");
+        }
+        assert!(asks("content-type", "application/connect+proto"));
+        for plain in ["*/*", "", "text/html, application/xml", "text/event-streams"] {
+            assert!(!asks("accept", plain), "{plain}");
+        }
+        assert!(!asks("content-type", "application/grpc"), "most of its calls have one answer");
+    }
 }

@@ -1,12 +1,16 @@
 //! What the end of an attempt says about the endpoint.
 //!
-//! Invariant: an attempt that somebody else ended (the client, Envoy, one of our own filters) is never a failure of
-//! the endpoint. Trade-off: some endings look alike in Envoy; for each of them the choice is made here, once:
+//! Time and blame are the endpoint's from the end of the request to the first byte of the answer. Invariant: an attempt that somebody
+//! else ended (the client, by leaving, by its own time limit or by not sending or not reading; Envoy; one of our own filters) is never a
+//! failure of the endpoint. Trade-off: some endings look alike in Envoy; for each of them the choice is made here, once:
 //!
 //! | seen | may be | taken for |
 //! | --- | --- | --- |
-//! | no answer, no flags, no details | reset, refused stream, timeout, early answer by a foreign filter | reset, or timeout if its age reached the limit |
-//! | headers, never the end | truncated by the endpoint, route timeout in mid-body, buffer overflow | truncated |
+//! | no answer, no flags, no details | reset, refused stream, timeout, early answer by a foreign filter | reset, or timeout if it waited for as long as the limit |
+//! | the same, and the request is still open | reset by the endpoint, which may have had enough of a slow client | reset within [`FIRST_MOMENTS`], then not the endpoint's fault |
+//! | headers, never the end, within the route's time | truncated by the endpoint, buffer overflow | truncated |
+//! | headers, never the end, after it | the route's timeout in mid-body, truncated by the endpoint | not the endpoint's fault |
+//! | headers, never the end, and nobody has read what the route's time is | all of these | unsure: counts once the next one is known to be truncated |
 //! | headers, never the end, no code | discarded by Envoy for a retry | not the endpoint's fault (its status was judged before) |
 //! | no answer to a request without a connection that nobody read the headers of | mirror, or somebody's callout | not the endpoint's fault |
 //!
@@ -14,7 +18,12 @@
 //! `Grpc::Utility::grpcToHttpStatus`.
 
 use super::settings::FailurePolicy;
+use super::timeline::PRECISION;
 use core::time::Duration;
+
+/// An endpoint that resets a request that is still open has done so of its own accord for so long. Servers give slow clients seconds
+/// before they hang up on them.
+pub const FIRST_MOMENTS: Duration = Duration::from_secs(1);
 
 /// Who sent the request behind an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +91,62 @@ pub enum Neutral {
     Mirror,
     /// Envoy threw the answer away to try again.
     Discarded,
+    /// The client's own time limit was over: its `grpc-timeout`, or a header that says the same.
+    ClientLimit,
+    /// The client had not sent its request to the end.
+    RequestOpen,
+    /// A time limit of the operator's ended an answer that had begun.
+    Cut,
+    /// It was cut or truncated, and what the route's time is was not read.
+    Unsure,
+}
+
+/// Who ended an attempt, as far as Envoy says so (`response.code_details`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndedBy {
+    /// It does not say.
+    #[default]
+    Unknown,
+    /// The client, or its connection.
+    Client,
+    /// A time limit of the connection manager's, which bounds the whole stream.
+    StreamLimit,
+    /// Another attempt at the same request, whose answer was taken.
+    OtherAttempt,
+}
+
+impl EndedBy {
+    /// What these details say of an attempt that has an answer, or has none.
+    pub fn of(details: &[u8], answered: bool) -> Self {
+        match details {
+            b"stream_idle_timeout" | b"max_duration_timeout" | b"request_overall_timeout" => {
+                Self::StreamLimit
+            }
+            // The details of an answer that has begun are its own.
+            b"via_upstream" if !answered => Self::OtherAttempt,
+            b"http2.remote_reset" => Self::Client,
+            _ if details.starts_with(b"downstream_") => Self::Client,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What is known of the time that the route gives an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RouteLimit {
+    /// Nobody has read the request's headers, which say it.
+    #[default]
+    Unread,
+    /// They say nothing.
+    Unlimited,
+    /// So much from the end of the request on.
+    Of(Duration),
+}
+
+/// Whether a client's own limit may be what ended an attempt at a request of this age. A little early counts: proxies and libraries keep
+/// something of it for themselves.
+pub fn limit_has_passed(limit: Duration, age: Duration) -> bool {
+    age >= limit - limit / 10
 }
 
 /// How an attempt ended.
@@ -91,36 +156,74 @@ pub struct Ending {
     pub answered: bool,
     /// The answer came to its end.
     pub complete: bool,
-    /// Time from the request to the end of a complete answer, if it is known.
+    /// Time from the end of the request to the first byte of a complete answer, if it is known.
     pub latency: Option<Duration>,
     /// How old the attempt is at least.
     pub age: Duration,
-    /// The time that the route gives an attempt, if it is known.
-    pub limit: Option<Duration>,
+    /// For how long at least the endpoint has had the whole request; `None`: the request is still open.
+    pub waited: Option<Duration>,
+    /// The time that the route gives an attempt.
+    pub limit: RouteLimit,
+    /// The client's own limit was over.
+    pub client_limit: bool,
     /// The client went away.
     pub client_gone: bool,
     /// Another attempt's answer was taken (hedging), or one of our filters answered.
     pub cancelled: bool,
     /// There was no connection.
     pub connect_failure: bool,
+    /// A time limit of the connection manager's was over.
+    pub stream_limit: bool,
     /// The request has no response code: the answer was thrown away.
     pub discarded: bool,
 }
 
-impl FailurePolicy {
-    /// What the head of an answer (for gRPC: its status) says; `None` while it may still become a success.
-    pub fn judge_answer(&self, answer: &Answer) -> Option<Outcome> {
-        let status = match answer.grpc_status {
+impl Ending {
+    /// Whether the endpoint had the whole request for as long as its route gives it.
+    fn is_over_time(&self) -> bool {
+        matches!((self.limit, self.waited), (RouteLimit::Of(limit), Some(waited)) if waited >= limit)
+    }
+
+    /// Whether it may have had it for so long: Envoy's timers count from the turn of its event loop, which began before.
+    fn may_be_over_time(&self) -> bool {
+        let RouteLimit::Of(limit) = self.limit else { return false };
+        self.waited.is_some_and(|waited| limit_has_passed(limit, waited.saturating_add(PRECISION)))
+    }
+}
+
+impl Answer {
+    /// Its status; of gRPC, that which its own maps to.
+    fn effective_status(&self) -> u16 {
+        match self.grpc_status {
             // An error of HTTP itself comes without a gRPC status of its own, or with 0.
-            Some(grpc) if answer.status == 200 => http_status(grpc),
-            _ => answer.status,
-        };
+            Some(grpc) if self.status == 200 => http_status(grpc),
+            _ => self.status,
+        }
+    }
+}
+
+impl FailurePolicy {
+    /// What the head of an answer (for gRPC: its status) says; `None` while it may still become a success. `client_limit` is asked only
+    /// of answers that say that time is over: whether the client's own was.
+    pub fn judge_answer(&self, answer: &Answer, client_limit: impl FnOnce() -> bool) -> Option<Outcome> {
+        let status = answer.effective_status();
         if self.retry_after_is_overload && answer.retry_after && matches!(status, 429 | 503) {
             return Some(Outcome::Neutral(Neutral::Overload));
         }
-        let failed = self.statuses.iter().any(|range| range.contains(&status));
+        let failed = match (&self.grpc_statuses, answer.grpc_status) {
+            (Some(list), Some(grpc)) if answer.status == 200 => {
+                list.iter().any(|one| u32::from(*one) == grpc)
+            }
+            _ => self.statuses.iter().any(|range| range.contains(&status)),
+        };
+        if !failed {
+            return None;
+        }
+        if status == 504 && client_limit() {
+            return Some(Outcome::Neutral(Neutral::ClientLimit));
+        }
         let failure = if matches!(status, 502..=504) { Failure::Gateway } else { Failure::Status };
-        failed.then_some(Outcome::Failure(failure))
+        Some(Outcome::Failure(failure))
     }
 
     /// What the end of an attempt says whose answer, if there was one, was no failure.
@@ -135,21 +238,38 @@ impl FailurePolicy {
         if ending.cancelled {
             return Outcome::Neutral(Neutral::Cancelled);
         }
-        if ending.answered {
-            return if ending.discarded {
-                Outcome::Neutral(Neutral::Discarded)
-            } else {
-                Outcome::Failure(Failure::Truncated)
-            };
+        if ending.connect_failure && !ending.answered {
+            return Outcome::Failure(Failure::ConnectFailure);
         }
-        Outcome::Failure(if ending.connect_failure {
-            Failure::ConnectFailure
-        } else if ending.limit.is_some_and(|limit| ending.age >= limit) {
-            Failure::Timeout
-        } else {
-            Failure::Reset
-        })
+        if ending.client_limit {
+            return Outcome::Neutral(Neutral::ClientLimit);
+        }
+        if ending.answered { broken_off(ending) } else { unanswered(ending) }
     }
+}
+
+/// An answer that began and never ended, which no client had a hand in.
+fn broken_off(ending: &Ending) -> Outcome {
+    if ending.discarded {
+        return Outcome::Neutral(Neutral::Discarded);
+    }
+    if ending.stream_limit || ending.may_be_over_time() {
+        return Outcome::Neutral(Neutral::Cut);
+    }
+    match ending.limit {
+        RouteLimit::Unread => Outcome::Neutral(Neutral::Unsure),
+        RouteLimit::Unlimited | RouteLimit::Of(_) => Outcome::Failure(Failure::Truncated),
+    }
+}
+
+/// No answer, over a connection, and no client had a hand in it.
+fn unanswered(ending: &Ending) -> Outcome {
+    let is_open = ending.waited.is_none();
+    if is_open && (ending.stream_limit || ending.age >= FIRST_MOMENTS) {
+        return Outcome::Neutral(Neutral::RequestOpen);
+    }
+    let is_late = ending.stream_limit || ending.is_over_time();
+    Outcome::Failure(if is_late { Failure::Timeout } else { Failure::Reset })
 }
 
 impl Failure {

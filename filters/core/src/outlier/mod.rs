@@ -10,24 +10,31 @@
 mod classify;
 mod decide;
 mod enforce;
+mod heartbeat;
 mod lease;
 mod ledger;
 mod reason;
 mod settings;
 mod tally;
+mod timeline;
 mod watched;
 mod window;
 
-pub use classify::{Answer, Ending, Failure, Neutral, Origin, Outcome, http_status};
+pub use classify::{
+    Answer, EndedBy, Ending, FIRST_MOMENTS, Failure, Neutral, Origin, Outcome, RouteLimit, http_status,
+    limit_has_passed,
+};
 pub use decide::{Figures, InFlight, Ticket, Verdict, evaluate};
 pub use enforce::{Cluster, Effects, Event, LONGEST_TRIAL, Spared, Transition};
+pub use heartbeat::{Check, DESTINATION_HEADER, Elsewhere, GRPC_HEALTH_PATH, Heartbeat, MOST_SERVICE};
 pub use lease::{LEASE, NOBODYS_LEASE, claim_lease, is_holders_mark};
 pub use ledger::{EndpointKey, Ledger, RECORD_BYTES, Record, VERSION};
 pub use reason::Reason;
 pub use settings::{
-    ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, Heartbeat, LatencyPolicy,
-    Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
+    ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, LatencyPolicy, Readmission,
+    Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
 };
 pub use tally::Tally;
+pub use timeline::{PRECISION, Timeline};
 pub use watched::{MOST_BYTES, MOST_PARTS, Part, Published, Watched, WatchedEndpoint};
 pub use window::{BUCKETS, Counts, Histogram, STEPS, Window, bucket_at, next_bucket};

@@ -2,6 +2,7 @@
 //!
 //! Where Envoy's `OutlierDetection` has a setting, it has the same name and default here.
 
+use super::heartbeat::Heartbeat;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
@@ -39,9 +40,11 @@ pub struct Settings {
 pub struct FailurePolicy {
     /// Statuses of an endpoint's error; gRPC statuses are mapped to HTTP first, as Envoy does.
     pub statuses: Vec<RangeInclusive<u16>>,
+    /// gRPC statuses that count, if not those that map to one of `statuses`.
+    pub grpc_statuses: Option<Vec<u8>>,
     /// A 429 or 503 with `retry-after` says "too much", not "broken": it counts neither way.
     pub retry_after_is_overload: bool,
-    /// A complete answer that took at least this long is a failure.
+    /// A complete answer whose first byte took at least this long, from the end of the request on, is a failure.
     pub slow_threshold: Option<Duration>,
     /// A response header by which an endpoint takes itself out of rotation.
     pub signal: Option<Signal>,
@@ -124,7 +127,7 @@ pub struct LatencyPolicy {
 /// The stall detector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StallPolicy {
-    /// An attempt without a response header for so long is stalled.
+    /// An attempt without a response header for so long, from the end of its request on, is stalled.
     pub limit: Duration,
     /// So many of them in one worker, with no answer in between, eject.
     pub requests: u32,
@@ -141,7 +144,7 @@ pub struct EjectionPolicy {
     pub max: Duration,
     /// A random time up to this is added.
     pub max_jitter: Duration,
-    /// Percentage of the upstream's endpoints that may be ejected; but one may always go.
+    /// Percentage of the upstream's endpoints that may be ejected; but one may always go, unless it is 0.
     pub max_percent: u8,
     /// So many endpoints always stay, whatever happens.
     pub min_healthy: usize,
@@ -161,31 +164,13 @@ pub enum Readmission {
     },
 }
 
-/// Active health checks of endpoints, which the router sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// The path that is asked for; 200 to 299 is healthy.
-    pub path: Box<str>,
-    /// The `:authority`; the cluster's name unless given.
-    pub host: Option<Box<str>>,
-    /// Time between two heartbeats of one endpoint.
-    pub interval: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
-    /// Consecutive successes that readmit an ejected endpoint at once.
-    pub healthy_threshold: u8,
-    /// Consecutive failures that eject a healthy one.
-    pub unhealthy_threshold: u8,
-    /// Check endpoints in rotation, too.
-    pub watch_all: bool,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
             shadow: false,
             failure: FailurePolicy {
                 statuses: vec![500..=599],
+                grpc_statuses: None,
                 retry_after_is_overload: false,
                 slow_threshold: None,
                 signal: Some(Signal { header: "x-envoy-immediate-health-check-fail".into(), drain: false }),

@@ -5,8 +5,8 @@ use fastrand::Rng;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Cluster, Counts, Effects, EndpointKey, Event, Failure, Heartbeat, Ledger, Outcome, Readmission, Reason,
-    Record, Settings, Verdict,
+    Check, Cluster, Counts, Effects, EndpointKey, Event, Failure, Heartbeat, Ledger, Outcome, Readmission,
+    Reason, Record, Settings, Verdict,
 };
 
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_000_000_000);
@@ -115,7 +115,9 @@ pub(crate) fn by_time(settings: &mut Settings) {
 
 pub(crate) fn heartbeats() -> Heartbeat {
     Heartbeat {
-        path: "/health".into(),
+        check: Check::Http { path: "/health".into(), expected: vec![200..=299] },
+        headers: Vec::new(),
+        elsewhere: None,
         host: None,
         interval: 2 * SECOND,
         timeout: SECOND,

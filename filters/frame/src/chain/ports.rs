@@ -87,15 +87,6 @@ impl<H: Host, T: Filters<N>, const N: usize> Ticks for StageHost<'_, H, T, N> {
 }
 
 impl<H: Host, T: Filters<N>, const N: usize> HttpCalls for StageHost<'_, H, T, N> {
-    /// Among others as a call whose answer is nobody's: a module that hears of answers hears of all, and must know them. One that hears
-    /// of none would keep what it knows for ever.
-    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError> {
-        if N == 1 {
-            return self.host.dispatch(cluster, headers, timeout);
-        }
-        self.host.call(&Call { cluster, headers, body: None, timeout }).map(drop)
-    }
-
     fn call(&self, request: &Call<'_>) -> Result<u32, HostError> {
         let call = self.host.call(request)?;
         self.desk.calls(call, self.stage);

@@ -58,28 +58,6 @@ impl Contexts for Hostcalls {
 }
 
 impl HttpCalls for Hostcalls {
-    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError> {
-        let headers = HeaderMap::encode(headers);
-        let nothing = HeaderMap::encode::<&str>(&[]);
-        let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-        let mut token = 0;
-        // SAFETY: all pointers and lengths come from live slices, the out-pointer is live.
-        let status = unsafe {
-            proxy_http_call(
-                cluster.as_ptr(),
-                cluster.len(),
-                headers.as_ptr(),
-                headers.len(),
-                nothing.as_ptr(),
-                0,
-                nothing.as_ptr(),
-                nothing.len(),
-                millis,
-                &mut token,
-            )
-        };
-        check("proxy_http_call", status)
-    }
     fn call(&self, request: &Call<'_>) -> Result<u32, HostError> {
         // Through the SDK, whose dispatcher must know the call to hand its answer on, and would trap on one that it does
         // not know. It unwraps no status that proxies give: a call is made, or is a bad argument, or failed.

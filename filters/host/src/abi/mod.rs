@@ -81,18 +81,6 @@ unsafe extern "C" {
     fn proxy_register_shared_queue(name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_enqueue_shared_queue(id: u32, data: *const u8, size: usize) -> u32;
     fn proxy_dequeue_shared_queue(id: u32, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_http_call(
-        cluster: *const u8,
-        cluster_size: usize,
-        headers: *const u8,
-        headers_size: usize,
-        body: *const u8,
-        body_size: usize,
-        trailers: *const u8,
-        trailers_size: usize,
-        timeout: u32,
-        token: *mut u32,
-    ) -> u32;
 }
 
 const REQUEST_HEADERS: u32 = 0;

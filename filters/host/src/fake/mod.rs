@@ -87,7 +87,6 @@ pub struct FakeHost {
     response_body: RefCell<Vec<u8>>,
     call_answer: RefCell<CallAnswer>,
     shared: SharedStore,
-    dispatched: RefCell<Vec<Dispatched>>,
     called: RefCell<Vec<Called>>,
     numbers: Cell<u32>,
     context: Cell<u32>,
@@ -208,11 +207,6 @@ impl FakeHost {
     pub fn end_context(&self, context: u32) {
         self.gone.borrow_mut().push(context);
         self.streams.borrow_mut().remove(&context);
-    }
-
-    /// What the filter has sent since it was asked last.
-    pub fn take_dispatched(&self) -> Vec<Dispatched> {
-        self.dispatched.take()
     }
 
     /// The stream has no property of this name any more.

@@ -173,13 +173,6 @@ impl Ticks for FakeHost {
 }
 
 impl HttpCalls for FakeHost {
-    fn dispatch(&self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<(), HostError> {
-        self.called("proxy_http_call")?;
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        self.dispatched.borrow_mut().push(Dispatched { cluster: cluster.to_owned(), headers, timeout });
-        Ok(())
-    }
-
     fn call(&self, request: &Call<'_>) -> Result<u32, HostError> {
         self.called("proxy_http_call")?;
         let number = self.numbers.get() + 1;

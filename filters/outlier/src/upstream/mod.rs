@@ -5,15 +5,15 @@
 
 mod periodic;
 
-use crate::report::Reporter;
 use crate::vm::Here;
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{
-    Cluster, Counts, Effects, EndpointKey, Event, FailurePolicy, InFlight, Ledger, Outcome, Reason, Settings,
-    Ticket, Verdict, Watched, bucket_at,
+    Cluster, Counts, EndpointKey, Event, Failure, FailurePolicy, Heartbeat, InFlight, Ledger, Neutral,
+    Outcome, Reason, Settings, Ticket, Verdict, Watched, bucket_at,
 };
+use switchyard_frame::shared::Reporter;
 use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::{HeaderMap, MetricSink, SharedData};
 
@@ -23,7 +23,7 @@ const SUSPECT_FOR: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observed {
     pub(crate) outcome: Outcome,
-    /// How long it took, or at least took, if that says something.
+    /// How long the endpoint took, or at least took, if that says something.
     pub(crate) latency: Option<Duration>,
 }
 
@@ -53,6 +53,8 @@ struct Known {
     answered: Option<Timestamp>,
     /// Failures that may have been heartbeats.
     unread: u8,
+    /// An answer broke off, and nobody had read whether its time was over.
+    unsure: bool,
     counts: Counts,
 }
 
@@ -94,7 +96,7 @@ impl Upstream {
         let mut upstream = Self {
             ejected_by_hand,
             known: keys.into_iter().map(Known::new).collect(),
-            reporter: Reporter::new(name, addresses, settings.shadow),
+            reporter: Reporter::new("outlier", name, addresses, settings.shadow),
             rng: fastrand::Rng::with_seed(seed),
             in_flight: InFlight::default(),
             serves: false,
@@ -127,6 +129,15 @@ impl Upstream {
         self.settings.heartbeat.as_ref().is_some_and(|policy| policy.watch_all)
     }
 
+    /// Whether a status, if there is one, is that of a heartbeat that was answered well.
+    pub(crate) fn expects_of_heartbeats(&self, status: Option<u16>) -> bool {
+        let expects = |status| match &self.settings.heartbeat {
+            Some(policy) => policy.expects(status),
+            None => (200..300).contains(&status),
+        };
+        status.is_some_and(expects)
+    }
+
     /// Whether this worker has seen an attempt.
     pub(crate) fn serves(&self) -> bool {
         self.serves
@@ -137,23 +148,29 @@ impl Upstream {
         self.serves = true;
     }
 
-    /// An attempt at `endpoint` begins.
-    pub(crate) fn start(&mut self, endpoint: usize, now: Timestamp) -> Ticket {
+    /// An attempt begins.
+    pub(crate) fn start(&mut self) {
         self.serves = true;
-        self.in_flight.start(endpoint, now)
+    }
+
+    /// The `endpoint` has the whole request of an attempt, the stream of this context.
+    pub(crate) fn wait(&mut self, endpoint: usize, context: u32, now: Timestamp) -> Ticket {
+        self.in_flight.start(endpoint, context, now)
     }
 
     /// It has response headers.
-    pub(crate) fn answered(&mut self, endpoint: usize, ticket: Ticket, now: Timestamp) {
-        self.in_flight.finish(ticket);
+    pub(crate) fn answered(&mut self, endpoint: usize, ticket: Option<Ticket>, now: Timestamp) {
+        self.finish(ticket);
         if let Some(known) = self.known.get_mut(endpoint) {
             known.answered = Some(now);
         }
     }
 
     /// It ended without any.
-    pub(crate) fn finish(&mut self, ticket: Ticket) {
-        self.in_flight.finish(ticket);
+    pub(crate) fn finish(&mut self, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket {
+            self.in_flight.finish(ticket);
+        }
     }
 
     /// Whether attempts at `endpoint` are worth their headers: something is known against it, or they may be calls of
@@ -189,18 +206,26 @@ impl Upstream {
         let now = vm.own.now();
         let suspect_for =
             SUSPECT_FOR.max(self.settings.heartbeat.as_ref().map_or(SUSPECT_FOR, |one| one.interval * 3));
+        if attempt.heartbeat.is_some()
+            && self.settings.heartbeat.as_ref().is_some_and(Heartbeat::is_judged_by_sender)
+        {
+            // The router sees its whole answer, and tells the others.
+            return;
+        }
         let Some(known) = self.known.get_mut(attempt.endpoint) else { return };
         let Observed { outcome, latency } = attempt.observed;
         let failed = matches!(outcome, Outcome::Failure(_));
-        if failed || attempt.unread || attempt.heartbeat == Some(false) {
+        let unsure = outcome == Outcome::Neutral(Neutral::Unsure);
+        if failed || attempt.unread || unsure || attempt.heartbeat == Some(false) {
             known.suspect_until = now.plus(suspect_for);
         }
         known.unread = known.unread.saturating_add(u8::from(attempt.unread));
         if let Some(healthy) = attempt.heartbeat {
             return self.heartbeat(attempt.endpoint, healthy, vm, host);
         }
-        known.counts.attempts += u32::from(!matches!(outcome, Outcome::Neutral(_)));
-        known.counts.failures += u32::from(failed);
+        let times = known.times(outcome);
+        known.counts.attempts += if matches!(outcome, Outcome::Neutral(_)) { 0 } else { times };
+        known.counts.failures += if failed { times } else { 0 };
         if let Some(latency) = latency {
             known.counts.latency.add(latency);
         }
@@ -211,7 +236,9 @@ impl Upstream {
         };
         if news {
             let event = Event::Attempt { outcome, started: attempt.started, latency };
-            self.tell(attempt.endpoint, &event, vm, host);
+            for _ in 0..times {
+                self.tell(attempt.endpoint, &event, vm, host);
+            }
         }
     }
 
@@ -258,16 +285,7 @@ impl Upstream {
             // The others look at the table with their next change, if they do not hear of this one.
             let _ = announce(host);
         }
-        self.report(endpoint, &effects, ejected, vm, host);
-    }
-
-    fn report(&self, endpoint: usize, effects: &Effects, ejected: usize, vm: &Here, host: &impl MetricSink) {
-        if let Some(transition) = &effects.transition {
-            self.reporter.transition(endpoint, transition, ejected, &vm.registry, host);
-        }
-        if let Some((reason, spared)) = effects.spared {
-            self.reporter.spared(reason, spared, &vm.registry, host);
-        }
+        self.reporter.effects(endpoint, &effects, ejected, &vm.registry, host);
     }
 
     /// Reads the table that all share.
@@ -302,7 +320,19 @@ impl Known {
             suspect_until: Timestamp::default(),
             answered: None,
             unread: 0,
+            unsure: false,
             counts: Counts::default(),
         }
+    }
+
+    /// How often an outcome counts: an answer that is known to be truncated says that the one before it, of which that was not known, was, too.
+    fn times(&mut self, outcome: Outcome) -> u32 {
+        match outcome {
+            Outcome::Neutral(Neutral::Unsure) => self.unsure = true,
+            Outcome::Failure(Failure::Truncated) => return 1 + u32::from(core::mem::take(&mut self.unsure)),
+            Outcome::Success => self.unsure = false,
+            Outcome::Failure(_) | Outcome::Neutral(_) => {}
+        }
+        1
     }
 }

@@ -19,8 +19,14 @@ const LONGEST_CHECK: Duration = Duration::from_secs(1);
 
 impl Upstream {
     /// The periodic work: stalls, ejections whose time is up, buckets that are over. A configuration that was
-    /// replaced still merges what its last attempts counted, and decides nothing.
-    pub(crate) fn tick(&mut self, decides: bool, vm: &Here, host: &(impl SharedData + MetricSink)) {
+    /// replaced still merges what its last attempts counted, and decides nothing. `is_stream`: whether the attempt of this context asks for one.
+    pub(crate) fn tick(
+        &mut self,
+        decides: bool,
+        is_stream: impl FnMut(u32) -> bool,
+        vm: &Here,
+        host: &(impl SharedData + MetricSink),
+    ) {
         let now = vm.own.now();
         let bucket = bucket_at(now.as_millis(), self.settings.interval);
         if bucket != self.bucket {
@@ -29,7 +35,7 @@ impl Upstream {
         if !decides || !self.serves {
             return;
         }
-        self.find_stalled(vm, host);
+        self.find_stalled(is_stream, vm, host);
         self.pass_time(vm, host);
         let grace = u64::try_from(GRACE.as_millis()).unwrap_or_default();
         let settled = bucket_at(now.as_millis().saturating_sub(grace), self.settings.interval);
@@ -66,8 +72,16 @@ impl Upstream {
         }
     }
 
-    fn find_stalled(&mut self, vm: &Here, host: &(impl SharedData + MetricSink)) {
+    fn find_stalled(
+        &mut self,
+        is_stream: impl FnMut(u32) -> bool,
+        vm: &Here,
+        host: &(impl SharedData + MetricSink),
+    ) {
         let Some(policy) = self.settings.stall.filter(|_| !self.in_flight.is_empty()) else { return };
+        let known = &self.known;
+        let heard = |index: usize| known.get(index).map(Known::heard);
+        self.in_flight.leave_streams_out(policy.limit, vm.own.now(), heard, is_stream);
         self.tell_stalled(policy, Health::Healthy, vm, host);
         if self.known.iter().any(|known| known.health == Health::HalfOpen) {
             // One is enough against an endpoint that is half open.
@@ -84,9 +98,7 @@ impl Upstream {
         host: &(impl SharedData + MetricSink),
     ) {
         let known = &self.known;
-        // An attempt from before the endpoint came to where it stands says nothing about it now.
-        let heard =
-            |index: usize| known.get(index).map(|one| one.since.max(one.answered.unwrap_or_default()));
+        let heard = |index: usize| known.get(index).map(Known::heard);
         for (endpoint, verdict) in self.in_flight.stalled(policy, vm.own.now(), heard) {
             if self.known.get(endpoint).is_some_and(|known| known.health == health) {
                 self.tell(endpoint, &Event::Verdict(verdict), vm, host);
@@ -155,7 +167,8 @@ impl Upstream {
             if record.is_some_and(|record| record.multiplier > 0) {
                 self.tell(endpoint, &Event::Lately(figures.counts), vm, host);
             }
-            self.reporter.figures(endpoint, &figures.counts, record, self.settings.attempts, vm, host);
+            let counted = (&figures.counts, self.settings.attempts);
+            crate::report::figures(&self.reporter, endpoint, counted, record, vm, host);
         }
     }
 
@@ -169,5 +182,12 @@ impl Upstream {
             Figures { key: known.key, counts: tally.sum(known.key, last, since) }
         };
         self.known.iter().map(sum).collect()
+    }
+}
+
+impl Known {
+    /// What began before this says nothing of a stall: the endpoint has answered since, or come to where it stands.
+    fn heard(&self) -> Timestamp {
+        self.since.max(self.answered.unwrap_or_default())
     }
 }

@@ -113,19 +113,41 @@ impl Worker {
         self.begin_with(address, &GET)
     }
 
-    /// An attempt at `address` begins; whether it has a connection is up to the caller.
+    /// An attempt at `address` begins, whose request is whole; whether it has a connection is up to the caller.
     pub(crate) fn begin_with(&self, address: &str, headers: &[(&str, &str)]) -> Stream {
+        self.begin_as(10, address, headers, true)
+    }
+
+    /// An attempt at `address` begins for a client's request, which is still open.
+    pub(crate) fn begin_open(&self, address: &str) -> Stream {
+        self.host.set_property("connection.id", &7u64.to_le_bytes());
+        self.begin_as(10, address, &GET, false)
+    }
+
+    /// An attempt at `address` begins, as this context.
+    pub(crate) fn begin_as(
+        &self,
+        context: u32,
+        address: &str,
+        headers: &[(&str, &str)],
+        ended: bool,
+    ) -> Stream {
         self.host.receive(headers);
         self.host.set_property("upstream.address", address.as_bytes());
-        for left in
-            ["response.backend_latency", "response.flags", "response.code_details", "switchyard_cancelled"]
-        {
+        for left in [
+            "response.backend_latency",
+            "response.flags",
+            "response.code_details",
+            "upstream.transport_failure_reason",
+            "switchyard_cancelled",
+            "switchyard_client_limit",
+        ] {
             self.host.remove_property(left);
         }
-        self.host.remove_property("upstream.transport_failure_reason");
+        self.integer("request.time", Timestamp::from_millis(self.now).as_nanos());
         self.host.set_property("response.code", &200u64.to_le_bytes());
-        let mut stream = self.root.stream(10).expect("a configuration");
-        stream.on_request_headers(&self.host, &Head::default(), true);
+        let mut stream = self.root.stream(context).expect("a configuration");
+        stream.on_request_headers(&self.host, &Head::default(), ended);
         stream
     }
 

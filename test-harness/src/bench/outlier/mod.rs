@@ -1,7 +1,7 @@
 //! outlier.wasm against Envoy's own outlier_detection: the same faults of one endpoint of five, what clients see of
 //! them, and what judging costs.
 //!
-//! Every fault runs on a fresh Envoy of either side, in turn, for the same time. Load is a closed loop of sixteen
+//! Both sides have the same retries, Envoy's own; a third is ours with retry.wasm. Every fault runs on a fresh Envoy of each, in turn, for the same time. Load is a closed loop of sixteen
 //! connections, so a side that leaves requests hanging sends fewer: requests are reported beside errors.
 
 mod cost;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::progress;
+use super::{aims, progress};
 use crate::envoy::Envoy;
 use crate::load::Load;
 use crate::upstream::{Upstream, Upstreams};
@@ -35,7 +35,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// Rounds; every fault hits both sides once in each.
+    /// Rounds; every fault hits each side once in each.
     pub rounds: usize,
 }
 
@@ -59,12 +59,13 @@ struct Seen {
 /// # Errors
 /// If Envoy does not start or the load cannot be sent.
 pub async fn measure(size: Size) -> anyhow::Result<Value> {
-    let bar = progress("faults on either side", (size.rounds * Fault::ALL.len() * 2) as u64);
+    let bar = progress("faults on each side", (size.rounds * Fault::ALL.len() * 3) as u64);
     let mut seen: Vec<(Fault, Side, Seen)> = Vec::new();
     let mut version = Value::Null;
     for round in 0..size.rounds {
         for fault in Fault::ALL {
-            let sides = if round % 2 == 0 { [Side::Native, Side::Ours] } else { [Side::Ours, Side::Native] };
+            let mut sides = [Side::Native, Side::Ours, Side::WithRetries];
+            sides.rotate_left(round % 3);
             for side in sides {
                 let one = run(fault, side, &mut version).await;
                 seen.push((fault, side, one.with_context(|| format!("{} {}", side.name(), fault.name()))?));
@@ -75,8 +76,11 @@ pub async fn measure(size: Size) -> anyhow::Result<Value> {
     bar.finish_and_clear();
     let mut report = summary::of(&seen);
     report.insert("rounds".to_owned(), json!(size.rounds));
+    report.insert("retries_of_ours_and_native".to_owned(), sides::native_retries());
+    report.insert("retries_of_retry_wasm".to_owned(), sides::own_retries());
     report.insert("envoy_version".to_owned(), version);
     cost::measure(&mut report, size.rounds).await?;
+    aims::judge(&mut report, &[("errors_vs_native", "<=", 0.5), ("false_ejections", "<=", 0.0)]);
     Ok(Value::Object(report))
 }
 

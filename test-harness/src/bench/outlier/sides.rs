@@ -1,6 +1,7 @@
-//! The two that are compared: Envoy's own outlier_detection, and outlier.wasm with router.wasm.
+//! Those that are compared: Envoy's own outlier_detection, outlier.wasm with router.wasm, and that with retry.wasm.
 //!
-//! Invariant: same hosts, same retries (two, to another host), same timeouts, same thresholds where both have them.
+//! Invariant: same hosts, same timeouts, same thresholds where both have them; and the first two have the same retries, Envoy's own by one
+//! policy ([`native_retries`]). The third has as many attempts, by retry.wasm ([`own_retries`]).
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -16,6 +17,8 @@ use crate::steered::{endpoint, routed};
 pub(super) enum Side {
     Native,
     Ours,
+    /// Ours, and retries are retry.wasm's.
+    WithRetries,
 }
 
 /// Both in Envoy's terms: the window, the first ejection, and the share that may be ejected.
@@ -30,13 +33,15 @@ impl Side {
         match self {
             Self::Native => "native",
             Self::Ours => "ours",
+            Self::WithRetries => "retry_wasm",
         }
     }
 
     pub(super) fn bootstrap(self, hosts: &[SocketAddr]) -> Bootstrap {
         let bootstrap = match self {
             Self::Native => native(hosts),
-            Self::Ours => ours(hosts),
+            Self::Ours => ours(hosts, None).only(&["router", "outlier"]).retry_policy(&native_retries()),
+            Self::WithRetries => ours(hosts, Some(&own_retries())).only(&["router", "retry", "outlier"]),
         };
         bootstrap.concurrency(2)
     }
@@ -45,7 +50,7 @@ impl Side {
     pub(super) async fn ejected(self, envoy: &Envoy) -> anyhow::Result<BTreeSet<String>> {
         match self {
             Self::Native => native_out(envoy).await,
-            Self::Ours => {
+            Self::Ours | Self::WithRetries => {
                 let answer = envoy.admin("/stats?filter=checkout.*ejections_active$").await?.text();
                 let name = outlier_stat("ejections_active", &[]);
                 let value = |line: &str| line.strip_prefix(&format!("{name}: "))?.trim().parse::<u64>().ok();
@@ -60,7 +65,9 @@ impl Side {
         let bad = bad.to_string();
         match self {
             Self::Native => seen,
-            Self::Ours => ejected(&envoy.log()).iter().filter(|address| **address != bad).count() as u64,
+            Self::Ours | Self::WithRetries => {
+                ejected(&envoy.log()).iter().filter(|address| **address != bad).count() as u64
+            }
         }
     }
 }
@@ -86,7 +93,8 @@ async fn native_out(envoy: &Envoy) -> anyhow::Result<BTreeSet<String>> {
     Ok(hosts.into_iter().flatten().filter_map(out).collect())
 }
 
-fn retry_policy() -> Value {
+/// Envoy's own retries, of both sides that have them.
+pub(super) fn native_retries() -> Value {
     json!({
         "retry_on": "connect-failure,refused-stream,reset,5xx",
         "num_retries": 2,
@@ -113,15 +121,30 @@ fn native(hosts: &[SocketAddr]) -> Bootstrap {
         cluster.insert("outlier_detection".to_owned(), detection);
         cluster.insert("circuit_breakers".to_owned(), json!({ "thresholds": [{ "max_retries": 1024 }] }));
     }
-    let route = json!({ "cluster": "checkout", "timeout": TIMEOUT, "retry_policy": retry_policy() });
+    let route = json!({ "cluster": "checkout", "timeout": TIMEOUT, "retry_policy": native_retries() });
     let route = json!({ "match": { "prefix": "/" }, "route": route });
     Bootstrap::empty().cluster(cluster).listener(pieces::listener("ingress", &[route], &[]))
 }
 
-fn ours(hosts: &[SocketAddr]) -> Bootstrap {
+/// Those of retry.wasm: as many, for the same failures, and within no budget but that of one for each request.
+pub(super) fn own_retries() -> Value {
+    json!({
+        "engine": "filter",
+        "retry_on": { "statuses": ["500-599"], "grpc_statuses": ["unavailable"] },
+        "num_retries": 2,
+        "back_off": { "base": "5ms", "max": "50ms" },
+        "budget": { "ratio": 1, "min_per_second": 1000 },
+        "timeout": TIMEOUT,
+    })
+}
+
+fn ours(hosts: &[SocketAddr], retry: Option<&Value>) -> Bootstrap {
     let endpoints: Vec<_> = hosts.iter().map(endpoint).collect();
     let balance = json!({ "policy": "round_robin", "candidates": 3 });
-    let document = routed(&json!([{ "name": "checkout", "endpoints": endpoints, "balance": balance }]));
+    let mut document = routed(&json!([{ "name": "checkout", "endpoints": endpoints, "balance": balance }]));
+    if let (Some(retry), Some(Value::Object(route))) = (retry, document.pointer_mut("/routes/0")) {
+        route.insert("retry".to_owned(), retry.clone());
+    }
     let document = with_outlier(
         document,
         &json!({
@@ -137,7 +160,7 @@ fn ours(hosts: &[SocketAddr]) -> Bootstrap {
         }),
     );
     let timeouts = |value: &mut Value| set_timeouts(value);
-    let bootstrap = Bootstrap::shipped().only(&["router", "outlier"]).modules(Modules::Separate);
+    let bootstrap = Bootstrap::shipped().modules(Modules::Separate);
     bootstrap.endpoints("checkout", hosts).document(&document).edit(timeouts)
 }
 

@@ -40,21 +40,27 @@ fn figures(all: &[Seen]) -> [(&'static str, Value); 8] {
 }
 
 fn one_fault(all: &All, fault: Fault) -> Value {
-    let [ours, native] = [Side::Ours, Side::Native].map(|side| figures(&pick(all, side, Some(fault))));
-    let pairs = ours.into_iter().zip(native);
-    pairs
-        .map(|((key, ours), (_, native))| (key.to_owned(), json!({ "ours": ours, "native": native })))
-        .collect()
+    let sides = [Side::Ours, Side::Native, Side::WithRetries];
+    let [ours, native, retry_wasm] = sides.map(|side| figures(&pick(all, side, Some(fault))));
+    let all = ours.into_iter().zip(native).zip(retry_wasm);
+    all.map(|(((key, ours), (_, native)), (_, retry_wasm))| {
+        (key.to_owned(), json!({ "ours": ours, "native": native, "retry_wasm": retry_wasm }))
+    })
+    .collect()
 }
 
 pub(super) fn of(all: &All) -> Map<String, Value> {
-    let (ours, native) = (pick(all, Side::Ours, None), pick(all, Side::Native, None));
-    let ratio = |count: fn(&Seen) -> u64| sum(&ours, count) as f64 / sum(&native, count).max(1) as f64;
+    let [ours, native, with_retries] =
+        [Side::Ours, Side::Native, Side::WithRetries].map(|side| pick(all, side, None));
+    let to_native =
+        |side: &[Seen], count: fn(&Seen) -> u64| sum(side, count) as f64 / sum(&native, count).max(1) as f64;
+    let ratio = |count: fn(&Seen) -> u64| to_native(&ours, count);
     let p99 =
         |side| median(&pick(all, side, Some(Fault::Slow)).iter().map(|one| one.p99_ms).collect::<Vec<_>>());
     let mut report = Map::new();
     let mut add = |key: String, value: Value| report.insert(key, value);
     add("errors_vs_native".to_owned(), json!(ratio(|one| one.errors)));
+    add("errors_vs_native_retry_wasm".to_owned(), json!(to_native(&with_retries, |one| one.errors)));
     add("bad_requests_vs_native".to_owned(), json!(ratio(|one| one.bad_requests)));
     add("p99_slow_vs_native".to_owned(), json!(p99(Side::Ours) / p99(Side::Native).max(f64::EPSILON)));
     for (key, value) in figures(&ours).into_iter().filter(|(key, _)| *key != "p99_ms") {
@@ -62,6 +68,9 @@ pub(super) fn of(all: &All) -> Map<String, Value> {
     }
     for (key, value) in figures(&native).into_iter().filter(|(key, _)| *key != "p99_ms") {
         add(format!("native_{key}"), value);
+    }
+    for (key, value) in figures(&with_retries).into_iter().filter(|(key, _)| *key != "p99_ms") {
+        add(format!("retry_wasm_{key}"), value);
     }
     let faults = Fault::ALL.into_iter().map(|fault| (fault.name().to_owned(), one_fault(all, fault)));
     add("faults".to_owned(), Value::Object(faults.collect()));

@@ -1,6 +1,8 @@
 //! Ejection on a real Envoy with two workers: every way of failing takes an endpoint
 //! out. Native retries are on, so clients see little of it.
 
+mod blame;
+mod heartbeats;
 mod innocent;
 mod readmission;
 mod rest;

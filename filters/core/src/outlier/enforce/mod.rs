@@ -6,7 +6,7 @@
 //! Invariants: never more endpoints are ejected than [`Cluster::may_eject`] allows, and at least `min_healthy` stay; every
 //! ejection ends; the multiplier falls only on evidence of health (Envoy's falls by time alone, its issue 21142).
 //!
-//! Envoy ejects nobody in a cluster of fewer than ten endpoints at its default of 10 %; here one may always go.
+//! Envoy ejects nobody in a cluster of fewer than ten endpoints at its default of 10 %; here one may always go, unless the operator says 0 %.
 
 mod evidence;
 mod step;
@@ -120,7 +120,8 @@ impl Cluster<'_> {
         let (all, policy) = (self.members.len(), &self.settings.ejection);
         let stay = all.saturating_sub(self.ejected_by_hand + ejected + 1);
         let within = (ejected + 1) * 100 <= all * usize::from(policy.max_percent);
-        stay >= policy.min_healthy && ejected < all && (within || ejected == 0)
+        let one_may = ejected == 0 && policy.max_percent > 0;
+        stay >= policy.min_healthy && ejected < all && (within || one_may)
     }
 
     /// How many of its endpoints are ejected, half-open ones too.

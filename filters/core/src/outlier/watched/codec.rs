@@ -4,10 +4,11 @@
 
 use super::{Watched, WatchedEndpoint};
 use crate::outlier::{
-    ConsecutivePolicy, EjectionPolicy, FailurePercentagePolicy, FailurePolicy, Heartbeat, LatencyPolicy,
-    Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
+    Check, ConsecutivePolicy, EjectionPolicy, Elsewhere, FailurePercentagePolicy, FailurePolicy, Heartbeat,
+    LatencyPolicy, Readmission, Settings, Signal, StallPolicy, SuccessRatePolicy, Threshold,
 };
 use crate::wire::{Reader, Writer};
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 /// The bytes of these upstreams; none: there is no memory for them.
@@ -75,10 +76,10 @@ fn settings(out: &mut Writer, one: &Settings) {
 }
 
 fn failure(out: &mut Writer, one: &FailurePolicy) {
-    out.size(one.statuses.len());
-    for range in &one.statuses {
-        out.word(u32::from(*range.start())).word(u32::from(*range.end()));
-    }
+    statuses(out, &one.statuses);
+    out.option(one.grpc_statuses.as_ref(), |out, list| {
+        out.bytes(list);
+    });
     out.flag(one.retry_after_is_overload);
     out.option(one.slow_threshold.as_ref(), |out, threshold| {
         out.length(*threshold);
@@ -89,8 +90,27 @@ fn failure(out: &mut Writer, one: &FailurePolicy) {
     out.flag(one.split_external_local_origin_errors);
 }
 
+fn statuses(out: &mut Writer, all: &[RangeInclusive<u16>]) {
+    out.size(all.len());
+    for range in all {
+        out.word(u32::from(*range.start())).word(u32::from(*range.end()));
+    }
+}
+
 fn heartbeat(out: &mut Writer, one: &Heartbeat) {
-    out.bytes(one.path.as_bytes());
+    match &one.check {
+        Check::Http { path, expected } => statuses(out.flag(false).bytes(path.as_bytes()), expected),
+        Check::Grpc { service } => {
+            out.flag(true).bytes(service.as_bytes());
+        }
+    }
+    out.size(one.headers.len());
+    for (name, value) in &one.headers {
+        out.bytes(name.as_bytes()).bytes(value.as_bytes());
+    }
+    out.option(one.elsewhere.as_ref(), |out, elsewhere| {
+        out.word(u32::from(elsewhere.port)).bytes(elsewhere.cluster.as_bytes());
+    });
     out.option(one.host.as_ref(), |out, host| {
         out.bytes(host.as_bytes());
     });
@@ -138,14 +158,18 @@ fn read_settings(from: &mut Reader<'_>) -> Option<Settings> {
 }
 
 fn read_failure(from: &mut Reader<'_>) -> Option<FailurePolicy> {
-    let range = |from: &mut Reader<'_>| Some(from.short()?..=from.short()?);
     Some(FailurePolicy {
-        statuses: (0..from.word()?).map(|_| range(from)).collect::<Option<_>>()?,
+        statuses: read_statuses(from)?,
+        grpc_statuses: from.option(|from| from.bytes().map(<[u8]>::to_vec))?,
         retry_after_is_overload: from.flag()?,
         slow_threshold: from.option(Reader::length)?,
         signal: from.option(|from| Some(Signal { header: from.name()?, drain: from.flag()? }))?,
         split_external_local_origin_errors: from.flag()?,
     })
+}
+
+fn read_statuses(from: &mut Reader<'_>) -> Option<Vec<RangeInclusive<u16>>> {
+    (0..from.word()?).map(|_| Some(from.short()?..=from.short()?)).collect()
 }
 
 fn threshold(from: &mut Reader<'_>) -> Option<Threshold> {
@@ -169,8 +193,14 @@ fn read_readmission(from: &mut Reader<'_>) -> Option<Readmission> {
 }
 
 fn read_heartbeat(from: &mut Reader<'_>) -> Option<Heartbeat> {
+    let check = match from.flag()? {
+        false => Check::Http { path: from.name()?, expected: read_statuses(from)? },
+        true => Check::Grpc { service: from.name()? },
+    };
     Some(Heartbeat {
-        path: from.name()?,
+        check,
+        headers: (0..from.word()?).map(|_| Some((from.name()?, from.name()?))).collect::<Option<_>>()?,
+        elsewhere: from.option(|from| Some(Elsewhere { port: from.short()?, cluster: from.name()? }))?,
         host: from.option(Reader::name)?,
         interval: from.length()?,
         timeout: from.length()?,
