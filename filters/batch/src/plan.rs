@@ -8,7 +8,7 @@ use switchyard_core::batch::Scope;
 use switchyard_core::batch::gather::Policy;
 use switchyard_core::memory::Memory;
 use switchyard_core::route::RouteTable;
-use switchyard_frame::rotation::Rotation;
+use switchyard_frame::rotation::{Next, Rotation};
 use switchyard_host::SharedData;
 
 /// A configuration in force in one worker.
@@ -39,17 +39,18 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     fn new(configured: &Configured, host: &impl SharedData) -> Self {
-        let endpoints = configured.endpoints().clone();
-        let by_hand = (0..endpoints.len()).map(|index| configured.health(index)).collect();
-        let followed = configured.outlier().is_some_and(|outlier| !outlier.shadow);
-        let rotation = Rotation::new(configured.name(), endpoints, by_hand, followed, host);
-        Self { cluster: configured.cluster().into(), rotation }
+        Self { cluster: configured.cluster().into(), rotation: Rotation::new(configured, host) }
     }
 
-    /// The address that the next call goes to; `None`: whichever the cluster chooses.
-    pub(crate) fn next_address(&self) -> Option<&str> {
-        let endpoint = self.rotation.next_endpoint()?;
-        self.rotation.endpoints().get(endpoint).map(|endpoint| &*endpoint.address)
+    /// The address that the next call goes to: `Some(None)` whichever the cluster chooses, `None` to none.
+    pub(crate) fn next_address(&self) -> Option<Option<&str>> {
+        match self.rotation.next() {
+            Next::Endpoint(index) => {
+                Some(self.rotation.endpoints().get(index).map(|endpoint| &*endpoint.address))
+            }
+            Next::Unnamed => Some(None),
+            Next::Nowhere => None,
+        }
     }
 }
 

@@ -36,6 +36,7 @@ const FULL: &str = r#"{
                 "no_hash": "least_request",
                 "candidates": 2,
                 "healthy_panic_threshold": "0%",
+                "fail_traffic_on_panic": true,
                 "slow_start": {"window": "30s", "aggression": 1.5, "min_weight_percent": 20}
             },
             "outlier": {
@@ -132,7 +133,7 @@ fn everything_that_is_written_is_what_is_meant() {
     let weights: Vec<u32> = checkout.endpoints().iter().map(|endpoint| endpoint.weight.get()).collect();
     assert_eq!(weights, [2, 1]);
     assert_eq!(checkout.endpoints().get(0).expect("two").hash_key(), "a");
-    assert_eq!((checkout.health(0), checkout.health(1)), (Health::Healthy, Health::Ejected));
+    assert_eq!((checkout.health(0), checkout.health(1)), (Health::Healthy, Health::Withdrawn));
     assert_eq!(
         *checkout.policy(),
         Policy::RingHash {
@@ -152,6 +153,7 @@ fn everything_that_is_written_is_what_is_meant() {
         matches!(&checkout.hash_on()[1].source, Source::Cookie(cookie) if cookie.ttl == Some(Duration::from_secs(3600)))
     );
     assert_eq!(checkout.health_policy().panic_threshold, 0);
+    assert!(checkout.health_policy().fail_traffic_on_panic);
     let slow_start = checkout.health_policy().slow_start.expect("given");
     assert_eq!(
         (slow_start.window, slow_start.aggression, slow_start.min_weight),

@@ -236,6 +236,10 @@ const WRONG: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        r#"@balance {"policy": "random", "fail_traffic_on_panic": "yes"}"#,
+        &[r#"upstreams[0].balance.fail_traffic_on_panic: "yes" is not true or false"#],
+    ),
+    (
         r#"@balance {"policy": "random", "healthy_panic_threshold": -1}"#,
         &[
             r#"upstreams[0].balance.healthy_panic_threshold: -1 is not a percentage; write a whole number from 0 to 100"#,

@@ -1,49 +1,112 @@
-//! Live load of the endpoints of one upstream, as this worker sees it.
+//! Live load of the endpoints of one upstream, as this worker sees it: requests in flight, requests that wait for an
+//! answer, and how long answers take to begin.
 //!
-//! Invariant: `active` never goes below zero, and every [`Loads::start`] is paired with one [`Loads::finish`]
-//! by the caller, whatever ends the stream.
+//! Invariants: what an [`InFlight`] takes it gives back, exactly once, when it is dropped, whatever has ended the
+//! request and whichever configuration is in force by then; nothing goes below zero. What is known of an endpoint's
+//! latency is forgotten within three times the decay unless it is heard of again.
+//!
+//! An open websocket, a download or a stream of events is in flight to its end, but waits only until its first byte. So
+//! policies that compare requests in flight see it, and one that compares latencies does not.
+//!
+//! Source: Finagle's PeakEwma and tower's, which linkerd2-proxy uses. As there, latency is that of the first byte, and an
+//! estimate fades while nothing is heard. Not as there: a slower answer moves the estimate halfway and not all the way, and a
+//! faster one by a fifth at least. With theirs one slow answer takes all requests off one of two equal endpoints
+//! until it has faded, tens of decays of an ordinary outlier; `filters/core/tests/balance_latency/` has the comparison.
 
-use crate::{EndpointIndex, Timestamp};
+use crate::{EndpointIndex, Endpoints, Timestamp};
+use core::cell::Cell;
 use core::time::Duration;
+use hashbrown::HashMap;
+use std::rc::{Rc, Weak};
 
-/// Requests in flight and smoothed latency per endpoint.
-#[derive(Clone, Debug, Default)]
-pub struct Loads {
-    endpoints: Vec<Load>,
-    total_active: u32,
-}
+/// How far an answer that is slower than expected moves the expectation.
+const SLOWER: f64 = 0.5;
+/// How far a faster one moves it, at least.
+const FASTER: f64 = 0.2;
+/// So many times the decay, and an estimate says nothing any more.
+const FORGOTTEN_AFTER: f64 = 3.0;
 
 /// Load of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Load {
+struct Load {
     /// Requests in flight.
-    pub active: u32,
-    /// Smoothed latency in nanoseconds as of `observed`; `None` before the first answer.
-    pub latency_ns: Option<f64>,
+    active: u32,
+    /// Those of them whose answer has not begun.
+    waiting: u32,
+    /// Latency of the first byte in nanoseconds as of `observed`; `None` before the first answer.
+    latency_ns: Option<f64>,
     /// When `latency_ns` was last brought up to date.
-    pub observed: Timestamp,
+    observed: Timestamp,
+    /// When a request was last sent there.
+    asked: Option<Timestamp>,
+}
+
+/// How latencies are learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyPolicy {
+    /// Time constant with which an estimate fades.
+    pub decay: Duration,
+    /// What is assumed of an endpoint that was asked and has not answered yet.
+    pub default: Duration,
+}
+
+type Slot = Rc<Cell<Load>>;
+
+fn change(slot: &Slot, change: impl FnOnce(&mut Load)) {
+    let mut load = slot.get();
+    change(&mut load);
+    slot.set(load);
+}
+
+/// Load of every endpoint of one upstream.
+#[derive(Clone, Debug, Default)]
+pub struct Loads {
+    endpoints: Vec<Slot>,
+}
+
+/// One request on its way to one endpoint. It counts until it is dropped.
+#[derive(Debug)]
+#[must_use = "a request counts until this is dropped"]
+pub struct InFlight {
+    slot: Slot,
+    waits: bool,
+}
+
+impl InFlight {
+    /// Its answer has begun, or whatever it waits for now is not the endpoint.
+    pub fn answered(&mut self) {
+        if core::mem::take(&mut self.waits) {
+            change(&self.slot, |load| load.waiting = load.waiting.saturating_sub(1));
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.answered();
+        change(&self.slot, |load| load.active = load.active.saturating_sub(1));
+    }
 }
 
 impl Loads {
     /// No load on any of `endpoints` endpoints.
     pub fn new(endpoints: usize) -> Self {
-        Self { endpoints: vec![Load::default(); endpoints], total_active: 0 }
+        Self { endpoints: (0..endpoints).map(|_| Slot::default()).collect() }
     }
 
-    /// A request was sent to `index`.
-    pub fn start(&mut self, index: EndpointIndex) {
-        if let Some(load) = self.endpoints.get_mut(index) {
+    /// A request is sent to `index`; `now` where the policy learns from latency. `None`: there is no such endpoint.
+    pub fn start(&self, index: EndpointIndex, now: Option<Timestamp>) -> Option<InFlight> {
+        let slot = Rc::clone(self.endpoints.get(index)?);
+        change(&slot, |load| {
             load.active = load.active.saturating_add(1);
-            self.total_active = self.total_active.saturating_add(1);
-        }
+            load.waiting = load.waiting.saturating_add(1);
+            load.asked = load.asked.max(now);
+        });
+        Some(InFlight { slot, waits: true })
     }
 
-    /// A request that was sent to `index` has ended, however it ended.
-    pub fn finish(&mut self, index: EndpointIndex) {
-        if let Some(load) = self.endpoints.get_mut(index).filter(|load| load.active > 0) {
-            load.active -= 1;
-            self.total_active = self.total_active.saturating_sub(1);
-        }
+    fn get(&self, index: EndpointIndex) -> Load {
+        self.endpoints.get(index).map(|slot| slot.get()).unwrap_or_default()
     }
 
     /// Requests in flight to `index`.
@@ -51,47 +114,104 @@ impl Loads {
         self.get(index).active
     }
 
+    /// Requests to `index` whose answer has not begun.
+    pub fn waiting(&self, index: EndpointIndex) -> u32 {
+        self.get(index).waiting
+    }
+
     /// Requests in flight to all endpoints together.
     pub fn total_active(&self) -> u32 {
-        self.total_active
+        self.endpoints.iter().fold(0, |sum: u32, slot| sum.saturating_add(slot.get().active))
     }
 
-    /// The load of `index`; no load for an index out of range.
-    pub fn get(&self, index: EndpointIndex) -> Load {
-        self.endpoints.get(index).copied().unwrap_or_default()
-    }
-
-    /// `index` answered after `latency`. Peak-sensitive moving average: a slower answer counts at once, a
-    /// faster one moves the average by `1 - exp(-elapsed / decay)` (Finagle's PeakEwma, linkerd2's ewma).
-    pub fn observe(&mut self, index: EndpointIndex, latency: Duration, now: Timestamp, decay: Duration) {
-        let Some(load) = self.endpoints.get_mut(index) else { return };
+    /// `index` began to answer after `latency`.
+    pub fn observe(&self, index: EndpointIndex, latency: Duration, now: Timestamp, policy: &LatencyPolicy) {
+        let Some(slot) = self.endpoints.get(index) else { return };
         let sample = latency.as_nanos() as f64;
-        load.latency_ns = Some(match load.latency_ns {
-            Some(average) if sample <= average => {
-                let keep = retained(now.since(load.observed), decay);
-                average * keep + sample * (1.0 - keep)
-            }
-            _ => sample,
+        change(slot, |load| {
+            load.latency_ns = Some(load.latency_ns.map_or(sample, |average| {
+                // What was heard so long ago that half of its time is over is no evidence beside a new answer.
+                let stale = 1.0 - retained(now.since(load.observed) * 2, policy.decay);
+                let pace = if sample > average { SLOWER } else { FASTER };
+                average + (sample - average) * stale.max(pace)
+            }));
+            load.observed = load.observed.max(now);
         });
-        load.observed = load.observed.max(now);
     }
 
-    /// Latency expected of `index` at `now`, in nanoseconds: its average, fading with time since the last
-    /// answer so that an endpoint once slow is tried again; `default` before the first answer.
-    pub fn latency_at(
+    /// `index` has not begun to answer after `waited`, or has said by then that it cannot: it takes that long at least. An
+    /// endpoint that fails at once must not look like a fast one.
+    pub fn observe_at_least(
         &self,
         index: EndpointIndex,
+        waited: Duration,
         now: Timestamp,
-        decay: Duration,
-        default: Duration,
-    ) -> f64 {
+        policy: &LatencyPolicy,
+    ) {
+        let expected = self.get(index).latency_ns.unwrap_or(policy.default.as_nanos() as f64);
+        if waited.as_nanos() as f64 > expected {
+            self.observe(index, waited, now, policy);
+        }
+    }
+
+    /// Time to the first byte that is expected of `index` at `now`, in nanoseconds. It fades from the last answer on, or from the
+    /// last question if that is newer, so that an endpoint once slow is tried again, by one request at first. An
+    /// endpoint that was never asked is expected to answer at once.
+    pub fn latency_at(&self, index: EndpointIndex, now: Timestamp, policy: &LatencyPolicy) -> f64 {
         let load = self.get(index);
-        load.latency_ns
-            .map_or(default.as_nanos() as f64, |average| average * retained(now.since(load.observed), decay))
+        let (full, since) = match (load.latency_ns, load.asked) {
+            (Some(average), asked) => (average, asked.unwrap_or_default().max(load.observed)),
+            (None, Some(asked)) => (policy.default.as_nanos() as f64, asked),
+            (None, None) => return 0.0,
+        };
+        full * retained(now.since(since), policy.decay)
     }
 }
 
-/// The part of an average that is left after `elapsed`.
+/// The part of an estimate that is left after `elapsed`: an exponential that is let down so far that it ends.
 fn retained(elapsed: Duration, decay: Duration) -> f64 {
-    if decay.is_zero() { 0.0 } else { (-elapsed.as_secs_f64() / decay.as_secs_f64()).exp() }
+    if decay.is_zero() {
+        return 0.0;
+    }
+    let end = (-FORGOTTEN_AFTER).exp();
+    let left = (-elapsed.as_secs_f64() / decay.as_secs_f64()).exp();
+    ((left - end) / (1.0 - end)).max(0.0)
+}
+
+/// The load of all upstreams, whatever configuration is in force: by the upstream's name and the endpoint's address.
+///
+/// Bounded: an entry lives as long as a configuration or a request in flight has it.
+#[derive(Debug, Default)]
+pub struct LoadBook {
+    upstreams: HashMap<Box<str>, HashMap<Box<str>, Weak<Cell<Load>>>>,
+}
+
+impl LoadBook {
+    /// The load of these endpoints of the upstream of this name: with what is in flight already, and what is known of them.
+    pub fn loads(&mut self, upstream: &str, endpoints: &Endpoints) -> Loads {
+        self.upstreams.retain(|_, slots| {
+            slots.retain(|_, slot| slot.strong_count() > 0);
+            !slots.is_empty()
+        });
+        let slots = self.upstreams.entry_ref(upstream).or_default();
+        let mut slot_of = |address: &str| {
+            let known = slots.entry_ref(address).or_default();
+            known.upgrade().unwrap_or_else(|| {
+                let slot = Slot::default();
+                *known = Rc::downgrade(&slot);
+                slot
+            })
+        };
+        Loads { endpoints: endpoints.iter().map(|endpoint| slot_of(&endpoint.address)).collect() }
+    }
+
+    /// How many endpoints it has an entry of.
+    pub fn len(&self) -> usize {
+        self.upstreams.values().map(HashMap::len).sum()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }

@@ -6,7 +6,7 @@
 
 mod balance_support;
 
-use balance_support::{Upstream, least_request, maglev, peak_ewma, ring_hash};
+use balance_support::{LATENCY, Upstream, least_request, maglev, peak_ewma, ring_hash};
 use switchyard_core::balance::{HashFunction, Policy};
 use switchyard_core::health::{Admission, Health, HealthPolicy, HealthTable};
 #[cfg(target_arch = "wasm32")]
@@ -45,7 +45,7 @@ fn cut_short(hash_balance_factor: Option<u32>) -> Policy {
 fn a_ring_without_a_point_for_the_healthy_still_chooses_one_of_them() {
     for policy in [cut_short(None), cut_short(Some(110))] {
         let mut table = HealthTable::new(4);
-        let never = HealthPolicy { panic_threshold: 0, slow_start: None };
+        let never = HealthPolicy { panic_threshold: 0, ..HealthPolicy::default() };
         let mut upstream = Upstream::new(&policy, &[1; 4], 1);
         for healthy in 0..4 {
             for index in 0..4 {
@@ -62,8 +62,7 @@ fn a_ring_without_a_point_for_the_healthy_still_chooses_one_of_them() {
 fn a_bias_that_leaves_no_weight_ejects_nobody() {
     let mut upstream = Upstream::new(&least_request(1000.0), &[1, 2], 1);
     for _ in 0..100 {
-        upstream.loads.start(0);
-        upstream.loads.start(1);
+        core::mem::forget([upstream.loads.start(0, None), upstream.loads.start(1, None)]);
     }
     let mut met = [false; 2];
     for _ in 0..10 {
@@ -76,7 +75,7 @@ fn a_bias_that_leaves_no_weight_ejects_nobody() {
 
 #[test]
 fn whoever_was_out_at_the_start_takes_part_when_back() {
-    let never = HealthPolicy { panic_threshold: 0, slow_start: None };
+    let never = HealthPolicy { panic_threshold: 0, ..HealthPolicy::default() };
     for policy in policies() {
         let mut table = HealthTable::new(3);
         table.set(2, Health::Ejected, None);
@@ -127,7 +126,12 @@ mod properties {
     }
 
     fn state() -> impl Strategy<Value = State> {
-        let health = prop_oneof![Just(Health::Healthy), Just(Health::Ejected), Just(Health::HalfOpen)];
+        let health = prop_oneof![
+            Just(Health::Healthy),
+            Just(Health::Ejected),
+            Just(Health::HalfOpen),
+            Just(Health::Withdrawn)
+        ];
         let weight = prop_oneof![Just(1_u32), 1..1000_u32];
         let ages = proptest::option::of(0..2000_u64);
         (weight, health, ages, 0..40_u32, proptest::option::of(0..5000_u64)).prop_map(
@@ -140,10 +144,10 @@ mod properties {
         for (index, state) in states.iter().enumerate() {
             let since = state.age.map(|age| ago(upstream, age));
             table.set(index, state.health, since);
-            (0..state.active).for_each(|_| upstream.loads.start(index));
+            (0..state.active)
+                .for_each(|_| core::mem::forget(upstream.loads.start(index, Some(upstream.now))));
             if let Some(latency) = state.latency_ms {
-                let (now, decay) = (upstream.now, Duration::from_secs(10));
-                upstream.loads.observe(index, Duration::from_millis(latency), now, decay);
+                upstream.loads.observe(index, Duration::from_millis(latency), upstream.now, &LATENCY);
             }
         }
         table
@@ -160,13 +164,14 @@ mod properties {
             states in prop::collection::vec(state(), 1..12),
             (limit, panic_threshold, seed) in (1..6_usize, 0..=100_u8, any::<u64>()),
             (ramps, min_weight) in (any::<bool>(), prop_oneof![Just(0.0), Just(0.1)]),
+            fail_traffic_on_panic in any::<bool>(),
         ) {
             let weights: Vec<u32> = states.iter().map(|state| state.weight).collect();
             let mut upstream = Upstream::new(&policies()[policy], &weights, seed);
             let table = table(&mut upstream, &states);
             let slow_start =
                 ramps.then_some(SlowStart { window: Duration::from_secs(1), aggression: 1.0, min_weight });
-            let health = HealthPolicy { panic_threshold, slow_start };
+            let health = HealthPolicy { panic_threshold, slow_start, fail_traffic_on_panic };
             for _ in 0..8 {
                 let admission = table.admission(&health, upstream.now);
                 let admitted = (0..states.len()).filter(|index| admission.admits(*index)).count();
@@ -179,7 +184,8 @@ mod properties {
                 prop_assert_eq!(chosen.is_empty(), admitted == 0, "somebody if anybody");
                 for index in chosen {
                     prop_assert!(index < states.len());
-                    prop_assert!(admission.is_panic() || states[index].health == Health::Healthy);
+                    prop_assert!(states[index].health != Health::Withdrawn, "by hand is by hand");
+                    prop_assert!(admission.ignores_health() || states[index].health == Health::Healthy);
                 }
                 upstream.now = upstream.now.plus(Duration::from_millis(100));
             }

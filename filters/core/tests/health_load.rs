@@ -1,11 +1,13 @@
 //! Slow start's formula, the edges of panic, ramps that end; and loads that no order of events can drive below 0.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+use core::num::NonZeroU32;
 use core::time::Duration;
-use switchyard_core::Timestamp;
 use switchyard_core::health::{Health, HealthPolicy, HealthTable, SlowStart};
-use switchyard_core::load::Loads;
+use switchyard_core::load::{InFlight, LatencyPolicy, LoadBook, Loads};
+use switchyard_core::{Endpoint, Endpoints, Timestamp};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -63,12 +65,56 @@ fn panic_begins_below_the_threshold() {
         (4, 4, 100, false),
     ] {
         let table = with_healthy(healthy, endpoints);
-        let admission = table.admission(&HealthPolicy { panic_threshold, slow_start: None }, START);
+        let admission = table.admission(&HealthPolicy { panic_threshold, ..HealthPolicy::default() }, START);
         let admitted = (0..endpoints).filter(|index| admission.admits(*index)).count();
         assert_eq!(admission.is_panic(), panics, "{healthy} of {endpoints} at {panic_threshold} %");
         assert_eq!(admitted, if panics { endpoints } else { healthy });
         assert_eq!(admission.admits_everyone(), panics || healthy == endpoints);
     }
+}
+
+/// `healthy` in rotation, then so many ejected, then so many taken out by hand.
+fn of(healthy: usize, ejected: usize, withdrawn: usize) -> HealthTable {
+    let mut table = with_healthy(healthy, healthy + ejected + withdrawn);
+    (0..withdrawn).for_each(|index| table.set(healthy + ejected + index, Health::Withdrawn, None));
+    table
+}
+
+#[test]
+fn what_is_taken_out_by_hand_is_never_chosen_and_no_part_of_the_share_that_panics() {
+    for (healthy, ejected, withdrawn, panics) in [
+        (2, 2, 0, false),
+        (2, 2, 4, false),
+        (1, 2, 4, true),
+        (1, 0, 7, false),
+        (0, 2, 2, true),
+        (0, 0, 4, false),
+    ] {
+        let table = of(healthy, ejected, withdrawn);
+        let admission = table.admission(&HealthPolicy::default(), START);
+        let admitted: Vec<_> = (0..8).filter(|index| admission.admits(*index)).collect();
+        let expected = if panics { healthy + ejected } else { healthy };
+        assert_eq!(admitted, (0..expected).collect::<Vec<_>>(), "{healthy} {ejected} {withdrawn}");
+        assert_eq!(admission.is_panic(), panics, "{healthy} {ejected} {withdrawn}");
+        assert_eq!(admission.admits_everyone(), expected == healthy + ejected + withdrawn);
+    }
+}
+
+#[test]
+fn where_traffic_is_to_fail_nobody_is_chosen_below_the_threshold_but_a_trial_may_be() {
+    let policy = HealthPolicy { fail_traffic_on_panic: true, ..HealthPolicy::default() };
+    let admitted = |table: &HealthTable| {
+        let admission = table.admission(&policy, START);
+        (admission.is_panic(), (0..5).filter(|index| admission.admits(*index)).count())
+    };
+    assert_eq!(admitted(&of(2, 2, 1)), (false, 2));
+    assert_eq!(admitted(&of(1, 3, 1)), (true, 0));
+    assert_eq!(admitted(&of(0, 0, 5)), (false, 0));
+    let mut table = of(1, 3, 1);
+    table.set(2, Health::HalfOpen, None);
+    let with_trials = table.admission(&policy, START).with_trials();
+    assert_eq!((0..5).filter(|index| with_trials.admits(*index)).collect::<Vec<_>>(), [2]);
+    assert!(!table.admission(&policy, START).ignores_health());
 }
 
 #[test]
@@ -77,12 +123,12 @@ fn one_that_is_half_open_is_out_of_rotation() {
     table.set(1, Health::HalfOpen, None);
     let admission = table.admission(&HealthPolicy::default(), START);
     assert!(!admission.admits(1) && !admission.admits(3) && admission.admits(0));
-    assert_eq!((table.get(1), table.get(3)), (Health::HalfOpen, Health::Ejected));
+    assert_eq!((table.get(1), table.get(3)), (Health::HalfOpen, Health::Withdrawn));
 }
 
 #[test]
 fn a_ramp_counts_while_it_lasts() {
-    let policy = HealthPolicy { panic_threshold: 50, slow_start: Some(ramp(1.0, 0.1)) };
+    let policy = HealthPolicy { slow_start: Some(ramp(1.0, 0.1)), ..HealthPolicy::default() };
     let mut table = HealthTable::new(2);
     table.set(1, Health::Healthy, Some(START));
     let half = table.admission(&policy, START.plus(5 * SECOND));
@@ -98,7 +144,8 @@ fn a_ramp_counts_while_it_lasts() {
 
 #[test]
 fn a_key_once_admitted_stays_admitted() {
-    let policy = HealthPolicy { panic_threshold: 0, slow_start: Some(ramp(1.0, 0.1)) };
+    let policy =
+        HealthPolicy { panic_threshold: 0, slow_start: Some(ramp(1.0, 0.1)), ..HealthPolicy::default() };
     let mut table = HealthTable::new(2);
     table.set(1, Health::Healthy, Some(START));
     let mut before = 0;
@@ -113,22 +160,112 @@ fn a_key_once_admitted_stays_admitted() {
     assert_eq!(before, 1000);
 }
 
+const POLICY: LatencyPolicy = LatencyPolicy { decay: SECOND, default: Duration::from_secs(7) };
+
+fn expected(loads: &Loads, index: usize, now: Timestamp) -> f64 {
+    loads.latency_at(index, now, &POLICY) / 1e9
+}
+
+fn close(left: f64, right: f64) -> bool {
+    (left - right).abs() < 1e-9
+}
+
 #[test]
-fn a_slow_answer_counts_at_once_and_fades() {
-    let mut loads = Loads::new(2);
-    let expected = |loads: &Loads, now| loads.latency_at(0, now, SECOND, 7 * SECOND) / 1e9;
-    let close = |left: f64, right: f64| (left - right).abs() < 1e-9;
-    assert!(close(expected(&loads, START), 7.0), "the default before the first answer");
-    loads.observe(0, 2 * SECOND, START, SECOND);
-    loads.observe(0, 4 * SECOND, START, SECOND);
-    assert!(close(expected(&loads, START), 4.0));
-    let later = START.plus(SECOND);
-    assert!(close(expected(&loads, later), 4.0 * (-1.0_f64).exp()));
-    loads.observe(0, SECOND, later, SECOND);
-    assert!(close(expected(&loads, later), 4.0 * (-1.0_f64).exp() + 1.0 - (-1.0_f64).exp()));
-    assert!(close(expected(&loads, START), expected(&loads, later)), "a clock that steps back does no harm");
-    loads.observe(9, SECOND, later, SECOND);
-    assert!(close(loads.latency_at(1, later, SECOND, SECOND), 1e9));
+fn what_is_known_of_an_endpoint_fades_and_is_forgotten_after_three_decays() {
+    let loads = Loads::new(2);
+    assert!(close(expected(&loads, 0, START), 0.0), "one that was never asked is asked");
+    let _waits = loads.start(0, Some(START));
+    assert!(close(expected(&loads, 0, START), 7.0), "the default until it answers");
+    loads.observe(0, 2 * SECOND, START, &POLICY);
+    let mut before = expected(&loads, 0, START);
+    assert!(close(before, 2.0));
+    for tenths in 1..30 {
+        let now = expected(&loads, 0, START.plus(SECOND * tenths / 10));
+        assert!(now < before && now > 0.0, "{tenths}");
+        before = now;
+    }
+    assert!(close(expected(&loads, 0, START.plus(3 * SECOND)), 0.0));
+    let _asked_again = loads.start(0, Some(START.plus(3 * SECOND)));
+    assert!(close(expected(&loads, 0, START.plus(3 * SECOND)), 2.0), "until that one has answered");
+    loads.observe(9, SECOND, START, &POLICY);
+    assert!(loads.start(9, None).is_none() && close(expected(&loads, 9, START), 0.0), "no such endpoint");
+}
+
+#[test]
+fn a_slower_answer_counts_half_at_once_a_faster_one_by_a_fifth_and_wholly_after_a_while() {
+    let loads = Loads::new(1);
+    loads.observe(0, SECOND, START, &POLICY);
+    loads.observe(0, 3 * SECOND, START, &POLICY);
+    assert!(close(expected(&loads, 0, START), 2.0));
+    loads.observe(0, SECOND, START, &POLICY);
+    assert!(close(expected(&loads, 0, START), 1.8));
+    let later = START.plus(SECOND * 3 / 2);
+    loads.observe(0, SECOND / 2, later, &POLICY);
+    assert!(close(expected(&loads, 0, later), 0.5), "what was known before is no evidence any more");
+    assert!(close(expected(&loads, 0, START), 0.5), "a clock that steps back does no harm");
+}
+
+#[test]
+fn a_failure_makes_no_endpoint_look_fast() {
+    let loads = Loads::new(2);
+    let _waits = [0, 1].map(|index| loads.start(index, Some(START)));
+    loads.observe_at_least(0, SECOND / 1000, START, &POLICY);
+    assert!(close(expected(&loads, 0, START), 7.0), "nothing is known but that it fails");
+    loads.observe_at_least(0, 9 * SECOND, START, &POLICY);
+    assert!(close(expected(&loads, 0, START), 9.0));
+    loads.observe(1, SECOND, START, &POLICY);
+    loads.observe_at_least(1, SECOND / 2, START, &POLICY);
+    assert!(close(expected(&loads, 1, START), 1.0));
+    loads.observe_at_least(1, 3 * SECOND, START, &POLICY);
+    assert!(close(expected(&loads, 1, START), 2.0));
+}
+
+fn endpoints(addresses: &[&str]) -> Endpoints {
+    let endpoint =
+        |address: &&str| Endpoint { address: (*address).into(), weight: NonZeroU32::MIN, hash_key: None };
+    Endpoints::new(addresses.iter().map(endpoint).collect())
+}
+
+#[test]
+fn requests_in_flight_count_on_under_the_next_configuration_and_are_given_back_there() {
+    let mut book = LoadBook::default();
+    let old = book.loads("web", &endpoints(&["a", "b"]));
+    let (mut one, two, gone) = (old.start(0, None), old.start(0, None), old.start(1, None));
+    old.observe(0, SECOND, START, &POLICY);
+    // Another order, one endpoint less, and one more.
+    let new = book.loads("web", &endpoints(&["c", "a"]));
+    let elsewhere = book.loads("other", &endpoints(&["a"]));
+    assert_eq!((new.active(1), new.waiting(1), new.total_active()), (2, 2, 2));
+    assert_eq!((new.active(0), elsewhere.active(0)), (0, 0), "it is of an upstream's endpoint");
+    assert!(close(expected(&new, 1, START), 1.0), "what is known of it stays, too");
+    one.iter_mut().for_each(InFlight::answered);
+    one.iter_mut().for_each(InFlight::answered);
+    assert_eq!((new.active(1), new.waiting(1)), (2, 1), "an answer begins once");
+    let three = new.start(1, None);
+    drop(old);
+    drop((one, three));
+    assert_eq!((new.active(1), new.waiting(1)), (1, 1));
+    drop(two);
+    assert_eq!((new.active(1), new.waiting(1), new.total_active()), (0, 0, 0));
+    // The one that left is remembered while a request is on its way to it, and no longer.
+    assert_eq!(book.loads("web", &endpoints(&["b"])).total_active(), 1);
+    drop(gone);
+    assert_eq!(book.loads("web", &endpoints(&["b"])).total_active(), 0);
+}
+
+#[test]
+fn no_number_of_configurations_makes_the_book_grow() {
+    let mut book = LoadBook::default();
+    let mut in_force = Vec::new();
+    for number in 0..100 {
+        let (name, address) = (format!("upstream-{number}"), format!("10.0.0.{number}:80"));
+        in_force =
+            vec![book.loads(&name, &endpoints(&[&address])), book.loads("web", &endpoints(&[&address]))];
+        assert!(book.len() <= 4, "{}", book.len());
+    }
+    drop(in_force);
+    let _last = book.loads("web", &endpoints(&["a"]));
+    assert_eq!(book.len(), 1);
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -138,18 +275,32 @@ mod properties {
 
     proptest! {
         #[test]
-        fn total_is_the_sum_and_nothing_goes_below_zero(
-            events in prop::collection::vec((any::<bool>(), 0..6_usize), 0..200)
+        fn what_is_in_flight_is_what_was_begun_and_has_not_ended_whatever_configurations_come(
+            events in prop::collection::vec((0..4_u8, 0..6_usize), 0..200)
         ) {
-            // Endpoints 4 and 5 do not exist.
-            let (mut loads, mut model) = (Loads::new(4), [0_u32; 4]);
-            for (starts, index) in events {
-                if starts { loads.start(index) } else { loads.finish(index) }
-                if let Some(active) = model.get_mut(index) {
-                    *active = if starts { *active + 1 } else { active.saturating_sub(1) };
+            // Endpoints 4 and 5 do not exist; configurations have the others in turning order.
+            let names = ["a", "b", "c", "d"];
+            let (mut book, mut turned) = (LoadBook::default(), 0);
+            let mut loads = book.loads("web", &endpoints(&names));
+            let mut under_way: Vec<(usize, InFlight)> = Vec::new();
+            for (what, number) in events {
+                match what {
+                    0 | 1 => {
+                        let begun = loads.start((number + turned) % 4, None).filter(|_| number < 4);
+                        under_way.extend(begun.map(|begun| (number, begun)));
+                    }
+                    2 if !under_way.is_empty() => drop(under_way.swap_remove(number % under_way.len())),
+                    2 => {}
+                    _ => {
+                        turned = number;
+                        let order = [0, 1, 2, 3].map(|place| names[(place + 4 - number % 4) % 4]);
+                        loads = book.loads("web", &endpoints(&order));
+                    }
                 }
-                prop_assert_eq!([0, 1, 2, 3].map(|index| loads.active(index)), model);
-                prop_assert_eq!(loads.total_active(), model.iter().sum::<u32>());
+                let counted = [0, 1, 2, 3].map(|name| loads.active((name + turned) % 4) as usize);
+                let model = [0, 1, 2, 3].map(|name| under_way.iter().filter(|(of, _)| *of == name).count());
+                prop_assert_eq!(counted, model);
+                prop_assert_eq!(loads.total_active() as usize, under_way.len());
             }
         }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use switchyard_core::EndpointIndex;
+use switchyard_core::health::Health;
 use switchyard_core::retry::pick;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -13,7 +14,20 @@ fn pick_of(
     rotation: &[bool],
     tried: &[EndpointIndex],
 ) -> Option<EndpointIndex> {
-    pick(candidates, rotation.len(), |index| rotation[index], tried)
+    let health = |index: EndpointIndex| if rotation[index] { Health::Healthy } else { Health::Ejected };
+    pick(candidates, rotation.len(), health, tried)
+}
+
+#[test]
+fn one_that_is_taken_out_by_hand_is_never_tried_though_nobody_else_is_left() {
+    use Health::{Ejected, HalfOpen, Healthy, Withdrawn};
+    let pick_of = |healths: &[Health], tried: &[EndpointIndex]| {
+        pick(&[0], healths.len(), |index| healths[index], tried)
+    };
+    assert_eq!(pick_of(&[Withdrawn, Healthy], &[1, 1]), Some(1));
+    assert_eq!(pick_of(&[Withdrawn, Ejected, HalfOpen], &[1]), Some(2), "when nobody is in rotation");
+    assert_eq!(pick_of(&[Withdrawn, Ejected], &[1]), Some(1));
+    assert_eq!(pick_of(&[Withdrawn, Withdrawn], &[]), None);
 }
 
 #[test]

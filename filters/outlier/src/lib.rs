@@ -14,6 +14,7 @@
 mod filter;
 mod plan;
 mod report;
+mod strangers;
 mod stream;
 mod upstream;
 mod vm;

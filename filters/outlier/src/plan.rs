@@ -3,13 +3,15 @@
 //! An address may serve several upstreams through several clusters; then the cluster tells which one, and asking for it
 //! is one more host call. A plugin whose `root_id` names its cluster is never asked.
 
+use crate::strangers::Strangers;
 use crate::upstream::Upstream;
 use core::cell::RefCell;
 use hashbrown::{HashMap, HashSet};
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{Published, Watched};
-use switchyard_host::{Properties, SharedData};
+use switchyard_frame::metrics::{Registry, series_name};
+use switchyard_host::{MetricSink, Properties, SharedData};
 
 /// One endpoint of one upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ struct Owners {
 pub(crate) struct Plan {
     owners: HashMap<Box<str>, Owners>,
     clusters: Vec<Box<str>>,
+    names: Vec<Box<str>>,
+    strangers: RefCell<Strangers>,
     upstreams: RefCell<Vec<Upstream>>,
 }
 
@@ -63,6 +67,7 @@ impl Plan {
                 owners.places.push(Place { upstream: index, endpoint: position });
             }
             plan.clusters.push(watched.cluster.clone());
+            plan.names.push(watched.name.clone());
             plan.upstreams.get_mut().push(Upstream::new(watched, seed ^ index as u64, host, now));
         }
         plan
@@ -73,20 +78,62 @@ impl Plan {
         self.clusters.len()
     }
 
-    /// Which endpoint the attempt behind `host` goes to; the first upstream of its cluster that has it.
+    /// Which endpoint the attempt behind `host` goes to; the first upstream of its cluster that has it. One that the document does
+    /// not have is remembered.
     pub(crate) fn place(&self, host: &impl Properties) -> Option<Place> {
         if self.owners.is_empty() {
             return None;
         }
         let address = host.property(&["upstream", "address"]).ok().flatten()?;
-        let owners = self.owners.get(core::str::from_utf8(&address).ok()?)?;
+        let address = core::str::from_utf8(&address).ok()?;
+        let cluster = || host.property(&["xds", "cluster_name"]).ok().flatten();
+        let Some(owners) = self.owners.get(address) else {
+            self.meet(address, || self.upstream_of(&cluster()?));
+            return None;
+        };
         if !owners.elsewhere {
             return owners.places.first().copied();
         }
-        let cluster = host.property(&["xds", "cluster_name"]).ok().flatten()?;
+        let cluster = cluster()?;
         let served =
             |place: &&Place| self.clusters.get(place.upstream).is_some_and(|name| name.as_bytes() == cluster);
-        owners.places.iter().find(served).copied()
+        let place = owners.places.iter().find(served).copied();
+        if place.is_none() {
+            self.meet(address, || self.upstream_of(&cluster));
+        }
+        place
+    }
+
+    fn upstream_of(&self, cluster: &[u8]) -> Option<usize> {
+        self.clusters.iter().position(|name| name.as_bytes() == cluster)
+    }
+
+    fn meet(&self, address: &str, upstream: impl FnOnce() -> Option<usize>) {
+        if let Ok(mut strangers) = self.strangers.try_borrow_mut() {
+            strangers.meet(address, upstream);
+        }
+    }
+
+    /// Whether there is something to tell of endpoints that the document does not have.
+    pub(crate) fn has_met_strangers(&self) -> bool {
+        self.strangers.try_borrow().is_ok_and(|strangers| strangers.has_news())
+    }
+
+    /// Counts attempts at endpoints that the document does not have, and says once of each that nobody judges it.
+    pub(crate) fn tell_strangers(&self, registry: &Registry, host: &impl MetricSink) {
+        let Ok(mut strangers) = self.strangers.try_borrow_mut() else { return };
+        strangers.tell(|upstream, address, attempts, is_news| {
+            let name_of = |names: &'_ [Box<str>]| names.get(upstream).cloned().unwrap_or_default();
+            let (name, cluster) = (name_of(&self.names), name_of(&self.clusters));
+            let labels = [("upstream", &*name), ("reason", "not_in_document")];
+            registry.counter(host, &series_name("unjudged", &labels)).add(attempts);
+            if is_news {
+                log::warn!(
+                    "switchyard.outlier: cluster {cluster} has the endpoint {address}, and the document has it in no upstream of that \
+                     cluster with outlier ({name}): nobody judges its attempts and it is never ejected. Add it to the document"
+                );
+            }
+        });
     }
 
     /// Runs `change` on one upstream's live state.

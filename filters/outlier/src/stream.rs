@@ -129,7 +129,13 @@ impl frame::Stream for Stream {
     /// An attempt begins.
     fn on_request_headers<H: Host>(&mut self, host: &H, _head: &frame::Head, ended: bool) -> Flow {
         let plan = self.outlier.plan_now(host);
-        let Some(place) = plan.place(host) else { return Flow::Continue };
+        let Some(place) = plan.place(host) else {
+            if plan.has_met_strangers() {
+                // A tick tells of them.
+                self.now(host);
+            }
+            return Flow::Continue;
+        };
         let now = self.now(host);
         let begun = plan.with_upstream(place.upstream, |upstream| {
             upstream.start();

@@ -152,6 +152,7 @@ impl Outlier {
         self.setup.own.set_time(now);
         self.hear(host);
         self.miss(now, host);
+        self.plan().tell_strangers(&self.setup.registry, host);
         let decides = self.setup.own.is_newest(&self.root_id, self.setup.context);
         let rest = self.work(decides, now, host);
         let awake = self.busy_ticks.settle(now, rest, host);

@@ -133,16 +133,13 @@ pub(crate) fn candidates(request: &impl RequestView) -> impl Iterator<Item = &st
 
 impl Upstream {
     fn new(number: usize, configured: &Configured, host: &impl SharedData, now: Timestamp) -> Self {
-        let endpoints = configured.endpoints().clone();
         let table = Table::budget("upstream", configured.name());
         let policy = configured.retry_budget();
         let budget = policy.map(|policy| budget(*policy, (Fund::Upstream(number), &table), host, now));
-        let followed = configured.outlier().is_some_and(|outlier| !outlier.shadow);
-        let by_hand = (0..endpoints.len()).map(|index| configured.health(index)).collect();
         Self {
             name: configured.name().into(),
             cluster: configured.cluster().into(),
-            rotation: Rotation::new(configured.name(), endpoints, by_hand, followed, host),
+            rotation: Rotation::new(configured, host),
             known: Rc::new(Known::new(number, budget)),
             table,
         }

@@ -9,12 +9,14 @@ use crate::report;
 use crate::worker::Worker;
 use switchyard_core::budget::Budget;
 use switchyard_core::contract::{ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER};
+use switchyard_core::health::Health;
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, Retries, StreamId, TICK, Upstream,
     World,
 };
 use switchyard_core::retry::{StaticAnswer, StoredAnswer};
 use switchyard_core::{EndpointIndex, Timestamp};
+use switchyard_frame::rotation::Next;
 use switchyard_host::{Clock, HeaderMap, Host, HostError, Replies, SharedData};
 
 /// The time and the shared budgets.
@@ -97,9 +99,9 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         upstream.map_or(0, |upstream| upstream.endpoints().len())
     }
 
-    fn is_in_rotation(&self, upstream: &Upstream, endpoint: EndpointIndex) -> bool {
+    fn health(&self, upstream: &Upstream, endpoint: EndpointIndex) -> Health {
         let upstream = self.tables.plan.upstream(upstream.number());
-        upstream.is_some_and(|upstream| upstream.rotation.has(endpoint))
+        upstream.map_or(Health::Withdrawn, |upstream| upstream.rotation.health(endpoint))
     }
 
     fn request_body(&mut self, size: usize) -> Vec<u8> {
@@ -141,8 +143,11 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 
     fn call(&mut self, call: &Call<'_, HeaderMap>) -> Option<CallId> {
         let upstream = self.tables.plan.upstream(call.upstream)?;
-        let endpoint = call.endpoint.or_else(|| upstream.rotation.next_endpoint());
-        let endpoint = endpoint.and_then(|index| upstream.endpoints().get(index));
+        let endpoint = match call.endpoint.map_or_else(|| upstream.rotation.next(), Next::Endpoint) {
+            Next::Endpoint(index) => upstream.endpoints().get(index),
+            Next::Unnamed => None,
+            Next::Nowhere => return None,
+        };
         let address = endpoint.map_or("", |endpoint| &endpoint.address);
         let replay = Replay::new(call.number, address, call.timeout);
         let headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;

@@ -106,6 +106,39 @@ fn where_all_are_out_health_is_ignored() {
     assert_eq!(address_of(&mut worker, &GET), B);
 }
 
+/// `web`, of which these are out by hand.
+fn by_hand(addresses: &[&str], more: &str) -> Worker {
+    let mut document = document_with(&format!(r#""outlier": {{}}{more}"#), &filter(""));
+    for address in addresses {
+        let healthy = format!(r#"{{"address": "{address}"}}"#);
+        document = document.replace(&healthy, &format!(r#"{{"address": "{address}", "health": "ejected"}}"#));
+    }
+    Worker::of(&process(), &document)
+}
+
+#[test]
+fn one_that_was_taken_out_by_hand_is_tried_by_nobody_though_all_are_out() {
+    let mut worker = by_hand(&[B], "");
+    assert_eq!(address_of(&mut worker, &GET), C);
+    [A, C].into_iter().for_each(|address| eject(&worker, address));
+    assert_eq!(address_of(&mut worker, &GET), C, "health is ignored, the operator's word is not");
+    let mut worker = by_hand(&[B, C], "");
+    assert_eq!(address_of(&mut worker, &GET), A, "the same again");
+}
+
+#[test]
+fn where_nobody_may_be_tried_the_failure_stands() {
+    let fails = r#", "balance": {"policy": "random", "fail_traffic_on_panic": true}"#;
+    for mut worker in [by_hand(&[A, B, C], ""), by_hand(&[A, B], fails)] {
+        eject(&worker, C);
+        let mut request = worker.send(&GET);
+        worker.fail(&mut request);
+        worker.pass(200);
+        assert!(worker.host.take_called().is_empty());
+        worker.end(request);
+    }
+}
+
 #[test]
 fn the_tables_are_read_only_when_there_is_news() {
     let mut worker = watched("{}");

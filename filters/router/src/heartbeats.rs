@@ -114,7 +114,12 @@ impl Heartbeats {
         let mark = heartbeat_mark(self.holder);
         for (endpoint, known) in upstream.endpoints().iter().enumerate() {
             let place: Place = (index, endpoint);
-            if !policy.watch_all && upstream.health(endpoint) == Health::Healthy {
+            // Whoever was taken out by hand is left alone.
+            let watched = match upstream.health(endpoint) {
+                Health::Healthy => policy.watch_all,
+                health => health != Health::Withdrawn,
+            };
+            if !watched {
                 self.due.remove(&place);
                 continue;
             }

@@ -5,7 +5,7 @@
 //! that Envoy's `cluster_header` route and `override_host` policy follow. Envoy's own retries then walk the
 //! list, so a retry goes where the filter wants it, too.
 //!
-//! Invariants: a client's own steering headers never survive; a request is never paused; in the steady state a
+//! Invariants: a client's own steering headers never survive; a request is paused only when it has been answered; in the steady state a
 //! request hashed by a header costs at most three host calls.
 //!
 //! The logic ([`Router`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so that
@@ -14,6 +14,7 @@
 mod ejection;
 mod explain;
 mod filter;
+mod first_byte;
 mod heartbeats;
 mod plan;
 mod roster;

@@ -8,6 +8,7 @@ use core::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use switchyard_config::{Document, Mode, Route as RouteSettings};
 use switchyard_core::hash::{HashOutcome, NewCookie, RequestHash};
+use switchyard_core::load::LoadBook;
 use switchyard_core::route::RouteTable;
 use switchyard_core::split::Split;
 use switchyard_core::{RequestView, Timestamp};
@@ -87,14 +88,22 @@ pub(crate) struct Decision<'plan> {
 
 impl Plan {
     /// The plan of `document`, in a worker whose VM remembers `roster`, with random numbers seeded by `seed`.
-    pub(crate) fn new(document: &Document, roster: Option<&mut Roster>, seed: u64, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        document: &Document,
+        roster: Option<&mut Roster>,
+        book: Option<&mut LoadBook>,
+        seed: u64,
+        now: Timestamp,
+    ) -> Self {
         let mut nothing = Roster::default();
         let roster = roster.unwrap_or(&mut nothing);
+        let mut empty = LoadBook::default();
+        let book = book.unwrap_or(&mut empty);
         let mut upstreams = Vec::new();
         let mut names = Vec::new();
         for settings in document.upstreams() {
             let since = roster.update(settings.name(), Upstream::states(settings), now);
-            upstreams.push(Upstream::new(settings, &since));
+            upstreams.push(Upstream::new(settings, &since, book));
             names.push(Names {
                 name: settings.name().into(),
                 cluster: settings.cluster().into(),
@@ -216,7 +225,8 @@ impl Decision<'_> {
             unusual("fallbacks", &[upstream, ("reason", "no_hash")]);
         }
         if self.chosen.first.is_none() {
-            unusual("fallbacks", &[upstream, ("reason", "no_endpoint")]);
+            let reason = if self.chosen.fails { "fail_traffic_on_panic" } else { "no_endpoint" };
+            unusual("fallbacks", &[upstream, ("reason", reason)]);
         }
         if self.chosen.in_panic {
             unusual("panics", &[upstream]);

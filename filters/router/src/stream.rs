@@ -1,15 +1,17 @@
 //! One request: decide on its headers, steer, and settle the accounts when it ends.
 //!
 //! Invariant: what was counted as in flight is taken back exactly once, in [`Stream::on_done`] or, should the
-//! host never call it, when the stream is dropped.
+//! host never call it, when the stream is dropped, and from the same count, though another configuration be in force.
 
 use crate::ejection::Trial;
 use crate::explain::explain;
+use crate::first_byte::{FirstByte, attempts};
 use crate::plan::{Decision, Plan};
+use crate::upstream::{Upstream, Verified};
 use crate::worker::Router;
-use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::Mode;
+use switchyard_core::RequestView;
 use switchyard_core::contract::{
     CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, CLUSTER_HEADER, EXPLAIN_HEADER, STREAM_PROPERTY,
 };
@@ -17,33 +19,28 @@ use switchyard_core::deadline::clients_limit;
 use switchyard_core::hash::NewCookie;
 use switchyard_core::hash::without_port;
 use switchyard_core::http::asks_for_stream;
-use switchyard_core::{EndpointIndex, RequestView, Timestamp};
+use switchyard_core::load::InFlight;
 use switchyard_frame::Head;
 use switchyard_frame::metrics::series_name;
-use switchyard_host::{Flow, HeaderMap, Host, Properties, RequestHeaders};
+use switchyard_host::{Flow, HeaderMap, Host, Properties, Replies, RequestHeaders};
 
 /// One request and what is to be done at its later stages.
 pub struct Stream {
     router: Rc<Router>,
     in_flight: Option<InFlight>,
+    first_byte: Option<FirstByte>,
     watch: Option<Watch>,
     trial: Option<Trial>,
     explanation: Option<String>,
     cookies: Vec<NewCookie>,
 }
 
-/// A request that the upstream's load counts.
-struct InFlight {
-    upstream: usize,
-    endpoint: EndpointIndex,
-}
-
-/// Why the end of this stream is looked at: where did it go, and how long did it take?
+/// Why the end of this stream is looked at: where did it go?
 struct Watch {
     upstream: usize,
     upstream_name: String,
+    cluster: String,
     candidates: String,
-    since: Option<Timestamp>,
 }
 
 /// The request as decisions see it.
@@ -66,38 +63,62 @@ impl<H: Properties> RequestView for Incoming<'_, H> {
 impl Stream {
     /// A stream that `router` decides.
     pub(crate) fn new(router: Rc<Router>) -> Self {
-        Self { router, in_flight: None, watch: None, trial: None, explanation: None, cookies: Vec::new() }
+        Self {
+            router,
+            in_flight: None,
+            first_byte: None,
+            watch: None,
+            trial: None,
+            explanation: None,
+            cookies: Vec::new(),
+        }
     }
 
-    fn carry_out(&mut self, plan: &Plan, mut decision: Decision<'_>, headers: &HeaderMap, host: &impl Host) {
-        decision.count(&self.router.setup.registry, host);
+    fn carry_out(
+        &mut self,
+        plan: &Plan,
+        mut decision: Decision<'_>,
+        (headers, ended): (&HeaderMap, bool),
+        host: &impl Host,
+    ) -> Flow {
         let shadow = plan.mode == Mode::Shadow;
         if !shadow {
             self.try_endpoint(plan, &mut decision, host);
         }
+        decision.count(&self.router.setup.registry, host);
         if plan.explain {
             let (route, upstream) = (decision.route, decision.upstream_name);
             self.explanation = Some(explain(route, upstream, decision.hash, &decision.chosen, shadow));
         }
         if shadow {
-            return steer(host, headers, None, None);
+            steer(host, headers, None, None);
+            return Flow::Continue;
+        }
+        if decision.chosen.fails && fail(host) {
+            return Flow::Pause;
         }
         let cluster =
             Some(decision.cluster).filter(|cluster| plan.default_cluster.as_deref() != Some(cluster));
-        let candidates = Some(decision.chosen.addresses.as_str()).filter(|list| !list.is_empty());
-        steer(host, headers, cluster, candidates);
-        self.cookies = decision.cookies;
+        steer(host, headers, cluster, decision.chosen.named().as_deref());
+        self.cookies = core::mem::take(&mut decision.cookies);
+        self.accompany(plan, decision, ended);
+        Flow::Continue
+    }
+
+    /// What is to be done for a request on its way.
+    fn accompany(&mut self, plan: &Plan, decision: Decision<'_>, ended: bool) {
         let Some(endpoint) = decision.chosen.first else { return };
-        let upstream = decision.upstream;
-        if plan.with_upstream(upstream, |live| live.start(endpoint)) == Some(true) {
-            self.in_flight = Some(InFlight { upstream, endpoint });
+        let (upstream, now) = (decision.upstream, decision.now.filter(|_| decision.needs_latency));
+        self.in_flight = plan.with_upstream(upstream, |live| live.start(endpoint, now)).flatten();
+        if decision.needs_latency {
+            self.first_byte = Some(FirstByte::of(upstream, now.filter(|_| ended)));
         }
-        if decision.chosen.unverified || decision.needs_latency {
+        if decision.chosen.unverified {
             self.watch = Some(Watch {
                 upstream,
                 upstream_name: decision.upstream_name.to_owned(),
+                cluster: decision.cluster.to_owned(),
                 candidates: decision.chosen.addresses,
-                since: decision.now.filter(|_| decision.needs_latency),
             });
         }
     }
@@ -114,19 +135,43 @@ impl Stream {
         if let Some((trial, addresses)) = tried.flatten() {
             self.trial = Some(trial);
             (decision.chosen.first, decision.chosen.addresses) = (Some(endpoint), addresses);
+            decision.chosen.fails = false;
         }
     }
 
-    fn release(&mut self) {
-        if let Some(InFlight { upstream, endpoint }) = self.in_flight.take() {
-            self.router.plan.with_upstream(upstream, |live| live.finish(endpoint));
+    /// The whole request has come.
+    fn request_ended(&mut self, host: &impl Host) {
+        if let Some(first_byte) = &mut self.first_byte {
+            first_byte.request_ended(host);
+        }
+    }
+
+    /// Counts a request that went elsewhere because Envoy's cluster does not have the endpoint, and says so once.
+    fn look_where_it_went(&self, watch: &Watch, host: &impl Host) {
+        let Ok(Some(address)) = host.property(&["upstream", "address"]) else { return };
+        let Ok(address) = core::str::from_utf8(&address) else { return };
+        let plan = &self.router.plan;
+        let verify = |live: &mut Upstream| live.verify(&watch.candidates, address, || attempts(host));
+        let Some(Verified::Elsewhere { is_news }) = plan.with_upstream(watch.upstream, verify) else {
+            return;
+        };
+        let labels = [("upstream", watch.upstream_name.as_str()), ("reason", "not_in_cluster")];
+        self.router.setup.registry.counter(host, &series_name("fallbacks", &labels)).increment();
+        if is_news {
+            let first = watch.candidates.split(',').next().unwrap_or_default();
+            log::warn!(
+                "switchyard.router: Envoy's cluster {} has no endpoint {first}, which the document names in upstream {}: \
+                 requests for it go to others. Add it to the cluster, or take it out of the document",
+                watch.cluster,
+                watch.upstream_name
+            );
         }
     }
 }
 
 impl switchyard_frame::Stream for Stream {
-    /// Decides and steers. Never pauses; whatever fails, the request goes on as Envoy's own route says.
-    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, _ended: bool) -> Flow {
+    /// Decides and steers. Pauses only a request that it has answered; whatever fails, the others go on as Envoy's own route says.
+    fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow {
         let router = Rc::clone(&self.router);
         router.rouse(host);
         let (plan, registry) = (&router.plan, &router.setup.registry);
@@ -139,19 +184,37 @@ impl switchyard_frame::Stream for Stream {
                 if decision.judged {
                     tell_judge(headers, decision.deadline_headers, host);
                 }
-                self.carry_out(plan, decision, headers, host);
+                self.carry_out(plan, decision, (headers, ended), host)
             }
             None => {
                 let unmatched = || registry.counter(host, &series_name("unmatched", &[]));
                 plan.unmatched.get_or_init(unmatched).increment();
                 steer(host, headers, None, None);
+                Flow::Continue
             }
+        }
+    }
+
+    fn on_request_body<H: Host>(&mut self, host: &H, _size: usize, ended: bool) -> Flow {
+        if ended {
+            self.request_ended(host);
         }
         Flow::Continue
     }
 
-    /// Explains and gives out cookies, where the configuration asks for it; otherwise does nothing.
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
+        self.request_ended(host);
+        Flow::Continue
+    }
+
+    /// Notes how long it took, explains and gives out cookies, where the configuration asks for it.
     fn on_response_headers<H: Host>(&mut self, host: &H, _ended: bool) -> Flow {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.answered();
+        }
+        if let Some(first_byte) = self.first_byte.take() {
+            first_byte.answered(&self.router.plan, host);
+        }
         // A header that cannot be written is one that the client does without.
         for cookie in self.cookies.drain(..) {
             let _ = host.add_response_header("set-cookie", cookie.header_value().as_bytes());
@@ -164,7 +227,7 @@ impl switchyard_frame::Stream for Stream {
 
     /// The stream has ended, in whichever way.
     fn on_done<H: Host>(&mut self, host: &H) {
-        self.release();
+        self.in_flight = None;
         if let Some(trial) = self.trial.take() {
             // Without the time the place is given back all the same: only its age is not known.
             let now = host.now().unwrap_or_default();
@@ -172,28 +235,20 @@ impl switchyard_frame::Stream for Stream {
                 live.ejection().map(|ejection| ejection.end_trial(trial, now, host))
             });
         }
-        let Some(watch) = self.watch.take() else { return };
-        // What is counted here is told by a tick.
-        self.router.rouse(host);
-        let Ok(Some(address)) = host.property(&["upstream", "address"]) else { return };
-        let Ok(address) = core::str::from_utf8(&address) else { return };
-        let named =
-            self.router.plan.with_upstream(watch.upstream, |live| live.verify(&watch.candidates, address));
-        if named == Some(false) {
-            let labels = [("upstream", watch.upstream_name.as_str()), ("reason", "not_in_cluster")];
-            self.router.setup.registry.counter(host, &series_name("fallbacks", &labels)).increment();
+        if let Some(first_byte) = self.first_byte.take() {
+            first_byte.unanswered(&self.router.plan, host);
         }
-        if let (Some(since), Ok(now)) = (watch.since, host.now()) {
-            let latency: Duration = now.since(since);
-            self.router.plan.with_upstream(watch.upstream, |live| live.answered(address, latency, now));
+        if let Some(watch) = self.watch.take() {
+            // What is counted here is told by a tick.
+            self.router.rouse(host);
+            self.look_where_it_went(&watch, host);
         }
     }
 }
 
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.release();
-    }
+/// Answers in Envoy's words that there is nobody to answer.
+fn fail(host: &impl Replies) -> bool {
+    host.send_response(503, &[(b"content-type", b"text/plain")], b"no healthy upstream").is_ok()
 }
 
 /// Tells outlier what of the attempts will be the client's doing: its own time limit, and that it asks for a stream. Most requests have

@@ -4,33 +4,39 @@
 //!
 //! Whether Envoy's cluster knows the endpoints that we name cannot be asked; it shows only in where a request
 //! went. So the first request to each endpoint is looked at when it ends, and again every
-//! [`VERIFY_AGAIN`]: exact while something is wrong, free while nothing is.
+//! [`VERIFY_AGAIN`]: exact while something is wrong, free while nothing is. A first attempt that went to another endpoint than the
+//! first candidate says that the cluster lacks that one.
 
 use crate::ejection::Ejection;
 use core::time::Duration;
+use std::borrow::Cow;
 use switchyard_config::Upstream as Configured;
 use switchyard_core::balance::{Balancer, Candidates, Choice, Policy};
 use switchyard_core::hash::RequestHash;
 use switchyard_core::health::{Health, HealthPolicy, HealthTable};
-use switchyard_core::load::Loads;
+use switchyard_core::load::{InFlight, LatencyPolicy, LoadBook, Loads};
 use switchyard_core::outlier::Ledger;
 use switchyard_core::{EndpointIndex, Endpoints, Timestamp};
 
 /// How long an endpoint that answered under its own address is believed to be in Envoy's cluster.
 pub(crate) const VERIFY_AGAIN: Duration = Duration::from_secs(10);
 
+/// So many endpoints are named while somebody is out of rotation: as many as Envoy makes attempts, but for who asks for more.
+const MOST_ATTEMPTS: usize = 16;
+
 /// The upstream's tables and live state.
 pub(crate) struct Upstream {
     endpoints: Endpoints,
     hash_on: RequestHash,
     health_policy: HealthPolicy,
-    decay: Option<Duration>,
-    counts_active: bool,
+    latency: Option<LatencyPolicy>,
     balancer: Named,
     no_hash: Option<Named>,
     loads: Loads,
     health: HealthTable,
     verified: Vec<bool>,
+    /// Of whom it has been said that the cluster lacks them.
+    missed: Vec<bool>,
     candidates: Candidates,
     ejection: Option<Ejection>,
 }
@@ -62,17 +68,49 @@ pub(crate) struct Chosen {
     pub(crate) addresses: String,
     /// The request had nothing to hash, so the `no_hash` policy chose.
     pub(crate) without_hash: bool,
-    /// Too few endpoints are in rotation, so health was ignored.
+    /// Too few endpoints are in rotation, so health was ignored, or nobody was chosen.
     pub(crate) in_panic: bool,
+    /// Nobody was chosen, and so the request is to fail.
+    pub(crate) fails: bool,
+    /// Somebody is out of rotation, to whom Envoy's own retries must not come.
+    pub(crate) somebody_is_out: bool,
     /// Nobody knows yet whether Envoy's cluster has the first candidate.
     pub(crate) unverified: bool,
     /// The endpoint that this request could try, if it is let.
     pub(crate) could_try: Option<EndpointIndex>,
 }
 
+impl Chosen {
+    /// The candidates as they are named to Envoy: again and again while somebody is out of rotation, since behind the end of the
+    /// list Envoy's retries would go to whom its cluster has.
+    pub(crate) fn named(&self) -> Option<Cow<'_, str>> {
+        if self.addresses.is_empty() {
+            return None;
+        }
+        if !self.somebody_is_out {
+            return Some(Cow::Borrowed(&self.addresses));
+        }
+        // Not the first again, which may be one that is only tried, unless there is no other.
+        let names: Vec<&str> = self.addresses.split(',').collect();
+        let again = names.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(&names);
+        let more = again.iter().cycle().take(MOST_ATTEMPTS.saturating_sub(names.len()));
+        Some(Cow::Owned(names.iter().chain(more).copied().collect::<Vec<_>>().join(",")))
+    }
+}
+
+/// What the place where a request went says about the first candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verified {
+    /// Nothing against it.
+    AsNamed,
+    /// Envoy's cluster does not have it; `is_news`: nobody has said so yet.
+    Elsewhere { is_news: bool },
+}
+
 impl Upstream {
     /// The state of an upstream that starts now; `since` tells per endpoint when it came into rotation.
-    pub(crate) fn new(settings: &Configured, since: &[Option<Timestamp>]) -> Self {
+    /// `book`: the load of what is in flight already.
+    pub(crate) fn new(settings: &Configured, since: &[Option<Timestamp>], book: &mut LoadBook) -> Self {
         let endpoints = settings.endpoints().clone();
         let policy = settings.policy();
         let no_hash = policy.needs_hash().then(|| settings.no_hash_policy());
@@ -86,13 +124,13 @@ impl Upstream {
         Self {
             hash_on: RequestHash::new(settings.hash_on().to_vec()),
             health_policy,
-            decay: policy.latency_decay(),
-            counts_active: policy.needs_load() || no_hash.is_some_and(Policy::needs_load),
+            latency: policy.latency().or_else(|| no_hash.and_then(Policy::latency)),
             balancer: Named::new(policy, &endpoints),
             no_hash: no_hash.map(|policy| Named::new(policy, &endpoints)),
-            loads: Loads::new(endpoints.len()),
+            loads: book.loads(settings.name(), &endpoints),
             health,
             verified: vec![false; endpoints.len()],
+            missed: vec![false; endpoints.len()],
             candidates: Candidates::new(settings.candidates()),
             ejection: Ejection::new(settings),
             endpoints,
@@ -134,12 +172,12 @@ impl Upstream {
 
     /// Whether a choice looks at the time now; asking for it is a host call.
     pub(crate) fn needs_time(&self) -> bool {
-        self.decay.is_some() || self.health.needs_time()
+        self.latency.is_some() || self.health.needs_time()
     }
 
     /// Whether the time to an answer is to be reported with [`Upstream::answered`].
     pub(crate) fn needs_latency(&self) -> bool {
-        self.decay.is_some()
+        self.latency.is_some()
     }
 
     /// Chooses the endpoints of one request.
@@ -156,7 +194,10 @@ impl Upstream {
         let in_panic = admission.is_panic();
         self.candidates.clear();
         let mut could_try = None;
-        if self.health.has_half_open() && !in_panic && self.ejection.as_ref().is_some_and(Ejection::may_ask) {
+        if self.health.has_half_open()
+            && !admission.ignores_health()
+            && self.ejection.as_ref().is_some_and(Ejection::may_ask)
+        {
             could_try = if named.hashes && hash.is_some() {
                 // Only its own keys try an endpoint: no other key moves for it.
                 let loads = &self.loads;
@@ -174,6 +215,8 @@ impl Upstream {
         let policy = named.policy;
         let first = self.candidates.first();
         Chosen {
+            fails: first.is_none() && self.health_policy.fail_traffic_on_panic,
+            somebody_is_out: !self.health.all_in_rotation(),
             could_try,
             policy,
             first,
@@ -201,35 +244,57 @@ impl Upstream {
         text
     }
 
-    /// A request goes to `index`; returns whether [`Upstream::finish`] must be told of its end.
-    pub(crate) fn start(&mut self, index: EndpointIndex) -> bool {
-        if self.counts_active {
-            self.loads.start(index);
-        }
-        self.counts_active
+    /// A request goes to `index` at `now`, where the time is known. It counts until what is returned is dropped, whatever the
+    /// policy: that of the next configuration may look at it.
+    pub(crate) fn start(&self, index: EndpointIndex, now: Option<Timestamp>) -> Option<InFlight> {
+        self.loads.start(index, now)
     }
 
-    /// A request that went to `index` has ended.
-    pub(crate) fn finish(&mut self, index: EndpointIndex) {
-        self.loads.finish(index);
-    }
-
-    /// The endpoint at `address` answered after `latency`.
-    pub(crate) fn answered(&mut self, address: &str, latency: Duration, now: Timestamp) {
-        if let (Some(decay), Some(index)) = (self.decay, self.endpoints.position(address)) {
-            self.loads.observe(index, latency, now, decay);
+    /// The endpoint at `address` began to answer `latency` after the end of the request; or, unless it `succeeded`, takes so
+    /// long at least.
+    pub(crate) fn answered(&self, address: &str, latency: Duration, succeeded: bool, now: Timestamp) {
+        let (Some(policy), Some(index)) = (&self.latency, self.endpoints.position(address)) else { return };
+        if succeeded {
+            self.loads.observe(index, latency, now, policy);
+        } else {
+            self.loads.observe_at_least(index, latency, now, policy);
         }
     }
 
-    /// A request that named `candidates` went to `address`; returns whether that is one of them.
-    pub(crate) fn verify(&mut self, candidates: &str, address: &str) -> bool {
-        let named = candidates.split(',').any(|candidate| candidate == address);
-        if let Some(verified) =
-            self.endpoints.position(address).filter(|_| named).and_then(|index| self.verified.get_mut(index))
-        {
-            *verified = true;
+    /// A request that named `candidates` went to `address`: with which attempt is asked only when it did not go to the first.
+    pub(crate) fn verify(
+        &mut self,
+        candidates: &str,
+        address: &str,
+        attempts: impl FnOnce() -> Option<u64>,
+    ) -> Verified {
+        let mut named = candidates.split(',');
+        let first = named.next().unwrap_or_default();
+        if first == address || named.any(|candidate| candidate == address) {
+            self.note_verified(address);
         }
-        named
+        // A later attempt goes to a later candidate; only behind all of them the cluster chooses.
+        let elsewhere = first != address
+            && match attempts() {
+                Some(attempts) if attempts > 1 => !candidates.split(',').any(|one| one == address),
+                _ => true,
+            };
+        match self.endpoints.position(first).filter(|_| elsewhere) {
+            None => Verified::AsNamed,
+            Some(index) => {
+                let missed = self.missed.get_mut(index);
+                Verified::Elsewhere {
+                    is_news: missed.is_some_and(|missed| !core::mem::replace(missed, true)),
+                }
+            }
+        }
+    }
+
+    fn note_verified(&mut self, address: &str) {
+        let Some(index) = self.endpoints.position(address) else { return };
+        if let (Some(verified), Some(missed)) = (self.verified.get_mut(index), self.missed.get_mut(index)) {
+            (*verified, *missed) = (true, false);
+        }
     }
 
     /// Looks at the first request to every endpoint once more.

@@ -11,6 +11,7 @@ use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
+use switchyard_core::load::LoadBook;
 use switchyard_core::outlier::Part;
 use switchyard_frame::shared::heartbeat_lease;
 use switchyard_frame::shared::settings;
@@ -27,6 +28,7 @@ const NEWS_TICK: Duration = Duration::from_millis(20);
 #[derive(Default)]
 pub struct Vm {
     roster: RefCell<Roster>,
+    loads: RefCell<LoadBook>,
     /// This VM has seen a request: it is a worker's, not the main thread's.
     serves: Cell<bool>,
     /// The root that was configured last with an upstream of this name sends its heartbeats.
@@ -54,8 +56,10 @@ impl Router {
     /// # Errors
     /// When there can be no ticks.
     pub(crate) fn of(document: &Document, setup: Setup<Vm>, host: &impl Host) -> Result<Self, HostError> {
-        let plan =
-            Plan::new(document, setup.own.roster.try_borrow_mut().ok().as_deref_mut(), setup.seed, setup.now);
+        let (mut roster, mut loads) =
+            (setup.own.roster.try_borrow_mut().ok(), setup.own.loads.try_borrow_mut().ok());
+        let plan = Plan::new(document, roster.as_deref_mut(), loads.as_deref_mut(), setup.seed, setup.now);
+        drop((roster, loads));
         let heartbeats = plan.has_heartbeats().then(|| {
             heartbeat_lease::create(host);
             Heartbeats::new(fastrand::Rng::with_seed(setup.seed).u64(..))

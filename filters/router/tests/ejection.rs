@@ -34,6 +34,17 @@ fn document(balance: &str, outlier: &str, first: &str) -> String {
     )
 }
 
+/// The endpoints of a list in which they may come again.
+fn distinct(list: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in list.split(',') {
+        if !names.iter().any(|one| one == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
 struct Worker {
     root: Root,
     host: FakeHost,
@@ -65,8 +76,7 @@ impl Worker {
         self.host.receive(&[(":method", "GET"), (":path", "/"), ("x-user", user)]);
         let mut stream = self.root.stream(10).expect("a configuration");
         stream.on_request_headers(&self.host, &Head::default(), true);
-        let header = self.host.request_header(CANDIDATES_HEADER).concat();
-        (stream, header.split(',').map(str::to_owned).collect())
+        (stream, distinct(&self.host.request_header(CANDIDATES_HEADER).concat()))
     }
 
     /// How many of `requests`, all under way at once, go to A, be it as a second choice.

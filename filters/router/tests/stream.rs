@@ -154,10 +154,42 @@ fn without_a_key_the_named_policy_chooses_and_it_is_counted() {
     assert_eq!(host.counter(decisions), 1);
 }
 
+const ELSEWHERE: &str = "switchyard.upstream=.=checkout;.;reason=.=not_in_cluster;.;fallbacks";
+
+/// A request of alice's that went to `address` with so many attempts.
+fn went(root: &Root, host: &FakeHost, address: &str, attempts: u64) {
+    let mut stream = send(root, host, &get("/api", "alice"));
+    host.set_property("upstream.address", address.as_bytes());
+    host.set_property("upstream.request_attempt_count", &attempts.to_le_bytes());
+    stream.on_done(host);
+}
+
+fn counted(root: &mut Root, host: &FakeHost, counter: &str) -> i64 {
+    pass(host);
+    root.tick(host);
+    i64::try_from(host.counter(counter)).expect("small")
+}
+
+#[test]
+fn a_first_attempt_that_went_to_the_second_candidate_says_that_the_cluster_lacks_the_first() {
+    let (mut root, host) = configured(RING);
+    send(&root, &host, &get("/api", "alice"));
+    let named = candidates(&host);
+    (0..3).for_each(|_| went(&root, &host, &named[1], 1));
+    assert_eq!(counted(&mut root, &host, ELSEWHERE), 3);
+    went(&root, &host, &named[1], 2);
+    assert_eq!(counted(&mut root, &host, ELSEWHERE), 3, "a retry goes there");
+    went(&root, &host, "10.9.9.9:80", 2);
+    assert_eq!(counted(&mut root, &host, ELSEWHERE), 4, "nobody named that one");
+    went(&root, &host, &named[0], 1);
+    host.forget_calls();
+    went(&root, &host, &named[0], 1);
+    assert_eq!(host.calls("proxy_get_property"), 0, "verified: nobody looks any more");
+}
+
 #[test]
 fn a_request_that_went_elsewhere_is_counted_until_the_cluster_has_the_endpoint() {
     let (mut root, host) = configured(RING);
-    let reason = "switchyard.upstream=.=checkout;.;reason=.=not_in_cluster;.;fallbacks";
     for _ in 0..3 {
         let mut stream = send(&root, &host, &get("/api", "alice"));
         host.set_property("upstream.address", b"10.9.9.9:80");
@@ -165,7 +197,7 @@ fn a_request_that_went_elsewhere_is_counted_until_the_cluster_has_the_endpoint()
     }
     pass(&host);
     root.tick(&host);
-    assert_eq!(host.counter(reason), 3);
+    assert_eq!(host.counter(ELSEWHERE), 3);
 
     let mut stream = send(&root, &host, &get("/api", "alice"));
     host.set_property("upstream.address", candidates(&host)[0].as_bytes());
@@ -203,6 +235,38 @@ fn in_flight_is_taken_back_once_however_the_stream_ends() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_in_flight_counts_on_under_the_next_configuration_and_is_given_back_there() {
+    let (mut root, host) = configured(LEAST_REQUEST);
+    // Whatever the policy before: it may not have looked at them.
+    host.set_configuration(LEAST_REQUEST.replace("least_request", "round_robin").as_bytes());
+    assert!(root.configure(&host));
+    let mut open: Vec<(String, Stream)> = (0..8).map(|_| sent(&root, &host)).collect();
+    open.retain(|(first, _)| first == "10.0.0.1:80");
+    assert_eq!(open.len(), 4);
+    // The new configuration is a root of its own beside the old one, in the same VM.
+    let mut next = Root::new(2);
+    host.set_configuration(LEAST_REQUEST.replace(r#""policy""#, r#""candidates": 1, "policy""#).as_bytes());
+    assert!(next.configure(&host));
+    let firsts = || (0..40).map(|_| sent(&next, &host).0).filter(|first| first == "10.0.0.1:80").count();
+    // The busy one wins only if both draws fall on it: one in four.
+    let busy = firsts();
+    assert!((1..=19).contains(&busy), "{busy} of 40");
+    let under_way: Vec<_> = (0..4).map(|_| sent(&next, &host)).collect();
+    assert!(under_way.iter().filter(|(first, _)| first == "10.0.0.2:80").count() >= 2);
+    drop(under_way);
+    drop(open);
+    drop(root);
+    let even = firsts();
+    assert!((10..=30).contains(&even), "all are given back: {even} of 40");
+}
+
+/// A request that is under way, and where it went.
+fn sent(root: &Root, host: &FakeHost) -> (String, Stream) {
+    let stream = send(root, host, &get("/", "x"));
+    (candidates(host)[0].clone(), stream)
 }
 
 #[test]

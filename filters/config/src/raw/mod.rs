@@ -89,7 +89,7 @@ section! {
             /// What consistent hashing hashes instead of the address (Envoy's envoy.lb.hash_key); unique in its
             /// upstream.
             hash_key: String,
-            /// `ejected` takes the endpoint out of rotation by hand. Default: healthy.
+            /// `ejected` takes the endpoint out of rotation by hand: it is never named, whatever becomes of the others. Default: healthy.
             health: Health,
         }
     }
@@ -141,16 +141,20 @@ section! {
             /// Default: 1.
             #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 100)))]
             active_request_bias: f64,
-            /// Time constant with which a latency peak is forgotten (peak_ewma). Default: 10s.
+            /// Time constant with which latencies are forgotten (peak_ewma): what was not heard of for three times as long is
+            /// forgotten. Default: 10s.
             decay: Duration,
-            /// Latency assumed of an endpoint that has not answered yet (peak_ewma). Default: 30ms.
+            /// Latency assumed of an endpoint that was asked and has not answered yet (peak_ewma). Default: 30ms.
             default_latency: Duration,
             /// How many endpoints are named, best first, for Envoy's retries to walk, 1 to 16. Default: 3.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 16)))]
             candidates: u64,
-            /// Percentage of endpoints in rotation below which health is ignored; 0 never panics.
-            /// Default: 50.
+            /// Percentage of endpoints in rotation below which health is ignored; 0 never panics. Those taken out by hand do
+            /// not count. Default: 50.
             healthy_panic_threshold: Percent,
+            /// While too few endpoints are in rotation, or none can be chosen, requests are answered 503 at once. With
+            /// `healthy_panic_threshold: 0` that is when nobody is left. Default: false.
+            fail_traffic_on_panic: bool,
             /// How a new or readmitted endpoint ramps up. Default: at once.
             slow_start: SlowStart,
         }
@@ -170,7 +174,7 @@ words! {
         SmoothWeightedRoundRobin = "smooth_weighted_round_robin",
         /// Fewest requests in flight, as Envoy's.
         LeastRequest = "least_request",
-        /// Lowest latency times requests in flight.
+        /// Lowest time to the first byte times requests that wait for theirs.
         PeakEwma = "peak_ewma",
         /// Consistent hash, Envoy's ring.
         RingHash = "ring_hash",

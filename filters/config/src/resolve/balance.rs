@@ -228,7 +228,11 @@ fn hash_sources(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, errors: &mu
 fn health(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> HealthPolicy {
     let ramp = raw.slow_start.as_ref();
     let slow_start = ramp.and_then(|raw| slow_start(raw, &at.field("slow_start"), errors));
-    HealthPolicy { panic_threshold: raw.healthy_panic_threshold.map_or(50, |percent| percent.0), slow_start }
+    HealthPolicy {
+        panic_threshold: raw.healthy_panic_threshold.map_or(50, |percent| percent.0),
+        slow_start,
+        fail_traffic_on_panic: raw.fail_traffic_on_panic.unwrap_or(false),
+    }
 }
 
 fn slow_start(raw: &raw::SlowStart, at: &Path<'_>, errors: &mut Errors) -> Option<SlowStart> {

@@ -40,7 +40,7 @@ impl Upstream {
         &self.endpoints
     }
 
-    /// Where the operator puts the endpoint at `index`: `Healthy` or `Ejected`.
+    /// Where the operator puts the endpoint at `index`: `Healthy` or `Withdrawn`.
     pub fn health(&self, index: EndpointIndex) -> Health {
         self.health.get(index).copied().unwrap_or_default()
     }
@@ -120,7 +120,7 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
         raw.retry_budget.as_ref().map(|raw| retry::budget(raw, &at.field("retry_budget"), errors));
     let name = raw.name.as_deref()?;
     let ejected = |endpoint: &raw::Endpoint| endpoint.health == Some(raw::Health::Ejected);
-    let health = |endpoint| if ejected(endpoint) { Health::Ejected } else { Health::Healthy };
+    let health = |endpoint| if ejected(endpoint) { Health::Withdrawn } else { Health::Healthy };
     Some(Upstream {
         name: name.into(),
         cluster: raw.cluster.as_deref().unwrap_or(name).into(),

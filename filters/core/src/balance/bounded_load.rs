@@ -70,14 +70,16 @@ impl BoundedLoad {
         loads: &Loads,
         mut admit: impl FnMut(EndpointIndex) -> bool,
     ) -> EndpointIndex {
+        let slots = self.slots(loads.total_active());
+        let overload = |index, sum| self.overload(index, sum, slots, loads);
         // A share of all endpoints is never more than one of the admitted: within it is within the real bound.
-        if self.overload(first, self.sum, loads) <= 1.0 {
+        if overload(first, self.sum) <= 1.0 {
             return first;
         }
         let mut admitted: Vec<EndpointIndex> =
             (0..self.weights.len()).filter(|index| *index == first || admit(*index)).collect();
         let sum = sum(admitted.iter().map(|index| self.weight(*index)));
-        let mut best = (first, self.overload(first, sum, loads));
+        let mut best = (first, overload(first, sum));
         if best.1 <= 1.0 {
             return first;
         }
@@ -87,12 +89,12 @@ impl BoundedLoad {
             let left = (admitted.len() - place) as u32;
             admitted.swap(place, place + uniform(&mut random, left) as usize);
             let Some(index) = admitted.get(place).copied().filter(|index| *index != first) else { continue };
-            let overload = self.overload(index, sum, loads);
-            if overload <= 1.0 {
+            let over = overload(index, sum);
+            if over <= 1.0 {
                 return index;
             }
-            if overload < best.1 {
-                best = (index, overload);
+            if over < best.1 {
+                best = (index, over);
             }
         }
         best.0
@@ -102,13 +104,16 @@ impl BoundedLoad {
         self.weights.get(index).copied().unwrap_or_default()
     }
 
-    /// Requests in flight over the slots that the endpoint's share of `sum` gives it.
-    fn overload(&self, index: EndpointIndex, sum: u64, loads: &Loads) -> f64 {
+    /// What all endpoints together may take while so many requests are in flight.
+    fn slots(&self, total_active: u32) -> u64 {
+        let slots = (u64::from(total_active) + 1).saturating_mul(u64::from(self.hash_balance_factor));
+        slots.saturating_add(99) / 100
+    }
+
+    /// Requests in flight over those of the slots that the endpoint's share of `sum` gives it.
+    fn overload(&self, index: EndpointIndex, sum: u64, slots: u64, loads: &Loads) -> f64 {
         let weight = f64::from(self.weight(index)) / sum as f64;
-        let total_slots =
-            (u64::from(loads.total_active()) + 1).saturating_mul(u64::from(self.hash_balance_factor)) + 99;
-        let slots = ((total_slots / 100) as f64 * weight).ceil().max(1.0);
-        f64::from(loads.active(index)) / slots
+        f64::from(loads.active(index)) / (slots as f64 * weight).ceil().max(1.0)
     }
 }
 

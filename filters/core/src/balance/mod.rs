@@ -1,7 +1,7 @@
 //! Choosing endpoints: one [`Balancer`] per upstream, one file per policy.
 //!
-//! Invariants: candidates are distinct and, but for panic, admitted by health; whenever anyone is admitted there
-//! is a candidate. Buffers are kept, so a choice in the steady state allocates nothing. A hash policy without a
+//! Invariants: candidates are distinct and admitted ([`Admission`]: in panic health is ignored, but for what the operator has
+//! taken out by hand); whenever anyone is admitted there is a candidate. Buffers are kept, so a choice in the steady state allocates nothing. A hash policy without a
 //! hash chooses nobody: the caller has a policy for that case.
 
 mod bounded_load;
@@ -17,7 +17,7 @@ mod rotation;
 mod weights;
 
 use crate::health::Admission;
-use crate::load::Loads;
+use crate::load::{LatencyPolicy, Loads};
 use crate::{Endpoints, Timestamp};
 pub use bounded_load::{BoundedLoad, ConsistentHash};
 pub use candidates::Candidates;
@@ -99,7 +99,8 @@ impl Balancer {
                 Kind::LeastRequest(LeastRequest::new(endpoints, *choice_count, *active_request_bias))
             }
             Policy::PeakEwma { decay, default_latency } => {
-                Kind::PeakEwma(PeakEwma::new(endpoints, *decay, *default_latency))
+                let latency = LatencyPolicy { decay: *decay, default: *default_latency };
+                Kind::PeakEwma(PeakEwma::new(endpoints, latency))
             }
             Policy::RingHash { hash_function, minimum_ring_size, maximum_ring_size, hash_balance_factor } => {
                 let ring = RingHash::new(endpoints, *hash_function, *minimum_ring_size, *maximum_ring_size);

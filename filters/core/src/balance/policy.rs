@@ -1,5 +1,6 @@
 //! What a balancer is told to do: the validated form of `upstreams[].balance`.
 
+use crate::load::LatencyPolicy;
 use core::time::Duration;
 
 /// How the endpoint of a request is chosen. Names are Envoy's where Envoy has the policy.
@@ -21,11 +22,11 @@ pub enum Policy {
         /// How strongly requests in flight lower a weight; 0 makes it weighted round robin.
         active_request_bias: f64,
     },
-    /// Power of two choices on smoothed latency times (requests in flight + 1), weights dividing the cost.
+    /// Power of two choices on the expected time to the first byte times (requests that wait for theirs + 1).
     PeakEwma {
         /// Time constant with which a past peak is forgotten.
         decay: Duration,
-        /// Latency assumed of an endpoint that has not answered yet.
+        /// Latency assumed of an endpoint that was asked and has not answered yet.
         default_latency: Duration,
     },
     /// Envoy's ring hash, bit for bit.
@@ -78,21 +79,12 @@ impl Policy {
         matches!(self, Self::RingHash { .. } | Self::Maglev { .. })
     }
 
-    /// Whether it looks at the requests in flight.
-    pub fn needs_load(&self) -> bool {
+    /// How it learns from latency, if it does.
+    pub fn latency(&self) -> Option<LatencyPolicy> {
         match self {
-            Self::LeastRequest { .. } | Self::PeakEwma { .. } => true,
-            Self::RingHash { hash_balance_factor, .. } | Self::Maglev { hash_balance_factor, .. } => {
-                hash_balance_factor.is_some()
+            Self::PeakEwma { decay, default_latency } => {
+                Some(LatencyPolicy { decay: *decay, default: *default_latency })
             }
-            _ => false,
-        }
-    }
-
-    /// How fast latencies are forgotten, if it learns from them.
-    pub fn latency_decay(&self) -> Option<Duration> {
-        match self {
-            Self::PeakEwma { decay, .. } => Some(*decay),
             _ => None,
         }
     }

@@ -3,8 +3,10 @@
 //! [`HealthTable`] is what is known of each endpoint (who says so is not this module's matter: the
 //! configuration, or outlier's verdicts); [`Admission`] is what a balancer asks of it for one request.
 //!
-//! Invariant: with the share of endpoints in rotation below the panic threshold, health is ignored
-//! (Envoy's `healthy_panic_threshold`). Only a threshold of 0 can leave a balancer without a candidate.
+//! Invariants: with the share of endpoints in rotation below the panic threshold, health is ignored (Envoy's
+//! `healthy_panic_threshold`), or nobody is chosen (Envoy's `fail_traffic_on_panic`). What the operator has taken out by hand
+//! is never chosen and is no part of that share, whatever becomes of the others. So a balancer is without a candidate when all
+//! are out by hand, with a threshold of 0, or when traffic is to fail.
 
 mod slow_start;
 mod table;
@@ -22,4 +24,13 @@ pub enum Health {
     Ejected,
     /// Out of rotation but for half-open trials: requests that test it.
     HalfOpen,
+    /// Taken out of rotation by hand: never chosen, not even when all others are ejected.
+    Withdrawn,
+}
+
+impl Health {
+    /// Whether it may be chosen when nobody is in rotation.
+    pub fn serves_in_panic(self) -> bool {
+        self != Self::Withdrawn
+    }
 }

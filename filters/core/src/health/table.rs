@@ -10,12 +10,14 @@ pub struct HealthPolicy {
     pub panic_threshold: u8,
     /// Ramp of endpoints that are new or were readmitted; `None`: full share at once.
     pub slow_start: Option<SlowStart>,
+    /// Below the threshold nobody is chosen, instead of anybody.
+    pub fail_traffic_on_panic: bool,
 }
 
 impl Default for HealthPolicy {
     /// Envoy's defaults: panic below 50 %, no slow start.
     fn default() -> Self {
-        Self { panic_threshold: 50, slow_start: None }
+        Self { panic_threshold: 50, slow_start: None, fail_traffic_on_panic: false }
     }
 }
 
@@ -37,13 +39,20 @@ pub struct HealthTable {
     entries: Vec<Entry>,
     healthy: usize,
     half_open: usize,
+    withdrawn: usize,
     ramping: usize,
 }
 
 impl HealthTable {
     /// `endpoints` healthy endpoints, in rotation since long ago.
     pub fn new(endpoints: usize) -> Self {
-        Self { entries: vec![Entry::default(); endpoints], healthy: endpoints, half_open: 0, ramping: 0 }
+        Self {
+            entries: vec![Entry::default(); endpoints],
+            healthy: endpoints,
+            half_open: 0,
+            withdrawn: 0,
+            ramping: 0,
+        }
     }
 
     /// Notes where `index` stands, and since when it is in rotation (`None`: long ago). Out of range: nothing.
@@ -54,9 +63,9 @@ impl HealthTable {
         }
     }
 
-    /// Where `index` stands; `Ejected` if there is no such endpoint.
+    /// Where `index` stands; `Withdrawn` if there is no such endpoint.
     pub fn get(&self, index: EndpointIndex) -> Health {
-        self.entries.get(index).map_or(Health::Ejected, |entry| entry.health)
+        self.entries.get(index).map_or(Health::Withdrawn, |entry| entry.health)
     }
 
     /// Forgets the ramps that are over at `now`. Called on ticks.
@@ -94,17 +103,27 @@ impl HealthTable {
         if self.healthy == self.entries.len() && slow_start.is_none() {
             return Admission(View::Everyone);
         }
-        let threshold = usize::from(policy.panic_threshold);
-        if self.healthy.saturating_mul(100) < self.entries.len().saturating_mul(threshold) {
-            return Admission(View::Panic);
+        let entries = &*self.entries;
+        let (threshold, members) = (usize::from(policy.panic_threshold), entries.len() - self.withdrawn);
+        if self.healthy.saturating_mul(100) >= members.saturating_mul(threshold) {
+            return Admission(View::Each { entries, slow_start, now, trials: false });
         }
-        Admission(View::Each { entries: &self.entries, slow_start, now, trials: false })
+        Admission(match policy.fail_traffic_on_panic {
+            true => View::Nobody { entries, trials: false },
+            false => View::Panic { entries, withdrawn: self.withdrawn > 0 },
+        })
+    }
+
+    /// Whether all are in rotation: then it is no matter where a request goes when it is sent again.
+    pub fn all_in_rotation(&self) -> bool {
+        self.healthy == self.entries.len()
     }
 
     // Health changes are rare; requests are not, so the counts are made here.
     fn recount(&mut self) {
         self.healthy = self.entries.iter().filter(|entry| entry.health == Health::Healthy).count();
         self.half_open = self.entries.iter().filter(|entry| entry.health == Health::HalfOpen).count();
+        self.withdrawn = self.entries.iter().filter(|entry| entry.health == Health::Withdrawn).count();
         self.ramping = self.entries.iter().filter(|entry| entry.is_ramping()).count();
     }
 }
@@ -116,8 +135,22 @@ pub struct Admission<'a>(View<'a>);
 #[derive(Clone, Copy, Debug)]
 enum View<'a> {
     Everyone,
-    Panic,
-    Each { entries: &'a [Entry], slow_start: Option<SlowStart>, now: Timestamp, trials: bool },
+    /// Health is ignored, but for the operator's own word.
+    Panic {
+        entries: &'a [Entry],
+        withdrawn: bool,
+    },
+    /// Traffic is to fail; only trials may be let through.
+    Nobody {
+        entries: &'a [Entry],
+        trials: bool,
+    },
+    Each {
+        entries: &'a [Entry],
+        slow_start: Option<SlowStart>,
+        now: Timestamp,
+        trials: bool,
+    },
 }
 
 impl Admission<'static> {
@@ -130,20 +163,25 @@ impl Admission<'static> {
 impl Admission<'_> {
     /// The same, and endpoints that take half-open trials are admitted too: to find whose keys are theirs.
     pub fn with_trials(mut self) -> Self {
-        if let View::Each { trials, .. } = &mut self.0 {
+        if let View::Each { trials, .. } | View::Nobody { trials, .. } = &mut self.0 {
             *trials = true;
         }
         self
     }
 
-    /// Whether health is ignored because too few endpoints are in rotation.
+    /// Whether too few endpoints are in rotation, so that health is ignored or traffic is to fail.
     pub fn is_panic(&self) -> bool {
-        matches!(self.0, View::Panic)
+        matches!(self.0, View::Panic { .. } | View::Nobody { .. })
+    }
+
+    /// Whether health is ignored.
+    pub fn ignores_health(&self) -> bool {
+        matches!(self.0, View::Panic { .. })
     }
 
     /// Whether all endpoints are admitted at their full share.
     pub fn admits_everyone(&self) -> bool {
-        !matches!(self.0, View::Each { .. })
+        matches!(self.0, View::Everyone | View::Panic { withdrawn: false, .. })
     }
 
     /// Whether any endpoint is at part of its share.
@@ -153,7 +191,19 @@ impl Admission<'_> {
 
     /// The part of its share that `index` gets, 0..=1; 0 means that it is out of rotation.
     pub fn factor(&self, index: EndpointIndex) -> f64 {
-        let View::Each { entries, slow_start, now, trials } = &self.0 else { return 1.0 };
+        let (entries, slow_start, now, trials) = match &self.0 {
+            View::Everyone => return 1.0,
+            View::Panic { entries, .. } => {
+                return entries
+                    .get(index)
+                    .map_or(0.0, |entry| f64::from(u8::from(entry.health.serves_in_panic())));
+            }
+            View::Nobody { entries, trials } => {
+                let tried = |entry: &Entry| *trials && entry.health == Health::HalfOpen;
+                return f64::from(u8::from(entries.get(index).is_some_and(tried)));
+            }
+            View::Each { entries, slow_start, now, trials } => (entries, slow_start, now, trials),
+        };
         let Some(entry) = entries.get(index) else { return 0.0 };
         match entry.health {
             Health::Healthy => {}

@@ -114,7 +114,8 @@ impl Record {
         let flags = u8::from(self.shadow) | u8::from(self.drained) << 1;
         let health = match self.health {
             Health::Healthy => 0,
-            Health::Ejected => 1,
+            // Nobody is withdrawn here: that is the document's word.
+            Health::Ejected | Health::Withdrawn => 1,
             Health::HalfOpen => 2,
         };
         writer.long(self.key.0);

@@ -5,7 +5,7 @@ use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::balance::{Balancer, Candidates, Choice, HashFunction, Policy};
 use switchyard_core::health::Admission;
-use switchyard_core::load::Loads;
+use switchyard_core::load::{LatencyPolicy, Loads};
 use switchyard_core::{Endpoint, Endpoints, Timestamp};
 
 pub(crate) fn upstream(weights: &[u32]) -> Endpoints {
@@ -22,8 +22,11 @@ pub(crate) fn least_request(active_request_bias: f64) -> Policy {
 }
 
 pub(crate) fn peak_ewma() -> Policy {
-    Policy::PeakEwma { decay: Duration::from_secs(10), default_latency: Duration::from_millis(30) }
+    Policy::PeakEwma { decay: LATENCY.decay, default_latency: LATENCY.default }
 }
+
+pub(crate) const LATENCY: LatencyPolicy =
+    LatencyPolicy { decay: Duration::from_secs(10), default: Duration::from_millis(30) };
 
 pub(crate) fn ring_hash(hash_balance_factor: Option<u32>) -> Policy {
     Policy::RingHash {

@@ -7,6 +7,7 @@ use crate::shapes::Config;
 use crate::weather::Outcome;
 use fastrand::Rng;
 use switchyard_core::budget::Budget;
+use switchyard_core::health::Health;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, StreamId, Upstream, World,
@@ -124,8 +125,8 @@ impl World<PlainRequest> for Around<'_> {
         self.rotation.len()
     }
 
-    fn is_in_rotation(&self, _upstream: &Upstream, endpoint: EndpointIndex) -> bool {
-        self.rotation[endpoint]
+    fn health(&self, _upstream: &Upstream, endpoint: EndpointIndex) -> Health {
+        if self.rotation[endpoint] { Health::Healthy } else { Health::Ejected }
     }
 
     fn request_body(&mut self, size: usize) -> Vec<u8> {

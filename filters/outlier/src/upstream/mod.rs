@@ -232,7 +232,7 @@ impl Upstream {
         let news = match known.health {
             Health::Healthy => failed || (known.streak && outcome == Outcome::Success),
             Health::HalfOpen => !matches!(outcome, Outcome::Neutral(_)),
-            Health::Ejected => false,
+            Health::Ejected | Health::Withdrawn => false,
         };
         if news {
             let event = Event::Attempt { outcome, started: attempt.started, latency };

@@ -67,7 +67,7 @@ impl Upstream {
     fn time_is_up(&self, known: &Known) -> Option<Timestamp> {
         match known.health {
             Health::Healthy => None,
-            Health::Ejected => Some(known.until),
+            Health::Ejected | Health::Withdrawn => Some(known.until),
             Health::HalfOpen => Some(known.since.plus(self.settings.ejection.base)),
         }
     }

@@ -1,6 +1,8 @@
 //! Routes and endpoints on a real Envoy: the router decides, Envoy goes there.
 
+mod by_hand;
 mod configuration;
+mod load;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -161,32 +163,6 @@ async fn an_endpoint_that_envoy_does_not_have_is_counted_and_envoy_falls_back() 
     let counted = "wasmcustom.switchyard.upstream=.=checkout;.;reason=.=not_in_cluster;.;fallbacks";
     envoy.wait_for_stat(counted, |count| count == 1_000).await?;
     Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_ejected_endpoint_gets_nothing_until_too_few_are_left() -> Outcome {
-    let upstreams = Upstreams::start(4).await?;
-    let mut document = balanced(&upstreams, &ring_hash());
-    document["upstreams"][0]["endpoints"][0]["health"] = json!("ejected");
-    let envoy = Envoy::start(steered(&upstreams, &document).live_listeners()).await?;
-    let report = keys(&envoy).await?;
-    assert_eq!((report.successes(), report.by_upstream.get(upstreams[0].name())), (1_000, None));
-    assert_eq!(report.by_upstream.len(), 3);
-
-    // Three of four out: 25 % in rotation, below Envoy's 50 %.
-    for index in 1..3 {
-        document["upstreams"][0]["endpoints"][index]["health"] = json!("ejected");
-    }
-    let listener = steered(&upstreams, &document).listener_named("ingress")?;
-    assert_eq!(envoy.update_listener(&listener).await?, Ok(()));
-    let panics = "wasmcustom.switchyard.upstream=.=checkout;.;panics";
-    envoy
-        .until("health to be ignored", async || {
-            let report = keys(&envoy).await?;
-            assert_eq!(report.successes(), 1_000);
-            Ok((report.by_upstream.len() == 4 && envoy.stat(panics).await? >= 1_000).then_some(()))
-        })
-        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

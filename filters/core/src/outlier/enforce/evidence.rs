@@ -26,7 +26,7 @@ impl Step<'_, '_> {
             other => other,
         };
         match (record.health, outcome) {
-            (_, Outcome::Neutral(_)) | (Health::Ejected, _) => Effects::default(),
+            (_, Outcome::Neutral(_)) | (Health::Ejected | Health::Withdrawn, _) => Effects::default(),
             (Health::Healthy, Outcome::Success) => {
                 record.streaks = [0; 3];
                 Effects::default()

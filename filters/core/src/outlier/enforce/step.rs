@@ -48,7 +48,7 @@ impl Step<'_, '_> {
             Health::Healthy => {}
             // It counts as ejected already, so no bound is asked.
             Health::HalfOpen => return self.eject(record, verdict),
-            Health::Ejected => return Effects::default(),
+            Health::Ejected | Health::Withdrawn => return Effects::default(),
         }
         let reason = verdict.reason;
         if !self.cluster.may_eject(self.ejected) {

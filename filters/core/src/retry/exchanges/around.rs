@@ -70,8 +70,8 @@ impl<H: RetryHead, W: World<H>> AttemptsWorld for Around<'_, H, W> {
     fn pick(&mut self, tried: &[EndpointIndex]) -> Option<EndpointIndex> {
         let (world, upstream) = (&*self.world, self.upstream);
         let candidates: Vec<_> = world.candidates(upstream, self.head).flatten().collect();
-        let is_in = |endpoint| world.is_in_rotation(upstream, endpoint);
-        pick(&candidates, world.endpoints(upstream), is_in, tried)
+        let health = |endpoint| world.health(upstream, endpoint);
+        pick(&candidates, world.endpoints(upstream), health, tried)
     }
 
     fn least_time(&self) -> Duration {

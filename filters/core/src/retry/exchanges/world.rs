@@ -6,6 +6,7 @@
 
 use super::{Policy, Upstream};
 use crate::budget::Budget;
+use crate::health::Health;
 use crate::retry::attempts::{Denied, Substitute};
 use crate::retry::classify::Reason;
 use crate::retry::settings::StaticAnswer;
@@ -58,8 +59,8 @@ pub trait World<H>: Budgets {
     ) -> impl Iterator<Item = Option<EndpointIndex>> + 'a;
     /// How many endpoints an upstream has.
     fn endpoints(&self, upstream: &Upstream) -> usize;
-    /// Whether this endpoint is in rotation.
-    fn is_in_rotation(&self, upstream: &Upstream, endpoint: EndpointIndex) -> bool;
+    /// Where this endpoint stands.
+    fn health(&self, upstream: &Upstream, endpoint: EndpointIndex) -> Health;
 
     /// So many bytes of the request's body, which passes.
     fn request_body(&mut self, size: usize) -> Vec<u8>;
