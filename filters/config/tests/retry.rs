@@ -79,7 +79,9 @@ fn every_field_of_the_filters_engine_arrives() {
             "deadline_header": "x-deadline-ms", "deadline_floor": "11ms", "max_body": "1MiB",
             "back_off": {"base": "1ms", "max": "2ms", "jitter": "decorrelated", "retry_after_ceiling": "3s",
                          "retry_after": true, "reset_headers": [{"name": "x-reset", "format": "unix_timestamp"},
-                                                                {"name": "x-wait", "format": "seconds"}]},
+                                                                {"name": "x-wait", "format": "seconds"},
+                                                                {"name": "x-ms", "format": "milliseconds"},
+                                                                {"name": "x-in", "format": "duration"}]},
             "budget": {"ratio": 0.015, "min_per_second": 4, "window": "5s", "max_concurrent": 6},
             "hedge": {"quantile": 99, "min_delay": "0s", "initial_delay": "8ms"}
         }"#,
@@ -101,6 +103,8 @@ fn every_field_of_the_filters_engine_arrives() {
         reset_headers: vec![
             ResetHeader { name: "x-reset".into(), format: ResetFormat::UnixTimestamp },
             ResetHeader { name: "x-wait".into(), format: ResetFormat::Seconds },
+            ResetHeader { name: "x-ms".into(), format: ResetFormat::Milliseconds },
+            ResetHeader { name: "x-in".into(), format: ResetFormat::Duration },
         ],
     };
     assert_eq!(settings.back_off, back_off);

@@ -170,7 +170,7 @@ const WRONG_FILTER: &[(&str, &[&str])] = &[
         &[
             r#"back_off.jitter: "none" is not one of full, decorrelated"#,
             "back_off.reset_headers[1].format: is missing",
-            r#"back_off.reset_headers[2].format: "millis" is not one of seconds, unix_timestamp"#,
+            r#"back_off.reset_headers[2].format: "millis" is not one of seconds, unix_timestamp, milliseconds, duration"#,
             r#"back_off.reset_headers[2].name: "y" is reset header 1 already; remove one of them"#,
             r#"back_off.reset_headers[0].name: "X"; write it in lower case: "x""#,
             r#"back_off.reset_headers[3].name: "retry-after" is heard first in any case; remove it"#,

@@ -1,17 +1,23 @@
 //! How much time a request has, and how an upstream is told what is left of it.
 //!
-//! Invariant: whatever a client says, its request has no more time than its route gives it; and what it says is told apart from what its route
-//! says, so that nobody else is blamed for it ([`clients_limit`]).
+//! Invariants: whatever a client says, its request has no more time than its route gives it; what it says is told apart from what its
+//! route says, so that nobody else is blamed for it ([`clients_limit`]); and where a client's own time is over, its call ends with the
+//! code of that ([`is_clients_end`]): Envoy's router, which is told the client's limit, would say what it says of an endpoint that is not
+//! to be had, which clients try again.
 //!
-//! Source: "gRPC over HTTP/2" for `grpc-timeout` (up to eight digits and a unit).
+//! Source: "gRPC over HTTP/2" for `grpc-timeout` (up to eight digits and a unit); gRPC's status codes, of which 14 is the one to be tried
+//! again and 4 is not; Envoy's `Grpc::Utility::httpToGrpcStatus`, by which its 504 is 14.
 
 use crate::RequestView;
 use crate::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
-use crate::http::{decimal, digits};
+use crate::http::{decimal, digits, is_grpc};
 use core::time::Duration;
 
 /// The header in which gRPC says how much time a call has.
 pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// gRPC's status of a call whose time is over.
+pub const DEADLINE_EXCEEDED: &str = "4";
 
 /// What a request may take of which nobody says how long.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -56,6 +62,12 @@ impl Deadline {
         self.said(request).filter(|said| *said < self.of_route().unwrap_or(LONGEST))
     }
 
+    /// Whether a request has a limit of its client's own that its client will want to hear of by [`DEADLINE_EXCEEDED`]: it is a gRPC call,
+    /// and says less than the route gives it.
+    pub fn is_clients_own(&self, request: &impl RequestView) -> bool {
+        request.header("content-type").is_some_and(is_grpc) && self.shortened(request).is_some()
+    }
+
     fn of_route(&self) -> Option<Duration> {
         Some(self.timeout).filter(|timeout| !timeout.is_zero())
     }
@@ -80,6 +92,13 @@ pub fn clients_limit(request: &impl RequestView, headers: &[Box<str>]) -> Option
     let envoys = [REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER];
     let names = envoys.into_iter().chain(headers.iter().map(|name| &**name));
     names.filter_map(|name| in_millis(request, name)).chain(grpc).min()
+}
+
+/// Whether Envoy's router has ended a request, with these response code details, because its whole time was over. Of a request whose
+/// limit [is its client's own](Deadline::is_clients_own) that was the client's time: what the router is told takes the place of the
+/// route's timeout. An attempt that took longer than one may is the operator's limit, and keeps the operator's code.
+pub fn is_clients_end(details: &[u8]) -> bool {
+    matches!(details, b"response_timeout" | b"upstream_response_timeout")
 }
 
 /// The time that an attempt or a call has, as it is told the upstream; never nothing.

@@ -3,7 +3,9 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
 use core::time::Duration;
-use switchyard_core::deadline::{Deadline, TimeLeft, clients_limit, encode_grpc_timeout, grpc_timeout};
+use switchyard_core::deadline::{
+    Deadline, TimeLeft, clients_limit, encode_grpc_timeout, grpc_timeout, is_clients_end,
+};
 use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -154,6 +156,21 @@ fn an_upstream_is_told_that_there_is_some_time_left() {
     let told = |left| (TimeLeft::new(left).millis().to_owned(), TimeLeft::new(left).grpc().to_owned());
     assert_eq!(told(millis(1_500)), ("1500".to_owned(), "1500000u".to_owned()));
     assert_eq!(told(Duration::ZERO), ("1".to_owned(), "1n".to_owned()), "0 is read as no limit by some");
+}
+
+#[test]
+fn whose_limit_it_was_is_told_apart() {
+    let call = |kind, left| PlainRequest::get("/").with("content-type", kind).with("grpc-timeout", left);
+    let route = deadline(1_000);
+    assert!(route.is_clients_own(&call("application/grpc", "200m")));
+    assert!(route.is_clients_own(&call("application/grpc+proto", "200m").with("x-left-ms", "100")));
+    assert!(!route.is_clients_own(&call("application/grpc", "2S")), "the operator gives less");
+    assert!(!route.is_clients_own(&call("application/json", "200m")), "an HTTP client hears of a 504");
+    assert!(!route.is_clients_own(&PlainRequest::get("/").with("content-type", "application/grpc")));
+    assert!(is_clients_end(b"response_timeout") && is_clients_end(b"upstream_response_timeout"));
+    for other in ["upstream_per_try_timeout", "via_upstream", "max_duration_timeout", "no_healthy_upstream", ""] {
+        assert!(!is_clients_end(other.as_bytes()), "{other}");
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -98,6 +98,22 @@ fn an_endpoint_that_asks_for_patience_is_heard_up_to_the_ceiling() {
 }
 
 #[test]
+fn those_that_were_told_the_same_come_back_at_different_times_and_never_too_soon() {
+    let backoff = BackOff::default();
+    let (mut rng, second) = (Rng::with_seed(7), Duration::from_secs(1));
+    let mut spread = |asked, room| backoff.spread(asked, room, &mut rng);
+    let mut waits: Vec<_> = (0..200).map(|_| spread(second, second).as_millis()).collect();
+    assert!(waits.iter().all(|more| *more < 500), "half as long again at most");
+    waits.sort_unstable();
+    waits.dedup();
+    assert!(waits.len() > 100, "{waits:?}");
+    // Who was told nothing but to come back waits as before a first retry; nobody waits past the room there is.
+    assert!((0..200).map(|_| spread(Duration::ZERO, second)).all(|more| more < backoff.base));
+    assert!((0..200).map(|_| spread(second * 60, second / 50)).all(|more| more < second / 50));
+    assert_eq!(spread(second, Duration::ZERO), Duration::ZERO);
+}
+
+#[test]
 fn retry_after_is_seconds_or_a_date() {
     let now = Timestamp::from_millis(784_111_777_000);
     for (value, seconds) in [
@@ -110,10 +126,12 @@ fn retry_after_is_seconds_or_a_date() {
         ("Sunday, 06-Nov-94 08:49:47 GMT", Some(10)),
         ("soon", None),
         ("-1", None),
-        ("1.5", None),
-        ("99999999999999999999", None),
+        ("1.", None),
         ("", None),
     ] {
         assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value:?}");
     }
+    assert_eq!(retry_after("1.5", now), Some(Duration::from_millis(1_500)));
+    // Too long for anybody is longer than any ceiling.
+    assert_eq!(retry_after("99999999999999999999", now), Some(Duration::MAX));
 }

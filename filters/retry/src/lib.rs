@@ -5,8 +5,9 @@
 //! it decides when a failure is there: it holds the answer back, waits, sends the request again to the next endpoint as
 //! a call of its own, and answers with what comes back.
 //!
-//! Invariants: a request is never paused, only answers are, and every answer that is held back ends by the deadline;
-//! a client's own retry headers never count; without a failure a request costs two host calls (filter) or three (router).
+//! Invariants: a request waits for nothing but its own body, for `body_timeout`, and only where this filter may send it again; every
+//! answer that is held back ends by the deadline; a client's own retry headers never count; without a failure a request costs two host
+//! calls (filter) or three (router).
 //!
 //! The logic ([`Retry`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so
 //! that another module can carry this filter beside others.

@@ -65,6 +65,7 @@ impl Filter for Retry {
         self.worker.ticked(now);
         self.look_at_health(host);
         self.worker.with(host, (Some(now), 0), |retries, world| retries.tick(world));
+        self.worker.end_waits_for_bodies(host);
         let told = self.told.passes(NEWS_TICK, now) && self.tell(now, host);
         self.worker.rest(told, now, host);
     }

@@ -9,8 +9,10 @@ use crate::world::{Around, Tables};
 use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
+use switchyard_core::deadline::{DEADLINE_EXCEEDED, is_clients_end};
 use switchyard_core::retry::exchanges::{Candidate, Retries};
 use switchyard_core::retry::{Denied, RetryRequest, STEERING_HEADERS};
+use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::identity;
 use switchyard_frame::{self as frame, Head};
 use switchyard_host::{Flow, HeaderMap, Host};
@@ -21,6 +23,10 @@ pub struct Stream {
     worker: Rc<Worker>,
     /// Its answer is looked at.
     watched: bool,
+    /// It waits for its body.
+    held: bool,
+    /// It has a gRPC deadline of its client's own.
+    hurried: bool,
     /// The route and the upstream of a request that Envoy's router tries again.
     steered: Option<(usize, usize)>,
 }
@@ -28,7 +34,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, watched: false, steered: None }
+        Self { context, worker, watched: false, held: false, hurried: false, steered: None }
     }
 
     fn begin(&mut self, host: &impl Host, head: &Head, ended: bool) {
@@ -55,10 +61,14 @@ impl Stream {
         } else if !policy.settings().shadow {
             limit(&headers, route, host);
         }
+        self.hurried = !policy.settings().shadow && policy.settings().deadline.is_clients_own(&headers);
         // A tunnel has no answer that another attempt could replace.
         let tunnel = headers.contains("upgrade") || headers.method() == b"CONNECT";
         if policy.looks_at_answers() && !tunnel {
             let known = || identity::read(host).ok();
+            let waits = !ended
+                && policy.awaits_body(&headers)
+                && worker.bodies.hold(self.context, self.context, policy.settings().body_timeout);
             let stale_key = policy.keeps_answers().and_then(|stale| stale.key(&headers, ended, known));
             let request = Candidate {
                 stream: self.context,
@@ -66,11 +76,26 @@ impl Stream {
                 upstream: Rc::clone(&upstream.known),
                 head: headers,
                 ended,
+                waits,
                 stale_key,
             };
-            self.watched = true;
+            (self.watched, self.held) = (true, waits);
             self.tell(host, |retries, world| retries.begin(world, request));
         }
+    }
+
+    /// A piece of the request's body passes.
+    fn passes(&mut self, host: &impl Host, size: usize, ended: bool) {
+        let stream = self.context;
+        self.held = false;
+        self.tell(host, |retries, world| retries.request_body(world, stream, size, ended));
+    }
+
+    /// The request goes on with so much of its body, all that there is of it.
+    fn goes_on(&mut self, host: &impl Host, size: usize, ended: bool) {
+        let stream = self.context;
+        self.passes(host, size, ended);
+        self.tell(host, |retries, world| retries.goes_on(world, stream, false));
     }
 
     /// Tells the machine something of this stream, if its answer is looked at.
@@ -84,24 +109,49 @@ impl Stream {
 }
 
 impl frame::Stream for Stream {
-    /// The request begins. Never pauses it.
+    /// The request begins.
     fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow {
         self.begin(host, head, ended);
+        if self.held { Flow::Pause } else { Flow::Continue }
+    }
+
+    /// A piece of the request's body passes, or of what is held back of it.
+    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
+        let stream = self.context;
+        if self.held {
+            let goes = ended || self.tell(host, |retries, _| retries.is_too_large(stream, size)) != Some(false);
+            match self.worker.bodies.came(stream, goes) {
+                Piece::Held if !goes => return Flow::Pause,
+                Piece::Held | Piece::Late => self.goes_on(host, size, ended),
+                // The tick has let it go.
+                Piece::Unheld => self.passes(host, size, ended),
+            }
+        } else {
+            self.passes(host, size, ended);
+        }
         Flow::Continue
     }
 
-    /// A piece of the request's body passes.
-    fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
-        let stream = self.context;
-        self.tell(host, |retries, world| retries.request_body(world, stream, size, ended));
+    /// The request ends with trailers, with which Envoy lets all of it go on; nothing can be sent again with those.
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
+        if core::mem::take(&mut self.held) && self.worker.bodies.forget(self.context) {
+            let stream = self.context;
+            self.tell(host, |retries, world| retries.goes_on(world, stream, true));
+        }
         Flow::Continue
     }
 
     /// The answer begins.
     fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
         let stream = self.context;
-        self.tell(host, |retries, world| retries.response_headers(world, stream, ended))
-            .unwrap_or(Flow::Continue)
+        let flow = self
+            .tell(host, |retries, world| retries.response_headers(world, stream, ended))
+            .unwrap_or(Flow::Continue);
+        // Whatever Envoy says of a gRPC call in an endpoint's place ends with its head.
+        if self.hurried && ended && flow == Flow::Continue {
+            name_the_deadline(host);
+        }
+        flow
     }
 
     /// A piece of the answer's body passes.
@@ -124,6 +174,9 @@ impl frame::Stream for Stream {
             self.worker.tick_for_news(host);
         }
         self.watched = false;
+        if core::mem::take(&mut self.held) {
+            self.worker.bodies.forget(stream);
+        }
         let Some((position, upstream)) = self.steered.take() else { return };
         let Some(route) = self.worker.plan.route(position) else { return };
         let made = host.property(&["upstream", "request_attempt_count"]).ok().flatten();
@@ -140,6 +193,15 @@ impl frame::Stream for Stream {
             }
             self.worker.tick_for_news(host);
         }
+    }
+}
+
+/// A call whose client's own time is over says so.
+fn name_the_deadline(host: &impl Host) {
+    let details = host.property(&["response", "code_details"]).ok().flatten();
+    if details.is_some_and(|details| is_clients_end(&details)) {
+        // If Envoy refused that, which it does not in this phase, the answer would stay what it is.
+        let _ = host.set_response_header("grpc-status", DEADLINE_EXCEEDED.as_bytes());
     }
 }
 

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::memory::{Account, Memory};
 use switchyard_core::retry::exchanges::{NEWS_TICK, Retries, TICK};
+use switchyard_frame::held_bodies::SharedBodies;
 use switchyard_frame::metrics::Registry;
 use switchyard_frame::{EffectiveContext, Pacer};
 use switchyard_host::{Clock, HeaderMap, Ticks};
@@ -23,6 +24,8 @@ pub(crate) struct Worker {
     pub(crate) plan: Plan,
     pub(crate) registry: Rc<Registry>,
     pub(crate) retries: RefCell<(Retries<HeaderMap>, fastrand::Rng)>,
+    /// Requests that wait for their bodies, by their streams.
+    pub(crate) bodies: SharedBodies<u32>,
     pacer: Pacer,
     /// The time of the last tick of the present period, or when it was asked for first.
     ticked: Cell<Option<Timestamp>>,
@@ -42,7 +45,8 @@ impl Worker {
         let retries = RefCell::new((Retries::new(accounts), fastrand::Rng::with_seed(seed)));
         let (ticked, busy, waited) = (Cell::default(), Cell::default(), Cell::default());
         let pacer = Pacer::default();
-        Self { effective_context, plan, registry, retries, pacer, ticked, busy, waited }
+        let bodies = SharedBodies::default();
+        Self { effective_context, plan, registry, retries, bodies, pacer, ticked, busy, waited }
     }
 
     /// The time: while the tick is quick as of the last one, or of whoever asked first; else by the host's clock.
@@ -83,7 +87,8 @@ impl Worker {
         if waits || now < self.waited.get() {
             self.waited.set(now);
         }
-        if told || waits || now < self.busy.get() {
+        let is_awaited = self.bodies.next_look().is_some();
+        if told || waits || is_awaited || now < self.busy.get() {
             self.busy.set(now);
         }
         if now.since(self.busy.get()) >= IDLE {

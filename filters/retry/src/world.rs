@@ -8,7 +8,9 @@ use crate::replay::{Replay, kept_of_call, reply_headers};
 use crate::report;
 use crate::worker::Worker;
 use switchyard_core::budget::Budget;
-use switchyard_core::contract::{ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER};
+use switchyard_core::contract::{
+    ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER, TRY_TIMEOUT_HEADER,
+};
 use switchyard_core::health::Health;
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, Retries, StreamId, TICK, Upstream,
@@ -16,6 +18,7 @@ use switchyard_core::retry::exchanges::{
 };
 use switchyard_core::retry::{StaticAnswer, StoredAnswer};
 use switchyard_core::{EndpointIndex, Timestamp};
+use switchyard_frame::held_bodies::Missing;
 use switchyard_frame::rotation::Next;
 use switchyard_host::{Clock, HeaderMap, Host, HostError, Replies, SharedData};
 
@@ -47,6 +50,14 @@ pub(crate) struct Around<'a, H> {
 }
 
 impl Worker {
+    /// Lets those requests go on whose body is late. From the tick.
+    pub(crate) fn end_waits_for_bodies(&self, host: &impl Host) {
+        self.bodies.end_waits(&self.effective_context, host, |missing, stream| {
+            let missed = missing == Missing::End;
+            self.with(host, (None, 0), |retries, world| retries.goes_on(world, stream, missed));
+        });
+    }
+
     /// Lets the machine do something in this callback, and ticks if it has anything to wait for. `now`: the callback's time, if it is
     /// known.
     pub(crate) fn with<H: Host, R>(
@@ -150,7 +161,9 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         };
         let address = endpoint.map_or("", |endpoint| &endpoint.address);
         let replay = Replay::new(call.number, address, call.timeout);
-        let headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;
+        let begins_within = call.begins_within().map(|limit| limit.as_millis().max(1).to_string());
+        let mut headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;
+        headers.extend(begins_within.as_deref().map(|limit| (TRY_TIMEOUT_HEADER, limit)));
         // A context that was entered for another stream must not own the call.
         if !self.worker.effective_context.come_back(self.host()) {
             return None;

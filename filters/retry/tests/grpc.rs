@@ -248,3 +248,36 @@ fn a_broken_attempt_is_a_failure_whichever_statuses_are() {
     worker.end(request);
     assert_eq!(worker.count("retries_denied", "answer"), 1);
 }
+
+#[test]
+fn a_call_whose_clients_time_is_over_says_so_and_not_that_nobody_is_there() {
+    for engine in ["filter", "router"] {
+        let retry = format!(r#"{{"engine": "{engine}", "timeout": "1s", "retry_on": {{"timeout": true, "reset": true}}}}"#);
+        let ends = |more: Head<'_>, details: &str| {
+            let mut worker = Worker::alone(&retry);
+            let mut request = worker.send(&[CALL.as_slice(), more].concat());
+            worker.host.forget_calls();
+            assert_eq!(worker.local(&mut request, &TRAILERS_ONLY, true, details), Flow::Continue);
+            let status = worker.head().into_iter().find(|(name, _)| name == "grpc-status").expect("a status");
+            status.1
+        };
+        let own = [("grpc-timeout", "200m")];
+        assert_eq!(ends(&own, "response_timeout"), "4", "{engine}");
+        // The operator's limits, an endpoint's word, and another filter's keep their codes.
+        for details in ["upstream_per_try_timeout", "via_upstream", "rate_limited"] {
+            assert_eq!(ends(&own, details), "14", "{engine}: {details}");
+        }
+        for more in [&[][..], &[("grpc-timeout", "2S")]] {
+            assert_eq!(ends(more, "response_timeout"), "14", "{engine}: {more:?}");
+        }
+    }
+}
+
+#[test]
+fn a_deadline_costs_an_answer_that_goes_on_after_its_head_nothing() {
+    let mut worker = Worker::alone("{}");
+    let mut request = worker.send(&[CALL.as_slice(), &[("grpc-timeout", "200m")]].concat());
+    worker.host.forget_calls();
+    assert_eq!(worker.answer(&mut request, ANSWER, false), Flow::Continue);
+    assert_eq!(worker.host.all_calls(), 0);
+}

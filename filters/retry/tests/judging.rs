@@ -221,3 +221,57 @@ fn a_good_answer_asks_the_host_nothing_about_its_maker_or_its_time() {
     worker.body(&mut request, GOOD, true);
     assert_eq!(worker.host.calls("proxy_get_property"), 0);
 }
+
+#[test]
+fn an_answer_that_says_it_failed_may_ask_for_a_wait() {
+    let asks = |name, value| [JSON.as_slice(), &[(name, value)]].concat();
+    let mut worker = Worker::filter(BODY);
+    let mut request = worker.send(&GET);
+    assert_eq!(worker.answer(&mut request, &asks("retry-after", "1"), false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, BAD, true), Flow::Pause);
+    worker.pass(999);
+    assert!(worker.host.take_called().is_empty(), "it is left alone for as long as it asks");
+    worker.pass(520);
+    let call = worker.host.take_called().pop().expect("a retry");
+    // And so may one of ours; for longer than the ceiling, and nothing is tried any more.
+    worker.reply(&call, &asks("retry-after-ms", "600000"), BAD);
+    assert!(worker.was_let_go(&request));
+    worker.end(request);
+    assert_eq!(worker.count("retries_denied", "retry_after"), 1);
+}
+
+#[test]
+fn an_encoded_answer_is_not_judged_and_is_counted() {
+    let mut worker = Worker::filter(BODY);
+    let encoded = |encoding| [JSON.as_slice(), &[("content-encoding", encoding)]].concat();
+    for (number, encoding) in ["gzip", "br", "GZIP", "identity, gzip"].into_iter().enumerate() {
+        let mut request = worker.send(&GET);
+        assert_eq!(worker.answer(&mut request, &encoded(encoding), false), Flow::Continue, "{encoding}");
+        assert_eq!(worker.body(&mut request, BAD, true), Flow::Continue, "{encoding}");
+        worker.end(request);
+        assert_eq!(worker.count("retries_denied", "answer"), number as u64 + 1, "{encoding}");
+    }
+    let mut request = worker.send(&GET);
+    assert_eq!(worker.answer(&mut request, &encoded("Identity"), false), Flow::Pause);
+    assert_eq!(worker.body(&mut request, BAD, true), Flow::Pause);
+    // An encoded one of ours is what the client gets, and is counted, too.
+    let call = worker.next_call();
+    worker.reply(&call, &encoded("gzip"), b"\x1f\x8b");
+    assert_eq!(worker.answer_to(&request).body, b"\x1f\x8b");
+    assert_eq!(worker.count("retries_denied", "answer"), 5);
+}
+
+#[test]
+fn a_condition_may_be_on_any_element_of_a_list() {
+    let mut worker = Worker::filter(
+        r#""retry_on": {"body": [{"pointer": "/errors/*/code", "equals": "later"}]}"#,
+    );
+    for (body, expected) in [
+        (&br#"{"errors": [{"code": "no"}, {"code": "later"}]}"#[..], Flow::Pause),
+        (br#"{"errors": [{"code": "no"}, "later"]}"#, Flow::Continue),
+        (br#"{"errors": []}"#, Flow::Continue),
+    ] {
+        let mut request = judging(&mut worker);
+        assert_eq!(worker.body(&mut request, body, true), expected);
+    }
+}

@@ -141,8 +141,15 @@ fn a_request_that_says_nothing_about_its_time_is_told_nothing() {
 }
 
 #[test]
-fn an_attempt_takes_no_longer_than_one_may() {
-    assert_eq!(replay(r#""per_try_timeout": "250ms""#, &[]).request.timeout, Duration::from_millis(250));
+fn an_attempts_answer_has_to_begin_as_soon_as_one_of_envoys_and_may_take_what_is_left() {
+    let limit = "x-envoy-upstream-rq-per-try-timeout-ms";
+    let call = replay(r#""per_try_timeout": "250ms", "timeout": "2s""#, &[]);
+    assert_eq!((sent(&call, limit), call.request.timeout), (vec!["250"], Duration::from_millis(1_995)));
+    let call = replay(r#""timeout": "2s""#, &[]);
+    assert!(sent(&call, limit).is_empty());
+    // Envoy takes no limit for an attempt that is no less than the limit for all.
+    let call = replay(r#""per_try_timeout": "2s", "timeout": "2s""#, &[]);
+    assert!(sent(&call, limit).is_empty());
 }
 
 #[test]

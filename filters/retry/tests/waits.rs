@@ -15,7 +15,8 @@ use switchyard_retry::Flow;
 use worker::{GET, Head, Request, START, UNAVAILABLE, Worker};
 
 const RESETS: &str = r#"{"engine": "filter", "back_off": {"base": "1ms", "max": "1ms", "reset_headers": [
-    {"name": "x-reset-after", "format": "seconds"}, {"name": "x-reset-at", "format": "unix_timestamp"}]}}"#;
+    {"name": "x-reset-after", "format": "seconds"}, {"name": "x-reset-at", "format": "unix_timestamp"},
+    {"name": "x-reset-ms", "format": "milliseconds"}, {"name": "x-ratelimit-reset", "format": "duration"}]}}"#;
 
 fn failed(worker: &mut Worker, more: Head<'_>) -> Request {
     let mut request = worker.send(&GET);
@@ -35,25 +36,56 @@ fn wait(retry: &str, more: Head<'_>) -> u64 {
     worker.elapsed()
 }
 
+/// The wait of a request whose failure has these headers is what they ask for, and at most half as long again, and a tick.
+fn asks(more: Head<'_>, millis: u64) {
+    let wait = wait(RESETS, more);
+    assert!((millis..=millis * 3 / 2 + 5).contains(&wait), "{more:?}: {wait}, not {millis}");
+}
+
 #[test]
 fn an_endpoint_may_ask_for_a_wait_in_seconds_or_by_a_date() {
-    assert_eq!(wait(RESETS, &[("retry-after", "2")]), 2_000);
+    asks(&[("retry-after", "2")], 2_000);
+    asks(&[("retry-after", "1.5")], 1_500);
+    asks(&[("retry-after-ms", "700")], 700);
+    asks(&[("retry-after-ms", "700"), ("retry-after", "3")], 700);
+    asks(&[("retry-after-ms", "soon"), ("retry-after", "3")], 3_000);
     // The test begins on Tue, 14 Nov 2023 22:13:20 GMT.
     assert_eq!(START, 1_700_000_000_000);
-    assert_eq!(wait(RESETS, &[("retry-after", "Tue, 14 Nov 2023 22:13:23 GMT")]), 3_000);
+    asks(&[("retry-after", "Tue, 14 Nov 2023 22:13:23 GMT")], 3_000);
     assert_eq!(wait(RESETS, &[("retry-after", "Tue, 14 Nov 2023 22:13:19 GMT")]), 5, "that is past");
     assert_eq!(wait(RESETS, &[("retry-after", "soon")]), 5, "nobody knows what that is");
 }
 
 #[test]
 fn an_endpoint_may_ask_for_a_wait_by_the_configured_headers() {
-    assert_eq!(wait(RESETS, &[("x-reset-after", "1")]), 1_000);
-    assert_eq!(wait(RESETS, &[("x-reset-at", "1700000002")]), 2_000);
+    asks(&[("x-reset-after", "1")], 1_000);
+    asks(&[("x-reset-after", "0.5")], 500);
+    asks(&[("x-reset-at", "1700000002")], 2_000);
+    asks(&[("x-reset-at", "1700000002.5")], 2_500);
+    asks(&[("x-reset-ms", "750")], 750);
+    asks(&[("x-ratelimit-reset", "1s200ms")], 1_200);
+    asks(&[("x-ratelimit-reset", "2")], 2_000);
     assert_eq!(wait(RESETS, &[("x-reset-at", "1600000000")]), 5, "that is past");
-    assert_eq!(wait(RESETS, &[("x-reset-at", "2"), ("x-reset-after", "1")]), 1_000, "the first of the list");
-    assert_eq!(wait(RESETS, &[("x-reset-after", "3"), ("retry-after", "1")]), 1_000);
-    assert_eq!(wait(RESETS, &[("x-reset-after", "1"), ("retry-after", "soon")]), 1_000);
+    // The first of the list that says something.
+    asks(&[("x-reset-at", "2"), ("x-reset-after", "1")], 1_000);
+    asks(&[("x-ratelimit-reset", "2s"), ("x-reset-after", "later")], 2_000);
+    asks(&[("x-reset-after", "3"), ("retry-after", "1")], 1_000);
+    asks(&[("x-reset-after", "1"), ("retry-after", "soon")], 1_000);
     assert_eq!(wait(RESETS, &[("x-other-reset", "1")]), 5);
+}
+
+#[test]
+fn what_is_too_long_for_anybody_is_no_short_wait_but_a_no() {
+    for huge in ["99999999999999999999", "18446744073709551615", "31536000000.5"] {
+        for name in ["retry-after", "retry-after-ms", "x-reset-after", "x-reset-at", "x-reset-ms", "x-ratelimit-reset"] {
+            let mut worker = Worker::alone(RESETS);
+            let mut request = worker.send(&GET);
+            let headers = [UNAVAILABLE, &[(name, huge)]].concat();
+            assert_eq!(worker.answer(&mut request, &headers, true), Flow::Continue, "{name}: {huge}");
+            worker.end(request);
+            assert_eq!(worker.count("retries_denied", "retry_after"), 1, "{name}: {huge}");
+        }
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ section! {
             /// Attempts after the first, 0 to 10; a hedge is one of them. Default: 2.
             #[cfg_attr(feature = "schema", schemars(range(max = 10)))]
             num_retries: u64,
-            /// How long one attempt may take. Default: as long as the request has left.
+            /// How long the answer to an attempt may take to begin. Default: as long as the request has left.
             per_try_timeout: Duration,
             /// A second attempt when per_try_timeout is over, without ending the first (engine router). Default: false.
             hedge_on_per_try_timeout: bool,
@@ -43,6 +43,9 @@ section! {
             /// The largest request body that is kept for another attempt, and the largest answer that is read to be judged;
             /// at most 1MiB. Default: 64KiB.
             max_body: ByteSize,
+            /// How long a failed answer waits for the rest of its request's body, which clients often write apart from the head,
+            /// 10ms to 10s (engine filter, or fallback.upstream). Default: 1s.
+            body_timeout: Duration,
             /// A second attempt before the first has failed (engine filter). Default: none.
             hedge: Hedge,
             /// What a client gets when all attempts have failed. Default: the failure.
@@ -72,11 +75,11 @@ section! {
             max: Duration,
             /// How randomness spreads the waits. Default: full.
             jitter: Jitter,
-            /// Waits as long as `retry-after` or a reset header asks. Default: true.
+            /// Waits as long as `retry-after-ms`, `retry-after` or a reset header asks, and up to half as long again. Default: true.
             retry_after: bool,
             /// The longest wait that an endpoint may ask for; a longer one means no retry. Default: 5s.
             retry_after_ceiling: Duration,
-            /// Headers besides retry-after by which an endpoint asks for a wait. Default: none.
+            /// Headers besides retry-after-ms and retry-after by which an endpoint asks for a wait. Default: none.
             reset_headers: Vec<ResetHeader>,
         }
     }
@@ -106,12 +109,16 @@ section! {
 }
 
 words! {
-    /// What the number in a reset header means.
+    /// What a reset header says; a number may have a fraction.
     ResetFormat {
         /// Seconds from now.
         Seconds = "seconds",
         /// Seconds since the Unix epoch.
         UnixTimestamp = "unix_timestamp",
+        /// Milliseconds from now.
+        Milliseconds = "milliseconds",
+        /// Numbers with units from now, as in `1m2.5s`.
+        Duration = "duration",
     }
 }
 

@@ -36,7 +36,7 @@ section! {
     /// A condition on one place of a JSON answer: exactly one of exists, equals, matches.
     BodyMatch {
         required {
-            /// Which place, as a JSON pointer: "/error/code".
+            /// Which place, as a JSON pointer: "/error/code"; `*` is any element of a list: "/errors/*/code".
             pointer: String,
         }
         optional {

@@ -5,11 +5,12 @@
 //! Invariant: what only one engine can do is refused on the other one, never left out in silence.
 
 use super::{
-    at_least, bounded, check_header_name, deadline, fallback, narrow, refuse_duplicates, retry_on, size,
+    at_least, bounded, check_header_name, deadline, fallback, narrow, refuse_duplicates, retry_on, size, within,
 };
 use crate::error::{Errors, Path, cut, show};
 use crate::raw::retry as raw;
 use crate::raw::{Mode, Route};
+use crate::resolve::coalesce::BODIES;
 use core::time::Duration;
 use switchyard_core::budget::BudgetPolicy;
 use switchyard_core::request_key::Pattern;
@@ -19,6 +20,9 @@ use switchyard_core::retry::{
 
 /// The largest body that is kept; a worker keeps many of them.
 const MOST_BODY: u64 = 1 << 20;
+
+/// Headers by which an endpoint asks for a wait that are heard whether they are named or not.
+const HEARD_ANYWAY: [&str; 2] = ["retry-after-ms", "retry-after"];
 
 /// The retries of a route, if it has any; `upstream` finds another upstream by its name.
 pub(super) fn resolve(
@@ -54,6 +58,13 @@ pub(super) fn resolve(
         back_off: back_off.unwrap_or_default(),
         budget: raw.budget.as_ref().map(|raw| budget(raw, &at.field("budget"), errors)).unwrap_or_default(),
         max_body: size(raw.max_body, 64 << 10, (0, MOST_BODY), &at.field("max_body"), errors),
+        body_timeout: within(
+            raw.body_timeout,
+            Settings::default().body_timeout,
+            BODIES,
+            &at.field("body_timeout"),
+            errors,
+        ),
         hedge: raw.hedge.as_ref().map(|raw| hedge(raw, &at.field("hedge"), errors)),
         fallback: without_time_left(fallback.unwrap_or_default(), deadline.header.as_deref()),
         deadline,
@@ -77,6 +88,11 @@ fn check_engine(raw: &raw::Retry, engine: Option<Engine>, at: &Path<'_>, errors:
             if raw.hedge.is_some() {
                 let problem = "belongs to engine: filter; the router's engine has hedge_on_per_try_timeout";
                 errors.add(&at.field("hedge"), problem);
+            }
+            let asks_elsewhere = raw.fallback.as_ref().is_some_and(|raw| raw.upstream.is_some());
+            if raw.body_timeout.is_some() && !asks_elsewhere {
+                let problem = "Envoy's router waits for bodies itself; use engine: filter or remove it";
+                errors.add(&at.field("body_timeout"), problem);
             }
             if raw.back_off.is_some() {
                 errors.add(
@@ -184,14 +200,16 @@ fn reset_headers(list: &[raw::ResetHeader], at: &Path<'_>, errors: &mut Errors) 
     let resolved = list.iter().enumerate().filter_map(|(index, raw)| {
         let name = raw.name.as_deref()?;
         let at = at.index(index);
-        if name.eq_ignore_ascii_case("retry-after") {
-            errors.add(&at.field("name"), "\"retry-after\" is heard first in any case; remove it");
+        if let Some(name) = HEARD_ANYWAY.iter().find(|heard| name.eq_ignore_ascii_case(heard)) {
+            errors.add(&at.field("name"), format!("{name:?} is heard first in any case; remove it"));
         } else {
             check_header_name(name, &at.field("name"), errors);
         }
         let format = match raw.format? {
             raw::ResetFormat::Seconds => ResetFormat::Seconds,
             raw::ResetFormat::UnixTimestamp => ResetFormat::UnixTimestamp,
+            raw::ResetFormat::Milliseconds => ResetFormat::Milliseconds,
+            raw::ResetFormat::Duration => ResetFormat::Duration,
         };
         Some(ResetHeader { name: name.into(), format })
     });

@@ -11,6 +11,7 @@ mod hop;
 pub(crate) mod lists;
 mod media;
 mod streams;
+mod waits;
 
 pub(crate) use fields::digits;
 pub use fields::{content_length, decimal, decimal_or_most, says_body, status};
@@ -18,3 +19,4 @@ pub use grpc::{is_grpc, speaks_grpc};
 pub use hop::{ABOUT_THE_CONNECTION, is_about_the_connection, is_of_one_hop, is_sent_on};
 pub use media::is_json;
 pub use streams::{asks_for_stream, awaits_its_answer, is_stream};
+pub use waits::{duration, millis, seconds};

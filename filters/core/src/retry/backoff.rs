@@ -1,11 +1,13 @@
 //! How long to wait before an attempt.
 //!
-//! Invariant: a wait is never longer than the policy's greatest bound, unless the endpoint itself asked for more, and
-//! then never longer than the ceiling.
+//! Invariants: a wait is never longer than the policy's greatest bound, unless the endpoint itself asked for more; what it asks for is
+//! never longer than the ceiling, and never waited for less. On top of that comes at most half as much, or the first bound, at random:
+//! all that were told the same moment shall not come back in it.
+//! Source: RFC 9110, section 10.2.3; Envoy's `RateLimitedRetryBackOff` spreads what was asked for by up to half, too.
 
 use super::settings::{BackOff, Jitter};
 use crate::Timestamp;
-use crate::http::decimal;
+use crate::http::seconds;
 use core::time::Duration;
 use fastrand::Rng;
 
@@ -41,17 +43,23 @@ impl BackOff {
             (None, _) => Ok(None),
         }
     }
+
+    /// What is waited longer than `asked`, at random, where no more than `room` is left.
+    pub fn spread(&self, asked: Duration, room: Duration, rng: &mut Rng) -> Duration {
+        let most = (asked / 2).max(self.base).min(room);
+        Duration::from_micros(rng.u64(0..micros(most).max(1)))
+    }
 }
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// What `retry-after` means (RFC 9110, section 10.2.3): seconds, or a date; one in the past is no wait.
-/// `None` if it is neither.
+/// What `retry-after` means (RFC 9110, section 10.2.3): seconds, with a fraction or without, or a date; one in the past is no wait, and
+/// too many seconds are more than any ceiling. `None` if it is neither.
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    if let Some(seconds) = decimal(value.as_bytes()) {
-        return Some(Duration::from_secs(seconds));
+    if let Some(seconds) = seconds(value.as_bytes()) {
+        return Some(seconds);
     }
     let date = httpdate::parse_http_date(value.trim()).ok()?;
     let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;

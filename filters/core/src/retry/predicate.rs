@@ -1,6 +1,7 @@
 //! What a JSON answer says: the 200 that carries an error.
 //!
 //! Invariant: a body that is no JSON, or has nothing at the pointer, meets no rule.
+//! Trade-off: `*` in a pointer is every element of an array, which RFC 6901 does not know; for objects it is a name like any other.
 //! Source: RFC 6901 (JSON pointer).
 
 use regex_lite::Regex;
@@ -9,7 +10,7 @@ use serde_json::Value;
 /// A condition on one place of a JSON body.
 #[derive(Clone, Debug)]
 pub struct BodyMatch {
-    /// Which place; empty: the whole.
+    /// Which place; empty: the whole; `*`: any element of an array, one that meets the rule is enough.
     pub pointer: Box<str>,
     /// What must be there.
     pub rule: BodyRule,
@@ -30,16 +31,34 @@ pub enum BodyRule {
 impl BodyMatch {
     /// Whether this is so in `body`.
     pub fn holds(&self, body: &Value) -> bool {
-        let Some(found) = body.pointer(&self.pointer) else { return false };
-        match &self.rule {
-            BodyRule::Exists => !found.is_null(),
-            BodyRule::Equals(value) => equal(found, value),
-            BodyRule::Matches(regex) => match found {
+        any_place(body, &self.pointer, &|found| self.rule.is_met_by(found))
+    }
+}
+
+impl BodyRule {
+    fn is_met_by(&self, found: &Value) -> bool {
+        match self {
+            Self::Exists => !found.is_null(),
+            Self::Equals(value) => equal(found, value),
+            Self::Matches(regex) => match found {
                 Value::String(text) => is_whole(regex, text),
                 Value::Number(_) | Value::Bool(_) => is_whole(regex, &found.to_string()),
                 Value::Null | Value::Array(_) | Value::Object(_) => false,
             },
         }
+    }
+}
+
+/// Whether any of the places that `pointer` is in `value` is as `is_met` says.
+fn any_place(value: &Value, pointer: &str, is_met: &impl Fn(&Value) -> bool) -> bool {
+    let Some(after) = pointer.strip_prefix('/') else { return pointer.is_empty() && is_met(value) };
+    let end = after.find('/').map_or(pointer.len(), |at| at + 1);
+    let Some((step, rest)) = pointer.split_at_checked(end) else { return false };
+    match value {
+        Value::Array(elements) if step == "/*" => {
+            elements.iter().any(|element| any_place(element, rest, is_met))
+        }
+        _ => value.pointer(step).is_some_and(|next| any_place(next, rest, is_met)),
     }
 }
 

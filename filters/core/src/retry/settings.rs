@@ -19,7 +19,7 @@ pub struct Settings {
     pub retry_on: RetryOn,
     /// Attempts after the first; a hedge is one of them.
     pub num_retries: u8,
-    /// How long one attempt may take; `None`: as long as the request has left.
+    /// How long the answer to an attempt may take to begin, once the request is whole; `None`: as long as the request has left.
     pub per_try_timeout: Option<Duration>,
     /// The router's engine only: a second attempt when [`Settings::per_try_timeout`] is over, without ending the first.
     pub hedge_on_per_try_timeout: bool,
@@ -33,6 +33,8 @@ pub struct Settings {
     pub budget: BudgetPolicy,
     /// The largest body of a request, or of an answer that must be read to be judged, that is kept; in bytes.
     pub max_body: u64,
+    /// How long a request waits for its body, without which a failure has no other attempt: Envoy shows none once there is an answer.
+    pub body_timeout: Duration,
     /// A second attempt before the first has failed (the filter's engine).
     pub hedge: Option<Hedge>,
     /// What a client gets when all attempts have failed.
@@ -81,7 +83,7 @@ pub struct BackOff {
     pub jitter: Jitter,
     /// The longest wait that an endpoint may ask for; a longer one means no retry. `None`: it is not heard.
     pub retry_after_ceiling: Option<Duration>,
-    /// Headers besides `retry-after` by which an endpoint asks for a wait; the first that says something counts.
+    /// Headers besides `retry-after-ms` and `retry-after` by which an endpoint asks for a wait; the first that says something counts.
     pub reset_headers: Vec<ResetHeader>,
 }
 
@@ -94,13 +96,17 @@ pub struct ResetHeader {
     pub format: ResetFormat,
 }
 
-/// What the number in a rate-limit header means (Envoy's `RateLimitedRetryBackOff`).
+/// What the number in a rate-limit header means (Envoy's `RateLimitedRetryBackOff` has the first two); it may have a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetFormat {
     /// Seconds from now.
     Seconds,
     /// Seconds since the Unix epoch.
     UnixTimestamp,
+    /// Milliseconds from now.
+    Milliseconds,
+    /// Numbers with units, as in `1m2.5s`, from now.
+    Duration,
 }
 
 /// How randomness spreads waits (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
@@ -172,6 +178,7 @@ impl Default for Settings {
             back_off: BackOff::default(),
             budget: BudgetPolicy::default(),
             max_body: 64 << 10,
+            body_timeout: Duration::from_secs(1),
             hedge: None,
             fallback: Fallback::default(),
         }

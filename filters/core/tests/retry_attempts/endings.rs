@@ -67,13 +67,12 @@ fn every_substitute_stands_alone() {
 }
 
 #[test]
-fn another_upstream_gets_a_number_and_no_more_time_than_an_attempt() {
+fn another_upstream_gets_a_number_and_no_more_time_than_is_left() {
     let mut case = with(all());
     case.settings.num_retries = 1;
-    case.settings.per_try_timeout = Some(Duration::from_millis(300));
     case.first(0, FAILED);
     case.sends(1);
-    let step = Step::FallBack(Substitute::Upstream(3, Duration::from_millis(300)));
+    let step = Step::FallBack(Substitute::Upstream(3, Duration::from_millis(DEADLINE_MS - 2)));
     assert_eq!(case.answer(2, 2, FAILED).step, step);
     assert_eq!((case.attempts.made(), case.world.taken), (3, 1), "a fallback is no retry");
 }

@@ -11,11 +11,25 @@ const MS: Duration = Duration::from_millis(1);
 #[test]
 fn an_endpoint_that_asks_for_patience_gets_it() {
     let mut case = Case::new(|_| ());
-    let (_, wait) = case.first(0, asks(700)).retry.expect("a retry");
-    assert_eq!(wait, 700 * MS);
-    assert_eq!(case.attempts.due(), at(700));
-    assert_eq!(case.tick(699).step, Step::Wait);
-    assert_eq!(case.sends(700).timeout, 300 * MS);
+    let (_, wait) = case.first(0, asks(600)).retry.expect("a retry");
+    // Half as long again at most, at random.
+    assert!((600 * MS..900 * MS).contains(&wait), "{wait:?}");
+    assert_eq!(case.attempts.due(), at(0).plus(wait));
+    assert_eq!(case.tick(599).step, Step::Wait);
+    assert_eq!(case.sends(900).timeout, 100 * MS);
+}
+
+#[test]
+fn those_that_were_told_the_same_wait_differently_and_as_far_as_there_is_time() {
+    let mut waits = std::collections::BTreeSet::new();
+    for seed in 0..50 {
+        let mut case = Case::new(|_| ());
+        case.world.rng = fastrand::Rng::with_seed(seed);
+        let (_, wait) = case.first(0, asks(900)).retry.expect("a retry");
+        assert!((900 * MS..(DEADLINE_MS as u32 - 10) * MS).contains(&wait), "{wait:?}");
+        waits.insert(wait);
+    }
+    assert!(waits.len() > 25, "{waits:?}");
 }
 
 #[test]

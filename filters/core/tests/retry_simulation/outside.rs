@@ -113,7 +113,11 @@ impl Outside {
         };
         let says = self.mishaps.leaves > 0.0 && json && !grpc && self.happens(0.05);
         let came = if says && came.1 == Outcome::Good { (came.0, Outcome::Says) } else { came };
-        let (latency, outcome) = Request::within(call.timeout, came, Outcome::Bad(Failure::Reset, None));
+        let begins = call.begins_within().map_or(came, |limit| {
+            let (latency, outcome) = Request::within(limit, came, Outcome::Bad(Failure::Timeout, None));
+            (Some(latency), outcome)
+        });
+        let (latency, outcome) = Request::within(call.timeout, begins, Outcome::Bad(Failure::Reset, None));
         let outcome = outcome.seen_by(grpc);
         let mut answer = message(outcome, (grpc, json), &mut self.rng).answer;
         if outcome == Outcome::Bad(Failure::Reset, None) && self.rng.bool() {

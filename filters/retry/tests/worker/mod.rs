@@ -41,6 +41,10 @@ pub(crate) struct Worker {
 pub(crate) struct Request {
     pub(crate) context: u32,
     pub(crate) stream: Stream,
+    /// Whether it went on at its head.
+    pub(crate) flow: Flow,
+    /// What Envoy holds of its body.
+    buffered: Vec<u8>,
     /// The head of its answer.
     pub(crate) answer: Vec<(String, String)>,
     began: u64,
@@ -132,12 +136,19 @@ impl Worker {
     ) -> Request {
         self.context += 1;
         let stream = self.root.stream(self.context).expect("a configuration");
-        let mut request = Request { context: self.context, stream, answer: Vec::new(), began: self.now };
+        let mut request = Request {
+            context: self.context,
+            stream,
+            flow: Flow::Continue,
+            buffered: Vec::new(),
+            answer: Vec::new(),
+            began: self.now,
+        };
         self.enter(&request);
         self.host.remove_property("upstream.request_attempt_count");
         self.host.receive(head);
         change(&self.host);
-        request.stream.on_request_headers(&self.host, &switchyard_frame::Head::default(), ended);
+        request.flow = request.stream.on_request_headers(&self.host, &switchyard_frame::Head::default(), ended);
         request
     }
 
@@ -148,11 +159,23 @@ impl Worker {
         self.host.set_property("request.time", &u64::try_from(began).expect("a time").to_le_bytes());
     }
 
-    /// A piece of its body.
-    pub(crate) fn upload(&self, request: &mut Request, piece: &[u8], ended: bool) {
+    /// A piece of its body comes; while it waits, the filter is shown all that there is of it.
+    pub(crate) fn upload(&self, request: &mut Request, piece: &[u8], ended: bool) -> Flow {
         self.enter(request);
-        self.host.receive_body(piece);
-        request.stream.on_request_body(&self.host, piece.len(), ended);
+        let shown = match request.flow {
+            Flow::Pause => [core::mem::take(&mut request.buffered), piece.to_vec()].concat(),
+            Flow::Continue => piece.to_vec(),
+        };
+        self.host.receive_body(&shown);
+        request.flow = request.stream.on_request_body(&self.host, shown.len(), ended);
+        request.buffered = shown;
+        request.flow
+    }
+
+    /// It ends with trailers.
+    pub(crate) fn upload_trailers(&self, request: &mut Request) {
+        self.enter(request);
+        assert_eq!(request.stream.on_request_trailers(&self.host), Flow::Continue);
     }
 
     /// The endpoint A answers.

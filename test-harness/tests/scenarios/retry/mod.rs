@@ -1,9 +1,11 @@
 //! What is tried again, and what it does not, on a real Envoy. The rules are those of both engines.
 
 mod answers;
+mod asked;
 mod bodies;
 mod budget;
 mod configuration;
+mod deadlines;
 mod endings;
 mod fallback;
 mod grpc;

@@ -331,7 +331,12 @@ impl Attempts {
         self.may_repeat(settings)?;
         let back_off = &settings.back_off;
         let wait = match back_off.asked(failed.asked).map_err(|_| Denied::RetryAfter)? {
-            Some(asked) => asked,
+            Some(asked) => {
+                self.has_time(world.now().plus(asked), world)?;
+                let left = self.subject.deadline.since(world.now().plus(asked));
+                let room = left.saturating_sub(world.least_time());
+                asked.saturating_add(back_off.spread(asked, room, world.rng()))
+            }
             None => back_off.wait(u32::from(self.retries), self.before, world.rng()),
         };
         self.has_time(world.now().plus(wait), world)?;
@@ -378,8 +383,7 @@ impl Attempts {
         };
         self.tried.push(endpoint);
         self.number = self.number.saturating_add(1);
-        let timeout = settings.per_try_timeout.map_or(left, |limit| limit.min(left));
-        let attempt = Attempt { number: self.number, endpoint, timeout, hedge };
+        let attempt = Attempt { number: self.number, endpoint, timeout: left, hedge };
         self.ours = Some(attempt);
         Step::Send(attempt).into()
     }
@@ -393,10 +397,9 @@ impl Attempts {
             self.fell = 1;
             if fallback.upstream.is_some() && self.subject.kept && !left.is_zero() {
                 self.number = self.number.saturating_add(1);
-                let timeout = settings.per_try_timeout.map_or(left, |limit| limit.min(left));
                 let (number, endpoint) = (self.number, EndpointIndex::MAX);
-                self.ours = Some(Attempt { number, endpoint, timeout, hedge: false });
-                return Step::FallBack(Substitute::Upstream(number, timeout));
+                self.ours = Some(Attempt { number, endpoint, timeout: left, hedge: false });
+                return Step::FallBack(Substitute::Upstream(number, left));
             }
         }
         if self.fell < 2 {

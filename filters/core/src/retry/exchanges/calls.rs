@@ -2,7 +2,8 @@
 
 use super::Turn;
 use super::exchange::Phase;
-use super::verdict::{AnswerHead, by_body, by_grpc_status, is_empty, number};
+use super::judging::Judging;
+use super::verdict::{AnswerHead, by_body, by_grpc_trailers, is_empty};
 use super::world::{Answer, Event, RetryHead, World};
 use crate::Timestamp;
 use crate::memory::{MOST_ANSWER, length};
@@ -18,6 +19,9 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
         let is_none = is_empty(&answer.headers);
         if !self.exchange.attempts.as_ref().is_some_and(Attempts::is_substitute) {
             self.exchange.upstream.retried(verdict == Verdict::Final && !is_none);
+        }
+        if verdict == Verdict::Final && answer.is_out_of_reach(self.exchange.policy.local(), self.exchange.grpc) {
+            self.count(Event::Denied(Denied::Answer));
         }
         let was_pending = self.exchange.phase == Phase::Open;
         let decision = self.exchange.ask(now, self.world, |attempts, settings, around| match verdict {
@@ -50,6 +54,12 @@ impl<H: RetryHead> Answer<H> {
         AnswerHead { headers: &self.headers, grpc: false }.status()
     }
 
+    /// Whether it would be judged by its body if that could be read.
+    fn is_out_of_reach(&self, settings: &Settings, grpc: bool) -> bool {
+        let head = AnswerHead { headers: &self.headers, grpc };
+        Judging::is_out_of_reach(&head, settings, self.body.is_empty())
+    }
+
     fn verdict(&self, settings: &Settings, grpc: bool, now: Timestamp) -> Verdict {
         let head = AnswerHead { headers: &self.headers, grpc };
         let verdict = head.of_call(&self.body, settings, now);
@@ -57,13 +67,12 @@ impl<H: RetryHead> Answer<H> {
             return verdict;
         }
         if grpc {
-            let status = number(self.trailers.header("grpc-status")).unwrap_or_default();
-            return by_grpc_status(status, &settings.retry_on);
+            return by_grpc_trailers(&self.trailers, &settings.retry_on);
         }
         // What a long one takes when it is read is many times its length.
         let is_readable = length(self.body.len()) <= settings.max_body;
         if is_readable && settings.retry_on.says_failure(&self.body) {
-            return by_body(head.status());
+            return by_body(head.status(), head.asked(&settings.back_off, || now));
         }
         Verdict::Final
     }

@@ -69,8 +69,9 @@ impl<H: RetryHead> Exchange<H> {
         ended: bool,
     ) -> Self {
         let grpc = head.header("content-type").is_some_and(is_grpc);
+        let body = Body::new(ended, &*head, policy.settings().max_body);
         Self {
-            body: Body::new(ended),
+            body,
             stream,
             policy,
             upstream,

@@ -7,7 +7,7 @@ use super::Turn;
 use super::exchange::Phase;
 use super::judging::{Judging, Piece};
 use super::kept::Capture;
-use super::verdict::{AnswerHead, by_body, by_grpc_status, if_endpoints, number};
+use super::verdict::{AnswerHead, by_body, by_grpc_trailers, if_endpoints};
 use super::world::{Event, RetryHead, World};
 use crate::Flow;
 use crate::retry::attempts::{Decision, Denied, Step, Verdict};
@@ -32,7 +32,11 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
         let settings = policy.local();
         let head = AnswerHead { headers: &headers, grpc: self.exchange.grpc };
         let verdict = head.of_first(settings, self.world);
-        let judging = Judging::of(&head, settings, ended).filter(|_| verdict == Verdict::Final);
+        let judging = if verdict == Verdict::Final {
+            Judging::of(&head, settings, ended, || self.world.now())
+        } else {
+            None
+        };
         if let Some(judging) = judging.filter(|_| !settings.shadow) {
             self.begin_capture(&headers);
             return self.judge_later(judging);
@@ -98,18 +102,18 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
             Phase::Held => Flow::Pause,
             Phase::Judging(Judging::Grpc) => {
                 let trailers = self.world.response_trailers();
-                let status = number(trailers.header("grpc-status")).unwrap_or_default();
-                let verdict = if_endpoints(by_grpc_status(status, retry_on), self.world);
+                let verdict = if_endpoints(by_grpc_trailers(&trailers, retry_on), self.world);
                 self.exchange.replaceable = self.exchange.has_data;
                 if verdict != Verdict::Final && !self.exchange.replaceable {
                     return self.cannot_replace(verdict);
                 }
                 self.judged(verdict)
             }
-            Phase::Judging(Judging::Json { status }) => {
+            Phase::Judging(Judging::Json { status, asked }) => {
                 let body = self.world.response_body(usize::MAX);
                 let failed = retry_on.says_failure(&body);
-                let verdict = if failed { if_endpoints(by_body(status), self.world) } else { Verdict::Final };
+                let verdict =
+                    if failed { if_endpoints(by_body(status, asked), self.world) } else { Verdict::Final };
                 self.judged(verdict)
             }
             Phase::Open | Phase::Replaced => {

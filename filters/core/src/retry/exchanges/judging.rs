@@ -3,10 +3,10 @@
 //! Invariant: an answer that streams is never held back for long. One that is longer than the policy keeps, takes longer than
 //! [`Judging::patience`], or turns out to be a stream of messages goes on unjudged.
 
-use super::verdict::{AnswerHead, by_body, number};
+use super::verdict::{AnswerHead, by_body};
 use super::world::World;
-use crate::HeadView;
-use crate::http::{is_grpc, is_json};
+use crate::http::{content_length, is_grpc, is_json};
+use crate::{HeadView, Timestamp};
 use crate::retry::attempts::Verdict;
 use crate::retry::settings::Settings;
 use core::time::Duration;
@@ -18,6 +18,8 @@ pub(super) enum Judging {
     Json {
         /// The status that came before it.
         status: u16,
+        /// How long the endpoint asked to be left alone, if the answer is a failure.
+        asked: Option<Duration>,
     },
     /// Its gRPC status, in the trailers.
     Grpc,
@@ -35,7 +37,12 @@ pub(super) enum Piece {
 
 impl Judging {
     /// What this answer must be held back for, if it must.
-    pub(super) fn of(head: &AnswerHead<'_, impl HeadView>, settings: &Settings, ended: bool) -> Option<Self> {
+    pub(super) fn of(
+        head: &AnswerHead<'_, impl HeadView>,
+        settings: &Settings,
+        ended: bool,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Option<Self> {
         if ended {
             return None;
         }
@@ -43,17 +50,17 @@ impl Judging {
         if head.grpc && is_grpc(kind) {
             return (!settings.retry_on.grpc_statuses.is_empty()).then_some(Self::Grpc);
         }
-        let readable = asks_json(head, settings) && !is_too_long(head, settings);
-        readable.then(|| Self::Json { status: head.status() })
+        let readable = asks_json(head, settings) && !is_unreadable(head, settings);
+        readable.then(|| Self::Json { status: head.status(), asked: head.asked(&settings.back_off, now) })
     }
 
-    /// Whether it would be judged by its body if its head did not say that this is too long.
+    /// Whether it would be judged by its body if its head did not say that this is too long, or encoded.
     pub(super) fn is_out_of_reach(
         head: &AnswerHead<'_, impl HeadView>,
         settings: &Settings,
         ended: bool,
     ) -> bool {
-        !ended && asks_json(head, settings) && is_too_long(head, settings)
+        !ended && asks_json(head, settings) && is_unreadable(head, settings)
     }
 
     /// Whether it is no wonder that it was not there in time: it streams. A JSON answer of which not a byte has come is one
@@ -81,10 +88,10 @@ impl Judging {
     ) -> Piece {
         match self {
             Self::Json { .. } if !ended => Piece::More,
-            Self::Json { status } => {
+            Self::Json { status, asked } => {
                 let body = world.response_body(size);
                 let failed = settings.retry_on.says_failure(&body);
-                Piece::Judged(if failed { by_body(status) } else { Verdict::Final }, body)
+                Piece::Judged(if failed { by_body(status, asked) } else { Verdict::Final }, body)
             }
             // Without trailers there is no status; the client will say so.
             Self::Grpc if ended => Piece::Judged(Verdict::Final, Vec::new()),
@@ -101,9 +108,11 @@ fn asks_json(head: &AnswerHead<'_, impl HeadView>, settings: &Settings) -> bool 
     !settings.retry_on.body.is_empty() && is_json(kind)
 }
 
-fn is_too_long(head: &AnswerHead<'_, impl HeadView>, settings: &Settings) -> bool {
-    let length: Option<u64> = number(head.headers.header("content-length"));
-    length.is_some_and(|length| length > settings.max_body)
+/// Whether its body is longer than the policy reads, or encoded: nothing here decodes gzip and its like.
+fn is_unreadable(head: &AnswerHead<'_, impl HeadView>, settings: &Settings) -> bool {
+    let encoding = head.headers.header("content-encoding").unwrap_or_default().trim_ascii();
+    let is_plain = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
+    !is_plain || content_length(head.headers).is_some_and(|length| length > settings.max_body)
 }
 
 /// Whether `size` bytes of a body that begins with this gRPC frame hold more than the frame.

@@ -6,6 +6,8 @@
 use super::Policy;
 use super::verdict::number;
 use super::world::{RetryHead, World};
+use crate::HeadView;
+use crate::http::content_length;
 use crate::memory::{Account, Reservation, append, length};
 use crate::retry::attempts::Denied;
 use crate::retry::stale::StoredAnswer;
@@ -23,9 +25,10 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// A body that has just begun, or none.
-    pub(super) fn new(whole: bool) -> Self {
-        Self { whole, ..Self::default() }
+    /// That of a request with this head: it has just begun, or there is none.
+    pub(super) fn new(whole: bool, head: &impl HeadView, most: u64) -> Self {
+        let dropped = !whole && content_length(head).is_some_and(|length| length > most);
+        Self { whole, dropped, ..Self::default() }
     }
 
     /// It is there from the first byte to the last.
@@ -33,7 +36,12 @@ impl Body {
         self.whole && !self.dropped
     }
 
-    /// It was too large to be kept.
+    /// It is kept no more, nor will be.
+    pub(super) fn drop_it(&mut self) {
+        (self.bytes, self.paid, self.dropped) = (Vec::new(), None, true);
+    }
+
+    /// It cannot be kept, which was counted when that was seen.
     pub(super) fn is_dropped(&self) -> bool {
         self.dropped
     }
@@ -56,9 +64,7 @@ impl Body {
         }
         let kept = self.keep(size, most, account, world);
         self.whole = ended;
-        kept.err().inspect(|_| {
-            (self.bytes, self.paid, self.dropped) = (Vec::new(), None, true);
-        })
+        kept.err().inspect(|_| self.drop_it())
     }
 
     fn keep<H>(

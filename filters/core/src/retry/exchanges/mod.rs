@@ -32,7 +32,7 @@ pub use world::{Answer, Budgets, Call, CallId, Delivery, Event, Fund, Reply, Ret
 use super::attempts::Denied;
 use crate::Flow;
 use crate::budget::UnderWay;
-use crate::memory::{Account, Memory, Paid};
+use crate::memory::{Account, Memory, Paid, length};
 use core::time::Duration;
 use exchange::Exchange;
 use hashbrown::HashMap;
@@ -59,6 +59,8 @@ pub struct Candidate<H> {
     pub head: H,
     /// It ends with its head.
     pub ended: bool,
+    /// It waits for its body, until [`Retries::goes_on`].
+    pub waits: bool,
     /// What tells it from others that an old answer is for, if it may have or leave one.
     pub stale_key: Option<Vec<u8>>,
 }
@@ -112,18 +114,33 @@ impl<H: RetryHead> Retries<H> {
 
     /// A request begins.
     pub fn begin(&mut self, world: &mut impl World<H>, request: Candidate<H>) {
-        let Candidate { stream, policy, upstream, head, ended, stale_key } = request;
+        let Candidate { stream, policy, upstream, head, ended, waits, stale_key } = request;
         let key = stale_key.as_ref().map_or(0, Vec::len);
         let Some(head) = Paid::head(head, key, &self.desk.memory.kept) else {
             return world.count(stream, &policy, Event::Denied(Denied::Memory));
         };
         let ended = ended || !policy.keeps_bodies();
         let mut exchange = Exchange::new(stream, (policy, upstream), head, ended);
+        if exchange.body.is_dropped() {
+            world.count(stream, &exchange.policy, Event::Denied(Denied::BodySize));
+        }
         exchange.stale_key = stale_key;
-        if exchange.race(world) {
+        if !waits && exchange.race(world) {
             self.desk.wait(stream);
         }
         self.exchanges.insert(stream, exchange);
+    }
+
+    /// A request goes on that has waited for its body; `missed`: a part of that has passed unseen.
+    pub fn goes_on(&mut self, world: &mut impl World<H>, stream: StreamId, missed: bool) {
+        let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
+        if missed && !exchange.body.is_dropped() {
+            exchange.body.drop_it();
+            world.count(stream, &exchange.policy, Event::Denied(Denied::BodySize));
+        }
+        if exchange.race(world) {
+            self.desk.wait(stream);
+        }
     }
 
     /// A piece of the request's body passes.
@@ -137,6 +154,12 @@ impl<H: RetryHead> Retries<H> {
         if let Some(denied) = exchange.body.pass((size, ended), most, &self.desk.bodies, world) {
             world.count(stream, policy, Event::Denied(denied));
         }
+    }
+
+    /// Whether so many bytes of a request's body are more than is kept of it.
+    pub fn is_too_large(&self, stream: StreamId, size: usize) -> bool {
+        let exchange = self.exchanges.get(&stream);
+        exchange.is_none_or(|exchange| length(size) > exchange.policy.settings().max_body)
     }
 
     /// The answer begins, the first attempt's or one of ours.

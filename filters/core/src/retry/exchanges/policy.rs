@@ -4,11 +4,12 @@
 
 use super::worker_budget::WorkerBudget;
 use super::world::Budgets;
-use crate::Timestamp;
+use crate::http::{awaits_its_answer, content_length};
 use crate::memory::Memory;
 use crate::retry::latency::Latencies;
 use crate::retry::settings::{Engine, Fallback, Settings, StaleIfError};
 use crate::retry::stale::StaleAnswers;
+use crate::{RequestView, Timestamp};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
@@ -83,6 +84,13 @@ impl Policy {
     /// Whether bodies of its requests are kept: they may have to be sent again from here.
     pub fn keeps_bodies(&self) -> bool {
         !self.settings.shadow && (!self.is_steered() || self.settings.fallback.upstream.is_some())
+    }
+
+    /// Whether a request with this head waits for its body before it goes on: one that may be sent again from here, which takes the
+    /// whole body, and Envoy shows none any more once it has an answer. Not one whose end may wait for the answer.
+    pub fn awaits_body(&self, head: &impl RequestView) -> bool {
+        let fits = content_length(head).is_none_or(|length| length <= self.settings.max_body);
+        !self.is_steered() && self.keeps_bodies() && fits && !awaits_its_answer(head)
     }
 
     /// Whether the answers of its requests are looked at.

@@ -7,13 +7,16 @@
 //! Envoy has written so since 1.5; an endpoint that writes the same is an Envoy itself and means the same.
 
 use super::world::World;
-use crate::http::decimal;
+use crate::http::{decimal, duration, millis, seconds};
 use crate::retry::attempts::Verdict;
 use crate::retry::backoff::retry_after;
 use crate::retry::classify::{Failure, Reason};
 use crate::retry::settings::{BackOff, ResetFormat, RetryOn, Settings};
 use crate::{HeadView, Timestamp};
 use core::time::Duration;
+
+/// How a gRPC server asks for a wait (gRFC A6, "Pushback").
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// The head of an answer.
 pub(super) struct AnswerHead<'a, H> {
@@ -87,25 +90,31 @@ impl<H: HeadView> AnswerHead<'_, H> {
         Verdict::Failed { failure, reason, asked: self.asked(&settings.back_off, now) }
     }
 
-    /// How long the endpoint asked to be left alone.
-    fn asked(&self, back_off: &BackOff, now: impl FnOnce() -> Timestamp) -> Option<Duration> {
+    /// How long the endpoint asked to be left alone: by the first of its headers that says something.
+    pub(super) fn asked(&self, back_off: &BackOff, now: impl FnOnce() -> Timestamp) -> Option<Duration> {
         back_off.retry_after_ceiling?;
-        let after = text(self.headers, "retry-after");
-        let mut resets = back_off
-            .reset_headers
-            .iter()
-            .filter_map(|header| Some((header.format, number(self.headers.header(&header.name))?)));
-        let reset = resets.next();
-        if after.is_none() && reset.is_none() {
-            return None;
+        if let Some(asked) = self.headers.header("retry-after-ms").and_then(millis) {
+            return Some(asked);
         }
-        let now = now();
-        after.and_then(|value| retry_after(value, now)).or_else(|| {
-            reset.map(|(format, number)| match format {
-                ResetFormat::Seconds => Duration::from_secs(number),
-                ResetFormat::UnixTimestamp => Timestamp::from_millis(number.saturating_mul(1000)).since(now),
-            })
-        })
+        let after = text(self.headers, "retry-after");
+        let resets = &back_off.reset_headers;
+        let mut resets = resets.iter().filter_map(|one| Some((one.format, self.headers.header(&one.name)?)));
+        let is_said = after.is_some() || resets.clone().next().is_some();
+        let now = is_said.then(now)?;
+        let after = after.and_then(|value| retry_after(value, now));
+        after.or_else(|| resets.find_map(|(format, value)| until_reset(format, value, now)))
+    }
+}
+
+/// How long it is until the moment that a reset header says.
+fn until_reset(format: ResetFormat, value: &[u8], now: Timestamp) -> Option<Duration> {
+    match format {
+        ResetFormat::Seconds => seconds(value),
+        ResetFormat::Milliseconds => millis(value),
+        ResetFormat::Duration => duration(value),
+        ResetFormat::UnixTimestamp => {
+            seconds(value).map(|moment| moment.saturating_sub(Duration::from_nanos(now.as_nanos())))
+        }
     }
 }
 
@@ -114,8 +123,8 @@ fn text<'a>(headers: &'a impl HeadView, name: &'a str) -> Option<&'a str> {
 }
 
 /// A failure by what the body says.
-pub(super) fn by_body(status: u16) -> Verdict {
-    Verdict::Failed { failure: Failure::Status(status), reason: Reason::Body, asked: None }
+pub(super) fn by_body(status: u16, asked: Option<Duration>) -> Verdict {
+    Verdict::Failed { failure: Failure::Status(status), reason: Reason::Body, asked }
 }
 
 /// This verdict on the first attempt's answer, if an endpoint made that. Asks the world only of a failure.
@@ -128,12 +137,18 @@ pub(super) fn if_endpoints<H>(verdict: Verdict, world: &mut impl World<H>) -> Ve
 }
 
 /// A failure by gRPC trailers.
-pub(super) fn by_grpc_status(status: u8, retry_on: &RetryOn) -> Verdict {
+pub(super) fn by_grpc_trailers(trailers: &impl HeadView, retry_on: &RetryOn) -> Verdict {
+    let status = number(trailers.header("grpc-status")).unwrap_or_default();
     let failure = Failure::Grpc(status);
     match retry_on.reason(failure).filter(|_| status != 0) {
-        Some(reason) => Verdict::Failed { failure, reason, asked: None },
+        Some(reason) => Verdict::Failed { failure, reason, asked: trailers.header(PUSHBACK).map(pushback) },
         None => Verdict::Final,
     }
+}
+
+/// What a server says with [`PUSHBACK`]: so many milliseconds, or, with anything else, not to try again.
+fn pushback(value: &[u8]) -> Duration {
+    millis(value).unwrap_or(Duration::MAX)
 }
 
 /// Envoy's response code details: `via_upstream`, or what its router says of an attempt without an answer.

@@ -111,12 +111,20 @@ pub struct Call<'a, H> {
     pub number: u32,
     /// It races the first attempt.
     pub hedge: bool,
-    /// How long it may take.
+    /// How long it may take, to the end of its answer.
     pub timeout: Duration,
     /// The request's head as it came.
     pub head: &'a H,
     /// Its body, if it has one.
     pub body: Option<&'a [u8]>,
+}
+
+impl<H> Call<'_, H> {
+    /// How long its answer may take to begin, if that is less than it may take in all: what bounds Envoy's own attempts bounds ours
+    /// alike, and an answer that has begun may go on.
+    pub fn begins_within(&self) -> Option<Duration> {
+        self.policy.settings().per_try_timeout.filter(|limit| *limit < self.timeout)
+    }
 }
 
 /// The answer to a call; without headers there is none.

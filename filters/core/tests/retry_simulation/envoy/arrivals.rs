@@ -66,6 +66,7 @@ impl Envoy {
             upstream: Rc::clone(&serves.roots[root].upstream),
             head,
             ended: !has_body,
+            waits: false,
             stale_key: config.settings.fallback.stale.is_some().then(|| vec![(id % 50) as u8]),
         };
         let request = Request {
