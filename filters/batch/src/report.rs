@@ -5,7 +5,7 @@
 use crate::plan::Batched;
 use core::time::Duration;
 use hashbrown::HashMap;
-use switchyard_core::batch::gather::{End, Event, Failure, Pass, Policy, Repeat, Trigger};
+use switchyard_core::batch::gather::{End, Event, Pass, Policy, Repeat, Trigger};
 use switchyard_frame::metrics::{Counter, Histogram, Registry, series_name};
 use switchyard_host::MetricSink;
 
@@ -110,7 +110,7 @@ fn named(event: Event) -> Option<(&'static str, &'static str, &'static str)> {
         Event::Left(why, _) => ("batch_departures", "reason", trigger(why)),
         Event::Waited(_) => return None,
         Event::Ended(how) => ("batch_requests", "result", end(how)),
-        Event::Failed(why) => ("batch_failures", "reason", failure(why)),
+        Event::Failed(why) => ("batch_failures", "reason", why.name()),
         Event::Repeated(how) => ("batch_repeats", "result", repeat(how)),
         Event::Withheld => ("batch_withheld", "", ""),
         Event::Degraded => ("batch_degraded", "", ""),
@@ -145,6 +145,7 @@ fn trigger(why: Trigger) -> &'static str {
         Trigger::Deadline => "deadline",
         Trigger::Short => "short_deadline",
         Trigger::Repeat => "repeat",
+        Trigger::NoBatches => "no_batches",
     }
 }
 
@@ -160,19 +161,9 @@ fn end(how: End) -> &'static str {
     }
 }
 
-fn failure(why: Failure) -> &'static str {
-    match why {
-        Failure::Call => "call",
-        Failure::Reset => "reset",
-        Failure::Timeout => "timeout",
-        Failure::Encoded => "encoded",
-        Failure::Memory => "memory",
-        Failure::Broken(broken) => broken.name(),
-    }
-}
-
 fn repeat(how: Repeat) -> &'static str {
     match how {
+        Repeat::Whole => "whole",
         Repeat::Half => "half",
         Repeat::Alone => "alone",
         Repeat::Denied => "denied",

@@ -9,6 +9,7 @@
 mod cost;
 mod fault;
 mod gzip;
+mod manner;
 mod protocol;
 mod question;
 mod record;
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 
 pub use cost::Cost;
 pub use fault::{Fault, Faults, Victims};
+pub use manner::Manner;
 pub use protocol::{Protocol, Reply, owner, truth};
 pub use question::Question;
 pub use record::{CAPACITY, Call, Mishap, NOBODY, QUESTION_HEADER};
@@ -71,6 +73,11 @@ impl Service {
     /// error, or a change of order of one item, counts and stays as it is.
     pub fn fails_next(&self, count: u64, fault: Fault, victims: Victims) {
         lock(&self.state.plan).next(count, fault, victims);
+    }
+
+    /// How it answers from now on; `None`: as it should.
+    pub fn behaves(&self, manner: Option<Manner>) {
+        *lock(&self.state.manner) = manner;
     }
 
     /// The next so many calls are held until they are released, and go on from there.

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::cost::{Cost, Turns};
 use super::fault::{Fault, Hit, Plan};
 use super::gzip::gzip;
+use super::manner::Manner;
 use super::protocol::{self, Reply};
 use super::record::{Call, Log};
 use crate::upstream::Recorded;
@@ -34,6 +35,7 @@ pub(super) struct State {
     pub(super) sequence: Sequence,
     pub(super) cost: Mutex<Cost>,
     pub(super) plan: Mutex<Plan>,
+    pub(super) manner: Mutex<Option<Manner>>,
     pub(super) log: Mutex<Log>,
     pub(super) under_way: Arc<UnderWay>,
     /// Calls that are still to be held, and the releases.
@@ -52,6 +54,7 @@ impl State {
             sequence: Sequence::new(),
             cost: Mutex::new(cost),
             plan: Mutex::default(),
+            manner: Mutex::default(),
             log: Mutex::default(),
             under_way: Arc::default(),
             held: AtomicU64::new(0),
@@ -114,6 +117,10 @@ async fn answer(
         // Its sender is in `state`, so it does not fail.
         let _ = releases.changed().await;
     }
+    let manner = lock(&state.manner).clone();
+    if let Some(response) = manner.and_then(|manner| manner.of(&mut asked)) {
+        return Ok(response.map(|body| Attended { body, _turn: Some(turn) }));
+    }
     let cost = *lock(&state.cost);
     match hit {
         Some(Hit { fault: Fault::Hang, .. }) => std::future::pending().await,
@@ -149,7 +156,7 @@ fn respond(reply: Reply, fault: Option<Fault>) -> Response<Body> {
     response
 }
 
-fn usual(status: u16, body: Body) -> Response<Body> {
+pub(super) fn usual(status: u16, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status != 204 {

@@ -197,10 +197,16 @@ fn every_field_of_the_other_protocols_arrives() {
         ),
         format!("{:?}", Protocol::JsonArray(array))
     );
-    let embeddings = Embeddings { max_items: 10_000, max_item_tokens: 5, max_tokens: 6, bytes_per_token: 16 };
+    let embeddings = Embeddings {
+        max_items: 10_000,
+        max_item_tokens: 5,
+        max_tokens: 6,
+        bytes_per_token: 16,
+        is_ordered: true,
+    };
     assert_eq!(
         protocol(
-            r#""embeddings": {"max_items": 10000, "max_item_tokens": 5, "max_tokens": 6, "bytes_per_token": 16}"#,
+            r#""embeddings": {"max_items": 10000, "max_item_tokens": 5, "max_tokens": 6, "bytes_per_token": 16, "ordered": true}"#,
             ""
         ),
         format!("{:?}", Protocol::Embeddings(embeddings))

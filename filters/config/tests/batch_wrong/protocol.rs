@@ -49,6 +49,7 @@ const WRONG_PROTOCOL: &[(&str, &[&str])] = &[
             "embeddings.bytes_per_token: 17 is out of range; it takes 1 to 16",
         ],
     ),
+    (r#""embeddings": {"ordered": "yes"}"#, &[r#"embeddings.ordered: "yes" is not true or false"#]),
     (
         r#""embeddings": {"max_item_tokens": 300001}"#,
         &[

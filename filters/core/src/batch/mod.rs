@@ -14,12 +14,14 @@ mod protocol;
 mod settings;
 mod share;
 mod shares;
+mod tolerance;
 
 pub use call::{call_headers, is_readable, relayed};
 pub use key::{Bypass, HeadKey, MAX_KEY};
-pub use pace::{Model, Pace};
+pub use pace::{Crowd, Model, Pace};
 pub use part::{Part, Unbatchable, Why};
 pub use protocol::{Embeddings, IdForm, IdList, JsonArray, JsonRpc, Protocol, Sends};
 pub use settings::{Adaptive, Estimator, KeyPolicy, Leaves, OnFailure, Scope, Settings, Short};
 pub use share::{Answer, Broken, Joined, Outcome, Share};
 pub use shares::Shares;
+pub use tolerance::{Most, Tolerance};

@@ -31,8 +31,18 @@ impl<'a> Answer<'a> {
 
     /// Whether its status is 2xx.
     pub(super) fn succeeds(self) -> Result<(), Broken> {
-        if (200..300).contains(&self.status) { Ok(()) } else { Err(Broken::Status(self.status)) }
+        match self.status {
+            200..300 => Ok(()),
+            // Content, target or fields are more than the server takes: it has looked at none of it.
+            413 | 414 | 431 => Err(Broken::TooLarge),
+            status => Err(Broken::Status(status)),
+        }
     }
+}
+
+/// Whether a status says something about who calls or what is called, and nothing about an item: each request would get it by itself.
+pub(super) fn is_of_everybody(status: u16) -> bool {
+    matches!(status, 401..=405 | 407 | 429)
 }
 
 /// How a client's share came about.
@@ -42,6 +52,8 @@ pub enum Outcome {
     Answered,
     /// The upstream said nothing about some of it, or nothing at all; the client gets an error in its place.
     Lost,
+    /// The upstream has done nothing of it: what it had to say to the batch had become too much before.
+    Undone,
 }
 
 /// What one client gets.
@@ -74,11 +86,6 @@ impl Share {
         let message = quoted(message);
         Self::json(status, format!(r#"{{"error":{{"status":{status},"message":{message}}}}}"#))
     }
-
-    /// The same, for what the upstream said nothing about.
-    pub(super) fn lost(self) -> Self {
-        Self { outcome: Outcome::Lost, ..self }
-    }
 }
 
 /// What is wrong with a whole answer: nobody may have a part of it.
@@ -86,6 +93,10 @@ impl Share {
 pub enum Broken {
     /// Its status is not 2xx.
     Status(u16),
+    /// The batch is more than the server takes; nothing of it was done.
+    TooLarge,
+    /// The server takes it for no request of the protocol; nothing of it was done.
+    Refused,
     /// Its body cannot be read, or not in one way only.
     Json(Fault),
     /// Its body is no answer of the protocol.
@@ -110,6 +121,8 @@ impl Broken {
     pub fn name(self) -> &'static str {
         match self {
             Self::Status(_) => "status",
+            Self::TooLarge => "too_large",
+            Self::Refused => "refused",
             Self::Json(Fault { flaw: Flaw::Repeated, .. }) => "repeated",
             Self::Json(_) => "syntax",
             Self::Form => "form",

@@ -164,6 +164,11 @@ impl Shares {
         }
     }
 
+    /// Whether the upstream has left some undone.
+    pub(super) fn is_cut_off(&self) -> bool {
+        (0..self.cuts.len()).any(|place| self.outcome(place) == Outcome::Undone)
+    }
+
     /// How one came about.
     pub fn outcome(&self, place: usize) -> Outcome {
         match self.cuts.get(place) {

@@ -4,6 +4,7 @@
 //! Trade-off: names are compared as Envoy holds them, in lower case; values as their own rules say.
 //! Source: RFC 9110 and 9111; "gRPC over HTTP/2" and gRPC-Web; each module names its own.
 
+mod broken_off;
 pub(crate) mod caching;
 mod fields;
 mod grpc;
@@ -13,6 +14,7 @@ mod media;
 mod streams;
 mod waits;
 
+pub use broken_off::{BrokenOff, is_of_nobody};
 pub(crate) use fields::digits;
 pub use fields::{content_length, decimal, decimal_or_most, says_body, status};
 pub use grpc::{is_grpc, speaks_grpc};

@@ -2,7 +2,7 @@
 
 use super::{asks, part, protocol, shares, split};
 use crate::batch_shares::SplitAll as _;
-use switchyard_core::batch::{Answer, Broken};
+use switchyard_core::batch::{Answer, Broken, Embeddings, Protocol};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -75,7 +75,9 @@ fn an_answer_that_cannot_be_assigned_breaks_all() {
         (r#"[{"index":1},{"index":2}]"#, Broken::OtherId),
         (r#"[{"index":0},{"index":-1}]"#, Broken::OtherId),
         (r#"[{"index":0},{"index":1.0}]"#, Broken::OtherId),
-        (r#"[{"index":0},{"index":"1"}]"#, Broken::OtherId),
+        (r#"[{"index":0},{"index":"\u0031"}]"#, Broken::OtherId),
+        (r#"[{"index":0},{"index":"01"},{"index":"1"}]"#, length(3)),
+        (r#"[{"embedding":[0]},{"embedding":[1]}]"#, Broken::NoId),
         (r#"[{"index":0},{"index":null}]"#, Broken::OtherId),
         (r#"[{"index":0},{"index":18446744073709551617}]"#, Broken::OtherId),
         (r#"[{"index":0},{"embedding":[1]}]"#, Broken::NoId),
@@ -105,6 +107,36 @@ fn an_answer_of_another_form_breaks_all() {
     }
     let answer = Answer { status: 429, body: br#"{"data":[{"index":0}]}"# };
     assert_eq!(protocol().split_all(&[part(&body)], answer), Err(Broken::Status(429)));
+}
+
+#[test]
+fn an_index_in_quotes_is_one_and_stays_in_them() {
+    let bodies = [asks(r#""a""#), asks(r#""b""#)];
+    let answer = r#"{"data":[{"index":"1","embedding":[1]},{"index":"0","embedding":[0]}]}"#;
+    let expected =
+        [r#"{"data":[{"index":"0","embedding":[0]}]}"#, r#"{"data":[{"index":"0","embedding":[1]}]}"#];
+    assert_eq!(shares(&[&bodies[0], &bodies[1]], answer), expected);
+}
+
+#[test]
+fn where_the_operator_says_so_vectors_without_an_index_are_in_order() {
+    let bodies = [asks(r#""a""#), asks(r#"["b","c"]"#)];
+    let ordered = Protocol::Embeddings(Embeddings { is_ordered: true, ..Embeddings::default() });
+    let split = |data: &str| {
+        let parts: Vec<_> = bodies.iter().map(|body| part(body)).collect();
+        let body = format!(r#"{{"data":[{data}]}}"#);
+        let shares = ordered.split_all(&parts, Answer { status: 200, body: body.as_bytes() })?;
+        Ok(shares.into_iter().map(|share| String::from_utf8(share.body).expect("text")).collect::<Vec<_>>())
+    };
+    let expected = [r#"{"data":[{"embedding":[0]}]}"#, r#"{"data":[{"embedding":[1]},{"embedding":[2]}]}"#];
+    let expected: Vec<_> = expected.map(str::to_owned).into();
+    assert_eq!(split(r#"{"embedding":[0]},{"embedding":[1]},{"embedding":[2]}"#), Ok(expected));
+    let too_few = split(r#"{"embedding":[0]},{"embedding":[1]}"#);
+    assert_eq!(too_few, Err(Broken::Length { expected: 3, found: 2 }));
+    let some = split(r#"{"embedding":[0]},{"embedding":[1]},{"index":2}"#);
+    assert_eq!(some, Err(Broken::NoId), "one that has an index says that order is not all");
+    let turned = split(r#"{"index":2},{"index":1},{"index":0}"#).expect("an answer");
+    assert_eq!(turned[0], r#"{"data":[{"index":0}]}"#, "an index goes before the place");
 }
 
 #[test]

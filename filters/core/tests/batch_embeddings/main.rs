@@ -19,7 +19,13 @@ fn protocol() -> Protocol {
 
 /// The same with narrow limits: four inputs, ten tokens each, twenty in all, two bytes for a token.
 fn narrow() -> Protocol {
-    let limits = Embeddings { max_items: 4, max_item_tokens: 10, max_tokens: 20, bytes_per_token: 2 };
+    let limits = Embeddings {
+        max_items: 4,
+        max_item_tokens: 10,
+        max_tokens: 20,
+        bytes_per_token: 2,
+        is_ordered: false,
+    };
     Protocol::Embeddings(limits)
 }
 

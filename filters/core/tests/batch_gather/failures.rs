@@ -1,8 +1,9 @@
 //! Batches that fail as a whole.
 
 use crate::world::{Done, Proxy, head, items, ms, post, resumed, with};
-use switchyard_core::batch::gather::{End, Event, Failure, Repeat, Trigger};
+use switchyard_core::batch::gather::{Arrival, End, Event, Failure, Repeat, Trigger};
 use switchyard_core::batch::{JsonRpc, OnFailure, Protocol, Settings};
+use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -47,9 +48,9 @@ fn a_call_that_cannot_be_made_is_a_failure_by_the_same_rules() {
     let mut proxy = Proxy::busy(&items(), 2..=5);
     proxy.outside.is_unreachable = true;
     let done = proxy.returns(1);
-    assert_eq!(done, resumed(2..=5), "in the end each goes alone, in the same turn");
+    assert_eq!(done, resumed(2..=5), "each goes alone, in the same turn");
     assert!(!proxy.workers[0].has_work());
-    assert_eq!(proxy.count(Event::Failed(Failure::Call)), 3);
+    assert_eq!(proxy.count(Event::Failed(Failure::Call)), 1, "halves could not be made either");
     proxy.outside.is_unreachable = false;
     (2..=5).for_each(|stream| drop(proxy.returns(stream)));
     proxy.is_quiet();
@@ -63,6 +64,198 @@ fn each_goes_alone_if_that_is_what_the_operator_said() {
     assert_eq!(proxy.count(Event::Failed(Failure::Reset)), 1);
     assert_eq!(proxy.count(Event::Repeated(Repeat::Alone)), 4);
     assert_eq!(proxy.count(Event::Left(Trigger::Repeat, 1)), 4);
+}
+
+/// Calls that may not be made twice.
+fn calls(streams: impl IntoIterator<Item = u32>) -> Proxy {
+    let mut proxy = Proxy::of(&Settings::new(Protocol::JsonRpc(JsonRpc::default())));
+    for stream in streams {
+        proxy.asks(stream, &format!(r#"{{"jsonrpc":"2.0","id":{stream},"method":"put"}}"#));
+    }
+    proxy.returns(1);
+    proxy
+}
+
+const UNREACHED: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+
+fn unreached() -> PlainRequest {
+    head(503).with("content-type", "text/plain")
+}
+
+#[test]
+fn what_reached_nobody_goes_once_more_as_it_is_and_then_alone_whatever_it_does() {
+    let mut proxy = calls(1..=4);
+    let batch = proxy.calls()[0].to_owned();
+    assert_eq!(proxy.answer_call(Some((unreached(), UNREACHED))), []);
+    assert_eq!(proxy.calls(), [batch]);
+    assert_eq!(proxy.count(Event::Repeated(Repeat::Whole)), 1);
+    assert_eq!(proxy.answer_call(Some((unreached(), UNREACHED))), resumed(2..=4));
+    (2..=4).for_each(|stream| drop(proxy.returns(stream)));
+    proxy.is_quiet();
+    let mut proxy = calls(1..=4);
+    let broken_off = UNREACHED.replace("remote connection failure", "connection termination");
+    assert_eq!(
+        statuses(&proxy.answer_call(Some((unreached(), &broken_off)))),
+        [502; 3],
+        "it may have been seen"
+    );
+    let mut proxy = calls(1..=4);
+    let other = unreached().with("server", "envoy").with("date", "now");
+    assert_eq!(
+        statuses(&proxy.answer_call(Some((other, UNREACHED)))),
+        [502; 3],
+        "another Envoy's word for itself"
+    );
+}
+
+#[test]
+fn what_is_too_large_is_halved_and_larger_ones_are_not_sent_until_that_is_forgotten() {
+    let mut settings = items();
+    (settings.budget.ratio_ppm, settings.budget.min_per_second) = (0, 0);
+    let mut proxy = Proxy::busy(&settings, 2..=13);
+    proxy.returns(1);
+    assert_eq!(proxy.answer_call(Some((head(413), "too large"))), []);
+    assert_eq!(proxy.calls(), ["[2,3,4,5,6,7]", "[8,9,10,11,12,13]"], "without a budget, too");
+    assert_eq!(proxy.answer_items().len() + proxy.answer_items().len(), 12);
+    let sizes = |proxy: &mut Proxy| {
+        (20..=33).for_each(|stream| drop(proxy.asks(stream, &stream.to_string())));
+        proxy.returns(20);
+        let mut sizes = Vec::new();
+        while let Some(call) = proxy.outside.calls.first() {
+            sizes.push(call.body.split(',').count());
+            proxy.answer_items();
+        }
+        proxy.returns(33);
+        sizes
+    };
+    assert_eq!(sizes(&mut proxy), [6, 6]);
+    proxy.outside.now = proxy.outside.now.plus(ms(61_000));
+    assert_eq!(sizes(&mut proxy), [13]);
+    proxy.is_quiet();
+}
+
+#[test]
+fn what_was_left_undone_goes_again_though_it_may_not_be_made_twice() {
+    let mut proxy = calls(1..=5);
+    let answer = r#"[{"id":1,"result":1},{"id":2,"result":2},{"id":3,"error":{"code":-32003,"message":"response too large"}},{"id":4,"error":{"code":-32003,"message":"response too large"}}]"#;
+    assert_eq!(statuses(&proxy.answer_call(Some((head(200), answer)))), [200, 200, 0, 0]);
+    [4, 5].iter().for_each(|stream| drop(proxy.returns(*stream)));
+    proxy.is_quiet();
+}
+
+#[test]
+fn a_notification_sees_the_failure_of_its_batch() {
+    let mut proxy = calls(1..=2);
+    let tells = r#"{"jsonrpc":"2.0","method":"put"}"#;
+    [3, 4].iter().for_each(|stream| drop(proxy.asks(*stream, tells)));
+    proxy.returns(2);
+    let done = proxy.answer_call(Some((head(500), "no")));
+    assert_eq!(statuses(&done), [500, 500]);
+}
+
+#[test]
+fn what_the_upstream_wrote_of_its_caller_goes_to_all_as_it_is() {
+    let error = r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#;
+    let answer = || head(429).with("retry-after", "3").with("x-ratelimit-reset-requests", "1s");
+    let mut proxy = Proxy::busy(&items(), 2..=5);
+    proxy.returns(1);
+    let done = proxy.answer_call(Some((answer(), error)));
+    let all: Vec<_> = (2..=5).map(|stream| Done::Replied(stream, 429, error.to_owned())).collect();
+    assert_eq!(done, all);
+    assert_eq!(
+        (proxy.header(5, "retry-after"), proxy.header(5, "x-ratelimit-reset-requests")),
+        (Some("3"), Some("1s"))
+    );
+    assert_eq!(proxy.header(5, "content-type"), Some("application/json"));
+    proxy.is_quiet();
+    let mut proxy = Proxy::busy(&with(|settings| settings.key.mixes_principals = true), 2..=5);
+    proxy.returns(1);
+    let Done::Replied(2, 429, body) = &proxy.answer_call(Some((answer(), error)))[0] else {
+        panic!("no answer")
+    };
+    assert!(!body.contains("quota"), "that was said to the first: {body}");
+}
+
+/// A batch of three that the server cannot be asked for, and what becomes of its requests.
+fn unsplit(proxy: &mut Proxy, streams: core::ops::Range<u32>) -> Vec<Done> {
+    for stream in streams.clone() {
+        proxy.asks(stream, "1");
+    }
+    let mut done = proxy.returns(streams.start);
+    while let Some(call) = proxy.outside.calls.first() {
+        assert!(call.body.starts_with('['));
+        done.extend(proxy.answer_call(Some((head(200), "[]"))));
+    }
+    streams.skip(1).for_each(|stream| drop(proxy.returns(stream)));
+    done
+}
+
+#[test]
+fn a_server_that_takes_no_batches_is_sent_none_but_by_two_who_try_now_and_then() {
+    let mut proxy = Proxy::of(&items());
+    for batch in 0..3 {
+        let first = 10 * batch + 1;
+        assert_eq!(unsplit(&mut proxy, first..first + 3), resumed(first + 1..first + 3));
+    }
+    assert_eq!(proxy.outside.made, 3);
+    for delay in [1, 2, 4, 8, 16, 32, 64, 64, 64] {
+        assert_eq!(proxy.asks(101, "1"), Arrival::Alone);
+        assert_eq!(proxy.asks(102, "1"), Arrival::Alone, "though one is under way");
+        [101, 102].iter().for_each(|stream| drop(proxy.returns(*stream)));
+        let made = proxy.outside.made;
+        proxy.outside.now = proxy.outside.now.plus(ms(1_000 * delay - 1));
+        assert_eq!(proxy.asks(103, "1"), Arrival::Alone);
+        assert_eq!(proxy.asks(104, "1"), Arrival::Alone);
+        proxy.outside.now = proxy.outside.now.plus(ms(1));
+        let all: Vec<_> = (105..=108).map(|stream| proxy.asks(stream, "1")).collect();
+        assert_eq!(all, [Arrival::Waits, Arrival::Waits, Arrival::Waits, Arrival::Waits]);
+        [103, 104].iter().for_each(|stream| drop(proxy.returns(*stream)));
+        assert_eq!((proxy.outside.made, proxy.calls()), (made + 1, vec!["[1,1]"]), "after {delay} s");
+        proxy.answer_call(Some((head(200), "[]")));
+        (105..=108).for_each(|stream| drop(proxy.returns(stream)));
+        proxy.is_quiet();
+    }
+}
+
+#[test]
+fn a_server_that_takes_batches_again_gets_them_again() {
+    let mut proxy = Proxy::of(&items());
+    for first in [1, 11, 21] {
+        unsplit(&mut proxy, first..first + 3);
+    }
+    proxy.outside.now = proxy.outside.now.plus(ms(1_000));
+    (31..=34).for_each(|stream| drop(proxy.asks(stream, "1")));
+    assert_eq!(proxy.returns(31), resumed([34]), "two try it, and the others do not wait for that");
+    assert_eq!(proxy.answer_items().len(), 2);
+    proxy.returns(34);
+    (41..=49).for_each(|stream| drop(proxy.asks(stream, "1")));
+    proxy.returns(41);
+    assert_eq!(proxy.answer_items().len(), 8);
+    proxy.is_quiet();
+}
+
+#[test]
+fn nobody_pays_twice_for_a_server_that_takes_no_batches() {
+    // Without any budget each is asked for by itself once it is known that batches are at fault.
+    let mut settings = items();
+    (settings.budget.ratio_ppm, settings.budget.min_per_second) = (0, 0);
+    let mut proxy = Proxy::of(&settings);
+    let mut sizes = Vec::new();
+    for first in [1, 101, 201, 301] {
+        (first..first + 64).for_each(|stream| drop(proxy.asks(stream, "1")));
+        proxy.returns(first);
+        while let Some(call) = proxy.outside.calls.first() {
+            sizes.push(call.body.split(',').count());
+            proxy.answer_call(Some((head(200), "[]")));
+        }
+        (first + 1..first + 64).for_each(|stream| drop(proxy.returns(stream)));
+    }
+    assert_eq!(sizes[0], 63);
+    assert!(sizes[1..].iter().all(|size| *size <= 8) && sizes.len() <= 8, "{sizes:?}");
+    let failed = proxy.count(Event::Ended(End::Failed));
+    assert!(failed <= 63 + 5 * 8, "{failed} of 252");
+    proxy.is_quiet();
 }
 
 #[test]

@@ -76,6 +76,8 @@ fn a_batch_of_notifications_may_be_answered_by_nothing_at_all() {
     }
     let refusal = r#"[{"id":null,"error":{"code":-32700,"message":"no"}}]"#;
     assert_eq!(split(&[TELLS], refusal), Err(Broken::OtherId));
+    let refusal = r#"{"id":null,"error":{"code":-32700,"message":"no"}}"#;
+    assert_eq!(split(&[TELLS], refusal), Err(Broken::Refused));
     assert_eq!(split(&[TELLS], r#"{"error":1}"#), Err(Broken::Form));
     let answer = Answer { status: 500, body: b"" };
     assert_eq!(protocol().split_all(&[part(TELLS)], answer), Err(Broken::Status(500)));
@@ -113,7 +115,9 @@ fn an_answer_that_cannot_be_assigned_breaks_all() {
         (r#"[{"id":1,"result":1},{"id":2,"result":2},{"id":2,"result":2}]"#, Broken::SameId),
         (r#"[{"id":1,"result":1},{"id":3,"result":2}]"#, Broken::OtherId),
         (r#"[{"id":1,"result":1},{"id":0,"result":2}]"#, Broken::OtherId),
-        (r#"[{"id":1,"result":1},{"id":"2","result":2}]"#, Broken::OtherId),
+        (r#"[{"id":1,"result":1},{"id":"02","result":2}]"#, Broken::OtherId),
+        (r#"[{"id":1,"result":1},{"id":"two","result":2}]"#, Broken::OtherId),
+        (r#"[{"id":1,"result":1},{"id":"1","result":2}]"#, Broken::SameId),
         (r#"[{"id":1,"result":1},{"id":2.0,"result":2}]"#, Broken::OtherId),
         (r#"[{"id":1,"result":1},{"id":-2,"result":2}]"#, Broken::OtherId),
         (r#"[{"id":1,"result":1},{"id":18446744073709551617,"result":2}]"#, Broken::OtherId),
@@ -124,7 +128,7 @@ fn an_answer_that_cannot_be_assigned_breaks_all() {
         (r#"[{"id":1,"result":1},2]"#, Broken::Form),
         (r#"[{"id":1,"result":1},[{"id":2,"result":2}]]"#, Broken::Form),
         (r#"{"id":1,"result":1}"#, Broken::Form),
-        (r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no batches"}}"#, Broken::Form),
+        (r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no"}}"#, Broken::Form),
         ("null", Broken::Form),
     ] {
         assert_eq!(split(&[A, B], answer), Err(broken), "{answer}");

@@ -1,7 +1,7 @@
 //! What clients are told when there is no answer.
 
 use super::{part, protocol};
-use switchyard_core::batch::Share;
+use switchyard_core::batch::{Answer, Share};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -34,9 +34,57 @@ fn each_call_of_a_clients_own_batch_fails_but_no_notification_does() {
 }
 
 #[test]
-fn a_notification_hears_nothing_of_it() {
+fn a_notification_is_told_of_a_failure_as_any_server_would() {
     for body in [r#"{"jsonrpc":"2.0","method":"a"}"#, r#"[{"jsonrpc":"2.0","method":"a"}]"#] {
         let share = failure(body);
-        assert_eq!((share.status, share.content_type, share.body.as_slice()), (204, None, b"".as_slice()));
+        assert_eq!((share.status, share.content_type), (502, Some("application/json")));
+        assert_eq!(String::from_utf8(share.body), Ok(error("null")));
     }
+}
+
+fn said(body: &str, answer: &str) -> Option<String> {
+    let share = protocol().said_to_all(&part(body), Answer { status: 429, body: answer.as_bytes() })?;
+    assert_eq!(share.status, 429);
+    String::from_utf8(share.body).ok()
+}
+
+#[test]
+fn what_a_server_says_to_all_is_under_each_clients_own_id() {
+    let call = r#"{"jsonrpc":"2.0","method":"a","id":"x"}"#;
+    let says = |id: &str| {
+        format!(r#"{{"jsonrpc":"2.0","error":{{"code":-32005,"message":"slow","data":{{"id":1}}}}{id}}}"#)
+    };
+    assert_eq!(said(call, &says(r#", "id": null"#)), Some(says(r#", "id": "x""#)));
+    assert_eq!(said(call, &says(r#", "id": 1"#)), Some(says(r#", "id": "x""#)));
+    assert_eq!(said(call, &says("")), Some(says(r#","id":"x""#)));
+    let own = format!("[{call}]");
+    assert_eq!(
+        said(&own, &says(r#","id":null"#)),
+        Some(says(r#","id":null"#)),
+        "an array gets it as it stands"
+    );
+    let tells = r#"{"jsonrpc":"2.0","method":"a"}"#;
+    assert_eq!(said(tells, &says(r#","id":null"#)), Some(says(r#","id":null"#)));
+}
+
+#[test]
+fn what_is_no_error_of_the_protocol_goes_to_nobody() {
+    let call = r#"{"jsonrpc":"2.0","method":"a","id":"x"}"#;
+    for answer in [
+        "",
+        "slow down",
+        "<html>",
+        "{}",
+        "[]",
+        r#"{"error":"slow"}"#,
+        r#"{"error":{"message":"slow"}}"#,
+        r#"{"error":{"code":"1","message":"slow"}}"#,
+        r#"{"error":{"code":1,"message":"slow"},"result":1}"#,
+        r#"{"error":{"code":1,"message":"slow"},"error":{"code":1,"message":"slow"}}"#,
+        r#"{"id":1,"id":2,"error":{"code":1,"message":"slow"}}"#,
+    ] {
+        assert_eq!(said(call, answer), None, "{answer}");
+    }
+    let long = format!(r#"{{"error":{{"code":1,"message":"{}"}}}}"#, "x".repeat(5_000));
+    assert_eq!(said(call, &long), None, "everybody would get it at once");
 }

@@ -10,6 +10,7 @@ mod calls;
 mod failures;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
+mod whole;
 
 use crate::batch_shares::SplitAll as _;
 use switchyard_core::batch::{Answer, Broken, JsonRpc, Outcome, Part, Protocol, Share, Unbatchable};

@@ -7,6 +7,7 @@
     reason = "a test may fail by panicking, and tells figures"
 )]
 
+mod crowd;
 mod limits;
 mod line;
 #[cfg(not(target_arch = "wasm32"))]

@@ -2,7 +2,7 @@
 
 use crate::asked::{PATHS, Thing};
 use crate::calls::{Call, Calls, Event as Happens, Outside};
-use crate::service::{Fault, answer, fault, head, things};
+use crate::service::{Fault, answer, done, fault, head, things};
 use crate::shapes::Shape;
 use crate::simulation::House;
 use crate::stream::Stream;
@@ -52,12 +52,15 @@ impl Around<'_> {
     /// A service takes a call.
     fn serves(&mut self, route: usize, body: &str, left: Duration) -> CallId {
         let things = things(body);
-        for serial in things.iter().map(|(_, thing)| thing.serial).collect::<HashSet<_>>() {
+        let fault = fault(&self.shape.faults, &things, &mut self.outside.rng);
+        let serials = |things: &[(Option<String>, Thing)]| {
+            things.iter().map(|(_, thing)| thing.serial).collect::<HashSet<_>>()
+        };
+        serials(&things).iter().for_each(|_| self.outside.tally.count("items"));
+        for serial in serials(&things[..done(fault, route == 0, things.len())]) {
             self.streams[serial].reaches();
-            self.outside.tally.count("items");
         }
         let (outside, calls) = (&mut *self.outside, &mut *self.calls);
-        let fault = fault(&self.shape.faults, &things, &mut outside.rng);
         if let Some(fault) = fault {
             outside.tally.count(format!("{fault:?}"));
         }

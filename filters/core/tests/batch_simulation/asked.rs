@@ -97,7 +97,8 @@ impl Asked {
         let parsed: Result<Vec<serde_json::Value>, _> = serde_json::from_str(body);
         let Ok(found) = parsed else { return false };
         let (expected, answers) = self.truth();
-        let is_gap = |found: &serde_json::Value| found["error"]["code"] == -32000;
+        let is_gap =
+            |found: &serde_json::Value| [-32000, -32003].iter().any(|code| found["error"]["code"] == *code);
         let same = |(found, answer): (&serde_json::Value, &String)| {
             serde_json::from_str::<serde_json::Value>(answer)
                 .is_ok_and(|answer| *found == answer || is_gap(found) && found["id"] == answer["id"])
@@ -111,11 +112,13 @@ impl Asked {
 
     /// Whether that is an error in the form of the protocol, and says of which calls.
     pub(crate) fn is_error(&self, status: u16, body: &str) -> bool {
-        let allowed = [502, 504, 401, 429];
+        let allowed = [502, 503, 504, 401, 429];
         let parsed: Option<serde_json::Value> = serde_json::from_str(body).ok();
         let answers = self.truth().1;
         if self.is_rpc() && answers.is_empty() {
-            return status == 204 && body.is_empty();
+            let is_nobodys =
+                parsed.is_some_and(|found| found["error"]["code"] == -32000 && found["id"].is_null());
+            return allowed.contains(&status) && is_nobodys;
         }
         let Some(found) = parsed.filter(|_| allowed.contains(&status)) else { return false };
         if !self.is_rpc() {

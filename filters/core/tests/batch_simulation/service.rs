@@ -15,6 +15,12 @@ pub(crate) enum Fault {
     Unavailable,
     Reset,
     Hangs,
+    /// Nothing is done of what follows.
+    Unreached,
+    TooLarge,
+    BatchTooLarge,
+    /// Nor of what is behind the first half.
+    CutOff,
     TooMany,
     Garbage,
     Truncated,
@@ -26,10 +32,14 @@ pub(crate) enum Fault {
     OfAnother,
 }
 
-pub(crate) const FAULTS: [Fault; 11] = [
+pub(crate) const FAULTS: [Fault; 15] = [
     Fault::Unavailable,
     Fault::Reset,
     Fault::Hangs,
+    Fault::Unreached,
+    Fault::TooLarge,
+    Fault::BatchTooLarge,
+    Fault::CutOff,
     Fault::TooMany,
     Fault::Garbage,
     Fault::Truncated,
@@ -80,6 +90,19 @@ pub(crate) fn things(body: &str) -> Vec<(Option<String>, Thing)> {
     all.iter().map(thing).collect()
 }
 
+const UNREACHED: &str =
+    "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+
+/// How many things are done before it is too late, of so many.
+pub(crate) fn done(fault: Option<Fault>, is_rpc: bool, things: usize) -> usize {
+    match fault {
+        Some(Fault::Unreached | Fault::TooLarge) => 0,
+        Some(Fault::BatchTooLarge) if is_rpc => 0,
+        Some(Fault::CutOff) if is_rpc => things.div_ceil(2),
+        _ => things,
+    }
+}
+
 /// A fault, if this is to have one.
 pub(crate) fn fault(faults: &Faults, things: &[(Option<String>, Thing)], rng: &mut Rng) -> Option<Fault> {
     if faults.poison > 0 && things.iter().any(|(_, thing)| thing.serial.is_multiple_of(faults.poison)) {
@@ -99,15 +122,29 @@ pub(crate) fn answer(
         Some(Fault::Unavailable) => return Some((head(503), b"busy".to_vec())),
         Some(Fault::Reset | Fault::Hangs) => return None,
         Some(Fault::TooMany) => return Some((head(one(&[429, 401], rng)), b"no".to_vec())),
+        Some(Fault::Unreached) => {
+            return Some((head(503).with("content-type", "text/plain"), UNREACHED.into()));
+        }
+        Some(Fault::TooLarge) => return Some((head(413), b"too large".to_vec())),
+        Some(Fault::BatchTooLarge) if is_rpc => {
+            let error = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch too large"}}"#;
+            return Some((head(200), error.into()));
+        }
         Some(Fault::Garbage) => return Some((head(200), b"<html>".to_vec())),
         Some(Fault::Encoded) => return Some((head(200).with("content-encoding", "gzip"), b"[]".to_vec())),
         _ => {}
     }
-    let said = |(id, thing): &(Option<String>, Thing)| match is_rpc {
+    let last = done(fault, is_rpc, things.len());
+    let said = |(place, (id, thing)): (usize, &(Option<String>, Thing))| match is_rpc {
+        true if place >= last => id.as_ref().map(|id| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32003,"message":"response too large"}}}}"#
+            )
+        }),
         true => id.as_ref().map(|id| thing.answer(id)),
         false => Some(thing.answered_item()),
     };
-    let mut all: Vec<_> = things.iter().filter_map(said).collect();
+    let mut all: Vec<_> = things.iter().enumerate().filter_map(said).collect();
     if !all.is_empty() {
         let place = rng.usize(0..all.len());
         match fault {

@@ -28,11 +28,12 @@ impl Tally {
             Trigger::Deadline,
             Trigger::Short,
             Trigger::Repeat,
+            Trigger::NoBatches,
         ];
         let ends =
             [End::Answered, End::Alone, End::Lost, End::Failed, End::TimedOut, End::Refused, End::Gone];
         let passes = [Pass::Limit, Pass::Requests, Pass::Held, Pass::Shadow];
-        let repeats = [Repeat::Half, Repeat::Alone, Repeat::Denied];
+        let repeats = [Repeat::Whole, Repeat::Half, Repeat::Alone, Repeat::Denied];
         let names = triggers
             .iter()
             .map(|trigger| format!("Left({trigger:?})"))

@@ -165,6 +165,11 @@ impl Asked {
     }
 }
 
+/// An error of JSON-RPC with this id.
+pub(super) fn json_rpc_error(code: i32, message: &str, id: &Value) -> Value {
+    json_rpc::error(code, message, id, None)
+}
+
 /// What the service does with a request.
 pub(super) fn ask(method: &str, path: &str, body: &[u8]) -> Asked {
     let protocol = Protocol::of(path);

@@ -4,6 +4,7 @@ mod adaptive;
 mod failures;
 mod headers;
 mod limits;
+mod manners;
 mod memory;
 mod proxy;
 mod reload;

@@ -88,6 +88,9 @@ section! {
             /// other languages about two. Default: 3.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 16)))]
             bytes_per_token: u64,
+            /// Vectors without an `index` are in the order of the inputs: they are taken so if no vector of the answer has
+            /// one, and there are as many as inputs. Only for servers that are known to keep it. Default: false.
+            ordered: bool,
         }
     }
 }

@@ -105,7 +105,8 @@ fn embeddings(raw: &raw::Embeddings, at: &Path<'_>, errors: &mut Errors) -> Embe
                        raise that";
         errors.add(&at.field("max_item_tokens"), problem);
     }
-    Embeddings { max_items, max_item_tokens: longest, max_tokens, bytes_per_token }
+    let is_ordered = raw.ordered == Some(true);
+    Embeddings { max_items, max_item_tokens: longest, max_tokens, bytes_per_token, is_ordered }
 }
 
 fn id_list(raw: &raw::IdList, at: &Path<'_>, errors: &mut Errors) -> IdList {

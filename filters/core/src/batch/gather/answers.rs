@@ -2,11 +2,14 @@
 //!
 //! Invariant: a share goes to the client whose request it is a share for; one whose client has left goes to nobody.
 
-use super::departures::parts;
+use super::departures::{Flight, parts};
+use super::lessons::Pupil;
 use super::queue::{Member, Origin};
-use super::world::{CallId, End, Event, Failure};
-use super::{BatchHead, Gatherer, Policy, Reply, World};
+use super::world::{CallId, End, Event};
+use super::{BatchHead, Failure, Gatherer, Policy, Reply, World};
+use crate::Timestamp;
 use crate::batch::{Answer, Part, Share, is_readable};
+use crate::http::is_of_nobody;
 use crate::memory::length;
 use core::time::Duration;
 use std::borrow::Cow;
@@ -43,20 +46,26 @@ impl<H: BatchHead> Gatherer<H> {
         let Some((head, status, body)) = answer else {
             return self.failed(world, flight, Failure::Reset, now);
         };
+        if is_of_nobody(head, &body) {
+            return self.failed(world, flight, Failure::Unreached, now);
+        }
         if !is_readable(head) {
-            return self.failed(world, flight, Failure::Encoded, now);
+            let answer = Answer { status, body: &[] };
+            let failure = answer.succeeds().map_or_else(Failure::Broken, |()| Failure::Encoded);
+            return self.failed_with(world, flight, failure, (now, Some((head, &[]))));
         }
         let shares = flight.policy.settings().protocol.split(&parts(&flight), Answer { status, body: &body });
         let shares = match shares {
             Ok(shares) => shares,
             Err(broken) => {
-                return self.failed_with(world, flight, Failure::Broken(broken), (now, Some(head)));
+                let failure = Failure::Broken(broken);
+                return self.failed_with(world, flight, failure, (now, Some((head, &body))));
             }
         };
-        flight.policy.landed(flight.items(), flight.started, now);
+        flight.policy.has_answered(&flight, shares.is_cut_off(), now);
         // It is kept until the last one has its share.
         match flight.policy.memory().kept.reserve(length(body.capacity())) {
-            Some(kept) => self.give_out(flight, (shares, body, kept), head),
+            Some(kept) => self.give_out(world, flight, (shares, body, kept), (head, now)),
             None => self.failed(world, flight, Failure::Memory, now),
         }
     }
@@ -82,6 +91,20 @@ impl<H: BatchHead> Gatherer<H> {
                 self.reply_there(world, (home, stream), &member.part, policy, &reply)
             }
         }
+    }
+}
+
+impl Policy {
+    /// What a batch that was answered has shown of its key's server, and of its clients.
+    fn has_answered<H>(&self, flight: &Flight<H>, is_cut_off: bool, now: Timestamp) {
+        let (pupil, items) = (Pupil::of(&flight.key), flight.items());
+        self.landed(items, flight.started, now);
+        let requests = u32::try_from(flight.origins().count()).unwrap_or(u32::MAX);
+        self.answered(pupil, requests, flight.started, now);
+        self.learns(pupil, now, |tolerance| match is_cut_off {
+            true => tolerance.too_large(items, now),
+            false => tolerance.answered(items, now),
+        });
     }
 }
 

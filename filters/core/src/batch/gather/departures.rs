@@ -1,8 +1,9 @@
 //! Batches and lone requests that leave, and lone ones that return.
 
+use super::lessons::Pupil;
 use super::queue::{Member, Origin};
-use super::world::{End, Event, Failure, Trigger};
-use super::{BatchHead, FlightId, Gatherer, Key, Policy, Request, Whereabouts, World, failures};
+use super::world::{End, Event, Trigger};
+use super::{BatchHead, Failure, FlightId, Gatherer, Key, Policy, Request, Whereabouts, World, failures};
 use crate::Timestamp;
 use crate::batch::{Short, call_headers};
 use crate::budget::UnderWay;
@@ -34,6 +35,8 @@ pub(super) struct Flight<H> {
     pub(super) until: Timestamp,
     /// What it has of the budget, if it is a part of a batch that failed.
     pub(super) repeat: Option<UnderWay>,
+    /// A call for it has reached nobody, and this is the one in its place.
+    pub(super) is_second: bool,
 }
 
 impl<H> Flight<H> {
@@ -110,6 +113,7 @@ impl<H: BatchHead> Gatherer<H> {
         queue.is_due = false;
         self.look_for_stalls(world, key, now);
         let Some(queue) = self.queues.get_mut(key) else { return };
+        queue.look(now);
         // No call is made for what has no time for one.
         let late = queue.expired(now.plus(queue.policy.settings().deadline.floor));
         let policy = Rc::clone(&queue.policy);
@@ -120,10 +124,7 @@ impl<H: BatchHead> Gatherer<H> {
         for member in short {
             self.end_short(world, (Rc::clone(key), member), &policy);
         }
-        while let Some((trigger, members)) = self.queues.get_mut(key).and_then(|queue| {
-            let trigger = queue.leaves(now)?;
-            Some((trigger, queue.take(now)))
-        }) {
+        while let Some((trigger, members)) = self.queues.get_mut(key).and_then(|queue| queue.next(now)) {
             for member in &members {
                 world.count(&policy, Event::Waited(now.since(member.arrived)));
             }
@@ -137,6 +138,7 @@ impl<H: BatchHead> Gatherer<H> {
                 counts_until: now,
                 until: now,
                 repeat: None,
+                is_second: false,
             };
             self.leave(world, flight, trigger);
         }
@@ -162,6 +164,13 @@ impl<H: BatchHead> Gatherer<H> {
             return self.let_alone(world, (flight.key, member), flight.policy, (trigger, repeat));
         }
         let policy = Rc::clone(&flight.policy);
+        if trigger == Trigger::Repeat && policy.next(Pupil::of(&flight.key), now).0.is_single() {
+            for member in flight.members {
+                let key = Rc::clone(&flight.key);
+                self.let_alone(world, (key, member), Rc::clone(&policy), (trigger, None));
+            }
+            return;
+        }
         world.count(&policy, Event::Left(trigger, flight.items()));
         let soonest = flight.members.iter().map(|member| member.deadline).min().unwrap_or(now);
         let left = in_units(soonest.since(now));
@@ -194,7 +203,7 @@ impl<H: BatchHead> Gatherer<H> {
         self.guests += usize::from(flight.is_guest());
         flight.counts_until = flight.started.plus(flight.policy.settings().stall_timeout);
         let queue = self.queues.entry(Rc::clone(&flight.key));
-        let queue = queue.or_insert_with(|| super::Queue::new(&flight.policy));
+        let queue = queue.or_insert_with(|| super::Queue::new(&flight.policy, &flight.key));
         queue.sets_out(self.flown, flight.counts_until);
         self.flights.insert(self.flown, flight);
         self.flown
@@ -206,6 +215,9 @@ impl<H: BatchHead> Gatherer<H> {
         self.guests -= usize::from(flight.is_guest());
         if let Some(queue) = self.queues.get_mut(&flight.key) {
             queue.has_returned |= queue.comes_back(id, flight.counts_until);
+            if flight.is_lone && !queue.is_empty() {
+                queue.lone_returned = Some(flight.started);
+            }
         }
         if self.queues.get(&flight.key).is_some_and(|queue| !queue.is_empty()) {
             self.schedule(&flight.key);

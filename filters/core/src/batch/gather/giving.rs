@@ -93,9 +93,10 @@ impl<H: BatchHead> Gatherer<H> {
     /// An answer is there for the members of a flight that has landed.
     pub(super) fn give_out(
         &mut self,
+        world: &mut impl World<H>,
         flight: Flight<H>,
         (shares, answer, kept): (Shares, Vec<u8>, Reservation),
-        head: &H,
+        (head, now): (&H, Timestamp),
     ) {
         let size = flight.items();
         let is_mixed = flight.members.len() > 1;
@@ -105,7 +106,12 @@ impl<H: BatchHead> Gatherer<H> {
         self.given += 1;
         let number = self.given;
         let (mut queue, mut item) = (VecDeque::with_capacity(flight.members.len()), 0);
+        let mut undone = Vec::new();
         for (place, member) in flight.members.into_iter().enumerate() {
+            if shares.outcome(place) == Outcome::Undone {
+                undone.push(member);
+                continue;
+            }
             if let Some(origin) = member.origin {
                 self.requests.insert(origin, Whereabouts::Given(number));
             }
@@ -114,6 +120,7 @@ impl<H: BatchHead> Gatherer<H> {
             item += items;
         }
         let (key, policy) = (flight.key, flight.policy);
+        self.go_on_with(world, (&key, &policy), undone, now);
         self.givings.push_back(Giving {
             number,
             key,
@@ -167,7 +174,7 @@ impl<H: BatchHead> Gatherer<H> {
         let outcome = giving.shares.outcome(turn.place);
         let bytes = length(giving.shares.length(turn.place));
         let turn = match outcome {
-            Outcome::Answered => turn,
+            Outcome::Answered | Outcome::Undone => turn,
             Outcome::Lost => match self.ask_again(world, &giving.key, &policy, turn.member) {
                 Some(member) => Turn { member, ..turn },
                 None => return 0,
@@ -187,7 +194,7 @@ impl<H: BatchHead> Gatherer<H> {
         if let (Origin::Here(stream), Some(paid)) = (origin, paid.filter(|_| bytes >= length(SMALL))) {
             self.unread.insert(stream, paid);
         }
-        let end = if outcome == Outcome::Lost { End::Lost } else { End::Answered };
+        let end = if outcome == Outcome::Answered { End::Answered } else { End::Lost };
         self.end(world, turn.member, &policy, end, |_| reply);
         bytes
     }

@@ -69,6 +69,7 @@ impl<H: BatchHead> Gatherer<H> {
             counts_until,
             until,
             repeat,
+            is_second: false,
         });
     }
 
@@ -81,7 +82,7 @@ impl<H: BatchHead> Gatherer<H> {
         (trigger, repeat): (Trigger, Option<UnderWay>),
     ) {
         let now = self.now(world);
-        if repeat.is_some() {
+        if trigger == Trigger::Repeat {
             world.count(&policy, Event::Repeated(Repeat::Alone));
         }
         let left = member.deadline.since(now);

@@ -15,10 +15,12 @@ mod answers;
 mod away;
 mod claims;
 mod departures;
+mod failure;
 mod failures;
 mod giving;
 mod hosting;
 mod leaving;
+mod lessons;
 mod lone;
 mod message;
 mod orphans;
@@ -30,11 +32,10 @@ mod world;
 use crate::SteadyClock;
 pub use answers::of_share;
 pub use claims::SLOTS;
+pub use failure::Failure;
 pub use giving::MOST_UNSEEN;
 pub use policy::Policy;
-pub use world::{
-    Arrival, CallId, End, Event, Failure, Pairs, Pass, Repeat, Reply, Request, StreamId, Trigger, World,
-};
+pub use world::{Arrival, CallId, End, Event, Pairs, Pass, Repeat, Reply, Request, StreamId, Trigger, World};
 
 use super::{MAX_KEY, Part, Scope, Short};
 use crate::memory::Reservation;
@@ -239,9 +240,15 @@ impl<H: BatchHead> Gatherer<H> {
         let key = self.open_queue(key, policy);
         self.look_for_stalls(world, &key, now);
         let Some(queue) = self.queues.get_mut(&key) else { return Arrival::Passes };
-        let is_idle = queue.in_flight() == 0 && queue.is_empty();
-        if is_idle && settings.leaves != super::Leaves::FixedDelay {
-            self.lone(world, (key, member), Trigger::Idle, now);
+        queue.comes(now);
+        let is_idle = queue.in_flight() == 0 && queue.is_empty() && queue.held_until().is_none();
+        let goes = match () {
+            () if queue.most.is_single() => Some(Trigger::NoBatches),
+            () if is_idle && settings.leaves != super::Leaves::FixedDelay => Some(Trigger::Idle),
+            () => None,
+        };
+        if let Some(trigger) = goes {
+            self.lone(world, (key, member), trigger, now);
             return Arrival::Alone;
         }
         if settings.shadow {
@@ -261,7 +268,7 @@ impl<H: BatchHead> Gatherer<H> {
     fn open_queue(&mut self, key: Vec<u8>, policy: &Rc<Policy>) -> Key {
         let known = self.queues.get_key_value(key.as_slice()).map(|(key, _)| Rc::clone(key));
         let key = known.unwrap_or_else(|| Key::from(key));
-        self.queues.entry(Rc::clone(&key)).or_insert_with(|| Queue::new(policy));
+        self.queues.entry(Rc::clone(&key)).or_insert_with(|| Queue::new(policy, &key));
         key
     }
 
@@ -272,8 +279,11 @@ impl<H: BatchHead> Gatherer<H> {
         queue.push(member);
         let may_leave = queue.in_flight() < queue.policy.settings().max_in_flight;
         let is_full = queue.is_full().is_some() && may_leave;
+        // As many are back as usually come.
+        let is_idle = queue.in_flight() == 0 && queue.policy.settings().leaves != super::Leaves::FixedDelay;
+        let is_ready = is_idle && queue.held_until().is_none();
         self.set_alarm(&key);
-        if is_full {
+        if is_full || is_ready {
             self.schedule(&key);
         }
         if let Some(origin) = origin {

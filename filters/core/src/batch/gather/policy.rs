@@ -3,7 +3,8 @@
 //! Invariant: nobody waits without a place among [`Settings::max_requests`] and within [`Settings::max_bytes_held`]; both are
 //! given back exactly once.
 
-use super::super::{Bypass, HeadKey, Model, Pace, Settings};
+use super::super::{Bypass, HeadKey, Model, Most, Pace, Settings, Tolerance};
+use super::lessons::{Lessons, Pupil};
 use super::world::Pass;
 use crate::budget::{Budget, Concurrency, UnderWay};
 use crate::memory::{Account, Memory};
@@ -19,6 +20,7 @@ pub struct Policy {
     configuration: u64,
     settings: Settings,
     pace: RefCell<Pace>,
+    lessons: RefCell<Lessons>,
     budget: RefCell<Budget>,
     /// Calls and requests under way in place of batches that failed.
     repeats: Concurrency,
@@ -35,6 +37,7 @@ impl Policy {
             route: route.into(),
             configuration,
             pace: RefCell::new(Pace::new(&settings.leaves, settings.max_items)),
+            lessons: RefCell::default(),
             budget: RefCell::default(),
             repeats: Concurrency::default(),
             requests: Cell::default(),
@@ -117,6 +120,39 @@ impl Policy {
     pub(super) fn landed(&self, items: u32, left: Timestamp, now: Timestamp) {
         if let Ok(mut pace) = self.pace.try_borrow_mut() {
             pace.landed(items, left, now);
+        }
+    }
+
+    /// A request of a key comes: the most of its next batch, and until when that waits for others, if it does.
+    pub(super) fn comes(&self, key: Pupil, now: Timestamp) -> (Most, Option<Timestamp>) {
+        let lessons = self.lessons.try_borrow_mut();
+        lessons.map_or((Most::ANY, None), |mut lessons| lessons.comes(key, now))
+    }
+
+    /// The most of the next batch of a key, and until when that waits for others, if it does.
+    pub(super) fn next(&self, key: Pupil, now: Timestamp) -> (Most, Option<Timestamp>) {
+        let lessons = self.lessons.try_borrow();
+        lessons.map_or((Most::ANY, None), |lessons| lessons.next(key, now))
+    }
+
+    /// A batch of a key leaves.
+    pub(super) fn leaves(&self, key: Pupil, now: Timestamp) {
+        if let Ok(mut lessons) = self.lessons.try_borrow_mut() {
+            lessons.leaves(key, now);
+        }
+    }
+
+    /// So many requests of a key were answered, that left at `left`.
+    pub(super) fn answered(&self, key: Pupil, requests: u32, left: Timestamp, now: Timestamp) {
+        if let Ok(mut lessons) = self.lessons.try_borrow_mut() {
+            lessons.answered(key, requests, (left, self.settings.max_delay), now);
+        }
+    }
+
+    /// Something has shown what the server of a key takes.
+    pub(super) fn learns(&self, key: Pupil, now: Timestamp, what: impl FnOnce(&mut Tolerance)) {
+        if let Ok(mut lessons) = self.lessons.try_borrow_mut() {
+            what(lessons.tolerance(key, now));
         }
     }
 

@@ -3,9 +3,10 @@
 //! Invariants: first come, first served: no request is overtaken by one of its own key. What is taken is within all limits, or is
 //! a single request.
 
+use super::lessons::Pupil;
 use super::world::{StreamId, Trigger};
 use super::{FlightId, Policy};
-use crate::batch::{Leaves, Part};
+use crate::batch::{Leaves, Most, Part};
 use crate::{Address, HeadView, Timestamp};
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
@@ -92,12 +93,22 @@ pub(super) struct Queue<H> {
     pub(super) is_due: bool,
     /// Something has returned since a batch left.
     pub(super) has_returned: bool,
+    /// When the last lone request left that has returned since it was looked at.
+    pub(super) lone_returned: Option<Timestamp>,
+    /// What was learnt of its key: the most of the next batch, and until when that waits for those who were answered.
+    pub(super) pupil: Pupil,
+    pub(super) most: Most,
+    pub(super) waits_until: Option<Timestamp>,
 }
 
 impl<H> Queue<H> {
-    pub(super) fn new(policy: &Rc<Policy>) -> Self {
+    pub(super) fn new(policy: &Rc<Policy>, key: &[u8]) -> Self {
         Self {
             policy: Rc::clone(policy),
+            pupil: Pupil::of(key),
+            most: Most::ANY,
+            waits_until: None,
+            lone_returned: None,
             waiting: VecDeque::new(),
             load: Load::default(),
             soonest: LATEST,
@@ -110,6 +121,26 @@ impl<H> Queue<H> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// A request comes, and what was learnt of its key is looked at.
+    pub(super) fn comes(&mut self, now: Timestamp) {
+        (self.most, self.waits_until) = self.policy.comes(self.pupil, now);
+    }
+
+    /// What was learnt of its key is looked at, and that something has returned is learnt.
+    pub(super) fn look(&mut self, now: Timestamp) {
+        if let Some(left) = self.lone_returned.take() {
+            self.policy.answered(self.pupil, 1, left, now);
+        }
+        (self.most, self.waits_until) = self.policy.next(self.pupil, now);
+    }
+
+    /// Until when the next batch waits for those who were answered, though nothing is under way.
+    pub(super) fn held_until(&self) -> Option<Timestamp> {
+        let settings = self.policy.settings();
+        let may_wait = !settings.shadow && settings.leaves != Leaves::FixedDelay && self.in_flight() == 0;
+        self.waits_until.filter(|_| may_wait)
     }
 
     /// Batches and lone requests that are under way, and hold others up.
@@ -186,15 +217,19 @@ impl<H> Queue<H> {
     }
 
     /// Why a batch leaves now, if one does.
-    pub(super) fn leaves(&self, now: Timestamp) -> Option<Trigger> {
+    fn leaves(&self, now: Timestamp) -> Option<Trigger> {
         let oldest = self.waiting.front()?;
         let settings = self.policy.settings();
+        if self.most.is_single() {
+            return Some(Trigger::NoBatches);
+        }
         if self.in_flight() >= settings.max_in_flight {
             return None;
         }
-        if self.in_flight() == 0 && settings.leaves != Leaves::FixedDelay {
-            let limit = self.policy.limit(now.since(oldest.arrived));
-            return Some(match self.load.items > limit.into() {
+        let is_held = self.held_until().is_some_and(|until| now < until);
+        if self.in_flight() == 0 && settings.leaves != Leaves::FixedDelay && !is_held {
+            let limit = self.limit(now.since(oldest.arrived));
+            return Some(match self.load.items > limit || self.waiting.len() > self.most.requests {
                 // More than may go wait for the next.
                 true => Trigger::Adaptive,
                 false if self.has_returned => Trigger::Returned,
@@ -203,18 +238,25 @@ impl<H> Queue<H> {
         }
         let waited = now.since(oldest.arrived);
         self.is_full().or_else(|| {
-            if waited >= settings.max_delay {
+            if waited >= settings.max_delay && !is_held {
                 return Some(Trigger::Delay);
             }
             (self.leave_by() <= now).then_some(Trigger::Deadline)
         })
     }
 
+    /// The most items of a batch whose oldest request has waited for so long.
+    fn limit(&self, waited: Duration) -> u64 {
+        self.policy.limit(waited).min(self.most.items).into()
+    }
+
     /// The limit that what waits has reached.
     pub(super) fn is_full(&self) -> Option<Trigger> {
         let settings = self.policy.settings();
+        let items = settings.max_items.min(self.most.items);
+        let is_all = self.load.items >= items.into() || self.waiting.len() >= self.most.requests;
         let reached = [
-            (self.load.items >= settings.max_items.into(), Trigger::Items),
+            (is_all, Trigger::Items),
             (self.load.bytes >= settings.max_bytes, Trigger::Bytes),
             (self.load.weight >= settings.max_weight, Trigger::Weight),
         ];
@@ -238,19 +280,36 @@ impl<H> Queue<H> {
         if self.in_flight() >= settings.max_in_flight {
             return Some(before(self.soonest, settings.deadline.floor).min(stalls));
         }
+        if let Some(until) = self.held_until() {
+            return Some(until.min(self.leave_by()));
+        }
         Some(oldest.arrived.plus(settings.max_delay).min(self.leave_by()).min(stalls))
     }
 
+    /// The next batch, if one leaves now, and why.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<(Trigger, Vec<Member<H>>)> {
+        let trigger = self.leaves(now)?;
+        let members = self.take(now);
+        if members.len() > 1 && self.most != Most::ANY {
+            // Where it is doubted whether batches are taken, others leave as its departure lets them.
+            self.policy.leaves(self.pupil, now);
+            self.look(now);
+        }
+        Some((trigger, members))
+    }
+
     /// Takes the next batch: the oldest requests, as many as it may have.
-    pub(super) fn take(&mut self, now: Timestamp) -> Vec<Member<H>> {
+    fn take(&mut self, now: Timestamp) -> Vec<Member<H>> {
         let Some(oldest) = self.waiting.front() else { return Vec::new() };
         let settings = self.policy.settings();
-        let limit = u64::from(self.policy.limit(now.since(oldest.arrived)));
+        let limit = self.limit(now.since(oldest.arrived));
         let (mut load, mut count) = (Load::default(), 0);
         for member in &self.waiting {
             load = load.with(member);
-            let fits =
-                load.items <= limit && load.bytes <= settings.max_bytes && load.weight <= settings.max_weight;
+            let fits = count < self.most.requests
+                && load.items <= limit
+                && load.bytes <= settings.max_bytes
+                && load.weight <= settings.max_weight;
             if !fits && count > 0 {
                 break;
             }

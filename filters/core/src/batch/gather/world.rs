@@ -3,8 +3,8 @@
 //! Invariant: streams are answered and let go, and calls are made, through [`World`] alone, and only from the root's callbacks:
 //! [`super::Gatherer::act`], [`super::Gatherer::tick`], [`super::Gatherer::message`] and [`super::Gatherer::answered`].
 
-use super::super::{Broken, Bypass, Why};
-use super::Policy;
+use super::super::{Bypass, Why};
+use super::{Failure, Policy};
 use crate::Timestamp;
 use core::time::Duration;
 use std::borrow::Cow;
@@ -145,6 +145,8 @@ pub enum Trigger {
     Short,
     /// It is a part of a batch that failed.
     Repeat,
+    /// The upstream has not taken batches lately.
+    NoBatches,
 }
 
 /// What became of a request that was held.
@@ -166,26 +168,11 @@ pub enum End {
     Gone,
 }
 
-/// Why a batch failed as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The call could not be made.
-    Call,
-    /// There was no answer: reset, refused, broken off.
-    Reset,
-    /// There was no answer in time.
-    Timeout,
-    /// The answer was encoded, though that was not asked for.
-    Encoded,
-    /// There is no room for the answer.
-    Memory,
-    /// The answer cannot be split.
-    Broken(Broken),
-}
-
 /// How a part of a failed batch is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Repeat {
+    /// All of it, as it was: nobody has seen it.
+    Whole,
     /// A half of it, as a batch.
     Half,
     /// One request, alone.

@@ -126,6 +126,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same, or in quotes, as servers that know ids as texts write the number that they were given.
+    pub fn number_or_text(self) -> Option<u64> {
+        let inner = self.text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let text = inner.unwrap_or(self.text);
+        // A number has no other spelling, or two texts would be one.
+        let is_spelt_so = text == "0" || !text.starts_with('0');
+        Self { text, ..self }.whole_number().filter(|_| is_spelt_so)
+    }
+
     /// The characters of a string; `None` if it is none.
     pub fn string(self) -> Option<Cow<'a, str>> {
         let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;

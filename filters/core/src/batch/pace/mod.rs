@@ -9,8 +9,10 @@
 //! Source: Crankshaw et al., "Clipper" (NSDI 2017), section 4.3: additive increase and multiplicative decrease, and its
 //! alternative by regression; BentoML's dispatcher, `latency = a·n + b`.
 
+mod crowd;
 mod line;
 
+pub use crowd::Crowd;
 pub use line::Model;
 
 use super::{Adaptive, Estimator, Leaves};

@@ -1,7 +1,8 @@
 //! Embeddings, as OpenAI's interface has them: `{"model": …, "input": …}`.
 //!
 //! Invariants: a vector goes to the client whose input has its `index`, wherever it stands, and is counted from 0
-//! for that client; a batch holds texts or tokens, not both; what is used is shared out by weight, and adds up.
+//! for that client; a batch holds texts or tokens, not both; what is used is shared out by weight, and adds up. Places say whose a
+//! vector is only where the operator says so, and where no vector of the answer has an index.
 //! Trade-offs: tokens of texts are estimated by their bytes, since only the model's own tokenizer can count them.
 //! Figures of use that are no whole numbers are left out of shares: they could be shared out in no way that adds up.
 //! Inputs that the server would refuse, an empty text or one that is too long, go by themselves: they would fail all
@@ -34,11 +35,19 @@ pub struct Embeddings {
     /// How many bytes of a text are taken for a token; at least 1. Fewer are more cautious: English has four or five,
     /// other languages about two, and no tokenizer that works on bytes makes more tokens than there are bytes.
     pub bytes_per_token: u64,
+    /// Vectors without an index are in the order of the inputs, if none has one and there are as many.
+    pub is_ordered: bool,
 }
 
 impl Default for Embeddings {
     fn default() -> Self {
-        Self { max_items: 2048, max_item_tokens: 8192, max_tokens: 300_000, bytes_per_token: 3 }
+        Self {
+            max_items: 2048,
+            max_item_tokens: 8192,
+            max_tokens: 300_000,
+            bytes_per_token: 3,
+            is_ordered: false,
+        }
     }
 }
 
@@ -68,6 +77,30 @@ impl Embeddings {
         // No field ends in a space, which so tells tokens from texts.
         group.extend(are_tokens.then_some(' '));
         Ok(Part { group: group.into_bytes().into(), weight, is_repeatable: true, items, is_single })
+    }
+
+    pub(super) fn split(&self, parts: &[&Part], answer: Answer<'_>) -> Result<Shares, Broken> {
+        let object = answer.document()?.object_of_answer().ok_or(Broken::Form)?;
+        let data = object.get("data")?.ok_or(Broken::Form)?;
+        let mut vectors = in_order(data, texts(parts).count(), self.is_ordered)?.into_iter();
+        let weights: Vec<_> = parts.iter().map(|part| part.weight).collect();
+        let usage = object.get("usage")?.filter(|usage| usage.is_object());
+        // Everybody gets figures of its own, which are written anew.
+        if usage.is_some_and(|usage| usage.text().len() > MOST_USAGE) {
+            return Err(Broken::Form);
+        }
+        let mut shares = Shares::of(answer.status, parts.len());
+        for (place, part) in parts.iter().enumerate() {
+            let own = vectors.by_ref().take(part.items.len()).enumerate();
+            let own = own.map(|(number, vector)| renumbered(vector, number));
+            let used = usage.and_then(|usage| used(usage, &weights, place, USAGE_DEPTH));
+            shares.cut_framed(array_of(own), used.unwrap_or_default().into());
+        }
+        Ok(shares.framed(around(&object, |name| match name {
+            "data" => Some(Piece::Own),
+            "usage" => usage.map(|_| Piece::Use),
+            _ => None,
+        })))
     }
 
     /// The tokens of an input, which has some.
@@ -104,46 +137,41 @@ pub(super) fn join(parts: &[&Part]) -> Joined {
     Joined { path: None, body: with_siblings(parts, INPUT, &array(texts(parts))).into() }
 }
 
-pub(super) fn split(parts: &[&Part], answer: Answer<'_>) -> Result<Shares, Broken> {
-    let object = answer.document()?.object_of_answer().ok_or(Broken::Form)?;
-    let data = object.get("data")?.ok_or(Broken::Form)?;
-    let mut vectors = by_index(data, texts(parts).count())?.into_iter();
-    let weights: Vec<_> = parts.iter().map(|part| part.weight).collect();
-    let usage = object.get("usage")?.filter(|usage| usage.is_object());
-    // Everybody gets figures of its own, which are written anew.
-    if usage.is_some_and(|usage| usage.text().len() > MOST_USAGE) {
-        return Err(Broken::Form);
-    }
-    let mut shares = Shares::of(answer.status, parts.len());
-    for (place, part) in parts.iter().enumerate() {
-        let own = vectors.by_ref().take(part.items.len()).enumerate();
-        let own = own.map(|(number, (vector, index))| Piece::replaced(vector, index, &number.to_string()));
-        let used = usage.and_then(|usage| used(usage, &weights, place, USAGE_DEPTH));
-        shares.cut_framed(array_of(own), used.unwrap_or_default().into());
-    }
-    Ok(shares.framed(around(&object, |name| match name {
-        "data" => Some(Piece::Own),
-        "usage" => usage.map(|_| Piece::Use),
-        _ => None,
-    })))
-}
+/// A vector, and where its index stands in it, if it has one.
+type Vector<'a> = (Value<'a>, Option<Value<'a>>);
 
-/// All vectors in the order of their index, each with the place where that stands.
-fn by_index(data: Value<'_>, expected: usize) -> Result<Vec<(Value<'_>, Value<'_>)>, Broken> {
+/// All vectors in the order of their inputs.
+fn in_order(data: Value<'_>, expected: usize, is_ordered: bool) -> Result<Vec<Vector<'_>>, Broken> {
+    let mut vectors = Vec::new();
     let found = data.elements().ok_or(Broken::Form)?.count();
     if found != expected {
         return Err(Broken::Length { expected, found });
     }
-    let mut vectors = vec![None; expected];
     for vector in data.elements().ok_or(Broken::Form)? {
-        let index = vector.object_of_answer().ok_or(Broken::Form)?.get("index")?.ok_or(Broken::NoId)?;
-        let place = index.whole_number().and_then(|index| usize::try_from(index).ok());
-        let slot = place.and_then(|place| vectors.get_mut(place)).ok_or(Broken::OtherId)?;
+        let index = vector.object_of_answer().ok_or(Broken::Form)?.get("index")?;
+        vectors.push((vector, index));
+    }
+    if is_ordered && vectors.iter().all(|(_, index)| index.is_none()) {
+        return Ok(vectors);
+    }
+    let mut placed = vec![None; expected];
+    for (vector, index) in vectors {
+        let place = index.ok_or(Broken::NoId)?.number_or_text().and_then(|index| usize::try_from(index).ok());
+        let slot = place.and_then(|place| placed.get_mut(place)).ok_or(Broken::OtherId)?;
         if slot.replace((vector, index)).is_some() {
             return Err(Broken::SameId);
         }
     }
-    vectors.into_iter().collect::<Option<_>>().ok_or(Broken::OtherId)
+    placed.into_iter().collect::<Option<_>>().ok_or(Broken::OtherId)
+}
+
+/// A client's vector, whose index is its place among that client's, written as the server writes indices.
+fn renumbered((vector, index): Vector<'_>, number: usize) -> Vec<Piece> {
+    match index {
+        None => vec![Piece::of(vector)],
+        Some(index) if index.is_string() => Piece::replaced(vector, index, &format!("\"{number}\"")).into(),
+        Some(index) => Piece::replaced(vector, index, &number.to_string()).into(),
+    }
 }
 
 /// One part's share of all figures of use; `None` if there are none.

@@ -3,18 +3,23 @@
 //! Invariants: every call has a number of its own in the batch, and its client never sees it: the answer with that
 //! number gets the client's id back, letter by letter, be it a string, a number or null. An answer whose number
 //! nobody has, that two have, or that has none (an error with id null) breaks the whole.
+//! A server that knows ids as texts may put the number into quotes.
 //! Trade-offs: a client's own batch is answered in its own order, whatever the server's. A call that is missing from an
 //! answer loses nothing but its own: asking again could do twice what the others asked for. A call with any member
 //! besides the four is not batched, since servers that do not heed the case of names would take `ID` for the id.
 //! Source: the JSON-RPC 2.0 specification, sections 4 to 6.
 
+mod whole;
+
 use super::weight::weight;
 use super::{array, misplaced};
-use crate::batch::json::{REQUEST_DEPTH, Value, quoted};
+use crate::batch::json::{ANSWER_DEPTH, REQUEST_DEPTH, Value, quoted};
 use crate::batch::part::Item;
+use crate::batch::share::is_of_everybody;
 use crate::batch::shares::{Piece, Shares, array as array_of};
 use crate::batch::{Answer, Broken, Joined, Outcome, Part, Share, Unbatchable, Why};
 use std::borrow::Cow;
+use whole::CutOff;
 
 /// What a call may have.
 const MEMBERS: [&str; 4] = ["jsonrpc", "method", "params", "id"];
@@ -104,75 +109,132 @@ pub(super) fn join(parts: &[&Part]) -> Joined {
 
 pub(super) fn split(parts: &[&Part], answer: Answer<'_>) -> Result<Shares, Broken> {
     let ids: Vec<_> = parts.iter().flat_map(|part| &part.items).map(|item| item.id.as_deref()).collect();
-    let mut answers = if ids.iter().all(Option::is_none) {
-        answers_to_none(&ids, answer)?
-    } else {
-        answers_to(&ids, answer)?
+    let calls = ids.iter().flatten().count();
+    let says_nothing = calls == 0 && answer.body.trim_ascii().is_empty();
+    let document = if says_nothing { None } else { Some(Value::read(answer.body, ANSWER_DEPTH)) };
+    if let Some(Ok(document)) = document
+        && let Some(refusal) = whole::refusal(document, calls)
+        && (refusal == Broken::TooLarge || !is_of_everybody(answer.status))
+    {
+        return Err(refusal);
     }
-    .into_iter();
-    let mut shares = Shares::of(answer.status, parts.len());
+    let answers = match document {
+        None => answer.succeeds().map(|()| vec![None; ids.len()])?,
+        Some(Ok(document)) if answer.succeeds().is_ok() => answers_to(&ids, document)?,
+        // Each call has an error of its own, which the status only sums up.
+        Some(Ok(document)) if is_of_everybody(answer.status) => answers_to(&ids, document)
+            .ok()
+            .filter(|answers| all_fail(&ids, answers))
+            .ok_or(Broken::Status(answer.status))?,
+        document => {
+            answer.succeeds()?;
+            return Err(document.and_then(Result::err).map_or(Broken::Form, Broken::Json));
+        }
+    };
+    shared(parts, answers, answer.status)
+}
+
+/// What each client gets of what the server says to each call.
+fn shared(parts: &[&Part], answers: Vec<Response>, status: u16) -> Result<Shares, Broken> {
+    let is_too_much =
+        |answer: &Response| answer.as_ref().and_then(|said| said.cut_off) == Some(CutOff::TooMuch);
+    // Calls are made in order: of those behind it none was made, notifications included.
+    let undone_from = answers.iter().position(is_too_much).unwrap_or(usize::MAX);
+    if undone_from == 0 {
+        return Err(Broken::TooLarge);
+    }
+    let mut shares = Shares::of(status, parts.len());
+    let (mut answers, mut at) = (answers.into_iter(), 0);
     for part in parts {
         let own: Vec<_> = answers.by_ref().take(part.items.len()).collect();
-        share(&mut shares, part, own);
+        share(&mut shares, part, own, at >= undone_from);
+        at += part.items.len();
     }
     Ok(shares)
 }
 
-/// Nobody wants an answer, and nobody gets one; but the server may say that it did not understand.
-fn answers_to_none(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Response>, Broken> {
-    answer.succeeds()?;
-    let is_blank = answer.body.trim_ascii().is_empty();
-    let says_something = !is_blank && answer.document()?.elements().ok_or(Broken::Form)?.next().is_some();
-    if says_something { Err(Broken::OtherId) } else { Ok(vec![None; ids.len()]) }
+/// What the server says to a call; `None`: nothing.
+type Response = Option<Said>;
+
+#[derive(Clone, Debug)]
+struct Said {
+    /// With the client's id in it.
+    pieces: [Piece; 3],
+    is_error: bool,
+    cut_off: Option<CutOff>,
 }
 
-/// What the server says to a call, with the client's id in it; `None`: nothing.
-type Response = Option<[Piece; 3]>;
+fn all_fail(ids: &[Option<&str>], answers: &[Response]) -> bool {
+    ids.iter().zip(answers).all(|(id, said)| match said {
+        Some(said) => said.is_error,
+        None => id.is_none(),
+    })
+}
 
 /// What the server says to each call.
-fn answers_to(ids: &[Option<&str>], answer: Answer<'_>) -> Result<Vec<Response>, Broken> {
-    let found = answer.document()?.elements().ok_or(Broken::Form)?;
+fn answers_to(ids: &[Option<&str>], document: Value<'_>) -> Result<Vec<Response>, Broken> {
+    let mut found = document.elements().ok_or(Broken::Form)?.peekable();
+    if ids.iter().all(Option::is_none) && found.peek().is_some() {
+        // Nobody wants an answer; but the server may say that it did not understand.
+        return Err(Broken::OtherId);
+    }
     let mut answers = vec![None; ids.len()];
     for response in found {
-        let number = response.object_of_answer().ok_or(Broken::Form)?.get("id")?.ok_or(Broken::NoId)?;
+        let object = response.object_of_answer().ok_or(Broken::Form)?;
+        let number = object.get("id")?.ok_or(Broken::NoId)?;
         if number.is_null() {
             return Err(Broken::NoId);
         }
-        let place = number.whole_number().and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
+        let place = number.number_or_text().and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
         let place = place.ok_or(Broken::OtherId)?;
         let id = ids.get(place).copied().flatten().ok_or(Broken::OtherId)?;
         let slot = answers.get_mut(place).ok_or(Broken::OtherId)?;
-        if slot.replace(Piece::replaced(response, number, id)).is_some() {
+        let said = Said {
+            pieces: Piece::replaced(response, number, id),
+            is_error: object.get("error")?.is_some(),
+            cut_off: whole::cut_off(&object),
+        };
+        if slot.replace(said).is_some() {
             return Err(Broken::SameId);
         }
     }
     Ok(answers)
 }
 
-/// What one client gets, of the answers to its calls.
-fn share(shares: &mut Shares, part: &Part, answers: Vec<Response>) {
+/// What one client gets, of the answers to its calls; `is_undone`: none of them was made.
+fn share(shares: &mut Shares, part: &Part, answers: Vec<Response>, is_undone: bool) {
     let calls = part.items.iter().zip(answers).filter_map(|(item, answer)| Some((item.id.as_ref()?, answer)));
     let calls: Vec<_> = calls.collect();
-    let is_lost = calls.iter().any(|(_, answer)| answer.is_none());
+    let is_lost = |(_, answer): &(_, Response)| answer.as_ref().is_none_or(|said| said.cut_off.is_some());
+    let is_answered = || !calls.iter().any(is_lost);
+    let outcome = match is_undone {
+        true => Outcome::Undone,
+        false if is_answered() => Outcome::Answered,
+        false => Outcome::Lost,
+    };
     if calls.is_empty() {
-        return shares.made(Share::nothing());
+        return shares.made(Share { outcome, ..Share::nothing() });
     }
-    if part.is_single && is_lost {
-        return shares.made(failure(part, 502, LEFT_OUT).lost());
+    if part.is_single && calls.iter().all(|(_, answer)| answer.is_none()) {
+        return shares.made(Share { outcome, ..failure(part, 502, LEFT_OUT) });
     }
-    let outcome = if is_lost { Outcome::Lost } else { Outcome::Answered };
     let mut calls = calls.into_iter().map(|(id, answer)| match answer {
-        Some(pieces) => Vec::from(pieces),
+        Some(said) => Vec::from(said.pieces),
         None => vec![Piece::Text(error(id, LEFT_OUT).into())],
     });
     let own = if part.is_single { calls.next().unwrap_or_default() } else { array_of(calls) };
     shares.cut(own, outcome);
 }
 
-/// An error for each call that wants an answer.
+/// An error for each call that wants an answer. Who wants none is told of a failure all the same, as by any server that fails.
 pub(super) fn failure(part: &Part, status: u16, message: &str) -> Share {
-    let errors = part.items.iter().filter_map(|item| item.id.as_ref()).map(|id| error(id, message));
-    enveloped(part, status, &errors.collect::<Vec<_>>())
+    let errors: Vec<_> =
+        part.items.iter().filter_map(|item| item.id.as_ref()).map(|id| error(id, message)).collect();
+    match errors.as_slice() {
+        [] => Share::json(status, error("null", message)),
+        [only] if part.is_single => Share::json(status, only.as_bytes()),
+        errors => Share::json(status, array(errors.iter().map(|error| &**error))),
+    }
 }
 
 /// An error with id null, as the specification has it for what cannot be read (section 5.1).
@@ -188,13 +250,4 @@ fn error(id: &str, message: &str) -> String {
 fn coded_error(id: &str, code: i32, message: &str) -> String {
     let message = quoted(message);
     format!(r#"{{"jsonrpc":"2.0","error":{{"code":{code},"message":{message}}},"id":{id}}}"#)
-}
-
-/// Answers as the client expects them: nothing, one, or an array.
-fn enveloped(part: &Part, status: u16, answers: &[String]) -> Share {
-    match answers {
-        [] => Share::nothing(),
-        [only] if part.is_single => Share::json(status, only.as_bytes()),
-        _ => Share::json(status, array(answers.iter().map(|answer| &**answer))),
-    }
 }

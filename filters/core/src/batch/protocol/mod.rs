@@ -10,6 +10,7 @@ mod embeddings;
 mod id_list;
 mod json_array;
 mod json_rpc;
+mod of_all;
 mod weight;
 
 pub use embeddings::Embeddings;
@@ -89,9 +90,20 @@ impl Protocol {
         match self {
             Self::JsonRpc(_) => json_rpc::split(&parts, answer),
             Self::JsonArray(protocol) => protocol.split(&parts, answer),
-            Self::Embeddings(_) => embeddings::split(&parts, answer),
+            Self::Embeddings(protocol) => protocol.split(&parts, answer),
             Self::IdList(protocol) => protocol.split(&parts, answer),
         }
+    }
+
+    /// Whether a client wants an answer to its part; who only tells something wants none.
+    pub fn wants_answer(&self, part: &Part) -> bool {
+        !matches!(self, Self::JsonRpc(_)) || part.items.iter().any(|item| item.id.is_some())
+    }
+
+    /// What the upstream says to each of a batch's requests, by what it says to the batch with a status that is about the caller: as
+    /// it wrote it, if that has the protocol's form.
+    pub fn said_to_all(&self, part: &Part, answer: Answer<'_>) -> Option<Share> {
+        of_all::share(self, part, answer)
     }
 
     /// A refusal in the client's own protocol, for a request that is none of it.

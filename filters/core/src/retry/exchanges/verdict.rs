@@ -3,11 +3,11 @@
 //! Invariant: an answer that neither an endpoint nor Envoy's router made (a rate limiter's, an authoriser's) is never one.
 //!
 //! Envoy answers in the endpoint's place when an attempt breaks off. On a client's stream it says so in
-//! `response.code_details`. A call of our own has no such thing: its local replies are known by their plain text, which
-//! Envoy has written so since 1.5; an endpoint that writes the same is an Envoy itself and means the same.
+//! `response.code_details`. A call of our own has no such thing: its local replies are known by their plain text
+//! ([`crate::http::BrokenOff`]); an endpoint that writes the same is an Envoy itself and means the same.
 
 use super::world::World;
-use crate::http::{decimal, duration, millis, seconds};
+use crate::http::{BrokenOff, decimal, duration, millis, seconds};
 use crate::retry::attempts::Verdict;
 use crate::retry::backoff::retry_after;
 use crate::retry::classify::{Failure, Reason};
@@ -158,7 +158,7 @@ fn maker(details: &[u8]) -> Maker {
         return Maker::Endpoint;
     }
     if let Some(reason) = details.strip_prefix("upstream_reset_before_response_started{") {
-        return reset(reason);
+        return reset(BrokenOff::by_reason(reason));
     }
     match details {
         "upstream_response_timeout" | "upstream_per_try_timeout" | "response_timeout" => {
@@ -170,18 +170,14 @@ fn maker(details: &[u8]) -> Maker {
     }
 }
 
-/// Why Envoy says an attempt broke off; words are parted by spaces or underscores.
-fn reset(reason: &str) -> Maker {
-    let reason = reason.replace('_', " ");
-    // Envoy's own circuit breaker, or a request that it could not encode: trying again is no cure.
-    if reason.starts_with("overflow") {
-        Maker::Other
-    } else if reason.contains("connection failure") {
-        Maker::Router(Failure::ConnectFailure)
-    } else if reason.contains("refused stream") {
-        Maker::Router(Failure::RefusedStream)
-    } else {
-        Maker::Router(Failure::Reset)
+fn reset(broken_off: BrokenOff) -> Maker {
+    match broken_off {
+        // Envoy's own circuit breaker, or a request that it could not encode: trying again is no cure.
+        BrokenOff::Overflow => Maker::Other,
+        BrokenOff::ConnectFailure => Maker::Router(Failure::ConnectFailure),
+        BrokenOff::RefusedStream => Maker::Router(Failure::RefusedStream),
+        BrokenOff::Reset => Maker::Router(Failure::Reset),
+        BrokenOff::Timeout => Maker::Router(Failure::Timeout),
     }
 }
 
@@ -192,14 +188,7 @@ fn maker_of_call<H: HeadView>(head: &AnswerHead<'_, H>, body: &[u8]) -> Maker {
         _ if plain && head.status() >= 500 => core::str::from_utf8(body).unwrap_or_default(),
         _ => return Maker::Endpoint,
     };
-    if let Some((_, reason)) = text.split_once("reset reason: ") {
-        return reset(reason);
-    }
-    match text {
-        "upstream request timeout" => Maker::Router(Failure::Timeout),
-        "no healthy upstream" => Maker::Router(Failure::ConnectFailure),
-        _ => Maker::Endpoint,
-    }
+    BrokenOff::by_text(text).map_or(Maker::Endpoint, reset)
 }
 
 /// Whether there are no headers, and so no answer.
