@@ -10,6 +10,7 @@ mod coalesce_key;
 mod deadline;
 mod fallback;
 mod hash_on;
+mod hosts;
 mod key_header;
 mod key_rules;
 mod matcher;

@@ -31,7 +31,7 @@ const TRAPPED: &str = "RuntimeError: unreachable";
 fn document(upstreams: &Upstreams) -> Value {
     let mut document = super::document(upstreams);
     document["routes"][2]["coalesce"]["stall_timeout"] = json!("300ms");
-    document["routes"][0]["match"] = json!({ "path_prefix": "/f" });
+    document["routes"][0]["match"] = json!({ "path_regex": "/f.*" });
     document
 }
 
