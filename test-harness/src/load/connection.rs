@@ -281,7 +281,7 @@ mod tests {
         Ok(connection.await?)
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn all_who_wait_are_answered_by_a_connection_that_closes_with_its_answers() -> anyhow::Result<()> {
         let listener = Arc::new(tokio::net::TcpListener::bind("127.0.0.1:0").await?);
         let client = Arc::new(Multiplexed::to(Remote::at(listener.local_addr()?)));

@@ -1,6 +1,9 @@
 //! Routes and endpoints on a real Envoy: the router decides, Envoy goes there.
 
 mod configuration;
+mod connect;
+mod hashing;
+mod matching;
 mod requests;
 
 use std::collections::BTreeMap;
