@@ -7,8 +7,9 @@ use core::time::Duration;
 use switchyard_config::{Document, Mode};
 use switchyard_core::balance::{HashFunction, Policy};
 use switchyard_core::coalesce::{OnError, Scope};
-use switchyard_core::hash::Source;
+use switchyard_core::hash::{SameSite, Source};
 use switchyard_core::health::Health;
+use switchyard_core::request::PlainRequest;
 
 const FULL: &str = r#"{
     "_comment": "keys that begin with an underscore are for people",
@@ -26,7 +27,7 @@ const FULL: &str = r#"{
                 "policy": "ring_hash",
                 "hash_on": [
                     {"header": "x-user", "terminal": true},
-                    {"cookie": {"name": "sid", "ttl": "1h", "path": "/"}},
+                    {"cookie": {"name": "sid", "ttl": "1h", "path": "/", "domain": "example.com", "same_site": "none", "secure": true}},
                     {"query_parameter": "user"}, {"source_ip": true}, {"path": true}
                 ],
                 "hash_function": "murmur_hash_2",
@@ -59,9 +60,12 @@ const FULL: &str = r#"{
         {
             "name": "api",
             "match": {
+                "hosts": ["Shop.example.com", "*.example.com", "shop.*", "[2001:db8::1]", "*"],
                 "path_prefix": "/api",
+                "ignore_case": true,
                 "methods": ["GET"],
-                "headers": [{"name": "x-a", "regex": "[0-9]+"}, {"name": "x-b", "present": false}]
+                "headers": [{"name": "x-a", "regex": "[0-9]+"}, {"name": "x-b", "present": false}],
+                "query": [{"name": "v", "exact": "2"}, {"name": "debug", "present": false}]
             },
             "split": [{"upstream": "checkout", "weight": 95}, {"upstream": "canary", "weight": 5}],
             "split_on": [{"header": "x-user"}],
@@ -149,9 +153,9 @@ fn everything_that_is_written_is_what_is_meant() {
     );
     assert_eq!(checkout.hash_on().len(), 5);
     assert!(checkout.hash_on()[0].terminal);
-    assert!(
-        matches!(&checkout.hash_on()[1].source, Source::Cookie(cookie) if cookie.ttl == Some(Duration::from_secs(3600)))
-    );
+    let Source::Cookie(cookie) = &checkout.hash_on()[1].source else { panic!("a cookie") };
+    assert_eq!((cookie.ttl, cookie.secure), (Some(Duration::from_secs(3600)), true));
+    assert_eq!((cookie.domain.as_deref(), cookie.same_site), (Some("example.com"), Some(SameSite::None)));
     assert_eq!(checkout.health_policy().panic_threshold, 0);
     assert!(checkout.health_policy().fail_traffic_on_panic);
     let slow_start = checkout.health_policy().slow_start.expect("given");
@@ -184,6 +188,14 @@ fn everything_that_is_written_is_what_is_meant() {
     assert_eq!(to, [("json_rpc", 1), ("id_list", 1)]);
     assert!(batches.iter().all(|batch| batch.settings().shadow));
     assert_eq!(document.table().len(), 3);
+    for (host, path, route) in [
+        ("SHOP.example.com:80", "/API/x?v=2", Some(0)),
+        ("shop.example.com", "/api?v=2&debug", Some(1)),
+        ("shop.example.com", "/apis?v=2", Some(1)),
+    ] {
+        let asked = PlainRequest::get(path).with(":authority", host).with("x-a", "1");
+        assert_eq!(document.table().find(&asked), route, "{host}{path}");
+    }
 }
 
 #[test]

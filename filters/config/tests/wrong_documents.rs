@@ -174,6 +174,28 @@ const WRONG: &[(&str, &[&str])] = &[
         &[r#"upstreams[0].balance.hash_on[0].cookie.path: is for new cookies; give a ttl too, or remove it"#],
     ),
     (
+        r#"@balance {"policy": "ring_hash", "hash_on": [{"cookie": {"name": "sid", "domain": "a.b", "same_site": "lax", "secure": true}}]}"#,
+        &[
+            r#"upstreams[0].balance.hash_on[0].cookie.domain: is for new cookies; give a ttl too, or remove it"#,
+            r#"upstreams[0].balance.hash_on[0].cookie.same_site: is for new cookies; give a ttl too, or remove it"#,
+            r#"upstreams[0].balance.hash_on[0].cookie.secure: is for new cookies; give a ttl too, or remove it"#,
+        ],
+    ),
+    (
+        r#"@balance {"policy": "ring_hash", "hash_on": [{"cookie": {"name": "sid", "ttl": "1h", "domain": "a.b; Path=/", "same_site": "none"}}]}"#,
+        &[
+            r#"upstreams[0].balance.hash_on[0].cookie.domain: "a.b; Path=/" is a URL or a path; name the host alone"#,
+            r#"upstreams[0].balance.hash_on[0].cookie.same_site: none is taken by browsers with `secure: true` alone; add it"#,
+        ],
+    ),
+    (
+        r#"@balance {"policy": "ring_hash", "hash_on": [{"cookie": {"name": "__Secure-a", "ttl": "1h"}}, {"cookie": {"name": "__Host-a", "ttl": "1h", "secure": true}}]}"#,
+        &[
+            r#"upstreams[0].balance.hash_on[0].cookie.name: begins with __Secure-, which browsers take with `secure: true` alone; add it"#,
+            r#"upstreams[0].balance.hash_on[1].cookie.name: begins with __Host-, which browsers take with `secure: true` and `path: /`, and without a domain"#,
+        ],
+    ),
+    (
         r#"@balance {"policy": "ring_hash", "hash_on": [{"cookie": {"name": "sid", "ttl": 60}}]}"#,
         &[r#"upstreams[0].balance.hash_on[0].cookie.ttl: 60 has no unit; write "60s" or "60ms""#],
     ),
@@ -339,6 +361,48 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         r#"@route {"match": {"path_prefix": "api"}, "upstream": "a"}"#,
         &[r#"routes[0].match.path_prefix: "api" begins with no slash, so no path can match it"#],
+    ),
+    (
+        r#"@route {"match": {"hosts": []}, "upstream": "a"}"#,
+        &[r#"routes[0].match.hosts: is empty, so no request can match; remove it to allow every host"#],
+    ),
+    (
+        r#"@route {"match": {"hosts": ["", "a.b:80", "http://a.b", "a/b", "*a*", "a*b", "*.", "bücher.de", "a b", "[::x]", ".a", "*:80", 5]}, "upstream": "a"}"#,
+        &[
+            r#"routes[0].match.hosts[12]: 5 is not a text; put it in quotes"#,
+            r#"routes[0].match.hosts[0]: "" is empty; name a host"#,
+            r#"routes[0].match.hosts[1]: "a.b:80" has a port, which is not compared; remove it"#,
+            r#"routes[0].match.hosts[2]: "http://a.b" is a URL or a path; name the host alone"#,
+            r#"routes[0].match.hosts[3]: "a/b" is a URL or a path; name the host alone"#,
+            r#"routes[0].match.hosts[4]: "*a*" has several stars; it takes one, at its beginning or its end"#,
+            r#"routes[0].match.hosts[5]: "a*b" has a star inside; it takes one, at its beginning or its end"#,
+            r#"routes[0].match.hosts[6]: "*." is empty; name a host"#,
+            r#"routes[0].match.hosts[7]: "bücher.de" is not as hosts are written in a request; write its labels in Punycode, as in xn--bcher-kva.example"#,
+            r#"routes[0].match.hosts[8]: "a b" is not a host; write one as in shop.example.com or [2001:db8::1]"#,
+            r#"routes[0].match.hosts[9]: "[::x]" is not a host; write one as in shop.example.com or [2001:db8::1]"#,
+            r#"routes[0].match.hosts[10]: ".a" is not a host; write one as in shop.example.com or [2001:db8::1]"#,
+            r#"routes[0].match.hosts[11]: "*:80" has a port, which is not compared; remove it"#,
+        ],
+    ),
+    (
+        r#"@route {"match": {"ignore_case": true}, "upstream": "a"}"#,
+        &[r#"routes[0].match.ignore_case: is for path_prefix and path; add one of them or remove it"#],
+    ),
+    (
+        r#"@route {"match": {"ignore_case": true, "path_regex": "/a"}, "upstream": "a"}"#,
+        &[
+            r#"routes[0].match.ignore_case: does not reach into path_regex; remove it, and begin the expression with (?i)"#,
+        ],
+    ),
+    (
+        r#"@route {"match": {"query": [{"name": "k"}, {"name": "", "present": true}, {"name": "a=b", "exact": ""}, {"present": true}]}, "upstream": "a"}"#,
+        &[
+            r#"routes[0].match.query[3].name: is missing"#,
+            r#"routes[0].match.query[0]: says nothing about the value; add one of exact, prefix, regex, present"#,
+            r#"routes[0].match.query[1].name: is empty; name a parameter"#,
+            r#"routes[0].match.query[2].name: "a=b" is not a parameter's name; write it as it stands in the path"#,
+            r#"routes[0].match.query[2].exact: is empty; name a value or use present"#,
+        ],
     ),
     (
         r#"@route {"match": {"path_regex": "("}, "upstream": "a"}"#,

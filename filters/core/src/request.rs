@@ -1,5 +1,9 @@
 //! What a decision may ask of a request, whoever holds it.
 
+mod host;
+
+use std::borrow::Cow;
+
 /// Read access to one request's headers and origin.
 ///
 /// Header names are lower case, pseudo-headers (`:path`, `:method`) included; values are bytes, because HTTP
@@ -27,6 +31,28 @@ pub trait RequestView {
     fn path(&self) -> &[u8] {
         let target = self.path_and_query();
         target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default()
+    }
+
+    /// The query: what stands between `?` and a fragment, as it was written.
+    fn query(&self) -> &[u8] {
+        let target = self.path_and_query().split(|byte| *byte == b'#').next().unwrap_or_default();
+        match target.iter().position(|byte| *byte == b'?') {
+            Some(mark) => target.get(mark + 1..).unwrap_or_default(),
+            None => &[],
+        }
+    }
+
+    /// All values of the query's parameter `name`, in the order they came; nothing is decoded, and one without `=` is empty.
+    fn query_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.query().split(|byte| *byte == b'&').filter_map(move |parameter| {
+            let rest = parameter.strip_prefix(name.as_bytes())?;
+            if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b"=") }
+        })
+    }
+
+    /// The host that it is for, as names are compared: without port and dot at its end, in lower case.
+    fn host(&self) -> Cow<'_, [u8]> {
+        host::host(self.header(":authority").unwrap_or_default())
     }
 
     /// The method, `:method`.

@@ -5,7 +5,9 @@
 
 use switchyard_core::RequestView;
 use switchyard_core::request::PlainRequest;
-use switchyard_core::route::{HeaderMatch, HeaderRule, Matcher, PathMatch, RouteTable, full_match};
+use switchyard_core::route::{
+    HeaderMatch, HeaderRule, HostPattern, Matcher, PathMatch, QueryMatch, RouteTable, full_match,
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -23,6 +25,18 @@ fn regex(pattern: &str) -> Matcher {
 
 fn header(rule: HeaderRule, invert: bool) -> Matcher {
     Matcher { headers: vec![HeaderMatch { name: "x-a".into(), rule, invert }], ..Matcher::default() }
+}
+
+fn hosts(patterns: &[&str]) -> Matcher {
+    Matcher { hosts: patterns.iter().map(|text| HostPattern::new(text)).collect(), ..Matcher::default() }
+}
+
+fn query(rule: HeaderRule, invert: bool) -> Matcher {
+    Matcher { query: vec![QueryMatch { name: "k".into(), rule, invert }], ..Matcher::default() }
+}
+
+fn at(host: &str, path: &str) -> PlainRequest {
+    PlainRequest::get(path).with(":authority", host)
 }
 
 #[test]
@@ -47,6 +61,25 @@ fn paths_end_before_the_query() {
 }
 
 #[test]
+fn a_query_is_what_stands_between_its_mark_and_a_fragment() {
+    for (target, query, values) in [
+        ("/a?k=1&x=2&k=3", "k=1&x=2&k=3", &["1", "3"][..]),
+        ("/a?k=b=c&kk=4", "k=b=c&kk=4", &["b=c"]),
+        ("/a?k&k=", "k&k=", &["", ""]),
+        ("/a?k=1#?k=2", "k=1", &["1"]),
+        ("/a#b?k=1", "", &[]),
+        ("/a?b?k=1", "b?k=1", &[]),
+        ("/k=1", "", &[]),
+        ("", "", &[]),
+    ] {
+        let request = PlainRequest::get(target);
+        assert_eq!(request.query(), query.as_bytes(), "{target}");
+        let expected: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
+        assert_eq!(request.query_values("k").collect::<Vec<_>>(), expected, "{target}");
+    }
+}
+
+#[test]
 fn headers_come_in_order_and_as_bytes() {
     let request = PlainRequest::get("/").with("x-a", "1").with("x-b", [0xff]).with("x-a", "2").from_ip("::1");
     assert_eq!(request.header_values("x-a").collect::<Vec<_>>(), [b"1", b"2"]);
@@ -57,12 +90,23 @@ fn headers_come_in_order_and_as_bytes() {
 }
 
 #[test]
-fn paths_match_as_in_envoy() {
+fn paths_match_whole_segments_and_no_part_of_one() {
     for (matcher, path, matches) in [
         (Matcher::default(), "/anything", true),
         (Matcher::default(), "", true),
         (prefix("/api"), "/api", true),
-        (prefix("/api"), "/apis", true),
+        (prefix("/api"), "/api/", true),
+        (prefix("/api"), "/api/v1?a", true),
+        (prefix("/api"), "/api?a", true),
+        (prefix("/api"), "/apis", false),
+        (prefix("/api"), "/api-v1/x", false),
+        (prefix("/api"), "/api;x/y", false),
+        (prefix("/api"), "//api", false),
+        (prefix("/api/"), "/api", false),
+        (prefix("/api/"), "/api/", true),
+        (prefix("/api/"), "/api/v1", true),
+        (prefix("/"), "/apis", true),
+        (prefix("/"), "*", false),
         (prefix("/api"), "/ap", false),
         (prefix("/api"), "/API", false),
         (prefix("/api?"), "/api?a", false),
@@ -125,10 +169,137 @@ fn methods_are_any_of_those_named_and_all_parts_must_hold() {
     let request = |method: &str, path: &str| {
         PlainRequest::default().with(":method", method).with(":path", path).with("x-a", "")
     };
-    assert!(matcher.matches(&request("GET", "/a")) && matcher.matches(&request("PUT", "/ab")));
+    assert!(matcher.matches(&request("GET", "/a")) && matcher.matches(&request("PUT", "/a/b")));
     assert!(!matcher.matches(&request("POST", "/a")) && !matcher.matches(&request("get", "/a")));
     assert!(!matcher.matches(&request("GET", "/b")));
     assert!(!matcher.matches(&PlainRequest::get("/a")), "no header");
+}
+
+#[test]
+fn case_is_ignored_in_literal_paths_where_it_is_asked_for() {
+    for (path, asked, matches) in [
+        (PathMatch::Prefix("/Api".into()), "/aPI/v1", true),
+        (PathMatch::Prefix("/Api".into()), "/APIs", false),
+        (PathMatch::Exact("/Api".into()), "/API", true),
+        (PathMatch::Exact("/Api".into()), "/API/", false),
+        (PathMatch::Exact("/\u{c4}".into()), "/\u{e4}", false),
+        (PathMatch::Regex(full_match("/api").unwrap()), "/API", false),
+    ] {
+        let matcher = Matcher { path, ignore_case: true, ..Matcher::default() };
+        assert_eq!(matcher.matches(&PlainRequest::get(asked)), matches, "{matcher:?} {asked}");
+        let found = RouteTable::new(vec![matcher]).find(&PlainRequest::get(asked));
+        assert_eq!(found.is_some(), matches, "{asked}");
+    }
+}
+
+#[test]
+fn the_first_value_of_a_parameter_is_matched_as_it_stands() {
+    let exactly = |text: &str| HeaderRule::Exact(text.into());
+    for (rule, path, matches) in [
+        (exactly("1"), "/?k=1", true),
+        (exactly("1"), "/?k=1&k=2", true),
+        (exactly("1"), "/?k=2&k=1", false),
+        (exactly("a b"), "/?k=a%20b", false),
+        (exactly("1"), "/?K=1", false),
+        (HeaderRule::Prefix("1".into()), "/?k=12", true),
+        (HeaderRule::Present, "/?k", true),
+        (HeaderRule::Regex(full_match("[0-9]+").unwrap()), "/?k=12", true),
+        (HeaderRule::Regex(full_match("[0-9]+").unwrap()), "/?k=12a", false),
+    ] {
+        let request = PlainRequest::get(path);
+        assert_eq!(query(rule.clone(), false).matches(&request), matches, "{rule:?} {path}");
+        let is_there = request.query_values("k").next().is_some();
+        assert_eq!(query(rule.clone(), true).matches(&request), is_there && !matches, "not {rule:?} {path}");
+    }
+    for path in ["/", "/?kk=1", "/k=1", "/#?k=1"] {
+        let request = PlainRequest::get(path);
+        assert!(!query(HeaderRule::Present, false).matches(&request), "{path}");
+        assert!(query(HeaderRule::Present, true).matches(&request), "{path}");
+        assert!(!query(exactly("1"), true).matches(&request), "a missing one meets no rule about its value");
+    }
+}
+
+#[test]
+fn hosts_match_in_any_spelling() {
+    for (pattern, host, matches) in [
+        ("shop.example.com", "shop.example.com", true),
+        ("Shop.example.com", "SHOP.Example.Com:8443", true),
+        ("shop.example.com", "shop.example.com.", true),
+        ("shop.example.com", "a.shop.example.com", false),
+        ("*.example.com", "Shop.Example.com:80", true),
+        ("*.example.com", "a.b.example.com", true),
+        ("*.example.com", "example.com", false),
+        ("*.example.com", ".example.com", false),
+        ("*.example.com", "evilexample.com", false),
+        ("*-api.example.com", "shop-api.example.com", true),
+        ("*-api.example.com", "-api.example.com", false),
+        ("shop.*", "shop.example.org:1", true),
+        ("shop.*", "shop.", false),
+        ("shop.*", "shops.example.org", false),
+        ("*", "anything", true),
+        ("*", "", true),
+        ("[2001:db8::1]", "[2001:DB8::1]:80", true),
+        ("10.0.0.7", "10.0.0.7:80", true),
+    ] {
+        let matcher = hosts(&[pattern]);
+        assert_eq!(matcher.matches(&at(host, "/")), matches, "{pattern} {host}");
+        assert_eq!(
+            RouteTable::new(vec![matcher]).find(&at(host, "/")).is_some(),
+            matches,
+            "{pattern} {host}"
+        );
+    }
+    assert!(!hosts(&["a"]).matches(&PlainRequest::get("/")), "a request without a host is for none of them");
+    assert!(hosts(&["b", "a"]).matches(&at("a", "/")), "one is enough");
+}
+
+#[test]
+fn the_nearest_host_wins_and_of_its_routes_the_first() {
+    let paths =
+        |patterns: &[&str], path: &str| Matcher { path: PathMatch::Prefix(path.into()), ..hosts(patterns) };
+    let table = RouteTable::new(vec![
+        paths(&[], "/health"),
+        paths(&["shop.*"], "/"),
+        paths(&["*.com"], "/"),
+        paths(&["*.example.com"], "/"),
+        paths(&["shop.example.*", "other.test", "other.test"], "/"),
+        paths(&["shop.example.com"], "/cart"),
+        paths(&["shop.example.com", "*"], "/cart/all"),
+        paths(&["shop.example.com"], "/cart/all"),
+    ]);
+    for (host, path, route) in [
+        ("shop.example.com", "/cart", Some(5)),
+        ("shop.example.com", "/cart/all", Some(5)),
+        // Its own host has no route for it: the nearest that has one.
+        ("shop.example.com", "/health", Some(3)),
+        ("www.example.com", "/cart/all", Some(3)),
+        ("www.else.com", "/health", Some(2)),
+        ("shop.example.org", "/health", Some(4)),
+        ("shop.else.org", "/health", Some(1)),
+        ("other.test", "/", Some(4)),
+        ("nobody.test", "/health", Some(0)),
+        ("nobody.test", "/cart/all", Some(6)),
+        ("nobody.test", "/cart", None),
+        ("", "/health", Some(0)),
+    ] {
+        assert_eq!(table.find(&at(host, path)), route, "{host}{path}");
+    }
+}
+
+#[test]
+fn ten_thousand_hosts_each_find_their_own() {
+    let mut matchers: Vec<_> = (0..5000)
+        .flat_map(|tenant| {
+            [hosts(&[&format!("t{tenant}.example.com")]), hosts(&[&format!("*.t{tenant}.test")])]
+        })
+        .collect();
+    matchers.push(Matcher::default());
+    let table = RouteTable::new(matchers);
+    for tenant in (0..5000).step_by(7) {
+        assert_eq!(table.find(&at(&format!("T{tenant}.example.com:80"), "/")), Some(2 * tenant));
+        assert_eq!(table.find(&at(&format!("a.t{tenant}.test"), "/")), Some(2 * tenant + 1));
+    }
+    assert_eq!(table.find(&at("t5000.example.com", "/")), Some(10_000));
 }
 
 #[test]
@@ -158,7 +329,20 @@ mod properties {
 
     fn path() -> impl Strategy<Value = String> {
         // Few letters, so that paths meet.
-        prop_oneof!["/[ab]{0,3}", "/[ab]{0,2}/[ab]{0,2}", Just(String::new())]
+        prop_oneof!["/[abA]{0,3}", "/[abA]{0,2}/[ab]{0,2}", Just(String::new())]
+    }
+
+    fn host() -> impl Strategy<Value = String> {
+        "([aA]\\.|b\\.|ab-){0,2}(com|x)(:80|\\.)?"
+    }
+
+    fn pattern() -> impl Strategy<Value = HostPattern> {
+        let text = prop_oneof![
+            3 => "([aA]\\.|b\\.|ab-){0,2}(com|x)",
+            3 => "\\*[.-]?(b\\.)?(com|x)?",
+            2 => "([aA]\\.|b\\.|ab-){1,2}\\*",
+        ];
+        text.prop_map(|text| HostPattern::new(&text))
     }
 
     fn matcher() -> impl Strategy<Value = Matcher> {
@@ -176,23 +360,37 @@ mod properties {
             1 => Just(vec![wants()]),
             1 => Just(vec![HeaderMatch { invert: true, ..wants() }]),
         ];
-        (paths, methods, headers).prop_map(|(path, methods, headers)| Matcher { path, methods, headers })
+        let asks = |invert| QueryMatch { name: "k".into(), rule: HeaderRule::Present, invert };
+        let query =
+            prop_oneof![3 => Just(vec![]), 1 => any::<bool>().prop_map(move |invert| vec![asks(invert)])];
+        let hosts = prop_oneof![1 => Just(vec![]), 2 => prop::collection::vec(pattern(), 1..4)];
+        (hosts, paths, any::<bool>(), methods, headers, query).prop_map(
+            |(hosts, path, ignore_case, methods, headers, query)| Matcher {
+                hosts,
+                path,
+                ignore_case,
+                methods,
+                headers,
+                query,
+            },
+        )
     }
 
     proptest! {
         #[test]
         fn a_table_finds_what_a_scan_finds(
             matchers in prop::collection::vec(matcher(), 0..25),
-            requests in prop::collection::vec((path(), any::<bool>(), any::<bool>()), 1..20),
+            requests in prop::collection::vec((host(), path(), any::<bool>(), 0..3usize), 1..20),
         ) {
             let table = RouteTable::new(matchers.clone());
-            for (path, has_header, has_query) in requests {
-                let mut request = PlainRequest::get(&(path + if has_query { "?/a" } else { "" }));
+            for (host, path, has_header, query) in requests {
+                let mut request = at(&host, &(path + ["", "?/a", "?k"][query]));
                 if has_header {
                     request = request.with("x-a", "1");
                 }
-                let scanned = matchers.iter().position(|matcher| matcher.matches(&request));
-                prop_assert_eq!(table.find(&request), scanned, "{:?}", request);
+                let near = matchers.iter().map(|matcher| matcher.nearness(&request)).enumerate();
+                let scanned = near.filter_map(|(route, near)| Some((near?, route))).min();
+                prop_assert_eq!(table.find(&request), scanned.map(|(_, route)| route), "{:?}", request);
             }
         }
     }

@@ -70,6 +70,7 @@ pub fn wasm_filter(name: &str, configuration: &str) -> Value {
         "name": name,
         "root_id": name,
         "failure_policy": "FAIL_RELOAD",
+        "reload_config": { "backoff": { "base_interval": "0.05s" } },
         "vm_config": {
             "vm_id": "switchyard",
             "runtime": "envoy.wasm.runtime.v8",

@@ -1,18 +1,21 @@
 //! Connections of a client: HTTP/1.1 with one request at a time, and HTTP/2 with as many as come.
 //!
-//! Invariant: a request is sent once. A connection that is seen to be closed is replaced before a request is
-//! given to it; one that breaks under a request fails it, also where hyper does not say so (see [`answered`]).
+//! Invariants: a request is sent once. A connection that is seen to be closed is replaced before a request is
+//! given to it; one that breaks under a request fails it, also where hyper does not say so (see [`answered`]). An answer that
+//! came before the end counts, also where the server closes behind it (GOAWAY, as Envoy says it when a listener is replaced).
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::rt::Executor;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
 use tokio::sync::{Mutex, watch};
@@ -78,15 +81,30 @@ async fn connect(remote: &Remote) -> anyhow::Result<TokioIo<Box<dyn Wire>>> {
     Ok(TokioIo::new(wire))
 }
 
-/// Lets a connection run. What it gives changes, to an error, when the connection has ended.
-fn driven(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> watch::Receiver<()> {
-    let (driver, ended) = watch::channel(());
-    tokio::spawn(async move {
-        // Its error also reaches the requests under way, where it is reported.
-        let _ = connection.await;
-        drop(driver);
-    });
-    ended
+/// What runs a connection. It has ended when all that runs of it has: in HTTP/2 each answer is brought by a task of its own, which may come to its
+/// turn after the connection's.
+#[derive(Clone)]
+struct Driver {
+    _running: Arc<watch::Sender<()>>,
+}
+
+impl Driver {
+    /// One with nothing to run yet, and what changes, to an error, when all has ended.
+    fn new() -> (Self, watch::Receiver<()>) {
+        let (sender, ended) = watch::channel(());
+        (Self { _running: Arc::new(sender) }, ended)
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Driver {
+    fn execute(&self, task: F) {
+        let driver = self.clone();
+        tokio::spawn(async move {
+            // A connection's error also reaches the requests under way, where it is reported.
+            let _ = task.await;
+            drop(driver);
+        });
+    }
 }
 
 /// The answer to a request, or an error once its connection has `ended` without one.
@@ -94,21 +112,18 @@ fn driven(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) 
 /// hyper puts a request into a channel that the connection reads. If the connection ends in that very moment, the
 /// request can stay in the channel, and hyper's future would wait for as long as its sender lives (hyper 1.12 with tokio
 /// 1.54: one in 500 requests to a published port of a container that does not listen yet).
-async fn answered(
-    answer: impl Future<Output = hyper::Result<Opened>>,
-    mut ended: watch::Receiver<()>,
-) -> anyhow::Result<Opened> {
+async fn answered<T>(answer: impl Future<Output = T>, mut ended: watch::Receiver<()>) -> anyhow::Result<T> {
     // Without tokio's budget for a task, which would let an answer that is there wait for another turn.
     let mut answer = pin!(tokio::task::unconstrained(answer));
     tokio::select! {
         biased;
-        answer = &mut answer => return Ok(answer?),
+        answer = &mut answer => return Ok(answer),
         _ = ended.changed() => {}
     }
     // One that came with the end is there by now.
     tokio::select! {
         biased;
-        answer = &mut answer => Ok(answer?),
+        answer = &mut answer => Ok(answer),
         () = std::future::ready(()) => anyhow::bail!("the connection ended without an answer"),
     }
 }
@@ -139,7 +154,9 @@ impl Connection {
                     builder.max_buf_size(SMALL_READ_BUFFER);
                 }
                 let (sender, connection) = builder.handshake(stream).await?;
-                (sender, driven(connection))
+                let (driver, ended) = Driver::new();
+                driver.execute(connection);
+                (sender, ended)
             }
         };
         Ok(self.sender.insert(live))
@@ -148,7 +165,7 @@ impl Connection {
     /// Sends a request and waits for the headers of its answer. Dropping it closes the connection.
     pub(super) async fn open(&mut self, request: Sent) -> anyhow::Result<Opened> {
         let (sender, ended) = self.live().await?;
-        answered(sender.send_request(request), ended.clone()).await
+        Ok(answered(sender.send_request(request), ended.clone()).await??)
     }
 
     pub(super) async fn send(&mut self, request: Sent) -> anyhow::Result<Response> {
@@ -173,26 +190,40 @@ impl Multiplexed {
             return Ok(live.clone());
         }
         let stream = connect(&self.remote).await?;
-        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let (driver, ended) = Driver::new();
+        let mut builder = http2::Builder::new(driver.clone());
         builder.max_header_list_size(MAX_HEADER_BYTES);
         if self.remote.small_buffers {
             builder.initial_stream_window_size(SMALL_WINDOW).initial_connection_window_size(SMALL_WINDOW);
         }
         let (sender, connection) = builder.handshake(stream).await?;
-        Ok(kept.insert((sender, driven(connection))).clone())
+        driver.execute(connection);
+        Ok(kept.insert((sender, ended)).clone())
     }
 
     /// Sends a request whose address is absolute, and waits for the headers of its answer. Dropping it resets its
     /// stream, and only that.
     pub(super) async fn open(&self, request: Sent) -> anyhow::Result<Opened> {
         let (mut sender, ended) = self.live().await?;
-        answered(sender.send_request(request), ended).await
+        let mut refused = match answered(sender.try_send_request(request), ended).await? {
+            Ok(answer) => return Ok(answer),
+            Err(refused) => refused,
+        };
+        // The connection was closing and gives it back: nobody has seen it.
+        let Some(request) = refused.take_message() else { return Err(refused.into_error().into()) };
+        let (mut sender, ended) = self.live().await?;
+        Ok(answered(sender.send_request(request), ended).await??)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use hyper::service::service_fn;
+    use tokio::sync::Semaphore;
+
     use crate::load::Client;
     use crate::upstream::{Behaviour, Upstream};
     use crate::wait;
@@ -218,7 +249,56 @@ mod tests {
         let answer = Connection::to(remote).open(request).await;
         let (driver, ended) = watch::channel(());
         drop(driver);
-        assert_eq!(answered(std::future::ready(Ok(answer?)), ended).await?.status(), 200);
+        assert_eq!(answered(std::future::ready(answer?), ended).await?.status(), 200);
+        Ok(())
+    }
+
+    /// How many requests wait together.
+    const TOGETHER: u32 = 9;
+
+    /// Serves one connection: when so many requests have come it says GOAWAY, answers all and closes.
+    async fn answer_all_and_close(listener: Arc<tokio::net::TcpListener>) -> anyhow::Result<()> {
+        let (came, all_came) = (Arc::new(AtomicU32::new(0)), Arc::new(Semaphore::new(0)));
+        let (count, gate) = (Arc::clone(&came), Arc::clone(&all_came));
+        let answer = move |_| {
+            let (count, gate) = (Arc::clone(&count), Arc::clone(&gate));
+            async move {
+                count.fetch_add(1, Ordering::Relaxed);
+                let _open = gate.acquire().await;
+                Ok::<_, hyper::Error>(hyper::Response::new(Full::<Bytes>::default()))
+            }
+        };
+        let stream = TokioIo::new(listener.accept().await?.0);
+        let server = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+        let mut connection = pin!(server.serve_connection(stream, service_fn(answer)));
+        let all = async || Ok((came.load(Ordering::Relaxed) == TOGETHER).then_some(()));
+        tokio::select! {
+            ended = connection.as_mut() => return Ok(ended?),
+            waited = wait::until("all requests", wait::DEADLINE, all) => waited?,
+        }
+        connection.as_mut().graceful_shutdown();
+        all_came.add_permits(1);
+        Ok(connection.await?)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn all_who_wait_are_answered_by_a_connection_that_closes_with_its_answers() -> anyhow::Result<()> {
+        let listener = Arc::new(tokio::net::TcpListener::bind("127.0.0.1:0").await?);
+        let client = Arc::new(Multiplexed::to(Remote::at(listener.local_addr()?)));
+        for _ in 0..20 {
+            let server = tokio::spawn(answer_all_and_close(Arc::clone(&listener)));
+            let ask = |_| {
+                let client = Arc::clone(&client);
+                tokio::spawn(async move {
+                    let request = hyper::Request::builder().uri("http://one/").body(Full::default())?;
+                    client.open(request).await
+                })
+            };
+            for asked in (0..TOGETHER).map(ask).collect::<Vec<_>>() {
+                assert_eq!(asked.await??.status(), 200);
+            }
+            server.await??;
+        }
         Ok(())
     }
 

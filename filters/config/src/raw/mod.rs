@@ -33,8 +33,8 @@ section! {
             default_cluster: String,
             /// The services that requests can be sent to.
             upstreams: Vec<Upstream>,
-            /// Which request goes where; the first route that matches wins. A request that none matches passes
-            /// untouched.
+            /// Which request goes where. Of the routes that match, the one whose host is nearest wins, and of those the first. A request
+            /// that none matches passes untouched.
             routes: Vec<Route>,
         }
     }
@@ -198,11 +198,11 @@ section! {
     HashOn {
         required {}
         optional {
-            /// The values of this header.
+            /// The values of this header that are not empty. Of `:authority` the host: without port, in lower case.
             header: String,
-            /// The value of this cookie.
+            /// The first value of this cookie that is not empty.
             cookie: Cookie,
-            /// The first value of this query parameter.
+            /// The first value of this query parameter that is not empty, as it stands in the path.
             query_parameter: String,
             /// The client's address without its port.
             source_ip: bool,
@@ -227,7 +227,25 @@ section! {
             ttl: Duration,
             /// The path of a new cookie. Default: none.
             path: String,
+            /// The domain of a new cookie, to whose hosts a browser sends it, too. Default: none, only to the host that set it.
+            domain: String,
+            /// With which requests from other sites a browser sends a new cookie. Default: what browsers do without a word, mostly `lax`.
+            same_site: SameSite,
+            /// A browser sends a new cookie over TLS alone. Default: false.
+            secure: bool,
         }
+    }
+}
+
+words! {
+    /// With which requests from other sites a browser sends a cookie.
+    SameSite {
+        /// With none.
+        Strict = "strict",
+        /// When its user follows a link.
+        Lax = "lax",
+        /// With all; browsers want `secure: true` then.
+        None = "none",
     }
 }
 
@@ -282,16 +300,26 @@ section! {
     Match {
         required {}
         optional {
-            /// The path, without its query, begins with this.
+            /// The host is one of these, 64 at most, whatever its port and the case of its letters: `shop.example.com`, `*.example.com` for all that end so,
+            /// `shop.*` for all that begin so, `*` for all. A name is nearer than an end, that than a beginning, that than `*` or no
+            /// hosts; the longer is nearer. Default: every host.
+            #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
+            hosts: Vec<Option<String>>,
+            /// The path, without its query, is this or below it: `/admin` is for `/admin` and `/admin/users`, not for
+            /// `/administrator`; `/admin/` only for what is below.
             path_prefix: String,
             /// The path, without its query, is this.
             path: String,
             /// The path, without its query, matches this expression whole. Linear time, no look-around.
             path_regex: String,
+            /// The case of letters does not matter in `path_prefix` and `path` (of ASCII; in an expression write `(?i)`). Default: false.
+            ignore_case: bool,
             /// The method is one of these.
             methods: Vec<Option<String>>,
             /// Conditions on headers.
             headers: Vec<HeaderMatch>,
+            /// Conditions on parameters of the query.
+            query: Vec<QueryMatch>,
         }
     }
 }
@@ -300,7 +328,7 @@ section! {
     /// A condition on a header: exactly one of exact, prefix, regex, present.
     HeaderMatch {
         required {
-            /// The header's name, in lower case; `:authority` for the host.
+            /// The header's name, in lower case; `:authority` for the host as the client wrote it, see `hosts`.
             name: String,
         }
         optional {
@@ -313,6 +341,28 @@ section! {
             /// The header is there.
             present: bool,
             /// Turns the condition round; a missing header still meets none but `present`. Default: false.
+            invert: bool,
+        }
+    }
+}
+
+section! {
+    /// A condition on the first parameter of this name: exactly one of exact, prefix, regex, present. Nothing is decoded.
+    QueryMatch {
+        required {
+            /// The parameter's name.
+            name: String,
+        }
+        optional {
+            /// The value is this.
+            exact: String,
+            /// The value begins with this.
+            prefix: String,
+            /// The value matches this expression whole.
+            regex: String,
+            /// The parameter is there.
+            present: bool,
+            /// Turns the condition round; a missing parameter still meets none but `present`. Default: false.
             invert: bool,
         }
     }

@@ -1,10 +1,10 @@
 //! What is hashed, of upstreams and of splits.
 
-use super::check_header_name;
+use super::{check_header_name, hosts};
 use crate::error::{Errors, Path, cut};
 use crate::raw;
 use core::time::Duration;
-use switchyard_core::hash::{Cookie, HashOn, Source};
+use switchyard_core::hash::{Cookie, HashOn, SameSite, Source};
 
 /// Each entry costs every request a look.
 const MAX_ENTRIES: usize = 16;
@@ -65,15 +65,60 @@ fn cookie(raw: &raw::Cookie, at: &Path<'_>, errors: &mut Errors) -> Option<Cooki
         errors.add(&at.field("name"), format!("{:?} is not a cookie name", cut(name)));
     }
     let path = raw.path.as_deref();
-    if path.is_some_and(|path| !path.starts_with('/') || path.contains(';')) {
+    if path.is_some_and(|path| !path.starts_with('/') || path.contains(';') || !path.is_ascii()) {
         errors.add(&at.field("path"), "is not a path; write \"/\" or another that begins with a slash");
     }
-    if raw.path.is_some() && raw.ttl.is_none() && !raw.bad.contains(&"ttl") {
-        errors.add(&at.field("path"), "is for new cookies; give a ttl too, or remove it");
+    let domain = raw.domain.as_deref();
+    if let Some(problem) =
+        domain.and_then(|domain| hosts::problem(domain.strip_prefix('.').unwrap_or(domain)))
+    {
+        errors.add(&at.field("domain"), format!("{:?} {problem}", cut(domain.unwrap_or_default())));
     }
+    let new = [
+        ("path", raw.path.is_some()),
+        ("domain", raw.domain.is_some()),
+        ("same_site", raw.same_site.is_some()),
+        ("secure", raw.secure.is_some()),
+    ];
+    for (attribute, _) in new.into_iter().filter(|(_, is_there)| *is_there) {
+        if raw.ttl.is_none() && !raw.bad.contains(&"ttl") {
+            errors.add(&at.field(attribute), "is for new cookies; give a ttl too, or remove it");
+        }
+    }
+    browsers_take(raw, at, errors);
     Some(Cookie {
         name: name?.into(),
         ttl: raw.ttl.map(|ttl| Duration::from_secs(ttl.0.as_secs())),
         path: path.map(Into::into),
+        domain: domain.map(Into::into),
+        same_site: raw.same_site.map(|word| match word {
+            raw::SameSite::Strict => SameSite::Strict,
+            raw::SameSite::Lax => SameSite::Lax,
+            raw::SameSite::None => SameSite::None,
+        }),
+        secure: raw.secure.unwrap_or_default(),
     })
+}
+
+/// What browsers throw away would be made anew with every answer, and its client would never have a key (RFC 6265bis, sections
+/// 4.1.3 and 5.7).
+fn browsers_take(raw: &raw::Cookie, at: &Path<'_>, errors: &mut Errors) {
+    if raw.ttl.is_none() || !raw.bad.is_empty() {
+        return;
+    }
+    let secure = raw.secure == Some(true);
+    if raw.same_site == Some(raw::SameSite::None) && !secure {
+        errors.add(&at.field("same_site"), "none is taken by browsers with `secure: true` alone; add it");
+    }
+    let name = raw.name.as_deref().unwrap_or_default().to_ascii_lowercase();
+    if name.starts_with("__secure-") && !secure {
+        errors.add(
+            &at.field("name"),
+            "begins with __Secure-, which browsers take with `secure: true` alone; add it",
+        );
+    }
+    if name.starts_with("__host-") && !(secure && raw.path.as_deref() == Some("/") && raw.domain.is_none()) {
+        let problem = "begins with __Host-, which browsers take with `secure: true` and `path: /`, and without a domain";
+        errors.add(&at.field("name"), problem);
+    }
 }

@@ -1,9 +1,9 @@
-//! Which requests a route is for: the conditions on path, methods and headers.
+//! Which requests a route is for: the conditions on host, path, methods, headers and query.
 
-use super::check_header_name;
+use super::{check_header_name, hosts};
 use crate::error::{Errors, Path, cut};
 use crate::raw;
-use switchyard_core::route::{HeaderMatch, HeaderRule, Matcher, PathMatch, full_match};
+use switchyard_core::route::{HeaderMatch, HeaderRule, Matcher, PathMatch, QueryMatch, full_match};
 
 /// The longest regular expression; compiled ones are bounded by regex-lite itself.
 const MAX_REGEX: usize = 1024;
@@ -11,14 +11,31 @@ const MAX_REGEX: usize = 1024;
 /// The condition that `match` means; what is wrong in it is added to `errors`.
 pub(super) fn matcher(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Matcher {
     let headers = raw.headers.as_deref().unwrap_or_default().iter().enumerate();
-    let headers_at = at.field("headers");
+    let query = raw.query.as_deref().unwrap_or_default().iter().enumerate();
+    let (headers_at, query_at) = (at.field("headers"), at.field("query"));
     Matcher {
+        hosts: hosts::resolve(raw, &at.field("hosts"), errors),
         path: path_match(raw, at, errors),
+        ignore_case: ignore_case(raw, &at.field("ignore_case"), errors),
         methods: methods(raw, &at.field("methods"), errors),
         headers: headers
             .filter_map(|(index, raw)| header_match(raw, &headers_at.index(index), errors))
             .collect(),
+        query: query.filter_map(|(index, raw)| query_match(raw, &query_at.index(index), errors)).collect(),
     }
+}
+
+fn ignore_case(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> bool {
+    if raw.ignore_case == Some(true) && raw.path_regex.is_some() {
+        errors.add(at, "does not reach into path_regex; remove it, and begin the expression with (?i)");
+    } else if raw.ignore_case.is_some()
+        && raw.path_prefix.is_none()
+        && raw.path.is_none()
+        && !["path_prefix", "path", "path_regex"].iter().any(|path| raw.bad.contains(path))
+    {
+        errors.add(at, "is for path_prefix and path; add one of them or remove it");
+    }
+    raw.ignore_case.unwrap_or_default()
 }
 
 fn path_match(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> PathMatch {
@@ -87,36 +104,81 @@ pub(super) fn header_match(
     if let Some(name) = name {
         check_header_name(name, &at.field("name"), errors);
     }
-    for (field, text) in [("exact", &raw.exact), ("prefix", &raw.prefix)] {
-        if text.as_deref() == Some("") {
-            errors.add(&at.field(field), "is empty; name a value or use present");
-        }
+    let value = Value {
+        exact: raw.exact.as_deref(),
+        prefix: raw.prefix.as_deref(),
+        regex: raw.regex.as_deref(),
+        present: raw.present,
+        invert: raw.invert,
+        bad: &raw.bad,
+    };
+    let (rule, invert) = value.rule(at, errors)?;
+    Some(HeaderMatch { name: name?.into(), rule, invert })
+}
+
+fn query_match(raw: &raw::QueryMatch, at: &Path<'_>, errors: &mut Errors) -> Option<QueryMatch> {
+    let name = raw.name.as_deref();
+    if name == Some("") {
+        errors.add(&at.field("name"), "is empty; name a parameter");
+    } else if let Some(name) = name.filter(|name| name.contains(['&', '=', '#', '?'])) {
+        let problem = format!("{:?} is not a parameter's name; write it as it stands in the path", cut(name));
+        errors.add(&at.field("name"), problem);
     }
-    let mut rules = Vec::new();
-    rules.extend(raw.exact.as_deref().map(|text| HeaderRule::Exact(text.into())));
-    rules.extend(raw.prefix.as_deref().map(|text| HeaderRule::Prefix(text.into())));
-    if let Some(pattern) = &raw.regex {
-        rules.push(
-            compile(pattern, &at.field("regex"), errors).map_or(HeaderRule::Present, HeaderRule::Regex),
-        );
-    }
-    let mut invert = raw.invert.unwrap_or_default();
-    if let Some(present) = raw.present {
-        rules.push(HeaderRule::Present);
-        // `present: false` is Envoy's way to ask for a missing header.
-        invert ^= !present;
-    }
-    match (rules.pop(), rules.is_empty()) {
-        (Some(rule), true) => Some(HeaderMatch { name: name?.into(), rule, invert }),
-        (None, _) => {
-            if !raw.bad.iter().any(|field| ["exact", "prefix", "regex", "present"].contains(field)) {
-                errors.add(at, "says nothing about the value; add one of exact, prefix, regex, present");
+    let value = Value {
+        exact: raw.exact.as_deref(),
+        prefix: raw.prefix.as_deref(),
+        regex: raw.regex.as_deref(),
+        present: raw.present,
+        invert: raw.invert,
+        bad: &raw.bad,
+    };
+    let (rule, invert) = value.rule(at, errors)?;
+    Some(QueryMatch { name: name?.into(), rule, invert })
+}
+
+/// What is said of a value, of a header or of a parameter.
+struct Value<'a> {
+    exact: Option<&'a str>,
+    prefix: Option<&'a str>,
+    regex: Option<&'a str>,
+    present: Option<bool>,
+    invert: Option<bool>,
+    bad: &'a [&'static str],
+}
+
+impl Value<'_> {
+    /// The one rule there is, and whether it is turned round.
+    fn rule(&self, at: &Path<'_>, errors: &mut Errors) -> Option<(HeaderRule, bool)> {
+        for (field, text) in [("exact", self.exact), ("prefix", self.prefix)] {
+            if text == Some("") {
+                errors.add(&at.field(field), "is empty; name a value or use present");
             }
-            None
         }
-        (Some(_), false) => {
-            errors.add(at, "has several rules for the value; keep one of exact, prefix, regex, present");
-            None
+        let mut rules = Vec::new();
+        rules.extend(self.exact.map(|text| HeaderRule::Exact(text.into())));
+        rules.extend(self.prefix.map(|text| HeaderRule::Prefix(text.into())));
+        if let Some(pattern) = self.regex {
+            let compiled = compile(pattern, &at.field("regex"), errors);
+            rules.push(compiled.map_or(HeaderRule::Present, HeaderRule::Regex));
+        }
+        let mut invert = self.invert.unwrap_or_default();
+        if let Some(present) = self.present {
+            rules.push(HeaderRule::Present);
+            // `present: false` is Envoy's way to ask for what is missing.
+            invert ^= !present;
+        }
+        match (rules.pop(), rules.is_empty()) {
+            (Some(rule), true) => Some((rule, invert)),
+            (None, _) => {
+                if !self.bad.iter().any(|field| ["exact", "prefix", "regex", "present"].contains(field)) {
+                    errors.add(at, "says nothing about the value; add one of exact, prefix, regex, present");
+                }
+                None
+            }
+            (Some(_), false) => {
+                errors.add(at, "has several rules for the value; keep one of exact, prefix, regex, present");
+                None
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod deadline;
 mod fallback;
 mod hash_on;
 mod heartbeat;
+mod hosts;
 mod key_header;
 mod key_rules;
 mod matcher;

@@ -106,7 +106,8 @@ proptest! {
         // A request's path that may be a list's or an object's, and that begins like what the route asks for.
         let below = matched.strip_prefix(&format!("{path}/")).unwrap_or_default();
         let paths = [path.clone(), format!("{path}/{below}"), format!("{path}/{below}a")];
-        let comes = |path: &str| if exact { path == matched } else { path.starts_with(&matched) };
+        let below_it = format!("{}/", matched.trim_end_matches('/'));
+        let comes = |path: &str| path == matched || (!exact && path.starts_with(&below_it));
         let reads = |path: &str, query: &str| protocol.read(b"GET", format!("{path}{query}").as_bytes(), b"").is_ok();
         let lists = paths.iter().any(|path| comes(path) && reads(path, "?ids=1"));
         let singles = paths.iter().any(|path| comes(path) && reads(path, ""));

@@ -28,7 +28,11 @@ fn a_route_batches_lists_of_ids_if_one_of_their_paths_may_come() {
     for (matches, lists, singles) in [
         (r#"{}"#, true, true),
         (r#"{"path_prefix": "/"}"#, true, true),
-        (r#"{"path_prefix": "/v1/it"}"#, true, true),
+        (r#"{"path_prefix": "/v1"}"#, true, true),
+        (r#"{"path_prefix": "/V1/Items", "ignore_case": true}"#, true, true),
+        (r#"{"path_prefix": "/V1/Items"}"#, false, false),
+        (r#"{"path": "/V1/Items/42", "ignore_case": true}"#, false, true),
+        (r#"{"path_prefix": "/v1/it"}"#, false, false),
         (r#"{"path_prefix": "/v1/items"}"#, true, true),
         (r#"{"path_prefix": "/v1/items/"}"#, false, true),
         (r#"{"path_prefix": "/v1/items/4"}"#, false, true),

@@ -9,5 +9,5 @@ mod source_ip;
 pub use cookie::NewCookie;
 pub use functions::{murmur_hash_2, xxh64, xxh64_chained};
 pub use request_hash::{HashOutcome, RequestHash};
-pub use source::{Cookie, HashOn, Source};
+pub use source::{Cookie, HashOn, SameSite, Source};
 pub use source_ip::without_port;

@@ -1,7 +1,8 @@
 //! From a request to the key that consistent hashing looks up.
 //!
-//! Invariant: the hash that Envoy's `source/common/http/hash_policy.cc` gives for the same list of policies.
-//! `path` is ours; Envoy has no such policy. Trade-off: a header with one value is hashed where it lies; only
+//! Invariant: the hash that Envoy's `source/common/http/hash_policy.cc` gives for the same list of policies, but for three rules of
+//! ours: `path`, which Envoy has not; the host, whose spellings are one; and values that are empty, which count as missing. Otherwise
+//! all who send `x-user:` would be one user, and share one endpoint. Trade-off: a header with one value is hashed where it lies; only
 //! repeated headers are collected and sorted.
 
 use super::{Cookie, HashOn, NewCookie, Source, cookie, xxh64, xxh64_chained};
@@ -31,7 +32,9 @@ impl RequestHash {
         for entry in &mut entries {
             match &mut entry.source {
                 // Envoy looks `host` up as `:authority`.
-                Source::Header(name) if &**name == "host" => *name = ":authority".into(),
+                Source::Header(name) if matches!(&**name, "host" | ":authority") => {
+                    entry.source = Source::Host;
+                }
                 Source::Cookie(cookie) if made => cookie.ttl = None,
                 Source::Cookie(cookie) => made = cookie.ttl.is_some(),
                 _ => {}
@@ -56,9 +59,12 @@ impl RequestHash {
         for entry in &self.entries {
             let part = match &entry.source {
                 Source::Header(name) => header(request, name),
+                Source::Host => {
+                    Some(request.host()).filter(|host| !host.is_empty()).map(|host| xxh64(&host, 0))
+                }
                 Source::Cookie(cookie) => cookie_or_new(request, cookie, random, &mut outcome.set_cookie),
                 Source::QueryParameter(name) => {
-                    query_parameter(request.path_and_query(), name).map(|value| xxh64(value, 0))
+                    request.query_values(name).find(|value| !value.is_empty()).map(|value| xxh64(value, 0))
                 }
                 Source::SourceIp => request.source_ip().filter(|ip| !ip.is_empty()).map(|ip| xxh64(&ip, 0)),
                 Source::Path => {
@@ -78,7 +84,7 @@ impl RequestHash {
 }
 
 fn header(request: &impl RequestView, name: &str) -> Option<u64> {
-    let mut values = request.header_values(name);
+    let mut values = request.header_values(name).filter(|value| !value.is_empty());
     let first = values.next()?;
     let Some(second) = values.next() else { return Some(xxh64(first, 0)) };
     let mut all: Vec<&[u8]> = [first, second].into_iter().chain(values).collect();
@@ -92,21 +98,12 @@ fn cookie_or_new(
     random: &mut Rng,
     set_cookie: &mut Option<NewCookie>,
 ) -> Option<u64> {
-    let found = cookie::find(request.header_values("cookie"), &cookie.name).filter(|value| !value.is_empty());
-    if let Some(value) = found {
+    if let Some(value) = cookie::find(request.header_values("cookie"), &cookie.name) {
         return Some(xxh64(value, 0));
     }
-    let new = NewCookie::new(cookie, cookie.ttl?, random.u64(..));
+    cookie.ttl?;
+    let new = NewCookie::new(cookie, random.u64(..));
     let hash = xxh64(new.value.as_bytes(), 0);
     *set_cookie = Some(new);
     Some(hash)
-}
-
-/// The first value of the parameter `name`, not decoded; empty for a parameter without `=`.
-fn query_parameter<'a>(target: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let start = target.iter().position(|byte| *byte == b'?')? + 1;
-    target.get(start..)?.split(|byte| *byte == b'&').find_map(|parameter| {
-        let rest = parameter.strip_prefix(name.as_bytes())?;
-        if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b"=") }
-    })
 }

@@ -14,11 +14,13 @@ pub struct HashOn {
 /// A part of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// All values of this header (lower case), sorted.
+    /// All values of this header (lower case) that are not empty, sorted.
     Header(Box<str>),
+    /// The host, as [`RequestView::host`](crate::RequestView::host) has it.
+    Host,
     /// The value of a cookie.
     Cookie(Cookie),
-    /// The first value of this query parameter, as it stands in the path (not decoded), as Envoy does.
+    /// The first value of this query parameter that is not empty, as it stands in the path (not decoded), as Envoy does.
     QueryParameter(Box<str>),
     /// The client's address without its port.
     SourceIp,
@@ -35,4 +37,32 @@ pub struct Cookie {
     pub ttl: Option<Duration>,
     /// `Path` attribute of a cookie that we make.
     pub path: Option<Box<str>>,
+    /// `Domain` attribute of a cookie that we make.
+    pub domain: Option<Box<str>>,
+    /// `SameSite` attribute of a cookie that we make.
+    pub same_site: Option<SameSite>,
+    /// Whether a cookie that we make is for TLS alone, `Secure`.
+    pub secure: bool,
+}
+
+/// With which requests a browser sends a cookie to another site (RFC 6265bis, section 5.6.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// With none.
+    Strict,
+    /// When its user follows a link.
+    Lax,
+    /// With all; browsers take it only with `Secure`.
+    None,
+}
+
+impl SameSite {
+    /// Its word in a header.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "Strict",
+            Self::Lax => "Lax",
+            Self::None => "None",
+        }
+    }
 }

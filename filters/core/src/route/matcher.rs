@@ -1,20 +1,27 @@
 //! One route's condition.
 //!
-//! Invariant: a regex must match all of its subject (Envoy's `safe_regex`), and never matches bytes that are
+//! Invariants: a prefix is one of whole segments, as in Envoy's `path_separated_prefix`: `/admin` is none of `/administrator`. A regex must match all of its subject (Envoy's `safe_regex`), and never matches bytes that are
 //! not UTF-8. regex-lite takes time linear in the subject, so no request can stall a worker.
 
+use super::hosts::{HostPattern, Nearness};
 use crate::RequestView;
 use regex_lite::Regex;
 
 /// What a request must look like. All parts must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
+    /// The hosts; empty: any.
+    pub hosts: Vec<HostPattern>,
     /// Condition on the path without its query.
     pub path: PathMatch,
+    /// Whether a literal path is compared without regard to the case of its letters (of ASCII).
+    pub ignore_case: bool,
     /// The methods allowed; empty: any.
     pub methods: Vec<Box<str>>,
     /// Conditions on headers.
     pub headers: Vec<HeaderMatch>,
+    /// Conditions on parameters of the query.
+    pub query: Vec<QueryMatch>,
 }
 
 /// A condition on the path.
@@ -23,7 +30,7 @@ pub enum PathMatch {
     /// Every path.
     #[default]
     Any,
-    /// Paths that begin with this text (plain text, not whole segments).
+    /// This path, and those below it; with a slash at its end only these.
     Prefix(Box<str>),
     /// This path.
     Exact(Box<str>),
@@ -43,7 +50,18 @@ pub struct HeaderMatch {
     pub invert: bool,
 }
 
-/// What a header's value must be.
+/// A condition on one parameter of the query.
+#[derive(Clone, Debug)]
+pub struct QueryMatch {
+    /// Its name, as it stands in the path.
+    pub name: Box<str>,
+    /// What the first of its values must be, as it stands in the path.
+    pub rule: HeaderRule,
+    /// Turns the answer round; as for headers, a missing one meets none but an inverted `Present`.
+    pub invert: bool,
+}
+
+/// What a value, of a header or of a parameter, must be.
 #[derive(Clone, Debug)]
 pub enum HeaderRule {
     /// This text.
@@ -69,24 +87,58 @@ pub fn full_match(pattern: &str) -> Result<Regex, regex_lite::Error> {
 impl Matcher {
     /// Whether `request` is what this asks for.
     pub fn matches(&self, request: &impl RequestView) -> bool {
-        self.path.matches(request.path()) && self.matches_rest(request)
+        self.nearness(request).is_some()
     }
 
-    /// The same, the path aside.
+    /// How near this is to the host of `request`, if that is what this asks for.
+    pub fn nearness(&self, request: &impl RequestView) -> Option<Nearness> {
+        let nearness = match self.hosts.as_slice() {
+            [] => HostPattern::Any.nearness(&[]),
+            hosts => hosts.iter().filter_map(|pattern| pattern.nearness(&request.host())).min(),
+        };
+        let matches = || self.path.matches(request.path(), self.ignore_case) && self.matches_rest(request);
+        nearness.filter(|_| matches())
+    }
+
+    /// Whether `request` is what this asks for, host and path aside.
     pub(super) fn matches_rest(&self, request: &impl RequestView) -> bool {
         let method = || self.methods.iter().any(|method| method.as_bytes() == request.method());
-        (self.methods.is_empty() || method()) && self.headers.iter().all(|header| header.matches(request))
+        (self.methods.is_empty() || method())
+            && self.headers.iter().all(|header| header.matches(request))
+            && self.query.iter().all(|parameter| parameter.matches(request))
     }
 }
 
 impl PathMatch {
-    /// Whether `path`, without its query, is what this asks for.
-    pub fn matches(&self, path: &[u8]) -> bool {
+    /// Whether `path`, without its query, is what this asks for; a literal one perhaps in other letters.
+    pub fn matches(&self, path: &[u8], ignore_case: bool) -> bool {
+        let same = |one: &[u8], other: &str| match ignore_case {
+            true => one.eq_ignore_ascii_case(other.as_bytes()),
+            false => one == other.as_bytes(),
+        };
         match self {
             Self::Any => true,
-            Self::Prefix(prefix) => path.starts_with(prefix.as_bytes()),
-            Self::Exact(exact) => path == exact.as_bytes(),
+            Self::Prefix(prefix) => {
+                let begins = path.get(..prefix.len()).is_some_and(|start| same(start, prefix));
+                begins && is_of_whole_segments(prefix.as_bytes(), path)
+            }
+            Self::Exact(exact) => same(path, exact),
             Self::Regex(regex) => matches_whole(regex, path),
+        }
+    }
+}
+
+/// Whether `path`, which begins with `prefix`, has it as whole segments.
+pub(super) fn is_of_whole_segments(prefix: &[u8], path: &[u8]) -> bool {
+    matches!(prefix.last(), None | Some(b'/')) || matches!(path.get(prefix.len()), None | Some(b'/'))
+}
+
+impl QueryMatch {
+    /// Whether the parameter in the query of `request` is what this asks for.
+    pub fn matches(&self, request: &impl RequestView) -> bool {
+        match request.query_values(&self.name).next() {
+            None => self.invert && matches!(self.rule, HeaderRule::Present),
+            Some(value) => self.rule.matches(value) != self.invert,
         }
     }
 }

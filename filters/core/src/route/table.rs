@@ -1,58 +1,52 @@
-//! Finding the first matching route without looking at all of them.
+//! Finding the route of a request without looking at all of them.
 //!
-//! Literal paths are looked up in hash maps: once for exact paths, once for each length that a prefix has.
-//! Trade-off: simpler than a radix trie and as quick while prefixes come in few lengths (they do: tens at
-//! most). Regexes and pathless routes are tried in order, up to the best literal match.
-//! Invariant: `find` returns what a scan of all matchers in order would.
+//! Invariant: `find` returns what a scan would: of all matchers that hold, the one whose host is nearest, and of those the first.
+//! Trade-off: a route of several hosts is entered under each of them. A table without hosts looks at no host.
 
-use super::{Matcher, PathMatch};
+use super::literals::Literals;
+use super::paths::{Asked, Paths};
+use super::{HostPattern, Matcher};
 use crate::RequestView;
-use hashbrown::HashMap;
 use std::rc::Rc;
-
-type ByText = HashMap<Box<[u8]>, Vec<usize>>;
 
 /// The conditions of all routes, in order.
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     matchers: Rc<[Matcher]>,
-    exact: ByText,
-    prefix: ByText,
-    prefix_lengths: Vec<usize>,
-    others: Vec<usize>,
+    hosts: ByHost,
+    /// Routes that are for every host.
+    everywhere: Paths,
+}
+
+/// Routes that are for some hosts.
+#[derive(Clone, Debug, Default)]
+struct ByHost {
+    exact: Literals<Paths>,
+    suffix: Literals<Paths>,
+    prefix: Literals<Paths>,
 }
 
 impl RouteTable {
-    /// A table of these conditions; earlier ones win.
+    /// A table of these conditions; of those whose hosts are equally near, earlier ones win.
     pub fn new(matchers: impl Into<Rc<[Matcher]>>) -> Self {
         let (matchers, mut table) = (matchers.into(), Self::default());
         for (position, matcher) in matchers.iter().enumerate() {
-            let routes = match &matcher.path {
-                PathMatch::Exact(path) => table.exact.entry(path.as_bytes().into()).or_default(),
-                PathMatch::Prefix(path) => table.prefix.entry(path.as_bytes().into()).or_default(),
-                PathMatch::Any | PathMatch::Regex(_) => &mut table.others,
-            };
-            routes.push(position);
+            if matcher.hosts.is_empty() {
+                table.everywhere.add(position, matcher);
+            }
+            for host in &matcher.hosts {
+                table.under(host).add(position, matcher);
+            }
         }
-        table.prefix_lengths = table.prefix.keys().map(|prefix| prefix.len()).collect();
-        crate::sort::sort(&mut table.prefix_lengths);
-        table.prefix_lengths.dedup();
         table.matchers = matchers;
         table
     }
 
-    /// Position of the first condition that `request` meets.
+    /// Position of the condition that `request` meets: of those with the nearest host, the first.
     pub fn find(&self, request: &impl RequestView) -> Option<usize> {
-        let path = request.path();
-        let mut best = self.exact.get(path).and_then(|routes| self.first(routes, None, request));
-        for start in self.prefix_lengths.iter().map_while(|length| path.get(..*length)) {
-            let routes = self.prefix.get(start).map(Vec::as_slice).unwrap_or_default();
-            best = self.first(routes, best, request).or(best);
-        }
-        let mut others =
-            self.others.iter().copied().take_while(|route| best.is_none_or(|best| *route < best));
-        let meets = |route: &usize| self.matchers.get(*route).is_some_and(|matcher| matcher.matches(request));
-        others.find(meets).or(best)
+        let asked = Asked { matchers: &self.matchers, path: request.path(), request };
+        let named = if self.hosts.is_empty() { None } else { self.hosts.find(&request.host(), &asked) };
+        named.or_else(|| self.everywhere.find(&asked))
     }
 
     /// How many conditions there are.
@@ -65,11 +59,26 @@ impl RouteTable {
         self.matchers.is_empty()
     }
 
-    /// The first of `routes` (their paths match) before `best` that `request` meets.
-    fn first(&self, routes: &[usize], best: Option<usize>, request: &impl RequestView) -> Option<usize> {
-        let earlier = |route: &usize| best.is_none_or(|best| *route < best);
-        let meets =
-            |route: &usize| self.matchers.get(*route).is_some_and(|matcher| matcher.matches_rest(request));
-        routes.iter().copied().take_while(earlier).find(meets)
+    fn under(&mut self, host: &HostPattern) -> &mut Paths {
+        match host {
+            HostPattern::Exact(name) => self.hosts.exact.entry(name.as_bytes()),
+            HostPattern::Suffix(end) => self.hosts.suffix.entry(end.as_bytes()),
+            HostPattern::Prefix(start) => self.hosts.prefix.entry(start.as_bytes()),
+            HostPattern::Any => &mut self.everywhere,
+        }
+    }
+}
+
+impl ByHost {
+    fn is_empty(&self) -> bool {
+        [&self.exact, &self.suffix, &self.prefix].iter().all(|literals| literals.is_empty())
+    }
+
+    /// The route of the nearest host that has one for the request.
+    fn find<R: RequestView>(&self, host: &[u8], asked: &Asked<'_, R>) -> Option<usize> {
+        let wild = self.suffix.ends(host).chain(self.prefix.beginnings(host));
+        // A star stands for one letter at least.
+        let wild = wild.filter(|(text, _)| text.len() < host.len()).map(|(_, paths)| paths);
+        self.exact.exactly(host).into_iter().chain(wild).find_map(|paths| paths.find(asked))
     }
 }

@@ -2,7 +2,10 @@
 
 mod by_hand;
 mod configuration;
+mod connect;
+mod hashing;
 mod load;
+mod matching;
 mod requests;
 
 use std::collections::BTreeMap;

@@ -115,7 +115,7 @@ async fn odd_header_values_are_hashed_like_any_other() -> Outcome {
     let envoy = Envoy::start(bootstrap).await?;
     let client = envoy.client("ingress").await?;
     let long = vec![b'x'; 60 * 1024];
-    for value in [b"".as_slice(), b"\xff\xfe\x80", &long, b" , ;=\"", "\u{e9}\u{20ac}".as_bytes()] {
+    for value in [b"\xff\xfe\x80".as_slice(), &long, b" , ;=\"", "\u{e9}\u{20ac}".as_bytes()] {
         let mut homes = std::collections::BTreeSet::new();
         for _ in 0..10 {
             let answer = client.get("/").header("x-user", value).send().await?;

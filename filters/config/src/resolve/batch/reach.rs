@@ -6,6 +6,7 @@
 use crate::error::{Errors, Path, cut};
 use crate::raw;
 use switchyard_core::batch::{IdList, Protocol};
+use switchyard_core::route::PathMatch;
 
 /// Refuses a protocol none of whose requests comes by this route.
 pub(super) fn check(protocol: &Protocol, route: &raw::Route, at: &Path<'_>, errors: &mut Errors) {
@@ -33,50 +34,42 @@ fn check_methods(protocol: &Protocol, matches: &raw::Match, at: &Path<'_>, error
     }
 }
 
-/// How a route asks for a path.
-#[derive(Clone, Copy, Debug)]
-enum Asked<'a> {
-    Exact(&'a str),
-    Prefix(&'a str),
+/// How a route asks for a path, in letters of one case if that does not matter to it.
+struct Asked<'a> {
+    field: &'static str,
+    text: &'a str,
+    ignore_case: bool,
+    rule: PathMatch,
 }
 
 impl Asked<'_> {
     /// `None` if it asks in no such way, or in a wrong one.
     fn of(matches: &raw::Match) -> Option<Asked<'_>> {
         let bad = ["path", "path_prefix", "path_regex"].iter().any(|field| matches.bad.contains(field));
-        let asked = match (&matches.path, &matches.path_prefix, &matches.path_regex) {
-            (Some(path), None, None) => Asked::Exact(path),
-            (None, Some(prefix), None) => Asked::Prefix(prefix),
+        let (field, text, rule) = match (&matches.path, &matches.path_prefix, &matches.path_regex) {
+            (Some(path), None, None) => ("path", path, PathMatch::Exact(path.as_str().into())),
+            (None, Some(prefix), None) => ("path_prefix", prefix, PathMatch::Prefix(prefix.as_str().into())),
             _ => return None,
         };
-        let (Asked::Exact(text) | Asked::Prefix(text)) = asked;
+        let asked = Asked { field, text, ignore_case: matches.ignore_case.unwrap_or_default(), rule };
         (!bad && text.starts_with('/')).then_some(asked)
     }
 
     /// Whether this path may come.
-    fn takes(self, path: &str) -> bool {
-        match self {
-            Self::Exact(only) => path == only,
-            Self::Prefix(prefix) => path.starts_with(prefix),
-        }
+    fn takes(&self, path: &str) -> bool {
+        self.rule.matches(path.as_bytes(), self.ignore_case)
     }
 
-    /// Whether any path may come that is this one, which ends in a slash, and an id.
-    fn takes_below(self, path: &str) -> bool {
-        let is_id = |id: &str| !id.contains('/');
-        match self {
-            Self::Exact(only) => only.strip_prefix(path).is_some_and(|id| !id.is_empty() && is_id(id)),
-            Self::Prefix(prefix) => path.starts_with(prefix) || prefix.strip_prefix(path).is_some_and(is_id),
-        }
+    /// Whether any path may come that is this one, which ends in a slash, and an id: any id, or the one that the route names.
+    fn takes_below(&self, path: &str) -> bool {
+        let id = self.text.get(path.len()..).filter(|id| !id.is_empty() && !id.contains('/'));
+        [Some("id"), id].into_iter().flatten().any(|id| self.takes(&format!("{path}{id}")))
     }
 }
 
 fn check_paths(list: &IdList, matches: &raw::Match, at: &Path<'_>, errors: &mut Errors) {
     let Some(asked) = Asked::of(matches).filter(|_| list.path.starts_with('/')) else { return };
-    let (field, text) = match asked {
-        Asked::Exact(text) => ("path", text),
-        Asked::Prefix(text) => ("path_prefix", text),
-    };
+    let Asked { field, text, .. } = asked;
     let singles = list.takes_single && asked.takes_below(&format!("{}/", list.path));
     if !singles && !asked.takes(&list.path) {
         let problem = format!(
