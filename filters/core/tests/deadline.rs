@@ -168,7 +168,9 @@ fn whose_limit_it_was_is_told_apart() {
     assert!(!route.is_clients_own(&call("application/json", "200m")), "an HTTP client hears of a 504");
     assert!(!route.is_clients_own(&PlainRequest::get("/").with("content-type", "application/grpc")));
     assert!(is_clients_end(b"response_timeout") && is_clients_end(b"upstream_response_timeout"));
-    for other in ["upstream_per_try_timeout", "via_upstream", "max_duration_timeout", "no_healthy_upstream", ""] {
+    for other in
+        ["upstream_per_try_timeout", "via_upstream", "max_duration_timeout", "no_healthy_upstream", ""]
+    {
         assert!(!is_clients_end(other.as_bytes()), "{other}");
     }
 }

@@ -119,7 +119,8 @@ impl frame::Stream for Stream {
     fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         let stream = self.context;
         if self.held {
-            let goes = ended || self.tell(host, |retries, _| retries.is_too_large(stream, size)) != Some(false);
+            let goes =
+                ended || self.tell(host, |retries, _| retries.is_too_large(stream, size)) != Some(false);
             match self.worker.bodies.came(stream, goes) {
                 Piece::Held if !goes => return Flow::Pause,
                 Piece::Held | Piece::Late => self.goes_on(host, size, ended),

@@ -5,7 +5,8 @@
 //! Invariant: what only one engine can do is refused on the other one, never left out in silence.
 
 use super::{
-    at_least, bounded, check_header_name, deadline, fallback, narrow, refuse_duplicates, retry_on, size, within,
+    at_least, bounded, check_header_name, deadline, fallback, narrow, refuse_duplicates, retry_on, size,
+    within,
 };
 use crate::error::{Errors, Path, cut, show};
 use crate::raw::retry as raw;

@@ -20,7 +20,9 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
         if !self.exchange.attempts.as_ref().is_some_and(Attempts::is_substitute) {
             self.exchange.upstream.retried(verdict == Verdict::Final && !is_none);
         }
-        if verdict == Verdict::Final && answer.is_out_of_reach(self.exchange.policy.local(), self.exchange.grpc) {
+        if verdict == Verdict::Final
+            && answer.is_out_of_reach(self.exchange.policy.local(), self.exchange.grpc)
+        {
             self.count(Event::Denied(Denied::Answer));
         }
         let was_pending = self.exchange.phase == Phase::Open;
