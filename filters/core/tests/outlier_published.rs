@@ -61,13 +61,13 @@ fn documents(published: &Published) -> Vec<u64> {
 #[test]
 fn every_setting_arrives_as_it_left() {
     let after_time = Settings { readmission: Readmission::AfterTime, ..Settings::default() };
-    let mut bare = Settings::default();
-    bare.heartbeat = settings().heartbeat.map(|beat| Heartbeat {
+    let heartbeat = settings().heartbeat.map(|beat| Heartbeat {
         check: Check::Grpc { service: "shop".into() },
         elsewhere: None,
         headers: Vec::new(),
         ..beat
     });
+    let mut bare = Settings { heartbeat, ..Settings::default() };
     (bare.failure.signal, bare.failure.statuses) = (None, Vec::new());
     bare.failure.grpc_statuses = Some(Vec::new());
     let all = [watched("a", settings()), watched("b", after_time), watched("c", bare)];

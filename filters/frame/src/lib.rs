@@ -26,6 +26,7 @@ mod mailbox;
 pub mod metrics;
 pub mod noise;
 mod pacer;
+mod reporter;
 mod root;
 pub mod rotation;
 pub mod shared;
@@ -39,6 +40,7 @@ pub use head::Head;
 pub use interval::Interval;
 pub use mailbox::{Mailbox, prepare};
 pub use pacer::{Pacer, SHORTEST_TICK};
+pub use reporter::Reporter;
 pub use root::Root;
 #[doc(hidden)]
 pub use switchyard_host;

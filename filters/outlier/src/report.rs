@@ -5,8 +5,8 @@
 use crate::vm::Here;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Counts, Record};
+use switchyard_frame::Reporter;
 use switchyard_frame::metrics::series_name;
-use switchyard_frame::shared::Reporter;
 use switchyard_host::MetricSink;
 
 /// What an endpoint did over the window, and where it stands: attempts T, failures F, λ = F/T and R = (1-λ)^N in parts per million, state

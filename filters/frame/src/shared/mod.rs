@@ -6,8 +6,5 @@
 
 pub mod heartbeat_lease;
 pub mod reach;
-mod reporter;
 pub mod settings;
 pub mod tables;
-
-pub use reporter::Reporter;

@@ -13,7 +13,7 @@ use switchyard_core::outlier::{
     Cluster, Counts, EndpointKey, Event, Failure, FailurePolicy, Heartbeat, InFlight, Ledger, Neutral,
     Outcome, Reason, Settings, Ticket, Verdict, Watched, bucket_at,
 };
-use switchyard_frame::shared::Reporter;
+use switchyard_frame::Reporter;
 use switchyard_frame::shared::tables::{Table, announce};
 use switchyard_host::{HeaderMap, MetricSink, SharedData};
 
