@@ -5,6 +5,7 @@
 use core::time::Duration;
 use fastrand::Rng;
 use switchyard_core::Timestamp;
+use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::{BackOff, Failure, Jitter, Reason, RetryOn, RetryRequest, retry_after};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -59,6 +60,17 @@ fn a_request_is_sent_twice_only_if_that_does_no_harm() {
             assert!(request(method, false).may_repeat(unseen, false), "{method}: nobody saw it");
         }
     }
+}
+
+#[test]
+fn an_empty_idempotency_key_is_none() {
+    let keyed = |keys: &[&str]| {
+        let post = PlainRequest::default().with(":method", "POST");
+        let head = keys.iter().fold(post, |head, key| head.with("idempotency-key", key));
+        RetryRequest::of(&head).is_idempotent()
+    };
+    assert!(keyed(&["7"]) && keyed(&["", "7"]));
+    assert!(!keyed(&[]) && !keyed(&[""]) && !keyed(&["", ""]));
 }
 
 #[test]

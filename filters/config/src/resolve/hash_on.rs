@@ -74,17 +74,7 @@ fn cookie(raw: &raw::Cookie, at: &Path<'_>, errors: &mut Errors) -> Option<Cooki
     {
         errors.add(&at.field("domain"), format!("{:?} {problem}", cut(domain.unwrap_or_default())));
     }
-    let new = [
-        ("path", raw.path.is_some()),
-        ("domain", raw.domain.is_some()),
-        ("same_site", raw.same_site.is_some()),
-        ("secure", raw.secure.is_some()),
-    ];
-    for (attribute, _) in new.into_iter().filter(|(_, is_there)| *is_there) {
-        if raw.ttl.is_none() && !raw.bad.contains(&"ttl") {
-            errors.add(&at.field(attribute), "is for new cookies; give a ttl too, or remove it");
-        }
-    }
+    new_cookies_only(raw, at, errors);
     browsers_take(raw, at, errors);
     Some(Cookie {
         name: name?.into(),
@@ -98,6 +88,20 @@ fn cookie(raw: &raw::Cookie, at: &Path<'_>, errors: &mut Errors) -> Option<Cooki
         }),
         secure: raw.secure.unwrap_or_default(),
     })
+}
+
+/// Attributes say nothing of a cookie that is only read.
+fn new_cookies_only(raw: &raw::Cookie, at: &Path<'_>, errors: &mut Errors) {
+    let attributes = [
+        ("path", raw.path.is_some()),
+        ("domain", raw.domain.is_some()),
+        ("same_site", raw.same_site.is_some()),
+        ("secure", raw.secure.is_some()),
+    ];
+    let makes_none = raw.ttl.is_none() && !raw.bad.contains(&"ttl");
+    for (attribute, _) in attributes.into_iter().filter(|(_, is_there)| makes_none && *is_there) {
+        errors.add(&at.field(attribute), "is for new cookies; give a ttl too, or remove it");
+    }
 }
 
 /// What browsers throw away would be made anew with every answer, and its client would never have a key (RFC 6265bis, sections

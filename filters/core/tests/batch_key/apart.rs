@@ -47,6 +47,7 @@ fn configuration_route_scheme_authority_and_path_with_query_tell_requests_apart(
         bare().with(":scheme", "http").with(":authority", "x.test").with(":path", "/a"),
         bare().with(":authority", "x.test").with(":path", "/a"),
         bare().with(":scheme", "https").with(":authority", "X.test").with(":path", "/a"),
+        bare().with(":scheme", "https").with(":authority", "x.test:1337").with(":path", "/a"),
         bare().with(":scheme", "https").with(":path", "/a"),
         bare().with(":scheme", "https").with(":authority", "").with(":path", "/a"),
         bare().with(":scheme", "https").with(":authority", "x.test"),

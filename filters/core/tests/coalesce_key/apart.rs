@@ -56,6 +56,13 @@ fn route_method_scheme_authority_and_path_with_query_tell_requests_apart() {
             .with(":scheme", "https")
             .with(":authority", "X.test")
             .with(":path", "/a"),
+        // A client that could choose the port would choose the links in another's answer.
+        plain
+            .clone()
+            .with(":method", "GET")
+            .with(":scheme", "https")
+            .with(":authority", "x.test:1337")
+            .with(":path", "/a"),
         plain.clone().with(":method", "GET").with(":scheme", "https").with(":path", "/a"),
         plain
             .clone()

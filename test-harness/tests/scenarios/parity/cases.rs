@@ -244,7 +244,7 @@ fn requests(case: &dyn Fn(&str) -> Case) -> [Case; 6] {
                 0 => format!("{i}{}", "k".repeat(length)).into_bytes(),
                 1 => [b"\xff\xfe\x80".as_slice(), i.to_string().as_bytes()].concat(),
                 2 => format!("a, b;c=\"{i}\" d").into_bytes(),
-                _ if i % 97 == 0 => Vec::new(),
+                // Empty ones are left out: Envoy hashes them, to us they say of nobody who he is.
                 _ => format!("x{i}é").into_bytes(),
             };
             client.get(path).header("x-user", key)

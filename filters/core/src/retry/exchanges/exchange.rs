@@ -174,7 +174,8 @@ impl<'a> RetryRequest<'a> {
     pub fn of(head: &'a impl HeadView) -> Self {
         Self {
             method: core::str::from_utf8(head.method()).unwrap_or_default(),
-            has_idempotency_key: head.header("idempotency-key").is_some(),
+            // An empty one names no request that the server could know again.
+            has_idempotency_key: head.header_values("idempotency-key").any(|key| !key.is_empty()),
         }
     }
 }
