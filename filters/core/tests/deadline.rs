@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
 use core::time::Duration;
-use switchyard_core::deadline::{Deadline, is_clients_end, TimeLeft, encode_grpc_timeout, grpc_timeout};
+use switchyard_core::deadline::{Deadline, TimeLeft, encode_grpc_timeout, grpc_timeout, is_clients_end};
 use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -166,7 +166,9 @@ fn whose_limit_it_was_is_told_apart() {
     assert!(!route.is_clients_own(&call("application/json", "200m")), "an HTTP client hears of a 504");
     assert!(!route.is_clients_own(&PlainRequest::get("/").with("content-type", "application/grpc")));
     assert!(is_clients_end(b"response_timeout") && is_clients_end(b"upstream_response_timeout"));
-    for other in ["upstream_per_try_timeout", "via_upstream", "max_duration_timeout", "no_healthy_upstream", ""] {
+    for other in
+        ["upstream_per_try_timeout", "via_upstream", "max_duration_timeout", "no_healthy_upstream", ""]
+    {
         assert!(!is_clients_end(other.as_bytes()), "{other}");
     }
 }

@@ -67,14 +67,23 @@ fn a_pointer_finds_its_place_as_rfc_6901_says() {
 
 #[test]
 fn a_star_is_every_element_of_a_list_and_a_name_of_an_object() {
-    let body = json!({"errors": [{"code": 1}, {"code": 503, "of": [[1, 2], [3]]}], "*": {"a": 7}, "none": []});
-    for (pointer, value) in
-        [("/errors/*/code", 503), ("/errors/*/code", 1), ("/errors/*/of/*/*", 3), ("/errors/1/of/*/0", 1), ("/*/a", 7)]
-    {
+    let body =
+        json!({"errors": [{"code": 1}, {"code": 503, "of": [[1, 2], [3]]}], "*": {"a": 7}, "none": []});
+    for (pointer, value) in [
+        ("/errors/*/code", 503),
+        ("/errors/*/code", 1),
+        ("/errors/*/of/*/*", 3),
+        ("/errors/1/of/*/0", 1),
+        ("/*/a", 7),
+    ] {
         assert!(equals(pointer, json!(value)).holds(&body), "{pointer}");
     }
-    assert!(equals("/errors/*", json!({"code": 1})).holds(&body) && matches("/errors/*/code", "5..").holds(&body));
-    for nowhere in ["/errors/*/code/*", "/none/*", "/errors/*/of/*/*/*", "/errors/**/code", "/errors/-/code", "*"] {
+    assert!(
+        equals("/errors/*", json!({"code": 1})).holds(&body) && matches("/errors/*/code", "5..").holds(&body)
+    );
+    for nowhere in
+        ["/errors/*/code/*", "/none/*", "/errors/*/of/*/*/*", "/errors/**/code", "/errors/-/code", "*"]
+    {
         assert!(!exists(nowhere).holds(&body), "{nowhere}");
     }
     assert!(exists("/*").holds(&json!([null, 1])) && !exists("/*").holds(&json!([null])));

@@ -29,12 +29,14 @@ pub struct Stream {
     hurried: bool,
     /// The route and the upstream of a request that Envoy's router tries again.
     steered: Option<(usize, usize)>,
+    /// How often it may, until there is an answer.
+    granted: u8,
 }
 
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, watched: false, held: false, hurried: false, steered: None }
+        Self { context, worker, watched: false, held: false, hurried: false, steered: None, granted: 0 }
     }
 
     fn begin(&mut self, host: &impl Host, head: &Head, ended: bool) {
@@ -56,7 +58,7 @@ impl Stream {
         if policy.is_steered() {
             self.steered = Some((position, index));
             if !policy.settings().shadow {
-                steer(&headers, route, upstream, &worker, host);
+                self.granted = steer(&headers, route, upstream, &worker, host);
             }
         } else if !policy.settings().shadow {
             limit(&headers, route, host);
@@ -81,6 +83,16 @@ impl Stream {
             };
             (self.watched, self.held) = (true, waits);
             self.tell(host, |retries, world| retries.begin(world, request));
+        }
+    }
+
+    /// Envoy's router makes no more attempts.
+    fn settle(&mut self) {
+        let granted = core::mem::take(&mut self.granted);
+        let Some((position, upstream)) = self.steered.filter(|_| granted > 0) else { return };
+        let plan = &self.worker.plan;
+        if let (Some(route), Some(upstream)) = (plan.route(position), plan.upstream(upstream)) {
+            route.policy.envoy_answered(&upstream.known, granted);
         }
     }
 
@@ -119,7 +131,8 @@ impl frame::Stream for Stream {
     fn on_request_body<H: Host>(&mut self, host: &H, size: usize, ended: bool) -> Flow {
         let stream = self.context;
         if self.held {
-            let goes = ended || self.tell(host, |retries, _| retries.is_too_large(stream, size)) != Some(false);
+            let goes =
+                ended || self.tell(host, |retries, _| retries.is_too_large(stream, size)) != Some(false);
             match self.worker.bodies.came(stream, goes) {
                 Piece::Held if !goes => return Flow::Pause,
                 Piece::Held | Piece::Late => self.goes_on(host, size, ended),
@@ -144,6 +157,7 @@ impl frame::Stream for Stream {
     /// The answer begins.
     fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
         let stream = self.context;
+        self.settle();
         let flow = self
             .tell(host, |retries, world| retries.response_headers(world, stream, ended))
             .unwrap_or(Flow::Continue);
@@ -177,6 +191,7 @@ impl frame::Stream for Stream {
         if core::mem::take(&mut self.held) {
             self.worker.bodies.forget(stream);
         }
+        self.settle();
         let Some((position, upstream)) = self.steered.take() else { return };
         let Some(route) = self.worker.plan.route(position) else { return };
         let made = host.property(&["upstream", "request_attempt_count"]).ok().flatten();
@@ -212,17 +227,17 @@ fn was_answered_well(host: &impl Host) -> bool {
     code.is_some_and(|code| code < 500)
 }
 
-/// Tells Envoy's router the policy, in place of what the client may have said.
-fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl Host) {
+/// Tells Envoy's router the policy, in place of what the client may have said; how often it may try again.
+fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl Host) -> u8 {
     let idempotent = route.policy.settings().non_idempotent || RetryRequest::of(headers).is_idempotent();
     let mut tables = Tables { plan: &worker.plan, now: None, host };
-    let allowed = route.policy.may_envoy_retry(&upstream.known, &mut tables);
-    if !allowed {
+    let granted = route.policy.grant_to_envoy(&upstream.known, &mut tables);
+    if granted == 0 && route.policy.settings().num_retries > 0 {
         report::of(&worker.registry, route, host).denied(Denied::Budget);
     }
     let ours: Vec<_> = route
         .steering
-        .headers(idempotent, allowed, route.policy.settings().deadline.shortened(headers))
+        .headers(idempotent, granted, route.policy.settings().deadline.shortened(headers))
         .collect();
     let theirs = headers.iter().filter(|(name, _)| !is_steering(name));
     let all: Vec<(&[u8], &[u8])> =
@@ -230,6 +245,7 @@ fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worke
     if let Err(error) = host.set_request_headers(&all) {
         log::warn!("switchyard.retry: a request goes without a retry policy: {error}");
     }
+    granted
 }
 
 /// Takes the client's steering headers off, and gives the first attempt its limits.

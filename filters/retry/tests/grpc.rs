@@ -252,7 +252,9 @@ fn a_broken_attempt_is_a_failure_whichever_statuses_are() {
 #[test]
 fn a_call_whose_clients_time_is_over_says_so_and_not_that_nobody_is_there() {
     for engine in ["filter", "router"] {
-        let retry = format!(r#"{{"engine": "{engine}", "timeout": "1s", "retry_on": {{"timeout": true, "reset": true}}}}"#);
+        let retry = format!(
+            r#"{{"engine": "{engine}", "timeout": "1s", "retry_on": {{"timeout": true, "reset": true}}}}"#
+        );
         let ends = |more: Head<'_>, details: &str| {
             let mut worker = Worker::alone(&retry);
             let mut request = worker.send(&[CALL.as_slice(), more].concat());

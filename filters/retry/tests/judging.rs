@@ -263,9 +263,8 @@ fn an_encoded_answer_is_not_judged_and_is_counted() {
 
 #[test]
 fn a_condition_may_be_on_any_element_of_a_list() {
-    let mut worker = Worker::filter(
-        r#""retry_on": {"body": [{"pointer": "/errors/*/code", "equals": "later"}]}"#,
-    );
+    let mut worker =
+        Worker::filter(r#""retry_on": {"body": [{"pointer": "/errors/*/code", "equals": "later"}]}"#);
     for (body, expected) in [
         (&br#"{"errors": [{"code": "no"}, {"code": "later"}]}"#[..], Flow::Pause),
         (br#"{"errors": [{"code": "no"}, "later"]}"#, Flow::Continue),

@@ -77,7 +77,14 @@ fn an_endpoint_may_ask_for_a_wait_by_the_configured_headers() {
 #[test]
 fn what_is_too_long_for_anybody_is_no_short_wait_but_a_no() {
     for huge in ["99999999999999999999", "18446744073709551615", "31536000000.5"] {
-        for name in ["retry-after", "retry-after-ms", "x-reset-after", "x-reset-at", "x-reset-ms", "x-ratelimit-reset"] {
+        for name in [
+            "retry-after",
+            "retry-after-ms",
+            "x-reset-after",
+            "x-reset-at",
+            "x-reset-ms",
+            "x-ratelimit-reset",
+        ] {
             let mut worker = Worker::alone(RESETS);
             let mut request = worker.send(&GET);
             let headers = [UNAVAILABLE, &[(name, huge)]].concat();

@@ -58,7 +58,8 @@ pub fn duration(value: &[u8]) -> Option<Duration> {
     let mut sum = None;
     while !rest.is_empty() {
         let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-        let (number, after) = rest.split_at_checked(rest.iter().take_while(|byte| is_number(byte)).count())?;
+        let (number, after) =
+            rest.split_at_checked(rest.iter().take_while(|byte| is_number(byte)).count())?;
         let end = after.iter().position(u8::is_ascii_digit).unwrap_or(after.len());
         let (unit, after) = after.split_at_checked(end)?;
         let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
@@ -98,15 +99,21 @@ mod tests {
 
     #[test]
     fn a_number_of_seconds_may_have_a_fraction_and_no_sign() {
-        for (text, expected) in
-            [("0", Duration::ZERO), ("007", 7_000 * MS), ("\t1.5 ", 1_500 * MS), ("0.001", MS), ("2.0", 2_000 * MS)]
-        {
+        for (text, expected) in [
+            ("0", Duration::ZERO),
+            ("007", 7_000 * MS),
+            ("\t1.5 ", 1_500 * MS),
+            ("0.001", MS),
+            ("2.0", 2_000 * MS),
+        ] {
             assert_eq!(seconds(text.as_bytes()), Some(expected), "{text:?}");
         }
         assert_eq!(seconds(b"0.0000000019"), Some(Duration::from_nanos(1)));
         assert_eq!(millis(b"1500"), Some(1_500 * MS));
         assert_eq!(millis(b"0.5"), Some(Duration::from_micros(500)));
-        for none in ["", " ", "-1", "+1", ".5", "1.", "1.-5", "1.5.1", "1e3", "0x1", "1,5", "1 2", "inf", "NaN", "1s"] {
+        for none in
+            ["", " ", "-1", "+1", ".5", "1.", "1.-5", "1.5.1", "1e3", "0x1", "1,5", "1 2", "inf", "NaN", "1s"]
+        {
             assert_eq!((seconds(none.as_bytes()), millis(none.as_bytes())), (None, None), "{none:?}");
         }
     }

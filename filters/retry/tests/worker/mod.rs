@@ -148,7 +148,8 @@ impl Worker {
         self.host.remove_property("upstream.request_attempt_count");
         self.host.receive(head);
         change(&self.host);
-        request.flow = request.stream.on_request_headers(&self.host, &switchyard_frame::Head::default(), ended);
+        request.flow =
+            request.stream.on_request_headers(&self.host, &switchyard_frame::Head::default(), ended);
         request
     }
 

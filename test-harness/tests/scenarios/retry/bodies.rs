@@ -146,7 +146,11 @@ async fn a_body_that_comes_after_its_head_is_sent_again() -> Outcome {
         }
         let mut bodies: Vec<_> = seen(&upstreams).into_iter().map(|request| request.body).collect();
         bodies.sort_unstable();
-        assert_eq!(bodies, (0..12).map(|number| format!("order {number:02}")).collect::<Vec<_>>(), "{engine}");
+        assert_eq!(
+            bodies,
+            (0..12).map(|number| format!("order {number:02}")).collect::<Vec<_>>(),
+            "{engine}"
+        );
         assert_eq!(envoy.stat(&retry_stat("retries_denied", &[("reason", "body_size")])).await?, 0);
         nothing_was_overdue(&envoy).await?;
     }

@@ -28,9 +28,8 @@ async fn a_grpc_deadline_of_the_clients_own_is_deadline_exceeded_and_the_operato
     for engine in ["filter", "router"] {
         let upstreams = Upstreams::start(2).await?;
         let (envoy, client) = silent(&upstreams, &json!({ "engine": engine })).await?;
-        let calls = (0..20).map(|_| {
-            tokio::spawn(client.grpc(METHOD, b"all").header("grpc-timeout", "200m").send())
-        });
+        let calls =
+            (0..20).map(|_| tokio::spawn(client.grpc(METHOD, b"all").header("grpc-timeout", "200m").send()));
         for call in calls.collect::<Vec<_>>() {
             let answer = call.await??;
             assert_eq!((answer.status.as_u16(), answer.grpc_status()), (200, Some(4)), "{engine}");
@@ -56,7 +55,8 @@ async fn an_http_deadline_is_a_504_and_its_attempts_know_what_is_left() -> Outco
         }
         let envoy = start_retrying(&upstreams, &policy).await?;
         let client = envoy.client("ingress").await?;
-        all(&upstreams, Behaviour::Answer { status: 503, headers: [].into(), body: None, delay_ms: 60 }).await?;
+        all(&upstreams, Behaviour::Answer { status: 503, headers: [].into(), body: None, delay_ms: 60 })
+            .await?;
         client.get("/").header("x-deadline-ms", "5000").send().await?;
         let mut attempts: Vec<_> = upstreams.iter().flat_map(Upstream::requests).collect();
         attempts.sort_by_key(|attempt| attempt.order);
@@ -73,7 +73,11 @@ async fn an_http_deadline_is_a_504_and_its_attempts_know_what_is_left() -> Outco
         }
         all(&upstreams, Behaviour::Stall).await?;
         let answer = client.get("/").header("x-deadline-ms", "200").send().await?;
-        assert_eq!((answer.status.as_u16(), answer.text().as_str()), (504, "upstream request timeout"), "{engine}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.text().as_str()),
+            (504, "upstream request timeout"),
+            "{engine}"
+        );
     }
     Ok(())
 }

@@ -6,9 +6,9 @@
 use super::verdict::{AnswerHead, by_body};
 use super::world::World;
 use crate::http::{content_length, is_grpc, is_json};
-use crate::{HeadView, Timestamp};
 use crate::retry::attempts::Verdict;
 use crate::retry::settings::Settings;
+use crate::{HeadView, Timestamp};
 use core::time::Duration;
 
 /// What an answer is held back for.
