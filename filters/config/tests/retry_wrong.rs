@@ -180,14 +180,8 @@ const WRONG_FILTER: &[(&str, &[&str])] = &[
             r#"back_off.reset_headers[3].name: "retry-after" is heard first in any case; remove it"#,
         ],
     ),
-    (
-        r#""body_timeout": "11s""#,
-        &[r#"body_timeout: is longer than 10s; write "10s" or less"#],
-    ),
-    (
-        r#""body_timeout": "9ms""#,
-        &[r#"body_timeout: is shorter than 10ms; write "10ms" or more"#],
-    ),
+    (r#""body_timeout": "11s""#, &[r#"body_timeout: is longer than 10s; write "10s" or less"#]),
+    (r#""body_timeout": "9ms""#, &[r#"body_timeout: is shorter than 10ms; write "10ms" or more"#]),
     (
         r#""hedge": {"quantile": 100, "initial_delay": "0s"}"#,
         &[

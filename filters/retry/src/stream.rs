@@ -10,7 +10,7 @@ use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::deadline::{DEADLINE_EXCEEDED, is_clients_end};
-use switchyard_core::retry::exchanges::{Candidate, Retries};
+use switchyard_core::retry::exchanges::{Candidate, Policy, Retries, Upstream as Known};
 use switchyard_core::retry::{Denied, RetryRequest, STEERING_HEADERS};
 use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::identity;
@@ -67,23 +67,28 @@ impl Stream {
         // A tunnel has no answer that another attempt could replace.
         let tunnel = headers.contains("upgrade") || headers.method() == b"CONNECT";
         if policy.looks_at_answers() && !tunnel {
-            let known = || identity::read(host).ok();
-            let waits = !ended
-                && policy.awaits_body(&headers)
-                && worker.bodies.hold(self.context, self.context, policy.settings().body_timeout);
-            let stale_key = policy.keeps_answers().and_then(|stale| stale.key(&headers, ended, known));
-            let request = Candidate {
-                stream: self.context,
-                policy: Rc::clone(policy),
-                upstream: Rc::clone(&upstream.known),
-                head: headers,
-                ended,
-                waits,
-                stale_key,
-            };
-            (self.watched, self.held) = (true, waits);
-            self.tell(host, |retries, world| retries.begin(world, request));
+            self.watch(host, headers, policy, &upstream.known, ended);
         }
+    }
+
+    /// Its answer is looked at, and it may wait for its body.
+    fn watch(
+        &mut self,
+        host: &impl Host,
+        head: HeaderMap,
+        policy: &Rc<Policy>,
+        upstream: &Rc<Known>,
+        ended: bool,
+    ) {
+        let known = || identity::read(host).ok();
+        let waits = !ended
+            && policy.awaits_body(&head)
+            && self.worker.bodies.hold(self.context, self.context, policy.settings().body_timeout);
+        let stale_key = policy.keeps_answers().and_then(|stale| stale.key(&head, ended, known));
+        let (policy, upstream) = (Rc::clone(policy), Rc::clone(upstream));
+        let request = Candidate { stream: self.context, policy, upstream, head, ended, waits, stale_key };
+        (self.watched, self.held) = (true, waits);
+        self.tell(host, |retries, world| retries.begin(world, request));
     }
 
     /// Envoy's router makes no more attempts.
