@@ -112,10 +112,9 @@ fn retries_that_help_are_bridged_twice_as_often_with_every_round_and_up_to_the_w
     let mut budget = Budget::default();
     budget.deposit(&policy, at(0), 100);
     let mut rounds = [0; 5];
-    for round in 0..5 {
-        let taken = burst(&mut budget, &policy, at(0));
-        budget.helped(&policy, at(0), taken);
-        rounds[round] = taken;
+    for round in &mut rounds {
+        *round = burst(&mut budget, &policy, at(0));
+        budget.helped(&policy, at(0), *round);
     }
     // A hundred and twenty are in the window.
     assert_eq!(rounds, [10, 20, 40, 50, 0]);
