@@ -77,6 +77,7 @@ fn every_field_of_the_filters_engine_arrives() {
         r#"{
             "mode": "shadow", "engine": "filter", "num_retries": 10, "per_try_timeout": "250ms", "timeout": "7s",
             "deadline_header": "x-deadline-ms", "deadline_floor": "11ms", "max_body": "1MiB",
+            "body_timeout": "50ms",
             "back_off": {"base": "1ms", "max": "2ms", "jitter": "decorrelated", "retry_after_ceiling": "3s",
                          "retry_after": true, "reset_headers": [{"name": "x-reset", "format": "unix_timestamp"},
                                                                 {"name": "x-wait", "format": "seconds"},
@@ -89,6 +90,7 @@ fn every_field_of_the_filters_engine_arrives() {
     assert!(settings.shadow && settings.engine == Engine::Filter && !settings.non_idempotent);
     assert_eq!((settings.num_retries, settings.max_body), (10, 1 << 20));
     assert_eq!(settings.per_try_timeout, Some(Duration::from_millis(250)));
+    assert_eq!(settings.body_timeout, Duration::from_millis(50));
     let deadline = Deadline {
         timeout: Duration::from_secs(7),
         header: Some("x-deadline-ms".into()),

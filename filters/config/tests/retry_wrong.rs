@@ -87,6 +87,10 @@ const WRONG_ENGINE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        r#"{"body_timeout": "1s"}"#,
+        &["body_timeout: Envoy's router waits for bodies itself; use engine: filter or remove it"],
+    ),
+    (
         r#"{"hedge": {}}"#,
         &["hedge: belongs to engine: filter; the router's engine has hedge_on_per_try_timeout"],
     ),
@@ -176,6 +180,8 @@ const WRONG_FILTER: &[(&str, &[&str])] = &[
             r#"back_off.reset_headers[3].name: "retry-after" is heard first in any case; remove it"#,
         ],
     ),
+    (r#""body_timeout": "11s""#, &[r#"body_timeout: is longer than 10s; write "10s" or less"#]),
+    (r#""body_timeout": "9ms""#, &[r#"body_timeout: is shorter than 10ms; write "10ms" or more"#]),
     (
         r#""hedge": {"quantile": 100, "initial_delay": "0s"}"#,
         &[

@@ -8,21 +8,26 @@
 //! of requests that were under way, or began before the next tick, times their retries. A budget that cannot be read or
 //! written allows none: without a budget there is no retry.
 //!
-//! Finagle's and linkerd's retry budget, with a window of buckets instead of a queue of deposits.
+//! Finagle's and linkerd's retry budget, with a window of buckets instead of a queue of deposits. Beside the window a bucket spreads
+//! retries in time until they are seen to help (`unproven`); whoever takes one says whether that counts.
 //!
-//! Layout, little-endian: version u8 and three zero bytes, then per bucket its number, requests and retries as u32.
+//! Layout, little-endian: version u8 and three zero bytes, then per bucket its number, requests and retries as u32, then the bucket of
+//! unproven retries, which earlier versions of the filter neither read nor write.
 //! Invariant: [`BYTES`] whatever the traffic; counts that are full stay full.
+
+mod unproven;
 
 use crate::Timestamp;
 use crate::wire::{Reader, Writer};
 use core::cell::Cell;
 use core::time::Duration;
 use std::rc::Rc;
+use unproven::Unproven;
 
 /// Buckets in a window.
 pub const BUCKETS: usize = 10;
 /// Bytes of a budget.
-pub const BYTES: usize = 4 + BUCKETS * 12;
+pub const BYTES: usize = 4 + BUCKETS * 12 + unproven::BYTES;
 
 const VERSION: u8 = 1;
 
@@ -57,6 +62,7 @@ struct Bucket {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     buckets: [Bucket; BUCKETS],
+    unproven: Unproven,
 }
 
 impl Budget {
@@ -70,6 +76,7 @@ impl Budget {
             let (Some(number), Some(requests), Some(retries)) = words else { break };
             *bucket = Bucket { number, requests, retries };
         }
+        budget.unproven = Unproven::decode(&mut reader).unwrap_or_default();
         budget
     }
 
@@ -80,6 +87,7 @@ impl Budget {
         for Bucket { number, requests, retries } in self.buckets {
             writer.word(number).word(requests).word(retries);
         }
+        self.unproven.encode(&mut writer);
         writer.finish().unwrap_or_default()
     }
 
@@ -88,6 +96,39 @@ impl Budget {
         if let Some(bucket) = self.bucket(policy, now) {
             bucket.requests = bucket.requests.saturating_add(requests);
         }
+        self.unproven.deposit(policy, requests);
+    }
+
+    /// Takes one retry, if there may be one more of which nobody knows whether it helps.
+    pub fn withdraw_spread(&mut self, policy: &BudgetPolicy, now: Timestamp) -> bool {
+        let taken = self.left_at_once(policy, now) > 0 && self.withdraw(policy, now);
+        if taken {
+            self.unproven.add(1);
+        }
+        taken
+    }
+
+    /// So many of the retries that were taken spread have helped.
+    pub fn helped(&mut self, policy: &BudgetPolicy, now: Timestamp, retries: u32) {
+        self.unproven.pass(policy, now);
+        self.unproven.helped(retries);
+    }
+
+    /// How many retries may be taken at once, as far as they are spread; below zero where more were made than there might be.
+    pub fn left_at_once(&mut self, policy: &BudgetPolicy, now: Timestamp) -> i64 {
+        self.unproven.pass(policy, now);
+        self.unproven.left(policy, self.per_second(policy, now))
+    }
+
+    /// The same when there are none of which nobody knows whether they help.
+    pub fn most_at_once(&self, policy: &BudgetPolicy, now: Timestamp) -> i64 {
+        Unproven::default().left(policy, self.per_second(policy, now))
+    }
+
+    /// The requests of a second, at the most that there were in a bucket of the window.
+    fn per_second(&self, policy: &BudgetPolicy, now: Timestamp) -> u64 {
+        let most = self.recent(number(policy, now)).map(|bucket| bucket.requests).max();
+        u64::from(most.unwrap_or_default()) * 1_000 / length_ms(policy)
     }
 
     /// Takes one retry; `false` if there is none left.
@@ -105,7 +146,11 @@ impl Budget {
     pub fn withdraw_reserve(&mut self, policy: &BudgetPolicy, now: Timestamp) -> bool {
         let reserve = (policy.window / BUCKETS as u32).as_millis() * u128::from(policy.min_per_second) / 1000;
         let retries = self.bucket(policy, now).map_or(u32::MAX, |bucket| bucket.retries);
-        u128::from(retries) < reserve.max(1) && self.withdraw(policy, now)
+        let taken = u128::from(retries) < reserve.max(1) && self.withdraw(policy, now);
+        if taken {
+            self.unproven.add(1);
+        }
+        taken
     }
 
     /// Takes retries that have been made already, whether there are any left or not: the router's engine learns of them
@@ -114,26 +159,32 @@ impl Budget {
         if let Some(bucket) = self.bucket(policy, now) {
             bucket.retries = bucket.retries.saturating_add(retries);
         }
+        self.unproven.pass(policy, now);
+        self.unproven.add(retries.into());
     }
 
-    /// Gives back a retry that was taken and not made.
+    /// Gives back a retry that was taken spread and not made.
     pub fn give_back(&mut self, policy: &BudgetPolicy, now: Timestamp) {
         if let Some(bucket) = self.bucket(policy, now) {
             bucket.retries = bucket.retries.saturating_sub(1);
         }
+        self.unproven.add(-1);
     }
 
     /// Retries that are left now; below zero only after the policy became stricter or requests left the window.
     pub fn balance(&self, policy: &BudgetPolicy, now: Timestamp) -> i64 {
-        let number = number(policy, now);
-        let recent =
-            self.buckets.iter().filter(|bucket| (number.wrapping_sub(bucket.number) as usize) < BUCKETS);
+        let recent = self.recent(number(policy, now));
         let (requests, retries) = recent.fold((0_u64, 0_u64), |(requests, retries), bucket| {
             (requests + u64::from(bucket.requests), retries + u64::from(bucket.retries))
         });
         let share = u128::from(requests) * u128::from(policy.ratio_ppm) / 1_000_000;
         let least = policy.window.as_millis() * u128::from(policy.min_per_second) / 1000;
         i64::try_from(share + least).unwrap_or(i64::MAX).saturating_sub_unsigned(retries)
+    }
+
+    /// The buckets of the window that ends with the one of this number.
+    fn recent(&self, number: u32) -> impl Iterator<Item = &Bucket> {
+        self.buckets.iter().filter(move |bucket| (number.wrapping_sub(bucket.number) as usize) < BUCKETS)
     }
 
     /// The bucket of this moment, emptied if it was of another; `None` if the clock was set back by more than a window.
@@ -148,8 +199,12 @@ impl Budget {
 }
 
 fn number(policy: &BudgetPolicy, now: Timestamp) -> u32 {
-    let length = (policy.window / BUCKETS as u32).max(Duration::from_millis(1));
-    (u128::from(now.as_millis()) / length.as_millis()) as u32
+    (now.as_millis() / length_ms(policy)) as u32
+}
+
+/// How long a bucket of the window is, in milliseconds.
+fn length_ms(policy: &BudgetPolicy) -> u64 {
+    u64::try_from((policy.window / BUCKETS as u32).as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 /// How many are under way that a budget has allowed, which [`BudgetPolicy::max_concurrent`] bounds.

@@ -77,6 +77,92 @@ fn bytes_come_back_as_they_went_and_strange_ones_are_an_empty_budget() {
     }
 }
 
+/// Takes spread retries until there are none.
+fn burst(budget: &mut Budget, policy: &BudgetPolicy, now: Timestamp) -> u32 {
+    (0..).take_while(|_| budget.withdraw_spread(policy, now)).count() as u32
+}
+
+#[test]
+fn retries_that_nobody_has_seen_help_are_spread_over_time() {
+    let policy = BudgetPolicy { ratio_ppm: 300_000, min_per_second: 10, ..POLICY };
+    let mut budget = Budget::default();
+    // A second of 800 requests, one every 1.25 ms, and then an outage in which each wants two retries.
+    let (mut retries, mut requests) = (Vec::new(), Vec::new());
+    for request in 0..1_600_u64 {
+        let now = request * 5 / 4;
+        budget.deposit(&policy, at(now), 1);
+        requests.push(now);
+        if now >= 1_000 {
+            retries.extend((0..2).filter(|_| budget.withdraw_spread(&policy, at(now))).map(|_| now));
+        }
+    }
+    for from in 1_000..1_900 {
+        let within =
+            |times: &[u64]| times.iter().filter(|time| (from..from + 100).contains(*time)).count() as f64;
+        let (retries, requests) = (within(&retries), within(&requests));
+        assert!(retries <= 10.0 + 0.3 * requests + 2.0, "{retries} retries of {requests} from {from} ms on");
+    }
+    let (all, window) = (retries.len(), 0.3 * 800.0 + 10.0);
+    assert!(all as f64 > window * 0.9, "{all}: nor much less than the policy says");
+}
+
+#[test]
+fn retries_that_help_are_bridged_twice_as_often_with_every_round_and_up_to_the_window() {
+    let policy = BudgetPolicy { min_per_second: 10, ..POLICY };
+    let mut budget = Budget::default();
+    budget.deposit(&policy, at(0), 100);
+    let mut rounds = [0; 5];
+    for round in &mut rounds {
+        *round = burst(&mut budget, &policy, at(0));
+        budget.helped(&policy, at(0), *round);
+    }
+    // A hundred and twenty are in the window.
+    assert_eq!(rounds, [10, 20, 40, 50, 0]);
+}
+
+#[test]
+fn what_has_helped_is_forgotten_after_a_second_and_a_full_bucket_drains() {
+    let policy = BudgetPolicy { min_per_second: 10, ..POLICY };
+    let mut budget = Budget::default();
+    budget.helped(&policy, at(0), 50);
+    assert_eq!(budget.left_at_once(&policy, at(0)), 110);
+    assert_eq!(budget.left_at_once(&policy, at(1_000)), 10);
+    assert_eq!(burst(&mut budget, &policy, at(1_000)), 10);
+    assert_eq!(budget.left_at_once(&policy, at(1_300)), 3, "ten a second");
+    budget.deposit(&policy, at(1_300), 10);
+    assert_eq!(budget.left_at_once(&policy, at(1_300)), 5, "and a fifth of the requests");
+    assert_eq!(budget.left_at_once(&policy, at(60_000)), 10, "and never more than a burst");
+}
+
+#[test]
+fn a_burst_grows_with_the_load_and_is_ten_at_least() {
+    let none = BudgetPolicy { ratio_ppm: 10, min_per_second: 0, ..POLICY };
+    let mut budget = Budget::default();
+    budget.deposit(&none, at(0), 1_000_000);
+    assert_eq!(budget.most_at_once(&none, at(0)), 10);
+    let mut budget = Budget::default();
+    budget.deposit(&POLICY, at(0), 10_000);
+    assert_eq!(budget.most_at_once(&POLICY, at(0)), 40, "the share of the requests of 20 ms");
+    assert_eq!(budget.most_at_once(&POLICY, at(20_000)), 10);
+    for most in [u32::MAX, 1 << 31] {
+        budget.deposit(&POLICY, at(0), most);
+        budget.spend(&POLICY, at(0), most);
+        budget.helped(&POLICY, at(0), most);
+        budget.left_at_once(&POLICY, at(u64::from(most)));
+    }
+}
+
+#[test]
+fn a_budget_of_an_earlier_version_has_a_bucket_that_is_empty() {
+    let mut budget = Budget::default();
+    budget.deposit(&POLICY, at(0), 100);
+    budget.withdraw_spread(&POLICY, at(0));
+    let before = budget.encode();
+    let mut read = Budget::decode(&before[..before.len() - 16]);
+    assert_eq!(read.balance(&POLICY, at(0)), 29, "the window is what it was");
+    assert_eq!(read.left_at_once(&POLICY, at(0)), read.most_at_once(&POLICY, at(0)));
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 mod properties {
     use super::*;

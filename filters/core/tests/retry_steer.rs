@@ -18,15 +18,26 @@ const PER_TRY: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 const TIMEOUT: &str = "x-envoy-upstream-rq-timeout-ms";
 const HEDGE: &str = "x-envoy-hedge-on-per-try-timeout";
 
-/// Whether the request is idempotent, and whether the budget allows it retries.
-type Kind = (bool, bool);
-const IDEMPOTENT: Kind = (true, true);
-const OTHER: Kind = (false, true);
-const WITHOUT_BUDGET: Kind = (true, false);
+/// Whether the request is idempotent, and how many retries the budget allows it.
+type Kind = (bool, u8);
+const IDEMPOTENT: Kind = (true, u8::MAX);
+const OTHER: Kind = (false, u8::MAX);
+const WITHOUT_BUDGET: Kind = (true, 0);
 
 fn headers(settings: &Settings, (idempotent, retries): Kind) -> Vec<(&'static str, String)> {
     let steering = Steering::new(settings);
     steering.headers(idempotent, retries, None).map(|(name, value)| (name, value.into_string())).collect()
+}
+
+#[test]
+fn a_request_may_have_fewer_retries_than_the_policy_says_and_no_more() {
+    let steering = Steering::new(&Settings::default());
+    for (granted, told) in [(0, "0"), (1, "1"), (2, "2"), (3, "2"), (u8::MAX, "2")] {
+        for idempotent in [true, false] {
+            let headers: Vec<_> = steering.headers(idempotent, granted, None).collect();
+            assert_eq!(headers[0], (MAX_RETRIES, told.into()), "{granted}");
+        }
+    }
 }
 
 fn with(change: impl FnOnce(&mut Settings)) -> Settings {
@@ -81,7 +92,7 @@ fn what_is_not_idempotent_is_tried_again_only_if_nobody_has_seen_it() {
 #[test]
 fn without_a_budget_there_is_no_retry_whatever_the_request() {
     is(headers(&Settings::default(), WITHOUT_BUDGET), &[(MAX_RETRIES, "0")]);
-    is(headers(&Settings::default(), (false, false)), &[(MAX_RETRIES, "0")]);
+    is(headers(&Settings::default(), (false, 0)), &[(MAX_RETRIES, "0")]);
 }
 
 #[test]
@@ -196,7 +207,7 @@ fn nothing_is_said_that_a_client_could_have_said_and_no_header_twice() {
         });
         settings.hedge_on_per_try_timeout = bit(7);
         settings.per_try_timeout = bit(0).then_some(Duration::from_secs(1));
-        for (idempotent, retries) in [(true, true), (true, false), (false, true), (false, false)] {
+        for (idempotent, retries) in [(true, 2), (true, 0), (false, 1), (false, 0)] {
             let steering = Steering::new(&settings);
             let left = bit(1).then_some(Duration::from_secs(3));
             let mut names: Vec<_> =

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::deadline::{DEADLINE_EXCEEDED, is_clients_end};
-use switchyard_core::retry::exchanges::{Candidate, Retries};
+use switchyard_core::retry::exchanges::{Candidate, Policy, Retries, Upstream as Known};
 use switchyard_core::retry::{Denied, RetryRequest, STEERING_HEADERS};
 use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::identity;
@@ -29,12 +29,14 @@ pub struct Stream {
     hurried: bool,
     /// The route and the upstream of a request that Envoy's router tries again.
     steered: Option<(usize, usize)>,
+    /// How often it may, until there is an answer.
+    granted: u8,
 }
 
 impl Stream {
     /// The stream of this context.
     pub(crate) fn new(context: u32, worker: Rc<Worker>) -> Self {
-        Self { context, worker, watched: false, held: false, hurried: false, steered: None }
+        Self { context, worker, watched: false, held: false, hurried: false, steered: None, granted: 0 }
     }
 
     fn begin(&mut self, host: &impl Host, head: &Head, ended: bool) {
@@ -56,7 +58,7 @@ impl Stream {
         if policy.is_steered() {
             self.steered = Some((position, index));
             if !policy.settings().shadow {
-                steer(&headers, route, upstream, &worker, host);
+                self.granted = steer(&headers, route, upstream, &worker, host);
             }
         } else if !policy.settings().shadow {
             limit(&headers, route, host);
@@ -65,22 +67,37 @@ impl Stream {
         // A tunnel has no answer that another attempt could replace.
         let tunnel = headers.contains("upgrade") || headers.method() == b"CONNECT";
         if policy.looks_at_answers() && !tunnel {
-            let known = || identity::read(host).ok();
-            let waits = !ended
-                && policy.awaits_body(&headers)
-                && worker.bodies.hold(self.context, self.context, policy.settings().body_timeout);
-            let stale_key = policy.keeps_answers().and_then(|stale| stale.key(&headers, ended, known));
-            let request = Candidate {
-                stream: self.context,
-                policy: Rc::clone(policy),
-                upstream: Rc::clone(&upstream.known),
-                head: headers,
-                ended,
-                waits,
-                stale_key,
-            };
-            (self.watched, self.held) = (true, waits);
-            self.tell(host, |retries, world| retries.begin(world, request));
+            self.watch(host, headers, policy, &upstream.known, ended);
+        }
+    }
+
+    /// Its answer is looked at, and it may wait for its body.
+    fn watch(
+        &mut self,
+        host: &impl Host,
+        head: HeaderMap,
+        policy: &Rc<Policy>,
+        upstream: &Rc<Known>,
+        ended: bool,
+    ) {
+        let known = || identity::read(host).ok();
+        let waits = !ended
+            && policy.awaits_body(&head)
+            && self.worker.bodies.hold(self.context, self.context, policy.settings().body_timeout);
+        let stale_key = policy.keeps_answers().and_then(|stale| stale.key(&head, ended, known));
+        let (policy, upstream) = (Rc::clone(policy), Rc::clone(upstream));
+        let request = Candidate { stream: self.context, policy, upstream, head, ended, waits, stale_key };
+        (self.watched, self.held) = (true, waits);
+        self.tell(host, |retries, world| retries.begin(world, request));
+    }
+
+    /// Envoy's router makes no more attempts.
+    fn settle(&mut self) {
+        let granted = core::mem::take(&mut self.granted);
+        let Some((position, upstream)) = self.steered.filter(|_| granted > 0) else { return };
+        let plan = &self.worker.plan;
+        if let (Some(route), Some(upstream)) = (plan.route(position), plan.upstream(upstream)) {
+            route.policy.envoy_answered(&upstream.known, granted);
         }
     }
 
@@ -145,6 +162,7 @@ impl frame::Stream for Stream {
     /// The answer begins.
     fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
         let stream = self.context;
+        self.settle();
         let flow = self
             .tell(host, |retries, world| retries.response_headers(world, stream, ended))
             .unwrap_or(Flow::Continue);
@@ -178,6 +196,7 @@ impl frame::Stream for Stream {
         if core::mem::take(&mut self.held) {
             self.worker.bodies.forget(stream);
         }
+        self.settle();
         let Some((position, upstream)) = self.steered.take() else { return };
         let Some(route) = self.worker.plan.route(position) else { return };
         let made = host.property(&["upstream", "request_attempt_count"]).ok().flatten();
@@ -213,17 +232,17 @@ fn was_answered_well(host: &impl Host) -> bool {
     code.is_some_and(|code| code < 500)
 }
 
-/// Tells Envoy's router the policy, in place of what the client may have said.
-fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl Host) {
+/// Tells Envoy's router the policy, in place of what the client may have said; how often it may try again.
+fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worker, host: &impl Host) -> u8 {
     let idempotent = route.policy.settings().non_idempotent || RetryRequest::of(headers).is_idempotent();
     let mut tables = Tables { plan: &worker.plan, now: None, host };
-    let allowed = route.policy.may_envoy_retry(&upstream.known, &mut tables);
-    if !allowed {
+    let granted = route.policy.grant_to_envoy(&upstream.known, &mut tables);
+    if granted == 0 && route.policy.settings().num_retries > 0 {
         report::of(&worker.registry, route, host).denied(Denied::Budget);
     }
     let ours: Vec<_> = route
         .steering
-        .headers(idempotent, allowed, route.policy.settings().deadline.shortened(headers))
+        .headers(idempotent, granted, route.policy.settings().deadline.shortened(headers))
         .collect();
     let theirs = headers.iter().filter(|(name, _)| !is_steering(name));
     let all: Vec<(&[u8], &[u8])> =
@@ -231,6 +250,7 @@ fn steer(headers: &HeaderMap, route: &Route, upstream: &Upstream, worker: &Worke
     if let Err(error) = host.set_request_headers(&all) {
         log::warn!("switchyard.retry: a request goes without a retry policy: {error}");
     }
+    granted
 }
 
 /// Takes the client's steering headers off, and gives the first attempt its limits.

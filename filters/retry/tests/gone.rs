@@ -213,7 +213,7 @@ fn a_client_that_leaves_while_its_answer_is_judged_is_forgotten() {
 
 #[test]
 fn calls_are_the_roots_even_after_a_stream_that_could_not_be_served() {
-    let mut worker = Worker::filter(r#""deadline_header": "x-left""#);
+    let mut worker = Worker::filter(r#""deadline_header": "x-left", "budget": {"min_per_second": 1000}"#);
     let hasty = [&GET[..], &[("x-left", "50")]].concat();
     let requests: Vec<Request> = (0..20)
         .map(|at| {

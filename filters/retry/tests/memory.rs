@@ -15,7 +15,7 @@ use switchyard_retry::{Flow, MOST_KEPT, Root};
 use worker::{OK, PUT, Request, Worker, document_with, filter};
 
 const MIB: usize = 1 << 20;
-const LARGE: &str = r#""max_body": "1MiB""#;
+const LARGE: &str = r#""max_body": "1MiB", "budget": {"min_per_second": 1000}"#;
 
 /// A request with a body of 1 MiB.
 fn upload(worker: &mut Worker) -> Request {

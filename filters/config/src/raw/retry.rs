@@ -43,8 +43,8 @@ section! {
             /// The largest request body that is kept for another attempt, and the largest answer that is read to be judged;
             /// at most 1MiB. Default: 64KiB.
             max_body: ByteSize,
-            /// How long a failed answer waits for the rest of its request's body, which clients often write apart from the head,
-            /// 10ms to 10s (engine filter, or fallback.upstream). Default: 1s.
+            /// How long a request waits for its body, which clients often write apart from the head, before it goes on,
+            /// 10ms to 10s (engine filter). Default: 1s.
             body_timeout: Duration,
             /// A second attempt before the first has failed (engine filter). Default: none.
             hedge: Hedge,

@@ -90,8 +90,7 @@ fn check_engine(raw: &raw::Retry, engine: Option<Engine>, at: &Path<'_>, errors:
                 let problem = "belongs to engine: filter; the router's engine has hedge_on_per_try_timeout";
                 errors.add(&at.field("hedge"), problem);
             }
-            let asks_elsewhere = raw.fallback.as_ref().is_some_and(|raw| raw.upstream.is_some());
-            if raw.body_timeout.is_some() && !asks_elsewhere {
+            if raw.body_timeout.is_some() {
                 let problem = "Envoy's router waits for bodies itself; use engine: filter or remove it";
                 errors.add(&at.field("body_timeout"), problem);
             }

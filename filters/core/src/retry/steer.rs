@@ -19,7 +19,7 @@ use core::time::Duration;
 pub const STEERING_HEADERS: [&str; 8] = [
     "x-envoy-retry-on",
     "x-envoy-retry-grpc-on",
-    "x-envoy-max-retries",
+    MAX_RETRIES,
     "x-envoy-retriable-status-codes",
     "x-envoy-retriable-header-names",
     TRY_TIMEOUT_HEADER,
@@ -27,6 +27,7 @@ pub const STEERING_HEADERS: [&str; 8] = [
     REQUEST_TIMEOUT_HEADER,
 ];
 
+const MAX_RETRIES: &str = "x-envoy-max-retries";
 const HEDGE: &str = "x-envoy-hedge-on-per-try-timeout";
 
 /// A policy in Envoy's words.
@@ -55,9 +56,9 @@ impl Steering {
             let hedged = more.iter().any(|(name, _)| *name == HEDGE);
             let limits = if hedging && !hedged { Vec::new() } else { limits.clone() };
             if (words.is_empty() && more.is_empty()) || settings.num_retries == 0 {
-                return [vec![("x-envoy-max-retries", "0".into())], limits].concat();
+                return [vec![(MAX_RETRIES, "0".into())], limits].concat();
             }
-            let mut first = vec![("x-envoy-max-retries", retries.clone())];
+            let mut first = vec![(MAX_RETRIES, retries.clone())];
             if !words.is_empty() {
                 first.push(("x-envoy-retry-on", words.join(",").into()));
             }
@@ -74,21 +75,25 @@ impl Steering {
         }
     }
 
-    /// The headers of a request that may be sent again (`retries`: the budget allows it), and of one that is not `idempotent`;
+    /// The headers of a request that may be sent again so often, if its policy says no less, and of one that is not `idempotent`;
     /// `timeout` is what the request has left, if that is less than what the route gives.
     pub fn headers(
         &self,
         idempotent: bool,
-        retries: bool,
+        retries: u8,
         timeout: Option<Duration>,
     ) -> impl Iterator<Item = (&'static str, Box<str>)> {
         let list = match (retries, idempotent) {
-            (false, _) => &self.none,
-            (true, true) => &self.idempotent,
-            (true, false) => &self.unseen,
+            (0, _) => &self.none,
+            (_, true) => &self.idempotent,
+            (_, false) => &self.unseen,
+        };
+        let fewer = move |(name, value): (&'static str, Box<str>)| {
+            let is_less = name == MAX_RETRIES && value.parse().is_ok_and(|most: u8| retries < most);
+            (name, if is_less { retries.to_string().into() } else { value })
         };
         let timeout = timeout.map(|left| (REQUEST_TIMEOUT_HEADER, millis(left).into()));
-        list.iter().cloned().chain(timeout)
+        list.iter().cloned().map(fewer).chain(timeout)
     }
 }
 

@@ -104,6 +104,11 @@ impl Shared {
         assert_eq!(self.pending, 0, "what was taken and not used was not given back");
         let Some(which) = self.refused.expect("no budget was asked") else { return };
         let policy = config.policy(which).expect("it has a policy");
+        // Or too many are out that nobody has seen help.
+        let mut stands = Budget::decode(&self.tables[which]);
+        if stands.left_at_once(policy, now) <= 0 && !upstream.retries_keep_failing() {
+            return;
+        }
         if !upstream.retries_keep_failing() || !self.audits[which].has_spent_reserve(policy, now) {
             self.audits[which].check_refusal(policy, now);
         }

@@ -56,6 +56,8 @@ struct Seen {
     /// Attempts per second in the worst tenth of a second: in the outage, and after it. Other scripts have none.
     peak: Option<f64>,
     peak_after: Option<f64>,
+    /// The most attempts in any tenth of a second of the outage, over the requests sent in it.
+    peak_vs_load: Option<f64>,
     /// The machine was too busy to keep the outage's pace, however often it was tried.
     disturbed: bool,
 }

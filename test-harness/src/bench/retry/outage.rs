@@ -37,11 +37,13 @@ pub(super) async fn run(
     });
     let (down_at, down_in_load) = down?;
     let arrivals = upstreams.iter().flat_map(|upstream| upstream.requests()).map(|request| request.at_ms);
-    let timeline = timeline(arrivals, down_at);
+    let arrivals: Vec<u64> = arrivals.collect();
+    let timeline = timeline(arrivals.iter().copied(), down_at);
     let pace: Vec<u64> = sent.iter().map(|one| one.at.as_millis() as u64).collect();
+    let peak_vs_load = peak_vs_load((&arrivals, down_at), (&pace, down_in_load));
     let pace = self::timeline(pace.into_iter(), BEFORE);
     let disturbed = !keeps_pace(&pace) || !keeps_pace(timeline.get(..steps(BEFORE)).unwrap_or_default());
-    let seen = Seen { disturbed, ..seen(&sent, down_in_load, &timeline) };
+    let seen = Seen { disturbed, peak_vs_load, ..seen(&sent, down_in_load, &timeline) };
     Ok((seen, timeline))
 }
 
@@ -77,8 +79,24 @@ fn seen(sent: &[Sent], down: Duration, timeline: &[u64]) -> Seen {
         peak: Some(peak(outage)),
         // What was under way when the endpoints came back is the outage's.
         peak_after: Some(peak(timeline.get(up + 1..).unwrap_or_default())),
+        peak_vs_load: None,
         disturbed: false,
     }
+}
+
+/// The most attempts in any [`STEP`] of the outage, over the requests sent in it; both in milliseconds of a clock by which it began then. A step in
+/// which less than half of what was offered was sent says nothing.
+fn peak_vs_load(attempts: (&[u64], Duration), requests: (&[u64], Duration)) -> Option<f64> {
+    const EVERY: usize = 10;
+    let step = STEP.as_millis() as u64;
+    let within = |(times, down): (&[u64], Duration), from: u64| {
+        let from = down.as_millis() as u64 + from;
+        times.iter().filter(|at| (from..from + step).contains(*at)).count() as f64
+    };
+    let least = OFFERED * STEP.as_secs_f64() / 2.0;
+    let steps = (0..=DOWN.as_millis() as u64 - step).step_by(EVERY);
+    let loaded = steps.map(|from| (within(attempts, from), within(requests, from)));
+    loaded.filter(|(_, sent)| *sent >= least).map(|(attempts, sent)| attempts / sent).reduce(f64::max)
 }
 
 /// Whether every step has what was offered, give or take a half. Asked of what the load sent, and of what arrived while all was
@@ -127,6 +145,19 @@ mod tests {
         assert_eq!([seen.requests, seen.failures, seen.attempts], [2, 1, 29 * 80 + 240]);
         assert_eq!([seen.p50_ms, seen.p99_ms], [5.0, 7.0]);
         assert_eq!(peak(&[]), 0.0);
+    }
+
+    #[test]
+    fn the_worst_tenth_of_a_second_is_told_in_requests_of_that_time() {
+        // 80 requests in each, 120 attempts in one that begins in the middle of two.
+        let requests: Vec<u64> = (0..4_800).map(|number| number * 5 / 4).collect();
+        let retries = (0..40).map(|number| 2_050 + number * 2);
+        let attempts: Vec<u64> =
+            requests.iter().map(|at| at + 700).chain(retries.map(|at| at + 700)).collect();
+        let down = |after: u64| Duration::from_millis(1_000 + after);
+        assert_eq!(peak_vs_load((&attempts, down(700)), (&requests, down(0))), Some(1.5));
+        assert_eq!(peak_vs_load((&[], down(0)), (&requests, down(0))), Some(0.0));
+        assert_eq!(peak_vs_load((&attempts, down(0)), (&[], down(0))), None, "nothing was sent");
     }
 
     #[test]

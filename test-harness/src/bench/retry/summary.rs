@@ -11,10 +11,12 @@ use crate::bench::median;
 type All = [(Script, Side, Seen)];
 
 /// What each figure ought to be, and whether that is a least or a most.
-const AIMS: [Aim; 6] = [
+const AIMS: [Aim; 8] = [
     ("success_rate", ">=", 0.9999),
     ("amplification", "<=", 1.30),
     ("outage_peak_vs_native", "<=", 1.0),
+    ("outage_peak_vs_load", "<=", 1.4),
+    ("outage_peak_vs_load_router", "<=", 1.7),
     ("p99_hedged_vs_native", "<=", 0.5),
     ("host_calls_per_request", "<=", 2.0),
     ("host_calls_per_request_router", "<=", 3.0),
@@ -30,6 +32,7 @@ struct Figures {
     p99_ms: f64,
     peak: Option<f64>,
     peak_after: Option<f64>,
+    peak_vs_load: Option<f64>,
     disturbed: u64,
 }
 
@@ -62,6 +65,7 @@ fn figures(all: &All, script: Script, side: Side) -> Figures {
         p99_ms: middle(|one| one.p99_ms),
         peak: peak(|one| one.peak),
         peak_after: peak(|one| one.peak_after),
+        peak_vs_load: peak(|one| one.peak_vs_load),
         disturbed: sum(|one| one.disturbed.into()),
     }
 }
@@ -78,6 +82,7 @@ impl Figures {
         let peaks = [
             ("peak_per_second", self.peak),
             ("peak_per_second_after", self.peak_after),
+            ("peak_vs_load", self.peak_vs_load),
             ("disturbed_runs", self.peak.map(|_| self.disturbed as f64)),
         ];
         for (key, peak) in peaks {
@@ -102,10 +107,13 @@ pub(super) fn of(all: &All) -> Map<String, Value> {
         (script.name().to_owned(), Value::Object(sides.collect()))
     });
     let (outage, slow) = (Script::Outage, Script::Slow);
+    let vs_load = |side| json!(of(outage, side).peak_vs_load);
     [
         ("success_rate", json!(1.0 - failed)),
         ("amplification", json!(worst(Script::OneOfFour, |one| one.attempts_per_request))),
         ("outage_peak_vs_native", json!(against(worst(outage, peak), peak(&of(outage, Side::Native))))),
+        ("outage_peak_vs_load", vs_load(Side::Filter)),
+        ("outage_peak_vs_load_router", vs_load(Side::Router)),
         (
             "p99_hedged_vs_native",
             json!(against(of(slow, Side::Filter).p99_ms, of(slow, Side::Native).p99_ms)),
@@ -127,7 +135,9 @@ mod tests {
     use super::*;
 
     fn seen(requests: u64, failures: u64, attempts: u64, p99_ms: f64, peak: Option<f64>) -> Seen {
-        Seen { requests, failures, attempts, p50_ms: 1.0, p99_ms, peak, peak_after: peak, disturbed: false }
+        let peak_vs_load = peak.map(|peak| peak / 100.0);
+        let (p50_ms, peak_after, disturbed) = (1.0, peak, false);
+        Seen { requests, failures, attempts, p50_ms, p99_ms, peak, peak_after, peak_vs_load, disturbed }
     }
 
     fn runs() -> Vec<(Script, Side, Seen)> {
@@ -151,6 +161,10 @@ mod tests {
         assert_eq!(figure("success_rate"), Some(0.98));
         assert_eq!(figure("amplification"), Some(1.3));
         assert_eq!(figure("outage_peak_vs_native"), Some(1.5));
+        assert_eq!(
+            [figure("outage_peak_vs_load"), figure("outage_peak_vs_load_router")],
+            [Some(3.0), Some(1.0)]
+        );
         assert_eq!(figure("p99_hedged_vs_native"), Some(0.25));
     }
 

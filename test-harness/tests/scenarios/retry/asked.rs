@@ -16,11 +16,7 @@ fn first_attempts_ask(
 ) -> Outcome {
     let asks = Behaviour::Answer {
         status,
-        headers: [
-            (name.to_owned(), value.to_owned()),
-            ("content-type".to_owned(), "application/json".to_owned()),
-        ]
-        .into(),
+        headers: [(name.to_owned(), value.to_owned())].into(),
         body: Some(body.to_owned()),
         delay_ms: 0,
     };

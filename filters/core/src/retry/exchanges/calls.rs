@@ -18,7 +18,8 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
         let verdict = answer.verdict(self.exchange.policy.local(), self.exchange.grpc, now);
         let is_none = is_empty(&answer.headers);
         if !self.exchange.attempts.as_ref().is_some_and(Attempts::is_substitute) {
-            self.exchange.upstream.retried(verdict == Verdict::Final && !is_none);
+            let well = verdict == Verdict::Final && !is_none;
+            self.exchange.policy.retried(&self.exchange.upstream, well);
         }
         if verdict == Verdict::Final
             && answer.is_out_of_reach(self.exchange.policy.local(), self.exchange.grpc)

@@ -103,18 +103,38 @@ impl Policy {
         self.budgets(upstream).for_each(WorkerBudget::request);
     }
 
-    /// Whether Envoy's router may try a request again: the budgets have some left, as far as this worker knows, and retries are
-    /// not failing all the time, or this request may find out whether they still are.
-    pub fn may_envoy_retry(&self, upstream: &Upstream, budgets: &mut impl Budgets) -> bool {
-        self.budgets(upstream).all(|budget| budget.seems_to_allow(budgets))
-            && (!upstream.retries_keep_failing()
-                || self.budget.grants_reserve(self.settings.num_retries, budgets))
+    /// How often Envoy's router may try a request again, which is counted until [`Policy::envoy_answered`]: as often as the budgets
+    /// have some left for, as far as this worker knows. While retries are failing all the time, none, but for a request that may find out
+    /// whether they still are.
+    pub fn grant_to_envoy(&self, upstream: &Upstream, budgets: &mut impl Budgets) -> u8 {
+        let most = self.settings.num_retries;
+        let granted = if upstream.retries_keep_failing() {
+            let is_left = self.budgets(upstream).all(|budget| budget.has_some_left(budgets));
+            if is_left && self.budget.grants_reserve(most, budgets) { most } else { 0 }
+        } else {
+            self.budgets(upstream).fold(most, |most, budget| budget.seems_to_allow(most, budgets))
+        };
+        self.budgets(upstream).for_each(|budget| budget.grant(granted));
+        granted
     }
 
-    /// Envoy's router has made so many retries of a request; `well`: they helped.
+    /// A request is answered that Envoy's router might have tried so often again.
+    pub fn envoy_answered(&self, upstream: &Upstream, granted: u8) {
+        self.budgets(upstream).for_each(|budget| budget.settle(granted));
+    }
+
+    /// Envoy's router has made so many retries of a request; `well`: the last one helped.
     pub fn envoy_retried(&self, upstream: &Upstream, retries: u32, well: bool) {
-        upstream.retried(well);
+        self.retried(upstream, well);
         self.budgets(upstream).for_each(|budget| budget.spend(retries));
+    }
+
+    /// A retry has been answered; `well`: it helped.
+    pub(super) fn retried(&self, upstream: &Upstream, well: bool) {
+        upstream.retried(well);
+        if well {
+            self.budgets(upstream).for_each(|budget| budget.help(1));
+        }
     }
 
     fn budgets<'a>(&'a self, upstream: &'a Upstream) -> impl Iterator<Item = &'a WorkerBudget> {
@@ -139,7 +159,7 @@ impl Upstream {
     }
 
     /// A retry has been answered; `well`: it helped.
-    pub(super) fn retried(&self, well: bool) {
+    fn retried(&self, well: bool) {
         self.failed_retries.set(if well { 0 } else { self.failed_retries.get().saturating_add(1) });
     }
 
