@@ -91,8 +91,11 @@ fn was_alone(question: &Question, mishaps: &[Mishap]) -> bool {
 fn likeness(protocol: Protocol, truth: &Reply, answer: &Response) -> Likeness {
     let status = answer.status.as_u16();
     let Some(expected) = &truth.body else {
-        let is_empty = answer.body.is_empty() && status == truth.status;
-        return if is_empty { Likeness::Same } else { Likeness::Other("not an empty answer".to_owned()) };
+        return match answer.body.is_empty() && status == truth.status {
+            true => Likeness::Same,
+            false if status >= 400 && is_error_of_nobody(answer) => Likeness::Error,
+            false => Likeness::Other("not an empty answer".to_owned()),
+        };
     };
     let length = answer.header("content-length");
     if length != answer.body.len().to_string() {
@@ -120,6 +123,12 @@ fn likeness(protocol: Protocol, truth: &Reply, answer: &Response) -> Likeness {
         true => Likeness::Error,
         false => Likeness::Other("not the truth".to_owned()),
     }
+}
+
+/// What a notification is told whose batch failed.
+fn is_error_of_nobody(answer: &Response) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    body.is_some_and(|body| body.get("id") == Some(&Value::Null) && body.pointer("/error/code").is_some())
 }
 
 /// As if nothing of it had been done.

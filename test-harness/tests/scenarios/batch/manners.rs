@@ -73,8 +73,10 @@ async fn vectors_without_an_index_fail_nobody_and_stop_batches_or_go_by_their_or
             assert_eq!(sizes(&service), [(1, 1), (11, 1)]);
             continue;
         }
-        // The batch and its halves; after that nobody waits for anybody.
-        assert_eq!(sizes(&service), [(1, 12), (5, 1), (6, 1), (11, 1)]);
+        // The batch, its halves, and perhaps those of one of them; after that nobody waits for anybody.
+        let batches: u64 = service.sizes().range(2..).map(|(_, count)| count).sum();
+        let alone = service.sizes().get(&1).copied();
+        assert!(alone == Some(12) && batches <= 5, "{:?}", service.sizes());
         service.hold_next(4);
         let together = together(4, |number| embed(&client, &inputs[number]));
         until_busy(&envoy, &service, 4).await?;
@@ -118,7 +120,7 @@ async fn a_limit_of_the_servers_is_learnt_and_hits_no_client() -> Outcome {
         let service = Service::start(Cost::FREE).await?;
         service.behaves(Some(manner.clone()));
         // Nothing may be made twice, and there is no budget for it.
-        let section = once(&json!({ "budget": { "ratio": 0.0, "min_per_second": 0 } }));
+        let section = once(&json!({ "max_in_flight": 1, "budget": { "ratio": 0.0, "min_per_second": 0 } }));
         let envoy = start_batching(&service, 1, &section).await?;
         are_right(&echoes(&envoy, &service, 0, 16).await?, 0);
         assert_eq!(sizes(&service), [(1, 1), (4, 4), (8, 2), (16, 1)], "{manner:?}");

@@ -12,7 +12,7 @@ use crate::batch::part::Part;
 use crate::batch::share::{Answer, Share};
 
 /// The longest error that is handed on, in bytes: every client of a batch gets it at once.
-const MOST: usize = 4 << 10;
+const MOST: usize = 2 << 10;
 /// Where servers write errors.
 const FIELDS: [&str; 4] = ["error", "message", "detail", "title"];
 
