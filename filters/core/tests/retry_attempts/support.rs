@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use fastrand::Rng;
+use switchyard_core::health::Health;
 use switchyard_core::request_key::KeyRules;
 use switchyard_core::retry::{
     Attempt, Attempts, AttemptsWorld, Decision, Denied, Failure, Hedge, Reason, Settings, StaleIfError,
@@ -61,7 +62,7 @@ impl AttemptsWorld for Script {
     }
 
     fn pick(&mut self, tried: &[EndpointIndex]) -> Option<EndpointIndex> {
-        pick(&[], self.endpoints, |_| true, tried)
+        pick(&[], self.endpoints, |_| Health::Healthy, tried)
     }
 
     fn least_time(&self) -> Duration {
