@@ -7,6 +7,7 @@ use crate::stream::Stream;
 use crate::worker::Batch;
 use std::rc::Rc;
 use switchyard_config::Document;
+use switchyard_core::budget::Concurrency;
 use switchyard_frame::{Filter, Mailbox, Setup, prepare};
 use switchyard_host::{Host, HostError};
 
@@ -16,7 +17,11 @@ impl Filter for Batch {
     type Stream = Stream;
 
     fn new<H: Host>(document: &Document, setup: Setup<Vm>, host: &H) -> Result<Self, HostError> {
-        let plan = Plan::new(document, setup.configuration, &setup.memory, host);
+        let repeats = |route: &str| {
+            let count = setup.own.repeats.try_borrow_mut().ok().map(|mut all| all.of(route));
+            Concurrency::from(count.unwrap_or_default())
+        };
+        let plan = Plan::new(document, setup.configuration, &setup.memory, repeats, host);
         let proxy = plan.has_proxy_scope();
         let prepared = || {
             prepare(Self::NAME, host)?;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
 use switchyard_core::batch::Scope;
 use switchyard_core::batch::gather::Policy;
+use switchyard_core::budget::Concurrency;
 use switchyard_core::memory::Memory;
 use switchyard_core::route::RouteTable;
 use switchyard_frame::rotation::{Next, Rotation};
@@ -60,6 +61,7 @@ impl Plan {
         document: &Document,
         configuration: u64,
         memory: &Memory,
+        repeats: impl Fn(&str) -> Concurrency,
         host: &impl SharedData,
     ) -> Self {
         let mut plan = Self::default();
@@ -84,7 +86,9 @@ impl Plan {
                     key.principal.join(", ")
                 );
             }
-            let policy = Policy::new(route.name(), configuration, batching.settings().clone()).within(memory);
+            let policy = Policy::new(route.name(), configuration, batching.settings().clone())
+                .within(memory)
+                .repeating(repeats(route.name()));
             let upstream = document.upstreams().get(batching.upstream());
             let upstream = upstream.map(|upstream| Upstream::new(upstream, host));
             plan.places.insert(route.name().into(), plan.batched.len());

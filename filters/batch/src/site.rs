@@ -7,6 +7,7 @@ use crate::report::Reports;
 use core::cell::{Cell, RefCell};
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{Event, Policy};
+use switchyard_core::lasting::Lasting;
 use switchyard_frame::Setup;
 use switchyard_frame::shared::tables::announced;
 use switchyard_host::{Clock, MetricSink, SharedData};
@@ -15,6 +16,8 @@ use switchyard_host::{Clock, MetricSink, SharedData};
 #[derive(Default)]
 pub struct Vm {
     pub(crate) reports: RefCell<Reports>,
+    /// Repeats of batches that failed, under way, by route.
+    pub(crate) repeats: RefCell<Lasting<Cell<u32>>>,
 }
 
 /// One configuration in one worker, as its gatherer's world is made of it.

@@ -207,9 +207,16 @@ fn length_ms(policy: &BudgetPolicy) -> u64 {
     u64::try_from((policy.window / BUCKETS as u32).as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
-/// How many are under way that a budget has allowed, which [`BudgetPolicy::max_concurrent`] bounds.
-#[derive(Debug, Default)]
-pub(crate) struct Concurrency(Rc<Cell<u32>>);
+/// How many are under way that a budget has allowed, which [`BudgetPolicy::max_concurrent`] bounds: under all configurations of a
+/// worker, if they have it from one [`Lasting`](crate::lasting::Lasting).
+#[derive(Clone, Debug, Default)]
+pub struct Concurrency(Rc<Cell<u32>>);
+
+impl From<Rc<Cell<u32>>> for Concurrency {
+    fn from(count: Rc<Cell<u32>>) -> Self {
+        Self(count)
+    }
+}
 
 /// One of those that are under way, until it is dropped.
 #[derive(Debug)]

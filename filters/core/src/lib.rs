@@ -23,6 +23,7 @@ mod flow;
 pub mod hash;
 pub mod health;
 pub mod http;
+pub mod lasting;
 pub mod load;
 pub mod memory;
 pub mod outlier;

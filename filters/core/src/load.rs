@@ -10,14 +10,14 @@
 //!
 //! Source: Finagle's PeakEwma and tower's, which linkerd2-proxy uses. As there, latency is that of the first byte, and an
 //! estimate fades while nothing is heard. Not as there: a slower answer moves the estimate halfway and not all the way, and a
-//! faster one by a fifth at least. With theirs one slow answer takes all requests off one of two equal endpoints
-//! until it has faded, tens of decays of an ordinary outlier; `filters/core/tests/balance_latency/` has the comparison.
+//! faster one by a fifth at least. With theirs one slow answer takes all requests off one of two equal endpoints until it
+//! has faded, seven decays if it took a thousand times as long; `filters/core/tests/balance_latency/` has the comparison.
 
-use crate::{EndpointIndex, Endpoints, Timestamp};
+use crate::lasting::Lasting;
+use crate::{Endpoint, EndpointIndex, Endpoints, Timestamp};
 use core::cell::Cell;
 use core::time::Duration;
-use hashbrown::HashMap;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 /// How far an answer that is slower than expected moves the expectation.
 const SLOWER: f64 = 0.5;
@@ -179,39 +179,19 @@ fn retained(elapsed: Duration, decay: Duration) -> f64 {
 }
 
 /// The load of all upstreams, whatever configuration is in force: by the upstream's name and the endpoint's address.
-///
-/// Bounded: an entry lives as long as a configuration or a request in flight has it.
 #[derive(Debug, Default)]
-pub struct LoadBook {
-    upstreams: HashMap<Box<str>, HashMap<Box<str>, Weak<Cell<Load>>>>,
-}
+pub struct LoadBook(Lasting<Cell<Load>>);
 
 impl LoadBook {
     /// The load of these endpoints of the upstream of this name: with what is in flight already, and what is known of them.
     pub fn loads(&mut self, upstream: &str, endpoints: &Endpoints) -> Loads {
-        self.upstreams.retain(|_, slots| {
-            slots.retain(|_, slot| slot.strong_count() > 0);
-            !slots.is_empty()
-        });
-        let slots = self.upstreams.entry_ref(upstream).or_default();
-        let mut slot_of = |address: &str| {
-            let known = slots.entry_ref(address).or_default();
-            known.upgrade().unwrap_or_else(|| {
-                let slot = Slot::default();
-                *known = Rc::downgrade(&slot);
-                slot
-            })
+        let mut name = String::new();
+        let slot_of = |endpoint: &Endpoint| {
+            name.clear();
+            // No address has a blank in it.
+            name.extend([&*endpoint.address, " ", upstream]);
+            self.0.of(&name)
         };
-        Loads { endpoints: endpoints.iter().map(|endpoint| slot_of(&endpoint.address)).collect() }
-    }
-
-    /// How many endpoints it has an entry of.
-    pub fn len(&self) -> usize {
-        self.upstreams.values().map(HashMap::len).sum()
-    }
-
-    /// Whether it has none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        Loads { endpoints: endpoints.iter().map(slot_of).collect() }
     }
 }

@@ -11,6 +11,7 @@ mod balance_support;
 use balance_support::upstream;
 use proptest::prelude::*;
 use switchyard_core::balance::{Candidates, ConsistentHash, HashFunction, Maglev, RingHash};
+use switchyard_core::hash::xxh64;
 use switchyard_core::{Endpoint, Endpoints};
 
 fn order(table: &impl ConsistentHash, hash: u64, limit: usize, ejected: Option<usize>) -> Vec<usize> {
@@ -35,6 +36,42 @@ fn only_its_keys_move(table: &impl ConsistentHash, hash: u64, endpoints: usize) 
         prop_assert_eq!(&rest[..length], &expected[..length], "without {}", ejected);
     }
     Ok(())
+}
+
+/// Of 2,000 keys those that are not of the first endpoint and move all the same when it leaves: the table is built of the others, or it
+/// is passed over.
+fn innocent(table: impl Fn(&Endpoints) -> Box<dyn Fn(u64, Option<usize>) -> usize>) -> [usize; 2] {
+    let all = upstream(&[1; 4]);
+    let rest = Endpoints::new(all.iter().skip(1).cloned().collect());
+    let (before, after) = (table(&all), table(&rest));
+    let keys = (0..2_000).map(|key: u32| xxh64(format!("user-{key}").as_bytes(), 0));
+    let stay: Vec<_> = keys.filter(|key| before(*key, None) != 0).collect();
+    let anew = stay.iter().filter(|key| after(**key, None) + 1 != before(**key, None)).count();
+    let passed_over = stay.iter().filter(|key| before(**key, Some(0)) != before(**key, None)).count();
+    [anew, passed_over]
+}
+
+fn first_of(table: impl ConsistentHash + 'static) -> Box<dyn Fn(u64, Option<usize>) -> usize> {
+    Box::new(move |key, ejected| order(&table, key, 1, ejected)[0])
+}
+
+/// What README says of endpoints that leave.
+#[test]
+fn an_endpoint_that_is_passed_over_moves_its_own_keys_and_a_shorter_list_some_others_too() {
+    let ring = |minimum: fn(usize) -> u64| {
+        move |all: &Endpoints| {
+            first_of(RingHash::new(all, HashFunction::XxHash, minimum(all.len()), 8_388_608))
+        }
+    };
+    // 256 points each, then 342: what is new on the circle takes keys of the others.
+    let [anew, passed_over] = innocent(ring(|_| 1_024));
+    println!("ring: {anew} of 2,000");
+    assert!((100..300).contains(&anew) && passed_over == 0, "{anew}, {passed_over}");
+    // As many points each as before: then nothing is new on it.
+    assert_eq!(innocent(ring(|endpoints| 256 * endpoints as u64)), [0, 0]);
+    let [anew, passed_over] = innocent(|all: &Endpoints| first_of(Maglev::new(all, 65_537)));
+    println!("maglev: {anew} of 2,000");
+    assert!((1..300).contains(&anew) && passed_over == 0, "{anew}, {passed_over}");
 }
 
 proptest! {

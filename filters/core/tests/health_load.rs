@@ -253,21 +253,6 @@ fn requests_in_flight_count_on_under_the_next_configuration_and_are_given_back_t
     assert_eq!(book.loads("web", &endpoints(&["b"])).total_active(), 0);
 }
 
-#[test]
-fn no_number_of_configurations_makes_the_book_grow() {
-    let mut book = LoadBook::default();
-    let mut in_force = Vec::new();
-    for number in 0..100 {
-        let (name, address) = (format!("upstream-{number}"), format!("10.0.0.{number}:80"));
-        in_force =
-            vec![book.loads(&name, &endpoints(&[&address])), book.loads("web", &endpoints(&[&address]))];
-        assert!(book.len() <= 4, "{}", book.len());
-    }
-    drop(in_force);
-    let _last = book.loads("web", &endpoints(&["a"]));
-    assert_eq!(book.len(), 1);
-}
-
 #[cfg(not(target_arch = "wasm32"))]
 mod properties {
     use super::*;

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 use switchyard_config::{Document, Upstream as Configured};
-use switchyard_core::budget::{Budget, BudgetPolicy};
+use switchyard_core::budget::{Budget, BudgetPolicy, Concurrency};
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_core::memory::Memory;
 use switchyard_core::retry::exchanges::{Fund, Policy, Upstream as Known, WorkerBudget};
@@ -45,13 +45,24 @@ pub(crate) struct Upstream {
 
 impl Plan {
     /// The plan of `document`, in a VM with these accounts; the tables of its budgets are created.
-    pub(crate) fn new(document: &Document, memory: &Memory, host: &impl SharedData, now: Timestamp) -> Self {
+    /// `under_way` gives what counts the retries of a budget under way, whatever configuration they began under.
+    pub(crate) fn new(
+        document: &Document,
+        memory: &Memory,
+        under_way: impl Fn(&str) -> Concurrency,
+        host: &impl SharedData,
+        now: Timestamp,
+    ) -> Self {
         let upstreams = document.upstreams().iter().enumerate();
-        let upstreams = upstreams.map(|(number, one)| Upstream::new(number, one, host, now)).collect();
+        let upstreams = upstreams.map(|(number, one)| {
+            Upstream::new(number, one, under_way(&format!("upstream {}", one.name())), host, now)
+        });
+        let upstreams = upstreams.collect();
         let routes = document.routes().iter().enumerate().map(|(number, route)| {
             let settings = route.retry()?.clone();
             let table = Table::budget("route", route.name());
-            let budget = budget(settings.budget, (Fund::Route(number), &table), host, now);
+            let active = under_way(&format!("route {}", route.name()));
+            let budget = budget(settings.budget, (Fund::Route(number), &table, active), host, now);
             Some(Route {
                 name: route.name().into(),
                 steering: Steering::new(&settings),
@@ -132,10 +143,17 @@ pub(crate) fn candidates(request: &impl RequestView) -> impl Iterator<Item = &st
 }
 
 impl Upstream {
-    fn new(number: usize, configured: &Configured, host: &impl SharedData, now: Timestamp) -> Self {
+    fn new(
+        number: usize,
+        configured: &Configured,
+        active: Concurrency,
+        host: &impl SharedData,
+        now: Timestamp,
+    ) -> Self {
         let table = Table::budget("upstream", configured.name());
         let policy = configured.retry_budget();
-        let budget = policy.map(|policy| budget(*policy, (Fund::Upstream(number), &table), host, now));
+        let budget =
+            policy.map(|policy| budget(*policy, (Fund::Upstream(number), &table, active), host, now));
         Self {
             name: configured.name().into(),
             cluster: configured.cluster().into(),
@@ -154,11 +172,11 @@ impl Upstream {
 /// A budget whose table is created if need be.
 fn budget(
     policy: BudgetPolicy,
-    (of, table): (Fund, &Table),
+    (of, table, active): (Fund, &Table, Concurrency),
     host: &impl SharedData,
     now: Timestamp,
 ) -> WorkerBudget {
     // Without a table nothing is ever withdrawn: no retries, and the requests go on.
     let _ = table.create(host);
-    WorkerBudget::new(policy, of, &Budget::decode(&table.read(host)), now)
+    WorkerBudget::new(policy, of, active, &Budget::decode(&table.read(host)), now)
 }

@@ -7,10 +7,12 @@ use crate::report;
 use crate::stream::Stream;
 use crate::worker::Worker;
 use crate::world::Tables;
-use core::cell::{Cell, OnceCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
+use switchyard_core::budget::Concurrency;
+use switchyard_core::lasting::Lasting;
 use switchyard_core::memory::Account;
 use switchyard_core::retry::exchanges::{MOST_KEPT, NEWS_TICK};
 use switchyard_frame::shared::tables::announced;
@@ -22,6 +24,8 @@ use switchyard_host::{Host, HostError, SharedData};
 pub struct Vm {
     /// Of what is kept, bodies of requests.
     bodies: OnceCell<Account>,
+    /// Retries under way, by what their budget is of.
+    under_way: RefCell<Lasting<Cell<u32>>>,
 }
 
 /// retry.wasm under one configuration.
@@ -40,7 +44,11 @@ impl Filter for Retry {
     fn new<H: Host>(document: &Document, setup: Setup<Vm>, host: &H) -> Result<Self, HostError> {
         let memory = setup.memory.clone();
         let bodies = setup.own.bodies.get_or_init(|| memory.kept.part(MOST_KEPT)).clone();
-        let plan = Plan::new(document, &memory, host, setup.now);
+        let under_way = |name: &str| {
+            let count = setup.own.under_way.try_borrow_mut().ok().map(|mut all| all.of(name));
+            Concurrency::from(count.unwrap_or_default())
+        };
+        let plan = Plan::new(document, &memory, under_way, host, setup.now);
         let registry = Rc::clone(&setup.registry);
         let worker =
             Worker::new(Rc::clone(&setup.effective_context), plan, registry, (memory, bodies), setup.seed);

@@ -186,6 +186,17 @@ fn the_room_of_an_upstream_is_its_own() {
 }
 
 #[test]
+fn a_retry_that_is_under_way_takes_room_under_the_next_configuration_too() {
+    let mut worker = Worker::alone(ONE);
+    let waits = held(&mut worker);
+    worker.host.set_configuration(worker::document_with("", ONE).as_bytes());
+    assert!(worker.root.configure(&worker.host));
+    assert!(!has_room(&mut worker));
+    worker.end(waits);
+    assert!(has_room(&mut worker));
+}
+
+#[test]
 fn a_client_that_leaves_while_it_uploads_is_forgotten() {
     let mut worker = Worker::filter("");
     let mut request = worker.begin(&PUT, false);

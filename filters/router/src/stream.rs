@@ -6,8 +6,9 @@
 use crate::ejection::Trial;
 use crate::explain::explain;
 use crate::first_byte::{FirstByte, attempts};
+use crate::membership::Verified;
 use crate::plan::{Decision, Plan};
-use crate::upstream::{Upstream, Verified};
+use crate::upstream::Upstream;
 use crate::worker::Router;
 use std::rc::Rc;
 use switchyard_config::Mode;

@@ -1,13 +1,9 @@
 //! One upstream in one worker: its balancers, the load and health they look at, and what was verified.
 //!
 //! Tables are built once per configuration and shared by all routes that use the upstream.
-//!
-//! Whether Envoy's cluster knows the endpoints that we name cannot be asked; it shows only in where a request
-//! went. So the first request to each endpoint is looked at when it ends, and again every
-//! [`VERIFY_AGAIN`]: exact while something is wrong, free while nothing is. A first attempt that went to another endpoint than the
-//! first candidate says that the cluster lacks that one.
 
 use crate::ejection::Ejection;
+use crate::membership::{Membership, Verified};
 use core::time::Duration;
 use std::borrow::Cow;
 use switchyard_config::Upstream as Configured;
@@ -17,9 +13,6 @@ use switchyard_core::health::{Health, HealthPolicy, HealthTable};
 use switchyard_core::load::{InFlight, LatencyPolicy, LoadBook, Loads};
 use switchyard_core::outlier::Ledger;
 use switchyard_core::{EndpointIndex, Endpoints, Timestamp};
-
-/// How long an endpoint that answered under its own address is believed to be in Envoy's cluster.
-pub(crate) const VERIFY_AGAIN: Duration = Duration::from_secs(10);
 
 /// So many endpoints are named while somebody is out of rotation: as many as Envoy makes attempts, but for who asks for more.
 const MOST_ATTEMPTS: usize = 16;
@@ -34,9 +27,7 @@ pub(crate) struct Upstream {
     no_hash: Option<Named>,
     loads: Loads,
     health: HealthTable,
-    verified: Vec<bool>,
-    /// Of whom it has been said that the cluster lacks them.
-    missed: Vec<bool>,
+    membership: Membership,
     candidates: Candidates,
     ejection: Option<Ejection>,
 }
@@ -98,15 +89,6 @@ impl Chosen {
     }
 }
 
-/// What the place where a request went says about the first candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verified {
-    /// Nothing against it.
-    AsNamed,
-    /// Envoy's cluster does not have it; `is_news`: nobody has said so yet.
-    Elsewhere { is_news: bool },
-}
-
 impl Upstream {
     /// The state of an upstream that starts now; `since` tells per endpoint when it came into rotation.
     /// `book`: the load of what is in flight already.
@@ -129,8 +111,7 @@ impl Upstream {
             no_hash: no_hash.map(|policy| Named::new(policy, &endpoints)),
             loads: book.loads(settings.name(), &endpoints),
             health,
-            verified: vec![false; endpoints.len()],
-            missed: vec![false; endpoints.len()],
+            membership: Membership::new(endpoints.len()),
             candidates: Candidates::new(settings.candidates()),
             ejection: Ejection::new(settings),
             endpoints,
@@ -223,7 +204,7 @@ impl Upstream {
             addresses: self.addresses(),
             without_hash,
             in_panic,
-            unverified: first.is_some_and(|index| self.verified.get(index) == Some(&false)),
+            unverified: first.is_some_and(|index| !self.membership.is_verified(index)),
         }
     }
 
@@ -261,45 +242,19 @@ impl Upstream {
         }
     }
 
-    /// A request that named `candidates` went to `address`: with which attempt is asked only when it did not go to the first.
+    /// A request that named `candidates` went to `address`; see [`Membership::verify`].
     pub(crate) fn verify(
         &mut self,
         candidates: &str,
         address: &str,
         attempts: impl FnOnce() -> Option<u64>,
     ) -> Verified {
-        let mut named = candidates.split(',');
-        let first = named.next().unwrap_or_default();
-        if first == address || named.any(|candidate| candidate == address) {
-            self.note_verified(address);
-        }
-        // A later attempt goes to a later candidate; only behind all of them the cluster chooses.
-        let elsewhere = first != address
-            && match attempts() {
-                Some(attempts) if attempts > 1 => !candidates.split(',').any(|one| one == address),
-                _ => true,
-            };
-        match self.endpoints.position(first).filter(|_| elsewhere) {
-            None => Verified::AsNamed,
-            Some(index) => {
-                let missed = self.missed.get_mut(index);
-                Verified::Elsewhere {
-                    is_news: missed.is_some_and(|missed| !core::mem::replace(missed, true)),
-                }
-            }
-        }
-    }
-
-    fn note_verified(&mut self, address: &str) {
-        let Some(index) = self.endpoints.position(address) else { return };
-        if let (Some(verified), Some(missed)) = (self.verified.get_mut(index), self.missed.get_mut(index)) {
-            (*verified, *missed) = (true, false);
-        }
+        self.membership.verify(&self.endpoints, (candidates, address), attempts)
     }
 
     /// Looks at the first request to every endpoint once more.
     pub(crate) fn verify_again(&mut self) {
-        self.verified.fill(false);
+        self.membership.verify_again();
     }
 
     /// Forgets ramps that are over, so that choices need no clock.

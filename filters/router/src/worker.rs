@@ -3,9 +3,10 @@
 //! Old and new configuration are two roots in one VM and share what the VM remembers ([`Vm`]).
 
 use crate::heartbeats::Heartbeats;
+use crate::membership::VERIFY_AGAIN;
 use crate::plan::Plan;
 use crate::roster::Roster;
-use crate::upstream::{Upstream, VERIFY_AGAIN};
+use crate::upstream::Upstream;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use hashbrown::HashMap;

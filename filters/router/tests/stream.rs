@@ -181,6 +181,8 @@ fn a_first_attempt_that_went_to_the_second_candidate_says_that_the_cluster_lacks
     assert_eq!(counted(&mut root, &host, ELSEWHERE), 3, "a retry goes there");
     went(&root, &host, "10.9.9.9:80", 2);
     assert_eq!(counted(&mut root, &host, ELSEWHERE), 4, "nobody named that one");
+    went(&root, &host, "10.9.9.9:80", 3);
+    assert_eq!(counted(&mut root, &host, ELSEWHERE), 4, "behind the end of the list the cluster chooses");
     went(&root, &host, &named[0], 1);
     host.forget_calls();
     went(&root, &host, &named[0], 1);
@@ -235,6 +237,19 @@ fn in_flight_is_taken_back_once_however_the_stream_ends() {
             }
         }
     }
+}
+
+#[test]
+fn a_later_attempt_that_has_left_out_a_candidate_counts_too() {
+    let (mut root, host) = configured(&RING.replace(r#""candidates": 2"#, r#""candidates": 3"#));
+    send(&root, &host, &get("/api", "alice"));
+    let named = candidates(&host);
+    went(&root, &host, &named[2], 2);
+    assert_eq!(counted(&mut root, &host, ELSEWHERE), 1, "of the first two one is missing");
+    went(&root, &host, &named[2], 3);
+    // The winner of a hedge may be any of those that were asked.
+    went(&root, &host, &named[1], 3);
+    assert_eq!(counted(&mut root, &host, ELSEWHERE), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::shapes::Config;
 use fastrand::Rng;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use switchyard_core::budget::Budget;
+use switchyard_core::budget::{Budget, Concurrency};
 use switchyard_core::memory::Memory;
 use switchyard_core::request::PlainRequest;
 use switchyard_core::retry::exchanges::{Budgets, Fund, MOST_KEPT, Policy, Retries, Upstream, WorkerBudget};
@@ -24,8 +24,10 @@ impl Root {
         let memory = Memory::default();
         let bodies = memory.kept.part(MOST_KEPT);
         let there = Budget::default();
-        let budget = WorkerBudget::new(config.settings.budget, Fund::Route(0), &there, now);
-        let of_upstream = |policy| WorkerBudget::new(policy, Fund::Upstream(0), &there, now);
+        let budget =
+            WorkerBudget::new(config.settings.budget, Fund::Route(0), Concurrency::default(), &there, now);
+        let of_upstream =
+            |policy| WorkerBudget::new(policy, Fund::Upstream(0), Concurrency::default(), &there, now);
         Self {
             policy: Rc::new(Policy::new(0, config.settings.clone(), budget, &memory)),
             upstream: Rc::new(Upstream::new(0, config.upstream.map(of_upstream))),

@@ -56,6 +56,13 @@ impl Policy {
         self
     }
 
+    /// The same, whose repeats count in `repeats`.
+    #[must_use]
+    pub fn repeating(mut self, repeats: Concurrency) -> Self {
+        self.repeats = repeats;
+        self
+    }
+
     /// The accounts of its VM.
     pub fn memory(&self) -> &Memory {
         &self.memory

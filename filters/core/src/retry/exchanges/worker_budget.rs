@@ -36,8 +36,8 @@ pub struct WorkerBudget {
 }
 
 impl WorkerBudget {
-    /// This budget, of which so much was there at `now`.
-    pub fn new(policy: BudgetPolicy, of: Fund, there: &Budget, now: Timestamp) -> Self {
+    /// This budget, of which so much was there at `now`; what it has allowed counts in `active`.
+    pub fn new(policy: BudgetPolicy, of: Fund, active: Concurrency, there: &Budget, now: Timestamp) -> Self {
         let left = there.balance(&policy, now);
         let left_at_once = { *there }.left_at_once(&policy, now);
         Self {
@@ -52,7 +52,7 @@ impl WorkerBudget {
             granted: Cell::new(0),
             looked: Cell::new(now),
             told: Cell::new(left),
-            active: Concurrency::default(),
+            active,
             reserved: Cell::default(),
         }
     }
