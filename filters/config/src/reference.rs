@@ -31,6 +31,7 @@ pub fn reference_markdown() -> String {
         ("upstreams[].outlier.stall", "Stall"),
         ("upstreams[].outlier.readmission", "Readmission"),
         ("upstreams[].outlier.heartbeat", "Heartbeat"),
+        ("upstreams[].outlier.heartbeat.grpc_health_check", "GrpcHealthCheck"),
         ("routes[]", "Route"),
         ("routes[].match", "Route/properties/match"),
         ("routes[].match.headers[]", "HeaderMatch"),

@@ -82,6 +82,14 @@ impl Process {
         }
     }
 
+    /// No host fails for ever: nothing can be asked of one that cannot even say what time it is, and the last requests wait for that.
+    pub(crate) fn get_well(&mut self) {
+        let side = self.rng.usize(0..self.sides.len());
+        if self.rng.u8(0..100) == 0 {
+            self.recover(side);
+        }
+    }
+
     /// All workers are configured anew.
     pub(crate) fn reload(&mut self) {
         for side in 0..self.sides.len() {

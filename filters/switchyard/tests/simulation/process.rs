@@ -121,6 +121,8 @@ impl Process {
             self.happen();
             if self.to_come > 0 {
                 self.go_wrong();
+            } else {
+                self.get_well();
             }
             if self.now.is_multiple_of(100) {
                 let sides = &self.sides;

@@ -46,6 +46,7 @@ struct Failed {
 /// ```
 /// use core::time::Duration;
 /// use switchyard_core::Timestamp;
+/// use switchyard_core::health::Health;
 /// use switchyard_core::retry::{
 ///     Attempts, Denied, Failure, Reason, Settings, Step, Subject, Verdict, AttemptsWorld, pick,
 /// };
@@ -64,7 +65,7 @@ struct Failed {
 ///         Ok(())
 ///     }
 ///     fn pick(&mut self, tried: &[usize]) -> Option<usize> {
-///         pick(&[], 2, |_| true, tried)
+///         pick(&[], 2, |_| Health::Healthy, tried)
 ///     }
 ///     fn least_time(&self) -> Duration {
 ///         Duration::ZERO
