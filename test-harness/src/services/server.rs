@@ -19,7 +19,7 @@ use super::cost::{Cost, Turns};
 use super::fault::{Fault, Hit, Plan};
 use super::gzip::gzip;
 use super::manner::Manner;
-use super::protocol::{self, Reply};
+use super::protocol::{self, Asked, Reply};
 use super::record::{Call, Log};
 use crate::upstream::Recorded;
 use crate::upstream::answer::{MAX_BODY, lines};
@@ -121,6 +121,13 @@ async fn answer(
     if let Some(response) = manner.and_then(|manner| manner.of(&mut asked)) {
         return Ok(response.map(|body| Attended { body, _turn: Some(turn) }));
     }
+    work(&state, &asked, hit.as_ref(), &reset).await;
+    let response = respond(asked.reply, hit.map(|hit| hit.fault));
+    Ok(response.map(|body| Attended { body, _turn: Some(turn) }))
+}
+
+/// Takes as long as it takes.
+async fn work(state: &State, asked: &Asked, hit: Option<&Hit>, reset: &Reset) {
     let cost = *lock(&state.cost);
     match hit {
         Some(Hit { fault: Fault::Hang, .. }) => std::future::pending().await,
@@ -130,8 +137,6 @@ async fn answer(
         }
         _ => state.turns.work(cost.of(asked.tags.len()) + asked.longer, cost.at_a_time).await,
     }
-    let response = respond(asked.reply, hit.map(|hit| hit.fault));
-    Ok(response.map(|body| Attended { body, _turn: Some(turn) }))
 }
 
 fn respond(reply: Reply, fault: Option<Fault>) -> Response<Body> {

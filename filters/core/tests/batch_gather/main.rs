@@ -10,6 +10,7 @@
 
 mod answers;
 mod clock;
+mod crowds;
 mod deadlines;
 mod failures;
 mod giving;

@@ -4,7 +4,7 @@
 
 use super::departures::{Flight, parts};
 use super::lessons::Pupil;
-use super::queue::{Member, Origin};
+use super::member::{Member, Origin};
 use super::world::{CallId, End, Event};
 use super::{BatchHead, Failure, Gatherer, Policy, Reply, World};
 use crate::Timestamp;

@@ -6,8 +6,8 @@
 use super::claims::{LEASE, slot};
 use super::failures;
 use super::giving::SMALL;
+use super::member::{Member, Origin};
 use super::message::{Message, Offer, Says};
-use super::queue::{Member, Origin};
 use super::world::{End, Event, StreamId};
 use super::{Arrival, BatchHead, Candidate, Gatherer, Policy, Reply, World};
 use crate::batch::Part;

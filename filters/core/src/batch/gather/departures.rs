@@ -1,7 +1,7 @@
 //! Batches and lone requests that leave, and lone ones that return.
 
 use super::lessons::Pupil;
-use super::queue::{Member, Origin};
+use super::member::{Member, Origin};
 use super::world::{End, Event, Trigger};
 use super::{BatchHead, Failure, FlightId, Gatherer, Key, Policy, Request, Whereabouts, World, failures};
 use crate::Timestamp;

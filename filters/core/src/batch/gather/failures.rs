@@ -10,7 +10,7 @@
 use super::answers::of_share;
 use super::departures::Flight;
 use super::lessons::Pupil;
-use super::queue::Member;
+use super::member::Member;
 use super::world::{End, Event, Repeat};
 use super::{BatchHead, Failure, Gatherer, Key, Policy, Reply, World};
 use crate::Timestamp;

@@ -8,7 +8,7 @@
 
 use super::answers::of_share;
 use super::departures::Flight;
-use super::queue::{Member, Origin};
+use super::member::{Member, Origin};
 use super::world::{End, Event, StreamId, Trigger};
 use super::{BatchHead, Gatherer, Key, Policy, Reply, Whereabouts, World, failures};
 use crate::Timestamp;
@@ -105,20 +105,7 @@ impl<H: BatchHead> Gatherer<H> {
         let trace = first.and_then(|first| first.head.header(TRACEPARENT)).map(Into::into);
         self.given += 1;
         let number = self.given;
-        let (mut queue, mut item) = (VecDeque::with_capacity(flight.members.len()), 0);
-        let mut undone = Vec::new();
-        for (place, member) in flight.members.into_iter().enumerate() {
-            if shares.outcome(place) == Outcome::Undone {
-                undone.push(member);
-                continue;
-            }
-            if let Some(origin) = member.origin {
-                self.requests.insert(origin, Whereabouts::Given(number));
-            }
-            let items = member.items();
-            queue.push_back(Turn { place, item, member });
-            item += items;
-        }
+        let (queue, undone) = self.turns(flight.members, &shares, number);
         let (key, policy) = (flight.key, flight.policy);
         self.go_on_with(world, (&key, &policy), undone, now);
         self.givings.push_back(Giving {
@@ -135,6 +122,29 @@ impl<H: BatchHead> Gatherer<H> {
             stuck: None,
             _kept: kept,
         });
+    }
+
+    /// The turns of those who get a share, and those of whose requests nothing was done.
+    fn turns(
+        &mut self,
+        members: Vec<Member<H>>,
+        shares: &Shares,
+        number: u64,
+    ) -> (VecDeque<Turn<H>>, Vec<Member<H>>) {
+        let (mut queue, mut undone, mut item) = (VecDeque::with_capacity(members.len()), Vec::new(), 0);
+        for (place, member) in members.into_iter().enumerate() {
+            let first = item;
+            item += member.items();
+            if shares.outcome(place) == Outcome::Undone {
+                undone.push(member);
+                continue;
+            }
+            if let Some(origin) = member.origin {
+                self.requests.insert(origin, Whereabouts::Given(number));
+            }
+            queue.push_back(Turn { place, item: first, member });
+        }
+        (queue, undone)
     }
 
     /// Gives out as much as one callback of the root may.

@@ -1,7 +1,7 @@
 //! Requests that are paused in other workers and gathered here.
 
+use super::member::{Member, Origin};
 use super::message::{Message, Offer, Says};
-use super::queue::{Member, Origin};
 use super::world::StreamId;
 use super::{Arrival, BatchHead, Gatherer, Policy, Reply, World, failures};
 use crate::Address;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: one that waited is asked for no more; one in a batch gets nothing, and what was asked for it is thrown away.
 
-use super::queue::Origin;
+use super::member::Origin;
 use super::world::{End, Event, StreamId};
 use super::{BatchHead, Gatherer, Whereabouts, World};
 

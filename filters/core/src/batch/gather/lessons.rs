@@ -88,3 +88,23 @@ impl Lessons {
         lesson
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_keys_are_known_and_those_of_which_something_must_be_heeded_stay_longest() {
+        let mut lessons = Lessons::default();
+        let at = |millis: u64| Timestamp::from_millis(1_000_000 + millis);
+        let troubled = Pupil::of(b"troubled");
+        lessons.tolerance(troubled, at(0)).too_large(10, at(0));
+        for number in 0..5_000_u64 {
+            lessons.answered(Pupil::of(&number.to_le_bytes()), 2, (at(0), Duration::ZERO), at(number));
+            assert!(lessons.0.len() <= MOST_KEYS);
+        }
+        assert_eq!(lessons.next(troubled, at(5_000)).0.items, 5);
+        assert!(lessons.0.contains_key(&Pupil::of(&4_999_u64.to_le_bytes())), "the last one is known");
+        assert!(!lessons.0.contains_key(&Pupil::of(&0_u64.to_le_bytes())), "the first one is not");
+    }
+}

@@ -4,7 +4,7 @@
 //! another worker no longer than that worker says that it is there. Trade-off: one whose time is over may be under way still, and counts no more.
 
 use super::departures::Flight;
-use super::queue::{Member, Origin};
+use super::member::{Member, Origin};
 use super::world::{End, Event, Repeat, StreamId, Trigger};
 use super::{BatchHead, FlightId, Gatherer, Key, Policy, Whereabouts, World};
 use crate::Timestamp;

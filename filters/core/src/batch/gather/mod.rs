@@ -22,6 +22,7 @@ mod hosting;
 mod leaving;
 mod lessons;
 mod lone;
+mod member;
 mod message;
 mod orphans;
 mod policy;
@@ -46,8 +47,9 @@ use core::time::Duration;
 use departures::Flight;
 use giving::Giving;
 use hashbrown::HashMap;
+use member::{Member, Origin};
 use orphans::Orphans;
-use queue::{Member, Origin, Queue};
+use queue::Queue;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -241,13 +243,7 @@ impl<H: BatchHead> Gatherer<H> {
         self.look_for_stalls(world, &key, now);
         let Some(queue) = self.queues.get_mut(&key) else { return Arrival::Passes };
         queue.comes(now);
-        let is_idle = queue.in_flight() == 0 && queue.is_empty() && queue.held_until().is_none();
-        let goes = match () {
-            () if queue.most.is_single() => Some(Trigger::NoBatches),
-            () if is_idle && settings.leaves != super::Leaves::FixedDelay => Some(Trigger::Idle),
-            () => None,
-        };
-        if let Some(trigger) = goes {
+        if let Some(trigger) = queue.goes_alone() {
             self.lone(world, (key, member), trigger, now);
             return Arrival::Alone;
         }

@@ -4,52 +4,17 @@
 //! a single request.
 
 use super::lessons::Pupil;
-use super::world::{StreamId, Trigger};
+use super::member::{Member, Origin};
+use super::world::Trigger;
 use super::{FlightId, Policy};
-use crate::batch::{Leaves, Most, Part};
-use crate::{Address, HeadView, Timestamp};
+use crate::Timestamp;
+use crate::batch::{Leaves, Most};
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// How late a tick may come.
 const GRAIN: Duration = Duration::from_millis(2);
-
-/// Where a request is paused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Origin {
-    /// In this worker.
-    Here(StreamId),
-    /// In another one.
-    There(Address, StreamId),
-}
-
-/// A request in a batch, or waiting for one.
-#[derive(Debug)]
-pub(super) struct Member<H> {
-    /// `None`: its client has left.
-    pub(super) origin: Option<Origin>,
-    pub(super) part: Part,
-    pub(super) head: H,
-    pub(super) arrived: Timestamp,
-    pub(super) deadline: Timestamp,
-    /// What it holds.
-    pub(super) bytes: u64,
-}
-
-impl<H: HeadView> Member<H> {
-    pub(super) fn new(origin: Origin, part: Part, head: H, arrived: Timestamp, deadline: Timestamp) -> Self {
-        let head_bytes: usize = head.pairs().map(|(name, value)| name.len() + value.len()).sum();
-        let bytes = u64::try_from(part.bytes() + head_bytes).unwrap_or(u64::MAX);
-        Self { origin: Some(origin), part, head, arrived, deadline, bytes }
-    }
-}
-
-impl<H> Member<H> {
-    pub(super) fn items(&self) -> u64 {
-        u64::try_from(self.part.items()).unwrap_or(u64::MAX)
-    }
-}
 
 fn before(time: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_nanos(time.as_nanos().saturating_sub(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
@@ -134,6 +99,15 @@ impl<H> Queue<H> {
             self.policy.answered(self.pupil, 1, left, now);
         }
         (self.most, self.waits_until) = self.policy.next(self.pupil, now);
+    }
+
+    /// Why a request that comes goes alone at once, if it does.
+    pub(super) fn goes_alone(&self) -> Option<Trigger> {
+        if self.most.is_single() {
+            return Some(Trigger::NoBatches);
+        }
+        let is_idle = self.in_flight() == 0 && self.is_empty() && self.held_until().is_none();
+        (is_idle && self.policy.settings().leaves != Leaves::FixedDelay).then_some(Trigger::Idle)
     }
 
     /// Until when the next batch waits for those who were answered, though nothing is under way.

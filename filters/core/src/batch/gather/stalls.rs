@@ -12,7 +12,7 @@
 //! Source: `stall_timeout` as in [`crate::coalesce`].
 
 use super::departures::Flight;
-use super::queue::Origin;
+use super::member::Origin;
 use super::world::{Event, StreamId};
 use super::{BatchHead, FlightId, Gatherer, Key, Whereabouts, World};
 use crate::Timestamp;

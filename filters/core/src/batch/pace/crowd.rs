@@ -21,19 +21,29 @@ const PART: u32 = 4;
 const SHORTEST: Duration = Duration::from_millis(2);
 /// At least so many of those that were answered must usually come back.
 const MOST_OF_THEM: f64 = 0.5;
-/// What the last return counts.
+/// What is forgotten with every return. Each counts by how many were answered: a request by itself says little of a crowd.
 const GAIN: f64 = 0.25;
+/// So many who did not come back are thought to have been before anything is known.
+const STRANGERS: f64 = 2.0;
 /// By how much longer than usual it may take.
 const LATE: f64 = 2.0;
 const TICK: Duration = Duration::from_millis(1);
 
 /// What is known of those that come back.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Crowd {
-    /// How many of those that were answered come back in time, 0 to 1; and how long that takes, in seconds.
-    share: f64,
+    /// How many were answered lately, and how many of those came back in time.
+    answered: f64,
+    back: f64,
+    /// How long that takes, in seconds.
     takes: f64,
     last: Option<Return>,
+}
+
+impl Default for Crowd {
+    fn default() -> Self {
+        Self { answered: STRANGERS, back: 0.0, takes: 0.0, last: None }
+    }
 }
 
 /// Requests that were answered, and those that have come since.
@@ -65,10 +75,18 @@ impl Crowd {
     }
 
     fn learn(&mut self, last: Return) {
-        let share = (f64::from(last.back) / f64::from(last.answered.max(1))).min(1.0);
-        self.share += (share - self.share) * GAIN;
-        let took = last.last.since(last.at).as_secs_f64();
-        self.takes += (took - self.takes) * GAIN;
+        let kept = 1.0 - GAIN;
+        self.answered = self.answered * kept + f64::from(last.answered);
+        self.back = self.back * kept + f64::from(last.back);
+        if last.back > 0 {
+            let took = last.last.since(last.at).as_secs_f64();
+            self.takes += (took - self.takes) * GAIN;
+        }
+    }
+
+    /// How many of those that were answered come back in time, 0 to 1.
+    fn share(&self) -> f64 {
+        self.back / self.answered
     }
 
     /// A request comes.
@@ -82,8 +100,8 @@ impl Crowd {
     /// Until when the next batch waits for those that are not back yet, if it does.
     pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         let last = self.last?;
-        let expected = f64::from(last.answered) * self.share;
-        if last.within < SHORTEST || self.share < MOST_OF_THEM || f64::from(last.back) + 0.5 >= expected {
+        let expected = f64::from(last.answered) * self.share();
+        if last.within < SHORTEST || self.share() < MOST_OF_THEM || f64::from(last.back) + 0.5 >= expected {
             return None;
         }
         let usual = Duration::try_from_secs_f64(self.takes * LATE).unwrap_or(Duration::MAX);
