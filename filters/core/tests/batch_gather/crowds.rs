@@ -20,6 +20,10 @@ fn cycles(proxy: &mut Proxy, count: usize) -> Vec<Arrival> {
             proxy.outside.now = proxy.outside.now.plus(ms(20));
             proxy.returns(1);
         }
+        if proxy.calls().is_empty() {
+            // The one that went alone is waited for, and is not back.
+            proxy.passes(ms(5));
+        }
         first.extend(arrivals.into_iter().take(1));
         proxy.outside.now = proxy.outside.now.plus(ms(20));
         proxy.answer_items();

@@ -11,7 +11,9 @@ type Outcome = anyhow::Result<()>;
 /// A section whose calls nobody may make twice, with these settings besides.
 fn once(settings: &Value) -> Value {
     let mut section = patient_section(Protocol::JsonRpc, settings);
-    section["protocol"] = json!({ "json_rpc": {} });
+    if let Some(section) = section.as_object_mut() {
+        section.insert("protocol".to_owned(), json!({ "json_rpc": {} }));
+    }
     section
 }
 
