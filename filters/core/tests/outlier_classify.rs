@@ -176,7 +176,7 @@ fn cut_short() -> impl Iterator<Item = Ending> {
             client_limit: bit(5),
             stream_limit: bit(6),
             waited: bit(7).then_some(SECOND),
-            limit: limits[(bits >> 8) as usize],
+            limit: limits.into_iter().nth((bits >> 8) as usize).unwrap_or(RouteLimit::Unread),
             age: SECOND,
             ..Ending::default()
         }

@@ -1,6 +1,6 @@
 //! The router filter on a recording host: what it does to a request, and what that costs in host calls.
 
-#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use std::time::Duration;
 use switchyard_core::Timestamp;

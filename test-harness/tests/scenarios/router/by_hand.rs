@@ -16,7 +16,10 @@ fn fallbacks(reason: &str) -> String {
 fn without(document: &Value, by_hand: &[usize]) -> Value {
     let mut document = document.clone();
     for index in by_hand {
-        document["upstreams"][0]["endpoints"][index]["health"] = json!("ejected");
+        let endpoint = document.pointer_mut(&format!("/upstreams/0/endpoints/{index}"));
+        if let Some(endpoint) = endpoint.and_then(Value::as_object_mut) {
+            endpoint.insert("health".to_owned(), json!("ejected"));
+        }
     }
     document
 }

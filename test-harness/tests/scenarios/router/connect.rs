@@ -25,7 +25,7 @@ async fn until(stream: &mut TcpStream, written: &str, end: &str) -> anyhow::Resu
         let mut piece = [0; 4096];
         let length = stream.read(&mut piece).await?;
         anyhow::ensure!(length > 0, "closed after {read:?}");
-        read.push_str(&String::from_utf8_lossy(&piece[..length]));
+        read.push_str(&String::from_utf8_lossy(piece.get(..length).unwrap_or_default()));
     }
     Ok(read)
 }
