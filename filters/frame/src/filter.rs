@@ -95,14 +95,21 @@ pub trait Stream: 'static {
     fn on_request_headers<H: Host>(&mut self, host: &H, head: &Head, ended: bool) -> Flow;
 
     /// More of the request's body: `size` bytes of it are at hand.
-    fn on_request_body<H: Host>(&mut self, _host: &H, _size: usize, _ended: bool) -> Flow {
+    fn on_request_body<H: Host>(&mut self, host: &H, _size: usize, ended: bool) -> Flow {
+        if ended {
+            self.on_request_end(host);
+        }
         Flow::Continue
     }
 
     /// The request's trailers.
-    fn on_request_trailers<H: Host>(&mut self, _host: &H) -> Flow {
+    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
+        self.on_request_end(host);
         Flow::Continue
     }
+
+    /// The body or the trailers have ended the request: for who wants to know of a request that has those only when all of it has come.
+    fn on_request_end<H: Host>(&mut self, _host: &H) {}
 
     /// The answer's headers; `ended` if nothing follows.
     fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow;

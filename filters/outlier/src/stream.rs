@@ -76,17 +76,6 @@ impl Stream {
         self.outlier.now(host)
     }
 
-    /// The request has come to its end: from now on it is the endpoint who is waited for.
-    fn request_ended(&mut self, host: &impl Host) {
-        let now = self.now(host);
-        let Some(live) = self.attempt.as_mut().filter(|live| live.times.asked.is_none()) else { return };
-        live.times.asked = Some(now);
-        if live.answered.is_none() {
-            let (endpoint, context) = (live.place.endpoint, self.context);
-            live.ticket = live.with_upstream(|one| one.wait(endpoint, context, now));
-        }
-    }
-
     /// Judges the head of an answer, or its trailers, if they decide.
     fn judge_answer(&mut self, host: &impl Host) {
         let Some(live) = &self.attempt else { return };
@@ -146,23 +135,20 @@ impl frame::Stream for Stream {
         let times = Timeline { started: now, ..Timeline::default() };
         self.attempt = Some(Live { plan, place, times, ticket: None, head, answered: None });
         if ended {
-            self.request_ended(host);
+            self.on_request_end(host);
         }
         Flow::Continue
     }
 
-    /// More of the request, which may be all.
-    fn on_request_body<H: Host>(&mut self, host: &H, _size: usize, ended: bool) -> Flow {
-        if ended {
-            self.request_ended(host);
+    /// The request has come to its end: from now on it is the endpoint who is waited for.
+    fn on_request_end<H: Host>(&mut self, host: &H) {
+        let now = self.now(host);
+        let Some(live) = self.attempt.as_mut().filter(|live| live.times.asked.is_none()) else { return };
+        live.times.asked = Some(now);
+        if live.answered.is_none() {
+            let (endpoint, context) = (live.place.endpoint, self.context);
+            live.ticket = live.with_upstream(|one| one.wait(endpoint, context, now));
         }
-        Flow::Continue
-    }
-
-    /// The request ends with trailers.
-    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
-        self.request_ended(host);
-        Flow::Continue
     }
 
     /// The answer begins. A failing one is judged at once, and so is a signal.

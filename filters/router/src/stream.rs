@@ -140,13 +140,6 @@ impl Stream {
         }
     }
 
-    /// The whole request has come.
-    fn request_ended(&mut self, host: &impl Host) {
-        if let Some(first_byte) = &mut self.first_byte {
-            first_byte.request_ended(host);
-        }
-    }
-
     /// Counts a request that went elsewhere because Envoy's cluster does not have the endpoint, and says so once.
     fn look_where_it_went(&self, watch: &Watch, host: &impl Host) {
         let Ok(Some(address)) = host.property(&["upstream", "address"]) else { return };
@@ -196,16 +189,11 @@ impl switchyard_frame::Stream for Stream {
         }
     }
 
-    fn on_request_body<H: Host>(&mut self, host: &H, _size: usize, ended: bool) -> Flow {
-        if ended {
-            self.request_ended(host);
+    /// The whole request has come.
+    fn on_request_end<H: Host>(&mut self, host: &H) {
+        if let Some(first_byte) = &mut self.first_byte {
+            first_byte.request_ended(host);
         }
-        Flow::Continue
-    }
-
-    fn on_request_trailers<H: Host>(&mut self, host: &H) -> Flow {
-        self.request_ended(host);
-        Flow::Continue
     }
 
     /// Notes how long it took, explains and gives out cookies, where the configuration asks for it.
