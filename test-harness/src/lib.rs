@@ -11,6 +11,7 @@ pub mod compose;
 pub mod demo;
 pub mod ejecting;
 pub mod envoy;
+pub mod etcd;
 pub mod front;
 pub mod load;
 pub mod retrying;
@@ -34,6 +35,7 @@ pub mod prelude {
     pub use crate::ejecting::{
         bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_ejected, with_outlier,
     };
+    pub use crate::etcd::Etcd;
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, Modules, pieces};
     pub use crate::front::{Certificate, Front};
     pub use crate::load::{Client, Load, Reading, Report, Request, Response};

@@ -6,11 +6,11 @@ mod counts;
 mod steps;
 
 use crate::build;
-use crate::setup::Envoy;
+use crate::setup::{Envoy, etcd};
 use anyhow::Result;
 use counts::Counts;
 use std::time::{Duration, Instant};
-use steps::Step;
+use steps::{Programs, Step};
 
 /// What became of a step.
 struct Ended {
@@ -37,11 +37,14 @@ pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> 
         build::print(&build::build()?);
         println!("Envoy {} ({})", envoy.version, envoy.path.display());
     }
+    // Compose runs no scenario.
+    let etcd = if steps.iter().any(Step::needs_etcd) { Some(etcd::set_up()?) } else { None };
+    let programs = Programs { envoy, etcd };
     let mut ended = Vec::new();
     for step in steps {
         println!("\n== {step}");
         let started = Instant::now();
-        let outcome = step.run(envoy.as_ref(), modules);
+        let outcome = step.run(&programs, modules);
         if let Err(error) = &outcome {
             eprintln!("error: {error:#}");
         }

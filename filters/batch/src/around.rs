@@ -23,7 +23,8 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         let upstream = self.site.plan.upstream_of(policy)?;
         self.site.look_at_health(self.host);
         let mut headers = request.headers.to_vec();
-        headers.extend(upstream.next_address()?.map(|address| (CANDIDATES_HEADER, address)));
+        let address = upstream.next_address()?;
+        headers.extend(address.as_deref().map(|address| (CANDIDATES_HEADER, address)));
         let body = Some(request.body).filter(|body| !body.is_empty());
         // A context that was entered for a stream must not own the call.
         if !self.site.setup.effective_context.come_back(self.host) {

@@ -9,6 +9,7 @@ use switchyard_core::batch::gather::Policy;
 use switchyard_core::budget::Concurrency;
 use switchyard_core::memory::Memory;
 use switchyard_core::route::RouteTable;
+use switchyard_frame::following::Following;
 use switchyard_frame::rotation::{Next, Rotation};
 use switchyard_host::SharedData;
 
@@ -20,8 +21,9 @@ pub(crate) struct Plan {
     batched: Vec<Option<Batched>>,
     /// Their places, by the routes' names: there may be thousands, and a call looks for one.
     places: HashMap<Box<str>, usize>,
-    /// Whether somebody else looks after the health of any upstream.
+    /// Whether somebody else looks after the health of any upstream, or lists its endpoints.
     has_followers: bool,
+    following: Following,
 }
 
 /// A route that batches.
@@ -34,21 +36,20 @@ pub(crate) struct Batched {
 
 /// Where calls go.
 pub(crate) struct Upstream {
+    position: usize,
     pub(crate) cluster: Box<str>,
     pub(crate) rotation: Rotation,
 }
 
 impl Upstream {
-    fn new(configured: &Configured, host: &impl SharedData) -> Self {
-        Self { cluster: configured.cluster().into(), rotation: Rotation::new(configured, host) }
+    fn new(position: usize, configured: &Configured, host: &impl SharedData) -> Self {
+        Self { position, cluster: configured.cluster().into(), rotation: Rotation::new(configured, host) }
     }
 
     /// The address that the next call goes to: `Some(None)` whichever the cluster chooses, `None` to none.
-    pub(crate) fn next_address(&self) -> Option<Option<&str>> {
+    pub(crate) fn next_address(&self) -> Option<Option<Box<str>>> {
         match self.rotation.next() {
-            Next::Endpoint(index) => {
-                Some(self.rotation.endpoints().get(index).map(|endpoint| &*endpoint.address))
-            }
+            Next::Address(address) => Some(Some(address)),
             Next::Unnamed => Some(None),
             Next::Nowhere => None,
         }
@@ -90,12 +91,15 @@ impl Plan {
                 .within(memory)
                 .repeating(repeats(route.name()));
             let upstream = document.upstreams().get(batching.upstream());
-            let upstream = upstream.map(|upstream| Upstream::new(upstream, host));
+            let upstream = upstream.map(|upstream| Upstream::new(batching.upstream(), upstream, host));
             plan.places.insert(route.name().into(), plan.batched.len());
             plan.has_followers |= upstream.as_ref().is_some_and(|upstream| upstream.rotation.follows());
             plan.batched.push(Some(Batched { policy: Rc::new(policy), upstream, told: Cell::default() }));
         }
         plan.table = Rc::clone(document.table());
+        plan.following = Following::new(document);
+        plan.has_followers |= !plan.following.is_empty();
+        plan.look(host);
         plan
     }
 
@@ -141,10 +145,14 @@ impl Plan {
         self.has_followers
     }
 
-    /// The upstreams whose health somebody else looks after.
-    pub(crate) fn followers(&self) -> impl Iterator<Item = &Upstream> {
-        self.batched()
-            .filter_map(|batched| batched.upstream.as_ref())
-            .filter(|upstream| upstream.rotation.follows())
+    /// Takes in what others say about endpoints: which there are, and where each stands.
+    pub(crate) fn look(&self, host: &impl SharedData) {
+        let upstreams = || self.batched().filter_map(|batched| batched.upstream.as_ref());
+        self.following.look(host, |position, newer| {
+            let theirs = upstreams().filter(|upstream| upstream.position == position);
+            theirs.for_each(|upstream| upstream.rotation.take(newer, host));
+        });
+        let followers = upstreams().filter(|upstream| upstream.rotation.follows());
+        followers.for_each(|upstream| upstream.rotation.look_at_health(host));
     }
 }

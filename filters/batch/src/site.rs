@@ -58,7 +58,7 @@ impl Site {
         }
         let news = announced(host);
         if news != self.heard.replace(news) {
-            self.plan.followers().for_each(|upstream| upstream.rotation.look_at_health(host));
+            self.plan.look(host);
         }
     }
 

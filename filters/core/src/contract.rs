@@ -64,6 +64,24 @@ pub mod keys {
     /// Written whenever somebody publishes some.
     pub const SETTINGS_NUMBER: &str = "switchyard.outlier.settings.number";
 
+    /// Written whenever somebody has read a list of endpoints that differs from the one before.
+    pub const ROSTERS_NUMBER: &str = "switchyard.endpoints.number";
+
+    /// The list of endpoints of an upstream, by what asks for it.
+    pub fn roster(upstream: &str, asked: u64) -> String {
+        format!("switchyard.endpoints.{upstream}.{asked:x}")
+    }
+
+    /// Which worker asks for these lists.
+    pub fn asker(asked: u64) -> String {
+        format!("switchyard.endpoints.asker.{asked:x}")
+    }
+
+    /// The queue by which it hears that endpoints may have changed.
+    pub fn asker_queue(asked: u64) -> String {
+        format!("switchyard.endpoints.asker.{asked:x}.queue")
+    }
+
     /// The states of the endpoints of an upstream.
     pub fn ledger(upstream: &str) -> String {
         format!("switchyard.outlier.ledger.{upstream}")
@@ -158,6 +176,10 @@ mod tests {
             (keys::gatherer(255), "switchyard.batch.gatherer.ff"),
             (keys::board(2047), "switchyard.coalesce.board.7ff"),
             (keys::board(10), "switchyard.coalesce.board.00a"),
+            (keys::ROSTERS_NUMBER.to_owned(), "switchyard.endpoints.number"),
+            (keys::roster("web", 10), "switchyard.endpoints.web.a"),
+            (keys::asker(10), "switchyard.endpoints.asker.a"),
+            (keys::asker_queue(10), "switchyard.endpoints.asker.a.queue"),
         ];
         for (key, before) in keys {
             assert_eq!(key, before);

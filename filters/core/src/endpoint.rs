@@ -1,9 +1,13 @@
-//! The endpoints of one upstream: addresses and weights, fixed while a configuration is in force.
+//! The endpoints of one upstream: addresses and weights. A list is never changed; another one takes its place.
 
 use core::num::NonZeroU32;
+use hashbrown::HashMap;
 
 /// Position of an endpoint in its upstream's [`Endpoints`]; every per-endpoint table uses it.
 pub type EndpointIndex = usize;
+
+/// Places of endpoints that are gone which are kept beside as many as there are endpoints.
+pub const SPARE_PLACES: usize = 64;
 
 /// One address that serves an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +21,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The endpoint at `ip:port`, with weight 1.
+    pub fn at(address: &str) -> Self {
+        Self { address: address.into(), weight: NonZeroU32::MIN, hash_key: None }
+    }
+
     /// The text that places this endpoint on a ring or in a Maglev table.
     pub fn hash_key(&self) -> &str {
         self.hash_key.as_deref().unwrap_or(&self.address)
@@ -51,6 +60,48 @@ impl Endpoints {
     /// All of them in order.
     pub fn iter(&self) -> core::slice::Iter<'_, Endpoint> {
         self.0.iter()
+    }
+
+    /// The endpoints of `newer` at places where those that stay keep theirs, for who remembers places longer than a list lasts; and of
+    /// each place where it is in `newer`. Who is gone keeps its place, `None`, until there are twice as many places as are needed, and
+    /// [`SPARE_PLACES`]; from then on places of the gone go to those who come.
+    ///
+    /// ```
+    /// use switchyard_core::{Endpoint, Endpoints};
+    /// let list = |all: &[&str]| Endpoints::new(all.iter().map(|one| Endpoint::at(one)).collect());
+    /// let (after, places) = list(&["a:1", "b:1"]).successor(&list(&["c:1", "b:1"]));
+    /// assert_eq!(places, [None, Some(1), Some(0)]);
+    /// assert_eq!(after.get(2).map(|one| &*one.address), Some("c:1"));
+    /// ```
+    pub fn successor(&self, newer: &Self) -> (Self, Vec<Option<EndpointIndex>>) {
+        let mut at: HashMap<&str, EndpointIndex> =
+            newer.iter().enumerate().map(|(index, endpoint)| (&*endpoint.address, index)).collect();
+        let mut places: Vec<_> = self.iter().map(|endpoint| at.remove(&*endpoint.address)).collect();
+        let mut all = self.0.to_vec();
+        let most = newer.len().saturating_mul(2).saturating_add(SPARE_PLACES);
+        let mut free = 0;
+        for (index, endpoint) in newer.iter().enumerate() {
+            if at.contains_key(&*endpoint.address) {
+                if places.len() < most {
+                    places.push(Some(index));
+                    all.push(endpoint.clone());
+                    continue;
+                }
+                while places.get(free).is_some_and(Option::is_some) {
+                    free += 1;
+                }
+                let place = (places.get_mut(free), all.get_mut(free));
+                if let (Some(place), Some(known)) = place {
+                    (*place, *known) = (Some(index), endpoint.clone());
+                }
+            }
+        }
+        for (known, place) in all.iter_mut().zip(&places) {
+            if let Some(endpoint) = place.and_then(|index| newer.get(index)) {
+                known.clone_from(endpoint);
+            }
+        }
+        (Self::new(all), places)
     }
 
     /// The index of the endpoint with this `ip:port`.

@@ -24,6 +24,7 @@ pub mod hash;
 pub mod health;
 pub mod http;
 pub mod lasting;
+pub mod lease;
 pub mod load;
 pub mod memory;
 pub mod outlier;

@@ -18,6 +18,7 @@ pub mod entry;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod filter;
+pub mod following;
 mod head;
 pub mod held_bodies;
 pub mod identity;

@@ -14,21 +14,40 @@ use switchyard_host::SharedData;
 
 /// The endpoints of one upstream.
 pub struct Rotation {
-    endpoints: Endpoints,
-    by_hand: Vec<Health>,
     /// outlier's table, if its word is followed.
     ledger: Option<Table>,
     /// Traffic is to fail rather than to go to an endpoint that is ejected.
     fail_traffic_on_panic: bool,
-    healths: RefCell<Vec<Health>>,
+    /// Its endpoints are listed elsewhere, and no list has come yet.
+    awaits_list: Cell<bool>,
+    places: RefCell<Places>,
     turn: Cell<usize>,
 }
 
+/// The endpoints, and where each stands.
+#[derive(Default)]
+struct Places {
+    endpoints: Endpoints,
+    /// Without outlier's word.
+    listed: Vec<Health>,
+    healths: Vec<Health>,
+}
+
+impl Places {
+    /// Takes in another list: requests under way remember places, so who stays keeps its own. Who is gone is never chosen again.
+    fn take(&mut self, configured: &Upstream) {
+        let (endpoints, places) = self.endpoints.successor(configured.endpoints());
+        let health = |place: Option<EndpointIndex>| place.map_or(Health::Withdrawn, |index| configured.health(index));
+        self.listed = places.into_iter().map(health).collect();
+        self.endpoints = endpoints;
+    }
+}
+
 /// Where a request goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// To this endpoint.
-    Endpoint(EndpointIndex),
+    /// To this address.
+    Address(Box<str>),
     /// There is none to name: the cluster's fallback policy decides, as it does for requests that the router sends.
     Unnamed,
     /// There is none to name, and so the request is to fail.
@@ -39,36 +58,55 @@ impl Rotation {
     /// The endpoints of this upstream, with what the operator says of each, and what outlier says where that is followed.
     pub fn new(configured: &Upstream, host: &impl SharedData) -> Self {
         let followed = configured.outlier().is_some_and(|outlier| !outlier.shadow);
-        let endpoints = configured.endpoints().clone();
         let rotation = Self {
-            by_hand: (0..endpoints.len()).map(|index| configured.health(index)).collect(),
-            endpoints,
             ledger: followed.then(|| Table::ledger(configured.name())),
             fail_traffic_on_panic: configured.health_policy().fail_traffic_on_panic,
-            healths: RefCell::default(),
+            awaits_list: Cell::default(),
+            places: RefCell::default(),
             turn: Cell::default(),
         };
-        rotation.look_at_health(host);
+        rotation.take(configured, host);
+        rotation.awaits_list.set(configured.source().is_some());
         rotation
     }
 
-    /// All endpoints.
-    pub fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
+    /// The upstream has these endpoints from now on.
+    pub fn take(&self, configured: &Upstream, host: &impl SharedData) {
+        if let Ok(mut places) = self.places.try_borrow_mut() {
+            places.take(configured);
+        }
+        self.awaits_list.set(false);
+        self.look_at_health(host);
+    }
+
+    /// How many places of endpoints there are, those of endpoints that are gone among them.
+    pub fn places(&self) -> usize {
+        self.places.try_borrow().map_or(0, |places| places.endpoints.len())
+    }
+
+    /// The place of the endpoint with this `ip:port`.
+    pub fn position(&self, address: &str) -> Option<EndpointIndex> {
+        self.places.try_borrow().ok()?.endpoints.position(address)
+    }
+
+    /// The `ip:port` of the endpoint at this place.
+    pub fn address(&self, place: EndpointIndex) -> Option<Box<str>> {
+        self.places.try_borrow().ok()?.endpoints.get(place).map(|endpoint| endpoint.address.clone())
     }
 
     /// Takes in what outlier says about every endpoint.
     pub fn look_at_health(&self, host: &impl SharedData) {
-        let mut healths = self.by_hand.clone();
+        let Ok(mut places) = self.places.try_borrow_mut() else { return };
+        let mut healths = places.listed.clone();
         if let Some(table) = &self.ledger {
             let ledger = Ledger::decode(&table.read(host));
-            for (endpoint, health) in self.endpoints.iter().zip(&mut healths) {
+            for (endpoint, health) in places.endpoints.iter().zip(&mut healths) {
                 let record = ledger.get(EndpointKey::of(&endpoint.address));
                 let out = record.filter(|record| record.is_out_of_rotation() && !record.shadow);
                 *health = out.filter(|_| *health == Health::Healthy).map_or(*health, |record| record.health);
             }
         }
-        self.healths.replace(healths);
+        places.healths = healths;
     }
 
     /// Whether outlier may have something to say.
@@ -78,7 +116,8 @@ impl Rotation {
 
     /// Where the endpoint at `index` stands, as of the last look: for calls, which do not go to an ejected one where traffic is to fail.
     pub fn health(&self, index: EndpointIndex) -> Health {
-        match self.healths.borrow().get(index).copied() {
+        let Ok(places) = self.places.try_borrow() else { return Health::Withdrawn };
+        match places.healths.get(index).copied() {
             Some(Health::Healthy) => Health::Healthy,
             Some(other) if !self.fail_traffic_on_panic => other,
             _ => Health::Withdrawn,
@@ -89,11 +128,11 @@ impl Rotation {
     pub fn next(&self) -> Next {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
-        let count = self.endpoints.len();
+        let count = self.places();
         let order: Vec<_> = (0..count).map(|step| turn.wrapping_add(step) % count.max(1)).collect();
-        match pick(&order, count, |index| self.health(index), &[]) {
-            Some(index) => Next::Endpoint(index),
-            None if self.fail_traffic_on_panic => Next::Nowhere,
+        match pick(&order, count, |index| self.health(index), &[]).and_then(|index| self.address(index)) {
+            Some(address) => Next::Address(address),
+            None if self.fail_traffic_on_panic && !self.awaits_list.get() => Next::Nowhere,
             None => Next::Unnamed,
         }
     }
@@ -138,19 +177,19 @@ mod tests {
 
     #[test]
     fn who_was_taken_out_by_hand_has_no_turn_though_all_others_are_ejected() {
-        use Next::Endpoint;
-        assert_eq!(turns(&rotation(&[], &[], "")), [Endpoint(0), Endpoint(1), Endpoint(2)]);
-        assert_eq!(turns(&rotation(&[1], &[], "")), [Endpoint(0), Endpoint(2), Endpoint(2)]);
-        assert_eq!(turns(&rotation(&[1], &[0], "")), [Endpoint(2); 3]);
-        assert_eq!(turns(&rotation(&[1], &[0, 2], "")), [Endpoint(0), Endpoint(2), Endpoint(2)]);
-        assert_eq!(turns(&rotation(&[0, 1, 2], &[], "")), [Next::Unnamed; 3]);
+        let endpoint = |index| Next::Address(address(index).into());
+        assert_eq!(turns(&rotation(&[], &[], "")), [endpoint(0), endpoint(1), endpoint(2)]);
+        assert_eq!(turns(&rotation(&[1], &[], "")), [endpoint(0), endpoint(2), endpoint(2)]);
+        assert_eq!(turns(&rotation(&[1], &[0], "")), vec![endpoint(2); 3]);
+        assert_eq!(turns(&rotation(&[1], &[0, 2], "")), [endpoint(0), endpoint(2), endpoint(2)]);
+        assert_eq!(turns(&rotation(&[0, 1, 2], &[], "")), vec![Next::Unnamed; 3]);
     }
 
     #[test]
     fn where_traffic_is_to_fail_no_ejected_one_has_a_turn_either() {
         let fails = r#", "fail_traffic_on_panic": true"#;
-        assert_eq!(turns(&rotation(&[1], &[0], fails)), [Next::Endpoint(2); 3]);
-        assert_eq!(turns(&rotation(&[1], &[0, 2], fails)), [Next::Nowhere; 3]);
-        assert_eq!(turns(&rotation(&[0, 1, 2], &[], fails)), [Next::Nowhere; 3]);
+        assert_eq!(turns(&rotation(&[1], &[0], fails)), vec![Next::Address(address(2).into()); 3]);
+        assert_eq!(turns(&rotation(&[1], &[0, 2], fails)), vec![Next::Nowhere; 3]);
+        assert_eq!(turns(&rotation(&[0, 1, 2], &[], fails)), vec![Next::Nowhere; 3]);
     }
 }

@@ -13,7 +13,8 @@ use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::STREAM_PROPERTY;
-use switchyard_core::outlier::PRECISION;
+use switchyard_core::outlier::{PRECISION, Watched};
+use switchyard_frame::following::Following;
 use switchyard_frame::shared::settings;
 use switchyard_frame::shared::tables::announced;
 use switchyard_frame::{BusyTicks, Counterpart, Interval, Setup};
@@ -33,6 +34,9 @@ pub struct Outlier {
     root_id: Vec<u8>,
     /// It has no document of its own.
     follows: bool,
+    /// The endpoints of its own document that are listed elsewhere, and the document with them.
+    following: Following,
+    document: RefCell<Document>,
     /// What it watches was published under this number.
     published: Cell<Option<u32>>,
     /// Whoever publishes it.
@@ -57,12 +61,18 @@ impl Outlier {
             setup,
             root_id,
             follows: document.upstreams().is_empty(),
+            following: Following::new(document),
+            document: RefCell::default(),
             published: Cell::default(),
             publisher: Counterpart::default(),
             busy_ticks: BusyTicks::new(TICK, host)?,
             heard: Cell::default(),
             flushed: Interval::default(),
         };
+        if !outlier.following.is_empty() {
+            outlier.document.replace(document.clone());
+            outlier.take_lists(host);
+        }
         if outlier.setup.own.serves(&outlier.root_id) {
             // Endpoints that are ejected are this one's to bring back now, whether or not an attempt comes.
             outlier.now(host);
@@ -113,15 +123,26 @@ impl Outlier {
         if self.follows {
             let number = settings::number(host);
             if number != self.published.replace(number) {
-                self.follow(host);
+                self.watch(of_published(&settings::published(host)), host);
             }
         }
+        self.take_lists(host);
         self.plan().each_upstream(|upstream| upstream.refresh(host));
     }
 
-    /// Watches what the documents in force say from now on.
-    fn follow(&self, host: &impl SharedData) {
-        let watched = of_published(&settings::published(host));
+    /// Takes in the lists of endpoints that have changed, where it has a document of its own.
+    fn take_lists(&self, host: &impl SharedData) {
+        let mut changed = Vec::new();
+        self.following.look(host, |position, upstream| changed.push((position, upstream.clone())));
+        let Ok(mut document) = self.document.try_borrow_mut() else { return };
+        if !changed.is_empty() {
+            *document = document.with_upstreams(changed);
+            self.watch(of_document(&document, &self.root_id), host);
+        }
+    }
+
+    /// Watches these upstreams from now on.
+    fn watch(&self, watched: Vec<Watched>, host: &impl SharedData) {
         let plan = Plan::new(watched, self.setup.seed, host, self.setup.own.now());
         log::info!("switchyard.outlier: {} upstreams are watched", plan.len());
         if self.setup.own.serves(&self.root_id) {

@@ -10,7 +10,8 @@ use switchyard_core::memory::Memory;
 use switchyard_core::retry::exchanges::{Fund, Policy, Upstream as Known, WorkerBudget};
 use switchyard_core::retry::{Engine, Steering};
 use switchyard_core::route::RouteTable;
-use switchyard_core::{Endpoints, RequestView, Timestamp};
+use switchyard_core::{RequestView, Timestamp};
+use switchyard_frame::following::Following;
 use switchyard_frame::rotation::Rotation;
 use switchyard_frame::shared::tables::Table;
 use switchyard_host::SharedData;
@@ -21,6 +22,7 @@ pub(crate) struct Plan {
     table: Rc<RouteTable>,
     routes: Vec<Option<Route>>,
     upstreams: Vec<Upstream>,
+    following: Following,
     default_cluster: Option<Box<str>>,
 }
 
@@ -73,7 +75,8 @@ impl Plan {
         });
         let routes: Vec<_> = routes.collect();
         let default_cluster = document.default_cluster().map(Into::into);
-        Self { routes, upstreams, default_cluster, table: Rc::clone(document.table()) }
+        let following = Following::new(document);
+        Self { routes, upstreams, following, default_cluster, table: Rc::clone(document.table()) }
     }
 
     /// How many routes have a retry policy.
@@ -89,6 +92,20 @@ impl Plan {
     /// Whether any of them is this filter's engine.
     pub(crate) fn has_filter_engine(&self) -> bool {
         self.routes().any(|route| route.policy.settings().engine == Engine::Filter)
+    }
+
+    /// Whether the endpoints of any upstream are listed elsewhere.
+    pub(crate) fn has_lists(&self) -> bool {
+        !self.following.is_empty()
+    }
+
+    /// Takes in the lists of endpoints that have changed since the last look.
+    pub(crate) fn take_lists(&self, host: &impl SharedData) {
+        self.following.look(host, |position, upstream| {
+            if let Some(known) = self.upstreams.get(position) {
+                known.rotation.take(upstream, host);
+            }
+        });
     }
 
     /// All upstreams.
@@ -129,7 +146,7 @@ impl Plan {
         let first = candidates(request).next();
         let serves = |target: &&usize| {
             let Some(upstream) = self.upstreams.get(**target) else { return false };
-            let has = |address| upstream.endpoints().position(address).is_some();
+            let has = |address| upstream.rotation.position(address).is_some();
             named.is_none_or(|named| named == upstream.cluster.as_bytes()) && first.is_none_or(has)
         };
         route.targets.iter().find(serves).or(route.targets.first()).copied()
@@ -161,11 +178,6 @@ impl Upstream {
             known: Rc::new(Known::new(number, budget)),
             table,
         }
-    }
-
-    /// All endpoints.
-    pub(crate) fn endpoints(&self) -> &Endpoints {
-        self.rotation.endpoints()
     }
 }
 

@@ -49,6 +49,7 @@ impl Filter for Retry {
             Concurrency::from(count.unwrap_or_default())
         };
         let plan = Plan::new(document, &memory, under_way, host, setup.now);
+        plan.take_lists(host);
         let registry = Rc::clone(&setup.registry);
         let worker =
             Worker::new(Rc::clone(&setup.effective_context), plan, registry, (memory, bodies), setup.seed);
@@ -91,11 +92,12 @@ impl Retry {
     fn look_at_health(&self, host: &impl SharedData) {
         let plan = &self.worker.plan;
         let follows = plan.upstreams().iter().any(|upstream| upstream.rotation.follows());
-        if !follows || !plan.has_filter_engine() {
+        if !(follows || plan.has_lists()) || !plan.has_filter_engine() {
             return;
         }
         let news = announced(host);
         if news != self.heard.replace(news) {
+            plan.take_lists(host);
             plan.upstreams().iter().for_each(|upstream| upstream.rotation.look_at_health(host));
         }
     }

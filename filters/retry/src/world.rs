@@ -101,13 +101,13 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         upstream: &'a Upstream,
         head: &'a HeaderMap,
     ) -> impl Iterator<Item = Option<EndpointIndex>> + 'a {
-        let endpoints = self.tables.plan.upstream(upstream.number()).map(crate::plan::Upstream::endpoints);
-        candidates(head).map(move |address| endpoints?.position(address))
+        let rotation = self.tables.plan.upstream(upstream.number()).map(|upstream| &upstream.rotation);
+        candidates(head).map(move |address| rotation?.position(address))
     }
 
     fn endpoints(&self, upstream: &Upstream) -> usize {
         let upstream = self.tables.plan.upstream(upstream.number());
-        upstream.map_or(0, |upstream| upstream.endpoints().len())
+        upstream.map_or(0, |upstream| upstream.rotation.places())
     }
 
     fn health(&self, upstream: &Upstream, endpoint: EndpointIndex) -> Health {
@@ -143,7 +143,13 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
     fn first_endpoint(&mut self, upstream: &Upstream) -> Option<EndpointIndex> {
         let address = self.property(&["upstream", "address"]).unwrap_or_default();
         let address = core::str::from_utf8(&address).unwrap_or_default();
-        self.tables.plan.upstream(upstream.number())?.endpoints().position(address)
+        let plan = self.tables.plan;
+        let rotation = &plan.upstream(upstream.number())?.rotation;
+        rotation.position(address).or_else(|| {
+            // The router may have heard of it before: this filter looks for news only while something waits.
+            plan.take_lists(self.host());
+            rotation.position(address)
+        })
     }
 
     fn reply_headers(&self, answer: &HeaderMap) -> Vec<(Box<str>, Box<[u8]>)> {
@@ -154,13 +160,13 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 
     fn call(&mut self, call: &Call<'_, HeaderMap>) -> Option<CallId> {
         let upstream = self.tables.plan.upstream(call.upstream)?;
-        let endpoint = match call.endpoint.map_or_else(|| upstream.rotation.next(), Next::Endpoint) {
-            Next::Endpoint(index) => upstream.endpoints().get(index),
-            Next::Unnamed => None,
+        let chosen = call.endpoint.and_then(|place| upstream.rotation.address(place)).map(Next::Address);
+        let address = match chosen.unwrap_or_else(|| upstream.rotation.next()) {
+            Next::Address(address) => address,
+            Next::Unnamed => Box::default(),
             Next::Nowhere => return None,
         };
-        let address = endpoint.map_or("", |endpoint| &endpoint.address);
-        let replay = Replay::new(call.number, address, call.timeout);
+        let replay = Replay::new(call.number, &address, call.timeout);
         let begins_within = call.begins_within().map(|limit| limit.as_millis().max(1).to_string());
         let mut headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;
         headers.extend(begins_within.as_deref().map(|limit| (TRY_TIMEOUT_HEADER, limit)));

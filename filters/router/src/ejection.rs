@@ -38,7 +38,7 @@ pub(crate) struct Ejection {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trial {
     pub(crate) upstream: usize,
-    endpoint: EndpointIndex,
+    endpoint: EndpointKey,
     since: Timestamp,
 }
 
@@ -65,6 +65,13 @@ impl Ejection {
             keys,
             members,
         })
+    }
+
+    /// The same upstream with other endpoints: whoever judges is who judged before.
+    pub(crate) fn succeed(self, configured: &Configured) -> Option<Self> {
+        let newer = Self::new(configured)?;
+        let Self { refused, is_used, judge, looked_for_judge, rng, .. } = self;
+        Some(Self { refused, is_used, judge, looked_for_judge, rng, ..newer })
     }
 
     /// The table that outlier writes.
@@ -130,11 +137,11 @@ impl Ejection {
         now: Timestamp,
         host: &impl SharedData,
     ) -> Option<Trial> {
+        let endpoint = *self.keys.get(endpoint)?;
         let tried = self.tell(endpoint, &Event::Try, now, host);
-        let key = self.keys.get(endpoint).copied();
         let granted = tried
             .filter(|(_, effects)| effects.may_try)
-            .and_then(|(ledger, _)| ledger.get(key?).map(|record| record.since));
+            .and_then(|(ledger, _)| ledger.get(endpoint).map(|record| record.since));
         self.refused = granted.is_none();
         granted.map(|since| Trial { upstream, endpoint, since })
     }
@@ -147,12 +154,14 @@ impl Ejection {
     /// A heartbeat whose answer the router has judged.
     pub(crate) fn heartbeat(
         &mut self,
-        endpoint: EndpointIndex,
+        endpoint: EndpointKey,
         healthy: bool,
         now: Timestamp,
         registry: &Registry,
         host: &(impl SharedData + MetricSink),
     ) {
+        // Whoever has left the list meanwhile is not spoken of.
+        let Some(place) = self.places.get(&endpoint).copied() else { return };
         self.reporter.heartbeat(healthy, registry, host);
         let told = self.tell(endpoint, &Event::Heartbeat { healthy }, now, host);
         let Some((ledger, effects)) = told else { return self.reporter.contended(registry, host) };
@@ -161,7 +170,7 @@ impl Ejection {
             let _ = announce(host);
         }
         let ejected = self.cluster().ejected(&ledger);
-        self.reporter.effects(endpoint, &effects, ejected, registry, host);
+        self.reporter.effects(place, &effects, ejected, registry, host);
     }
 
     fn cluster(&self) -> Cluster<'_> {
@@ -172,16 +181,15 @@ impl Ejection {
     /// Lets an event happen; what became of it.
     fn tell(
         &mut self,
-        endpoint: EndpointIndex,
+        endpoint: EndpointKey,
         event: &Event,
         now: Timestamp,
         host: &impl SharedData,
     ) -> Option<(Ledger, Effects)> {
-        let key = *self.keys.get(endpoint)?;
         let mut rng = self.rng.fork();
         let cluster = self.cluster();
         self.table.change_ledger(host, |ledger| {
-            let effects = cluster.apply(ledger, key, event, now, &mut rng);
+            let effects = cluster.apply(ledger, endpoint, event, now, &mut rng);
             (effects.changed, effects)
         })
     }

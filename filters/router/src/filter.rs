@@ -30,6 +30,10 @@ impl Filter for Router {
         self.on_tick(host);
     }
 
+    fn look<H: Host>(&self, host: &H, queue: u32) {
+        self.on_queue(queue, host);
+    }
+
     fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
         self.on_call_response((call, headers, body_size), host);
     }

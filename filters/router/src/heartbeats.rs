@@ -10,12 +10,12 @@
 use crate::plan::Plan;
 use crate::upstream::Upstream;
 use core::time::Duration;
-use hashbrown::HashMap;
-use switchyard_core::Timestamp;
+use hashbrown::{HashMap, HashSet};
+use switchyard_core::{Endpoints, Timestamp};
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER, heartbeat_mark};
 use switchyard_core::health::Health;
 use switchyard_core::http::{decimal, status};
-use switchyard_core::outlier::{Check, DESTINATION_HEADER, GRPC_HEALTH_PATH, Heartbeat};
+use switchyard_core::outlier::{Check, DESTINATION_HEADER, EndpointKey, GRPC_HEALTH_PATH, Heartbeat};
 use switchyard_frame::shared::heartbeat_lease;
 use switchyard_host::{Call, CallAnswers, HttpCalls, SharedData};
 
@@ -36,7 +36,7 @@ pub(crate) struct Heartbeats {
 }
 
 /// An upstream and one of its endpoints.
-type Place = (usize, usize);
+type Place = (usize, EndpointKey);
 
 /// The longest body of an answer that is read: the answer to a health check has a few bytes.
 const MOST_BODY: usize = 4096;
@@ -65,6 +65,12 @@ impl Heartbeats {
         let place = self.asked_by.remove(&call)?;
         let policy = plan.with_upstream(place.0, |upstream| heartbeat(upstream).cloned()).flatten()?;
         Some((place, headers > 0 && is_good(&policy, body, host)))
+    }
+
+    /// The upstream has other endpoints: those that are gone have no heartbeat any more.
+    pub(crate) fn endpoints_change(&mut self, index: usize, endpoints: &Endpoints) {
+        let keys: HashSet<_> = endpoints.iter().map(|endpoint| EndpointKey::of(&endpoint.address)).collect();
+        self.due.retain(|(upstream, key), _| *upstream != index || keys.contains(key));
     }
 
     /// Sends what is due, if this worker holds the lease; `decides` tells which upstreams are this root's. In how long to look again, though
@@ -113,7 +119,7 @@ impl Heartbeats {
         let Some(policy) = heartbeat(upstream).cloned() else { return };
         let mark = heartbeat_mark(self.holder);
         for (endpoint, known) in upstream.endpoints().iter().enumerate() {
-            let place: Place = (index, endpoint);
+            let place: Place = (index, EndpointKey::of(&known.address));
             // Whoever was taken out by hand is left alone.
             let watched = match upstream.health(endpoint) {
                 Health::Healthy => policy.watch_all,

@@ -11,13 +11,16 @@
 //! The logic ([`Router`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so that
 //! another module can carry this filter beside others.
 
+mod discovery;
 mod ejection;
 mod explain;
 mod filter;
 mod first_byte;
 mod heartbeats;
+mod lists;
 mod membership;
 mod plan;
+mod report;
 mod roster;
 mod stream;
 mod upstream;

@@ -7,7 +7,8 @@
 //! that the cluster lacks the first.
 
 use core::time::Duration;
-use switchyard_core::{EndpointIndex, Endpoints};
+use hashbrown::HashMap;
+use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
 
 /// How long an endpoint that answered under its own address is believed to be in Envoy's cluster.
 pub(crate) const VERIFY_AGAIN: Duration = Duration::from_secs(10);
@@ -32,6 +33,17 @@ impl Membership {
     /// Nothing is known of so many endpoints.
     pub(crate) fn new(endpoints: usize) -> Self {
         Self { verified: vec![false; endpoints], missed: vec![false; endpoints] }
+    }
+
+    /// What is known of those of `endpoints` that were among the `former`; of the others nothing.
+    pub(crate) fn succeed(&self, former: &Endpoints, endpoints: &Endpoints) -> Self {
+        let places: HashMap<&str, EndpointIndex> =
+            former.iter().enumerate().map(|(index, endpoint)| (&*endpoint.address, index)).collect();
+        let marks = |marks: &[bool]| {
+            let mark = |endpoint: &Endpoint| places.get(&*endpoint.address).and_then(|index| marks.get(*index));
+            endpoints.iter().map(|endpoint| mark(endpoint).copied().unwrap_or_default()).collect()
+        };
+        Self { verified: marks(&self.verified), missed: marks(&self.missed) }
     }
 
     /// Whether the endpoint at `index` need not be looked at.

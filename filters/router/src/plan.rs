@@ -123,6 +123,18 @@ impl Plan {
         }
     }
 
+    /// The upstream at this position has other endpoints from `now` on.
+    pub(crate) fn replace(
+        &self,
+        upstream: usize,
+        settings: &switchyard_config::Upstream,
+        (roster, book): (&mut Roster, &mut LoadBook),
+        now: Timestamp,
+    ) {
+        let since = roster.update(settings.name(), Upstream::states(settings), now);
+        self.with_upstream(upstream, |live| live.succeed(settings, &since, book));
+    }
+
     /// Upstreams and routes, for the log.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.upstreams.len(), self.routes.len())
@@ -225,7 +237,11 @@ impl Decision<'_> {
             unusual("fallbacks", &[upstream, ("reason", "no_hash")]);
         }
         if self.chosen.first.is_none() {
-            let reason = if self.chosen.fails { "fail_traffic_on_panic" } else { "no_endpoint" };
+            let reason = match &self.chosen {
+                Chosen { awaits_list: true, .. } => "no_list",
+                Chosen { fails: true, .. } => "fail_traffic_on_panic",
+                _ => "no_endpoint",
+            };
             unusual("fallbacks", &[upstream, ("reason", reason)]);
         }
         if self.chosen.in_panic {

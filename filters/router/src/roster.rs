@@ -33,7 +33,8 @@ impl Roster {
         endpoints: impl Iterator<Item = (&'a str, Health)>,
         now: Timestamp,
     ) -> Vec<Option<Timestamp>> {
-        let known = self.upstreams.remove(upstream);
+        // Before the first list there were none.
+        let known = self.upstreams.remove(upstream).filter(|known| !known.is_empty());
         let mut next = HashMap::new();
         let mut since = Vec::new();
         for (address, health) in endpoints {

@@ -31,6 +31,8 @@ pub struct Stream {
     in_flight: Option<InFlight>,
     first_byte: Option<FirstByte>,
     watch: Option<Watch>,
+    /// Its end is looked at for signs that the endpoints of this upstream have changed.
+    sampled: Option<usize>,
     trial: Option<Trial>,
     explanation: Option<String>,
     cookies: Vec<NewCookie>,
@@ -69,6 +71,7 @@ impl Stream {
             in_flight: None,
             first_byte: None,
             watch: None,
+            sampled: None,
             trial: None,
             explanation: None,
             cookies: Vec::new(),
@@ -110,6 +113,7 @@ impl Stream {
     fn accompany(&mut self, plan: &Plan, decision: Decision<'_>, ended: bool) {
         let Some(endpoint) = decision.chosen.first else { return };
         let (upstream, now) = (decision.upstream, decision.now.filter(|_| decision.needs_latency));
+        self.sampled = self.router.lists.as_ref().filter(|lists| lists.wants_sample(upstream)).map(|_| upstream);
         self.in_flight = plan.with_upstream(upstream, |live| live.start(endpoint, now)).flatten();
         if decision.needs_latency {
             self.first_byte = Some(FirstByte::of(upstream, now.filter(|_| ended)));
@@ -149,6 +153,9 @@ impl Stream {
         let Some(Verified::Elsewhere { is_news }) = plan.with_upstream(watch.upstream, verify) else {
             return;
         };
+        if let (Some(lists), Ok(now)) = (&self.router.lists, host.now()) {
+            lists.hint(watch.upstream, now, host);
+        }
         let labels = [("upstream", watch.upstream_name.as_str()), ("reason", "not_in_cluster")];
         self.router.setup.registry.counter(host, &series_name("fallbacks", &labels)).increment();
         if is_news {
@@ -226,6 +233,9 @@ impl switchyard_frame::Stream for Stream {
         }
         if let Some(first_byte) = self.first_byte.take() {
             first_byte.unanswered(&self.router.plan, host);
+        }
+        if let (Some(upstream), Some(lists)) = (self.sampled.take(), &self.router.lists) {
+            lists.sample(upstream, host);
         }
         if let Some(watch) = self.watch.take() {
             // What is counted here is told by a tick.

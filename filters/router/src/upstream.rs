@@ -8,6 +8,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 use switchyard_config::Upstream as Configured;
 use switchyard_core::balance::{Balancer, Candidates, Choice, Policy};
+use switchyard_core::discovery::Source;
 use switchyard_core::hash::RequestHash;
 use switchyard_core::health::{Health, HealthPolicy, HealthTable};
 use switchyard_core::load::{InFlight, LatencyPolicy, LoadBook, Loads};
@@ -30,6 +31,10 @@ pub(crate) struct Upstream {
     membership: Membership,
     candidates: Candidates,
     ejection: Option<Ejection>,
+    /// Its endpoints are listed elsewhere, and no list has come yet.
+    awaits_list: bool,
+    /// One address is named: its cluster has no list of its own to go on with, and takes the header for an address.
+    names_one: bool,
 }
 
 struct Named {
@@ -63,6 +68,8 @@ pub(crate) struct Chosen {
     pub(crate) in_panic: bool,
     /// Nobody was chosen, and so the request is to fail.
     pub(crate) fails: bool,
+    /// No list of the upstream's endpoints has come yet.
+    pub(crate) awaits_list: bool,
     /// Somebody is out of rotation, to whom Envoy's own retries must not come.
     pub(crate) somebody_is_out: bool,
     /// Nobody knows yet whether Envoy's cluster has the first candidate.
@@ -114,8 +121,24 @@ impl Upstream {
             membership: Membership::new(endpoints.len()),
             candidates: Candidates::new(settings.candidates()),
             ejection: Ejection::new(settings),
+            awaits_list: settings.source().is_some(),
+            names_one: settings.candidates() == 1 && settings.source().is_some_and(Source::is_registry),
             endpoints,
         }
+    }
+
+    /// The same upstream with other endpoints: what is known of those that stay, stays known.
+    pub(crate) fn succeed(
+        &mut self,
+        settings: &Configured,
+        since: &[Option<Timestamp>],
+        book: &mut LoadBook,
+    ) {
+        let mut newer = Self::new(settings, since, book);
+        newer.awaits_list = false;
+        newer.membership = self.membership.succeed(&self.endpoints, &newer.endpoints);
+        newer.ejection = self.ejection.take().and_then(|ejection| ejection.succeed(settings));
+        *self = newer;
     }
 
     /// What outlier says about the endpoints, if the operator lets it speak.
@@ -196,8 +219,9 @@ impl Upstream {
         let policy = named.policy;
         let first = self.candidates.first();
         Chosen {
-            fails: first.is_none() && self.health_policy.fail_traffic_on_panic,
-            somebody_is_out: !self.health.all_in_rotation(),
+            fails: first.is_none() && self.health_policy.fail_traffic_on_panic && !self.awaits_list,
+            awaits_list: self.awaits_list,
+            somebody_is_out: !self.health.all_in_rotation() && !self.names_one,
             could_try,
             policy,
             first,

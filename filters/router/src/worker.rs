@@ -3,6 +3,7 @@
 //! Old and new configuration are two roots in one VM and share what the VM remembers ([`Vm`]).
 
 use crate::heartbeats::Heartbeats;
+use crate::lists::Lists;
 use crate::membership::VERIFY_AGAIN;
 use crate::plan::Plan;
 use crate::roster::Roster;
@@ -34,6 +35,20 @@ pub struct Vm {
     serves: Cell<bool>,
     /// The root that was configured last with an upstream of this name sends its heartbeats.
     owners: RefCell<HashMap<String, u32>>,
+    /// What it is called in leases for asking where endpoints are; 0: it has asked for none yet.
+    asker: Cell<u64>,
+    /// The root that was configured last asks.
+    asking: Cell<u32>,
+}
+
+impl Vm {
+    /// What it is called in leases for asking, in all its configurations: a new one has the role of the one before at once.
+    fn asker(&self, seed: u64) -> u64 {
+        if self.asker.get() == 0 {
+            self.asker.set(fastrand::Rng::with_seed(!seed).u64(1..));
+        }
+        self.asker.get()
+    }
 }
 
 /// router.wasm under one configuration.
@@ -42,8 +57,9 @@ pub struct Router {
     pub(crate) setup: Setup<Vm>,
     /// What outlier is to be told of the document, with the first request.
     unpublished: Cell<Option<Box<Part>>>,
-    /// Outlier's word is followed for some upstream.
+    /// Outlier's word is followed for some upstream, or a list of endpoints is.
     follows: bool,
+    pub(crate) lists: Option<Lists>,
     busy_ticks: BusyTicks,
     verified: Interval,
     worked: Interval,
@@ -70,10 +86,13 @@ impl Router {
                 owners.insert(names.name().to_owned(), setup.context);
             });
         }
-        let follows = plan.follows();
+        let lists = Lists::new(document, setup.own.asker(setup.seed), host);
+        setup.own.asking.set(setup.context);
+        let follows = plan.follows() || lists.is_some();
         let router = Self {
+            lists,
             busy_ticks: BusyTicks::new(if follows { NEWS_TICK } else { TICK }, host)?,
-            unpublished: Cell::new(Some(part(document, &setup, host))),
+            unpublished: Cell::new(Some(part(document, 0, &setup, host))),
             follows,
             plan,
             setup,
@@ -85,6 +104,7 @@ impl Router {
         let now = router.setup.now;
         router.verified.begin(now);
         router.worked.begin(now);
+        router.take_lists(now, host);
         router.follow(now, host);
         Ok(router)
     }
@@ -103,11 +123,36 @@ impl Router {
     }
 
     /// Takes in what outlier has said since the last time, if it has.
-    fn hear(&self, now: Timestamp, host: &impl SharedData) {
+    fn hear(&self, now: Timestamp, host: &impl Host) {
         let news = announced(host);
         if news != self.heard.replace(news) {
+            self.take_lists(now, host);
             self.follow(now, host);
         }
+    }
+
+    /// Takes in the lists of endpoints that have changed, and tells outlier.
+    fn take_lists(&self, now: Timestamp, host: &impl Host) {
+        let Some(lists) = &self.lists else { return };
+        let own = &self.setup.own;
+        let (Ok(mut roster), Ok(mut loads)) = (own.roster.try_borrow_mut(), own.loads.try_borrow_mut()) else { return };
+        lists.look(
+            host,
+            |position, upstream| {
+                self.plan.replace(position, upstream, (&mut roster, &mut loads), now);
+                if let Ok(Some(heartbeats)) = self.heartbeats.try_borrow_mut().as_deref_mut() {
+                    heartbeats.endpoints_change(position, upstream.endpoints());
+                }
+            },
+            |document, versions| {
+                let part = part(document, versions, &self.setup, host);
+                if self.unpublished.take().is_some() {
+                    self.unpublished.set(Some(part));
+                } else {
+                    settings::publish(&part, host);
+                }
+            },
+        );
     }
 
     /// A request has come.
@@ -135,10 +180,25 @@ impl Router {
                 }
             });
         }
-        let next_beat = self.beat(now, host);
-        let awake = self.busy_ticks.settle(now, next_beat, host);
+        let next = self.ask(now, host).into_iter().chain(self.beat(now, host)).min();
+        let awake = self.busy_ticks.settle(now, next, host);
         if self.worked.passes(TICK, now) || !awake {
             self.work(now, host);
+        }
+    }
+
+    /// Asks for the lists of endpoints that are due; in how long to look again, if at all.
+    fn ask(&self, now: Timestamp, host: &impl Host) -> Option<Duration> {
+        let own = &self.setup.own;
+        let is_its_role = (own.serves.get(), own.asking.get() == self.setup.context);
+        self.lists.as_ref()?.tick(is_its_role, now, &self.setup.registry, host)
+    }
+
+    /// A message waits in a queue: that endpoints may have changed.
+    pub(crate) fn on_queue(&self, queue: u32, host: &impl Host) {
+        let (Some(lists), Ok(now)) = (&self.lists, host.now()) else { return };
+        if lists.hinted(queue, now, host) {
+            self.ask(now, host);
         }
     }
 
@@ -155,6 +215,13 @@ impl Router {
 
     /// A heartbeat has been answered, or has failed.
     pub(crate) fn on_call_response(&self, answer: (u32, usize, usize), host: &impl Host) {
+        if let Some(lists) = &self.lists {
+            let now = host.now().unwrap_or_default();
+            if lists.answered(answer, now, &self.setup.registry, host) {
+                // What it has brought is this worker's at once.
+                return self.hear(now, host);
+            }
+        }
         let Ok(mut heartbeats) = self.heartbeats.try_borrow_mut() else { return };
         let judged = heartbeats.as_mut().and_then(|all| all.answered(answer, &self.plan, host));
         let (Some(((upstream, endpoint), healthy)), Ok(now)) = (judged, host.now()) else { return };
@@ -179,10 +246,10 @@ impl Router {
     }
 }
 
-/// What outlier is to be told of this document.
-fn part(document: &Document, setup: &Setup<Vm>, host: &impl Host) -> Box<Part> {
+/// What outlier is to be told of this document, with lists of these versions.
+fn part(document: &Document, versions: u64, setup: &Setup<Vm>, host: &impl Host) -> Box<Part> {
     let source = host.property(&["plugin_root_id"]).ok().flatten().unwrap_or_default();
-    let mut part = Part::new(source, setup.configuration, setup.now, &document.watched());
+    let mut part = Part::new(source, setup.configuration ^ versions, setup.now, &document.watched());
     part.turn = settings::published(host).next_turn(&part.source, part.document);
     Box::new(part)
 }

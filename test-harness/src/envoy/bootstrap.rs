@@ -36,6 +36,8 @@ pub struct Bootstrap {
     pub(super) component_log_level: String,
     pub(super) drain_seconds: u32,
     pub(super) live: Vec<Resource>,
+    pub(super) live_endpoints: Vec<String>,
+    pub(super) admin_cluster: Option<String>,
     downstream: Downstream,
     wasm_dir: PathBuf,
     problems: Vec<String>,
@@ -75,6 +77,8 @@ impl Bootstrap {
             component_log_level: "wasm:info".to_owned(),
             drain_seconds: 600,
             live: Vec::new(),
+            live_endpoints: Vec::new(),
+            admin_cluster: None,
             downstream: Downstream::new(),
             wasm_dir: wasm_dir.unwrap_or_else(|| workspace().join("target/wasm")),
             problems: Vec::new(),
@@ -149,6 +153,20 @@ impl Bootstrap {
     pub fn live_clusters(mut self) -> Self {
         self.live.push(Resource::Clusters);
         self
+    }
+
+    /// Takes the endpoints of this cluster from a file that Envoy watches (EDS), so that [`super::Envoy::update_endpoints`] works.
+    #[must_use]
+    pub fn live_endpoints(mut self, cluster: &str) -> Self {
+        self.live_endpoints.push(cluster.to_owned());
+        self
+    }
+
+    /// Lets this cluster reach Envoy's own admin, wherever that listens.
+    #[must_use]
+    pub fn admin_cluster(mut self, cluster: &str) -> Self {
+        self.admin_cluster = Some(cluster.to_owned());
+        self.live_endpoints(cluster)
     }
 
     /// Changes any part of it.

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod crossings;
+mod endpoints;
 mod modules;
 pub mod pieces;
 mod process;
@@ -45,6 +46,10 @@ impl Envoy {
             Ok(std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<SocketAddr>().ok()))
         });
         let address = address.await.with_context(|| process::tail(&lock(&process).log()))?;
+        if let Some(cluster) = &bootstrap.admin_cluster {
+            let localities = pieces::localities(&[(address, 1)]);
+            endpoints::write(lock(&process).directory.path(), cluster, &localities)?;
+        }
         let ready = bootstrap.ready()?;
         let listeners = ready.pointer("/static_resources/listeners").and_then(Value::as_array).cloned();
         let envoy = Self {
@@ -119,6 +124,18 @@ impl Envoy {
         let ready = bootstrap.ready()?;
         let clusters = ready.pointer("/static_resources/clusters").and_then(Value::as_array).cloned();
         self.update(Resource::Clusters, &clusters.unwrap_or_default()).await
+    }
+
+    /// Replaces the endpoints of a cluster by these localities (`LocalityLbEndpoints`; see [`pieces::localities`]). Needs
+    /// [`Bootstrap::live_endpoints`]. Returns when Envoy has taken them.
+    ///
+    /// # Errors
+    /// If Envoy does not.
+    pub async fn update_endpoints(&self, cluster: &str, localities: &Value) -> anyhow::Result<()> {
+        let counter = format!("cluster.{cluster}.update_success");
+        let before = self.stat(&counter).await?;
+        endpoints::write(lock(&self.process).directory.path(), cluster, localities)?;
+        self.wait_for_stat(&counter, |count| count > before).await.map(drop)
     }
 
     async fn update(&self, resource: Resource, items: &[Value]) -> anyhow::Result<Result<(), String>> {

@@ -58,9 +58,15 @@ pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Value {
 /// The load_assignment of a cluster with weights.
 #[must_use]
 pub fn load_assignment(cluster: &str, endpoints: &[(SocketAddr, u32)]) -> Value {
+    json!({ "cluster_name": cluster, "endpoints": localities(endpoints) })
+}
+
+/// One locality with these endpoints and weights, in a list.
+#[must_use]
+pub fn localities(endpoints: &[(SocketAddr, u32)]) -> Value {
     let endpoint = |(address, weight): &(SocketAddr, u32)| json!({ "endpoint": { "address": socket_address(*address) }, "load_balancing_weight": weight });
     let endpoints: Vec<_> = endpoints.iter().map(endpoint).collect();
-    json!({ "cluster_name": cluster, "endpoints": [{ "lb_endpoints": endpoints }] })
+    json!([{ "lb_endpoints": endpoints }])
 }
 
 /// A wasm filter from `<name>.wasm` with this configuration text; empty: none.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::bootstrap::Bootstrap;
+use super::endpoints;
 
 /// Lines of the log that a failure shows.
 const TAIL: usize = 200;
@@ -25,6 +26,9 @@ impl Process {
     pub(super) fn spawn(bootstrap: &Bootstrap) -> anyhow::Result<Self> {
         let directory = TempDir::with_prefix("switchyard-envoy-")?;
         let mut value = bootstrap.ready()?;
+        for cluster in &bootstrap.live_endpoints {
+            endpoints::from_file(&mut value, directory.path(), cluster)?;
+        }
         for resource in &bootstrap.live {
             serve_from_file(&mut value, directory.path(), *resource)?;
         }
@@ -176,15 +180,20 @@ fn serve_from_file(value: &mut Value, directory: &Path, resource: Resource) -> a
     Ok(())
 }
 
-/// Puts the resources where Envoy watches: written aside, then moved, so that it never reads half a file.
+/// Puts the resources where Envoy watches.
 pub(super) fn write_resources(directory: &Path, resource: Resource, items: &[Value]) -> anyhow::Result<()> {
     let mut resources = items.to_vec();
     for item in resources.iter_mut().filter_map(Value::as_object_mut) {
         item.insert("@type".to_owned(), Value::from(resource.kind()));
     }
-    let list = resource.list();
-    let aside = directory.join(format!("{list}.next"));
-    std::fs::write(&aside, serde_json::json!({ "resources": resources }).to_string())?;
-    std::fs::rename(&aside, directory.join(format!("{list}.json")))?;
+    let path = directory.join(format!("{}.json", resource.list()));
+    move_into_place(&path, &serde_json::json!({ "resources": resources }))
+}
+
+/// Writes a file that Envoy watches: aside, then moved, so that it never reads half a file.
+pub(super) fn move_into_place(path: &Path, value: &Value) -> anyhow::Result<()> {
+    let aside = path.with_extension("next");
+    std::fs::write(&aside, value.to_string())?;
+    std::fs::rename(&aside, path)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod chain;
 mod coalesce;
+mod endpoints;
 mod harness;
 mod identity;
 mod keys;

@@ -1,6 +1,8 @@
 //! Set-up that needs no hands: each tool is looked for first and fetched only if it is missing.
 
+mod debian;
 pub(crate) mod envoy;
+pub(crate) mod etcd;
 mod peers;
 mod wasm_bindgen;
 mod wasm_target;

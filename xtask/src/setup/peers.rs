@@ -1,9 +1,9 @@
 //! nginx and Varnish, which `bench coalesce` compares with: `$NGINX` and `$VARNISHD`, else those of this machine, else
 //! Debian's packages.
 //!
-//! Invariant: nothing is installed and no service is started. Packages are downloaded by apt, which checks them, and
-//! unpacked into the target folder. Trade-off: the versions are this Debian's own; the report names them.
+//! Trade-off: the versions are this Debian's own; the report names them.
 
+use super::debian;
 use crate::workspace::{on_path, quietly, target};
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
@@ -43,7 +43,7 @@ impl Peers {
         };
         let both = || Some((find("NGINX", "nginx")?, find("VARNISHD", "varnishd")?));
         if both().is_none() {
-            fetch(&unpacked).context(HINT)?;
+            debian::fetch(&PACKAGES, "for the comparison (2 MB)", &unpacked).context(HINT)?;
         }
         let (nginx, varnishd) = both().context("Debian's packages hold no nginx or no varnishd")?;
         let peers = Self { nginx, varnishd, libraries: libraries(&unpacked) };
@@ -65,52 +65,6 @@ impl Peers {
     }
 }
 
-/// Downloads those of the packages that are not installed, with what they link to, and unpacks all of it into `place`.
-fn fetch(place: &Path) -> Result<()> {
-    let names = PACKAGES.join(" and ");
-    ensure!(on_path("apt-get").is_some(), "{names}: not on this machine, and no apt-get to fetch them with");
-    let simulate = || {
-        let mut install = Command::new("apt-get");
-        install.args(["install", "--simulate", "--no-install-recommends"]).args(PACKAGES);
-        quietly(&format!("asking apt for {names}"), &mut install)
-    };
-    let plan = match simulate() {
-        Ok(plan) => plan,
-        Err(_) => {
-            quietly("apt-get update", Command::new("apt-get").arg("update"))?;
-            simulate()?
-        }
-    };
-    // Moved into place when complete, so that an interrupted run leaves no half of it.
-    let partial = place.with_extension("partial");
-    for old in [&partial, place] {
-        if old.exists() {
-            fs::remove_dir_all(old)?;
-        }
-    }
-    let archives = partial.join("archives");
-    fs::create_dir_all(&archives)?;
-    let mut download = Command::new("apt-get");
-    download.arg("download").args(planned(&plan)).current_dir(&archives);
-    quietly(&format!("fetching {names} for the comparison (2 MB)"), &mut download)?;
-    for archive in fs::read_dir(&archives)? {
-        let archive = archive?.path();
-        let name = archive.file_name().unwrap_or_default().to_string_lossy();
-        quietly(
-            &format!("unpacking {name}"),
-            Command::new("dpkg").arg("--extract").arg(&archive).arg(&partial),
-        )?;
-    }
-    fs::remove_dir_all(&archives)?;
-    fs::rename(&partial, place)?;
-    Ok(())
-}
-
-/// The packages that apt would install: `Inst nginx (1.22.1-9 Debian:12/oldstable [amd64])`.
-fn planned(plan: &str) -> Vec<&str> {
-    plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next()).collect()
-}
-
 /// The folders of libraries below `place`, as the dynamic linker has them; `None` if there are none.
 fn libraries(place: &Path) -> Option<OsString> {
     let tops = ["lib", "usr/lib"].map(|top| place.join(top));
@@ -123,14 +77,6 @@ fn libraries(place: &Path) -> Option<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_plan_names_what_is_to_be_fetched_and_nothing_else() {
-        let plan = "Reading package lists...\nInst libjemalloc2 (5.3.0-1 Debian:12/oldstable [amd64])\n\
-                    Inst varnish (7.1.1-2 Debian:12/oldstable [amd64])\nConf varnish (7.1.1-2 Debian:12 [amd64])\n";
-        assert_eq!(planned(plan), ["libjemalloc2", "varnish"]);
-        assert!(planned("").is_empty());
-    }
 
     #[test]
     fn libraries_are_looked_for_in_the_folders_of_this_machines_kind() {

@@ -7,6 +7,7 @@ use crate::{images, run, tidy};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -25,6 +26,12 @@ pub(crate) enum Step {
     Tidy,
     /// Scenarios whose name holds this.
     Named(String),
+}
+
+/// What steps run on, as far as any of them needs it.
+pub(crate) struct Programs {
+    pub(crate) envoy: Option<Envoy>,
+    pub(crate) etcd: Option<PathBuf>,
 }
 
 /// Gives a command what its programs need to find Envoy and the modules.
@@ -74,14 +81,23 @@ impl Step {
         matches!(self, Self::Scenarios | Self::Separate | Self::Compose | Self::Tidy | Self::Named(_))
     }
 
+    /// Whether it may run a scenario that starts etcd.
+    pub(crate) fn needs_etcd(&self) -> bool {
+        matches!(self, Self::Scenarios | Self::Named(_))
+    }
+
     /// Runs it; scenarios on these modules.
     ///
     /// # Errors
     /// When it found something wrong without counting it, or could not run.
-    pub(crate) fn run(&self, envoy: Option<&Envoy>, modules: &str) -> Result<Counts> {
+    pub(crate) fn run(&self, programs: &Programs, modules: &str) -> Result<Counts> {
+        let envoy = programs.envoy.as_ref();
         let modules = if *self == Self::Separate { "separate" } else { modules };
         let prepare: Prepare<'_> = &|mut command| {
             command.env("SWITCHYARD_MODULES", modules);
+            if let Some(etcd) = &programs.etcd {
+                command.env("ETCD", etcd);
+            }
             match envoy {
                 Some(envoy) => run::with_envoy(command, envoy),
                 None => command,

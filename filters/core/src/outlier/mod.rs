@@ -11,7 +11,6 @@ mod classify;
 mod decide;
 mod enforce;
 mod heartbeat;
-mod lease;
 mod ledger;
 mod reason;
 mod settings;
@@ -27,7 +26,6 @@ pub use classify::{
 pub use decide::{Figures, InFlight, Ticket, Verdict, evaluate};
 pub use enforce::{Cluster, Effects, Event, LONGEST_TRIAL, Spared, Transition};
 pub use heartbeat::{Check, DESTINATION_HEADER, Elsewhere, GRPC_HEALTH_PATH, Heartbeat, MOST_SERVICE};
-pub use lease::{LEASE, NOBODYS_LEASE, claim_lease, is_holders_mark};
 pub use ledger::{EndpointKey, Ledger, RECORD_BYTES, Record, VERSION};
 pub use reason::Reason;
 pub use settings::{

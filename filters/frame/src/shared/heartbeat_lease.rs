@@ -1,33 +1,23 @@
 //! The role of the one worker that sends heartbeats: a lease in shared data.
 //!
-//! Invariant: at most one worker holds the lease; a holder that stops renewing it (its VM died) loses it after
-//! [`LEASE`]. The holder's number is random: it marks heartbeats, so that nobody else's request can pass for one.
+//! Invariant: the holder's number is random: it marks heartbeats, so that nobody else's request can pass for one.
 
-use super::tables::SharedEntry;
+use super::lease;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys::HEARTBEAT_LEASE;
-pub use switchyard_core::outlier::LEASE;
-use switchyard_core::outlier::{NOBODYS_LEASE, claim_lease, is_holders_mark};
-use switchyard_core::shared_value::update;
+use switchyard_core::lease::is_holders_mark;
+pub use switchyard_core::lease::LEASE;
 use switchyard_host::SharedData;
 
 /// Makes the lease, held by nobody, if it is not there, so that it can be claimed by compare-and-swap.
 pub fn create(host: &impl SharedData) {
-    if let Ok(None) = host.shared_data(HEARTBEAT_LEASE) {
-        // If this fails, so does the claim: nobody sends heartbeats, and time alone readmits.
-        let _ = host.set_shared_data(HEARTBEAT_LEASE, &NOBODYS_LEASE);
-    }
+    // If this fails nobody sends heartbeats, and time alone readmits.
+    lease::create(HEARTBEAT_LEASE, host);
 }
 
 /// Takes or renews the lease for `holder` (not 0); whether it holds it now.
 pub fn claim(host: &impl SharedData, holder: u64, now: Timestamp) -> bool {
-    // Who was quicker has it.
-    let claimed = update(&mut SharedEntry { key: HEARTBEAT_LEASE, host, is_made: false }, 1, |lease| {
-        let renewed = claim_lease(lease, holder, now);
-        let is_ours = renewed.is_some();
-        (renewed, is_ours)
-    });
-    claimed == Some(true)
+    lease::claim(HEARTBEAT_LEASE, host, holder, now)
 }
 
 /// Whether `value` is the mark of whoever holds the lease.

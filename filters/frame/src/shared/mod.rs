@@ -5,6 +5,8 @@
 //! worker is.
 
 pub mod heartbeat_lease;
+pub mod lease;
 pub mod reach;
+pub mod rosters;
 pub mod settings;
 pub mod tables;

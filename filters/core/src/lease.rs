@@ -1,4 +1,4 @@
-//! Who sends heartbeats: a lease, as one value of shared data.
+//! A role that one worker at a time has, such as sending heartbeats or asking where endpoints are: a lease, as one value of shared data.
 //!
 //! Invariant: while a lease runs nobody else may have it; one that is not renewed (its holder's VM died) is anybody's after [`LEASE`].
 //! Layout, little-endian: holder u64 (0: nobody), the millisecond that it ends at u64.
@@ -9,7 +9,7 @@ use crate::contract::heartbeat_mark;
 use crate::wire::{Reader, Writer};
 use core::time::Duration;
 
-/// How long a lease lasts without being renewed.
+/// How long it lasts without being renewed.
 pub const LEASE: Duration = Duration::from_secs(3);
 /// The lease that nobody has.
 pub const NOBODYS_LEASE: [u8; 16] = [0; 16];

@@ -1,0 +1,251 @@
+//! Lists of endpoints in the router's workers: one asks, all follow, and what is known of an endpoint survives.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use core::time::Duration;
+use switchyard_core::Timestamp;
+use switchyard_core::contract::CANDIDATES_HEADER;
+use switchyard_core::outlier::{Published, Watched};
+use switchyard_frame::shared::settings;
+use switchyard_frame::{Head, Stream as _, Vm};
+use switchyard_host::Status;
+use switchyard_host::fake::{Called, FakeHost, SharedStore};
+use switchyard_router::{Root, Stream};
+
+const START: u64 = 1_700_000_000_000;
+
+fn document(balance: &str) -> String {
+    format!(
+        r#"{{
+            "upstreams": [{{
+                "name": "web", "cluster": "web-cluster", "outlier": {{}}, "balance": {balance},
+                "endpoints": {{"http": {{"cluster": "registry", "path": "/web"}}, "interval": "5s"}}
+            }}],
+            "routes": [{{"match": {{}}, "upstream": "web"}}]
+        }}"#
+    )
+}
+
+/// A list as the registry answers it.
+fn list(addresses: &[&str]) -> Vec<u8> {
+    let entries: Vec<_> = addresses.iter().map(|address| format!(r#"{{"address": "{address}"}}"#)).collect();
+    format!("[{}]", entries.join(",")).into_bytes()
+}
+
+struct Worker {
+    root: Root,
+    host: FakeHost,
+    now: u64,
+}
+
+impl Worker {
+    fn of(store: &SharedStore, start: u64, balance: &str) -> Self {
+        let host = FakeHost::with_shared(store);
+        host.set_configuration(document(balance).as_bytes());
+        host.set_now(Timestamp::from_nanos(START * 1_000_000 + start));
+        let mut root = Root::in_vm(1, Vm::default());
+        assert!(root.configure(&host), "the document must be accepted");
+        Self { root, host, now: START }
+    }
+
+    fn several<const N: usize>() -> [Self; N] {
+        let store = SharedStore::default();
+        std::array::from_fn(|number| Self::of(&store, number as u64, r#"{"policy": "round_robin"}"#))
+    }
+
+    /// A request comes: whom the router names for it, and the stream.
+    fn begin(&self) -> (String, Stream) {
+        self.host.receive(&[(":method", "GET"), (":path", "/")]);
+        let mut stream = self.root.stream(10).expect("a configuration");
+        stream.on_request_headers(&self.host, &Head::default(), true);
+        (self.host.request_header(CANDIDATES_HEADER).pop().unwrap_or_default(), stream)
+    }
+
+    fn serve(&self) -> String {
+        let (named, mut stream) = self.begin();
+        stream.on_done(&self.host);
+        named
+    }
+
+    /// Everybody who is named in so many requests.
+    fn named(&self, requests: usize) -> Vec<String> {
+        let mut all: Vec<_> = (0..requests).map(|_| self.serve()).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Lets time pass, with its ticks; the calls that were made meanwhile.
+    fn pass(&mut self, millis: u64) -> Vec<Called> {
+        let end = self.now + millis;
+        let mut called = Vec::new();
+        while self.now < end {
+            self.now += 20;
+            self.host.set_now(Timestamp::from_millis(self.now));
+            self.root.tick(&self.host);
+            called.extend(self.host.take_called());
+        }
+        called
+    }
+
+    fn answer(&mut self, call: &Called, status: &str, body: &[u8]) {
+        let headers = [(":status", status)];
+        let headers = if status.is_empty() { &[][..] } else { &headers };
+        self.host.answer_call(headers, body, &[]);
+        self.root.on_call_response(&self.host, call.number, headers.len(), body.len());
+    }
+
+    /// What outlier would hear.
+    fn watched(&self) -> Vec<Watched> {
+        let published: Published = settings::published(&self.host);
+        published.parts().iter().filter_map(|part| part.watched()).flatten().collect()
+    }
+}
+
+#[test]
+fn nobody_asks_before_a_request_was_served_and_then_one_does() {
+    let [mut one, mut two] = Worker::several();
+    assert!(one.pass(10_000).is_empty() && two.pass(10_000).is_empty(), "either may be the main thread");
+    assert_eq!((one.serve(), two.serve()), (String::new(), String::new()), "as Envoy's fallback sends them");
+    let (first, second) = (one.pass(1_000), two.pass(1_000));
+    assert_eq!((first.len(), second.len()), (1, 0));
+    assert_eq!(first[0].request.cluster, "registry");
+    let path = first[0].request.headers.iter().find(|(name, _)| name == ":path");
+    assert_eq!(path.map(|(_, path)| path.as_str()), Some("/web"));
+}
+
+#[test]
+fn all_follow_what_one_has_read_and_outlier_hears_of_it() {
+    let [mut one, mut two] = Worker::several();
+    (one.serve(), two.serve());
+    let call = one.pass(20).remove(0);
+    one.answer(&call, "200", &list(&["10.0.0.1:80", "10.0.0.2:80"]));
+    assert_eq!(one.named(10), ["10.0.0.1:80", "10.0.0.2:80"], "at once");
+    two.pass(20);
+    assert_eq!(two.named(10), ["10.0.0.1:80", "10.0.0.2:80"], "with the next tick");
+    let watched = two.watched();
+    assert_eq!((watched.len(), watched[0].endpoints.len()), (1, 2));
+
+    let call = one.pass(6_000).remove(0);
+    one.answer(&call, "200", &list(&["10.0.0.2:80", "10.0.0.3:80"]));
+    two.pass(6_020);
+    for worker in [&one, &two] {
+        assert_eq!(worker.named(10), ["10.0.0.2:80", "10.0.0.3:80"]);
+        let watched = worker.watched();
+        assert_eq!(watched[0].endpoints.iter().map(|one| &*one.address).collect::<Vec<_>>(), ["10.0.0.2:80", "10.0.0.3:80"]);
+    }
+}
+
+#[test]
+fn whatever_fails_the_last_list_stays() {
+    let [mut one] = Worker::several();
+    one.serve();
+    let call = one.pass(20).remove(0);
+    one.answer(&call, "200", &list(&["10.0.0.1:80"]));
+    for (status, body) in [("", &b""[..]), ("500", b""), ("200", b"<html>"), ("200", b"[]"), ("200", b"[{\"addr"), ("403", b"[]")] {
+        let calls = one.pass(70_000);
+        let call = calls.first().expect("it asks again");
+        one.answer(call, status, body);
+        assert_eq!(one.named(3), ["10.0.0.1:80"], "{status} {}", String::from_utf8_lossy(body));
+    }
+    // A call that cannot be made.
+    one.host.fail("proxy_http_call", Status::BadArgument);
+    assert!(one.pass(70_000).is_empty());
+    assert_eq!(one.named(3), ["10.0.0.1:80"]);
+}
+
+#[test]
+fn another_asks_when_the_one_that_did_is_gone_and_the_list_stays() {
+    let [mut one, mut two] = Worker::several();
+    (one.serve(), two.serve());
+    let call = one.pass(20).remove(0);
+    one.answer(&call, "200", &list(&["10.0.0.1:80"]));
+    drop(one);
+    two.pass(20);
+    assert_eq!(two.named(3), ["10.0.0.1:80"]);
+    assert!(!two.pass(10_000).is_empty(), "the lease is over after three seconds");
+}
+
+#[test]
+fn what_one_worker_notices_the_one_that_asks_hears_at_once() {
+    let [mut one, mut two] = Worker::several();
+    (one.serve(), two.serve());
+    let call = one.pass(20).remove(0);
+    one.answer(&call, "200", &list(&["10.0.0.1:80"]));
+    for worker in [&mut one, &mut two] {
+        worker.pass(500);
+    }
+    let sample = |worker: &mut Worker, members: u64| {
+        worker.host.set_property("upstream.num_endpoints", &members.to_le_bytes());
+        worker.serve();
+        worker.pass(300);
+    };
+    sample(&mut two, 1);
+    sample(&mut two, 1);
+    let queue = one.host.queue().expect("a queue");
+    assert_eq!(one.host.queued(queue), 0);
+    sample(&mut two, 2);
+    one.host.set_now(Timestamp::from_millis(one.now + 400));
+    assert!(one.host.take_called().is_empty());
+    one.root.on_queue_ready(&one.host, queue);
+    assert_eq!(one.host.take_called().len(), 1, "long before the interval is over");
+}
+
+#[test]
+fn a_request_that_is_no_sample_costs_no_host_call_more() {
+    let [mut one] = Worker::several();
+    one.serve();
+    let call = one.pass(20).remove(0);
+    one.answer(&call, "200", &list(&["10.0.0.1:80"]));
+    one.host.set_property("upstream.address", b"10.0.0.1:80");
+    one.pass(300);
+    one.named(3);
+    let before = one.host.all_calls();
+    one.serve();
+    let live = one.host.all_calls() - before;
+    let fixed = document(r#"{"policy": "round_robin"}"#).replace(
+        r#"{"http": {"cluster": "registry", "path": "/web"}, "interval": "5s"}"#,
+        r#"[{"address": "10.0.0.1:80"}]"#,
+    );
+    let host = FakeHost::default();
+    host.set_configuration(fixed.as_bytes());
+    host.set_now(Timestamp::from_millis(START));
+    let mut root = Root::in_vm(1, Vm::default());
+    assert!(root.configure(&host));
+    let other = Worker { root, host, now: START };
+    other.host.set_property("upstream.address", b"10.0.0.1:80");
+    other.named(3);
+    let before = other.host.all_calls();
+    other.serve();
+    assert_eq!(live, other.host.all_calls() - before);
+}
+
+#[test]
+fn requests_in_flight_count_at_their_endpoint_through_a_change() {
+    let store = SharedStore::default();
+    let mut worker = Worker::of(&store, 0, r#"{"policy": "least_request", "choice_count": 10}"#);
+    worker.serve();
+    let call = worker.pass(20).remove(0);
+    worker.answer(&call, "200", &list(&["10.0.0.1:80", "10.0.0.2:80"]));
+    let held: Vec<_> = (0..4).map(|_| worker.begin().1).collect();
+    let call = worker.pass(6_000).remove(0);
+    worker.answer(&call, "200", &list(&["10.0.0.1:80", "10.0.0.3:80"]));
+    assert_eq!(worker.named(20), ["10.0.0.3:80"], "two are under way at the first");
+    for mut stream in held {
+        stream.on_done(&worker.host);
+    }
+    assert_eq!(worker.named(20), ["10.0.0.1:80", "10.0.0.3:80"]);
+}
+
+#[test]
+fn the_ticks_of_a_worker_at_rest_are_those_of_asking() {
+    let [mut one, mut two] = Worker::several();
+    (one.serve(), two.serve());
+    let call = one.pass(20).remove(0);
+    one.answer(&call, "200", &list(&["10.0.0.1:80"]));
+    (one.pass(3_000), two.pass(3_000));
+    for worker in [&one, &two] {
+        assert!(worker.host.tick_period() >= Duration::from_millis(500), "{:?}", worker.host.tick_period());
+    }
+}

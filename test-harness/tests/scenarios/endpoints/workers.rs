@@ -1,0 +1,68 @@
+//! Who asks: one worker, another when that dies, and each document for itself.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_worker_asks_and_all_follow() -> Outcome {
+    let upstreams = Upstreams::start(3).await?;
+    let stand_in = Upstream::start("registry", "127.0.0.1:0".parse()?).await?;
+    let list: Vec<_> = upstreams.addresses().iter().map(|address| json!({ "address": address.to_string() })).collect();
+    stand_in.behave(Behaviour::body(&json!(list).to_string())).await?;
+    let source = json!({ "http": { "cluster": "registry", "path": "/v1/checkout" }, "interval": "10s" });
+    let bootstrap = live(&upstreams.addresses(), &listed(&source, &ring_hash()))
+        .cluster(pieces::cluster("registry", &[stand_in.address()]));
+    let envoy = Envoy::start(bootstrap.concurrency(4)).await?;
+    // Every worker serves.
+    for client in client_of_each_worker(&envoy, &upstreams, 4).await? {
+        assert_eq!(client.get("/").send().await?.status, 200);
+    }
+    until_named(&envoy, &upstreams.addresses()).await?;
+    assert_eq!(stand_in.count(), 1, "one has asked, and its list is everybody's");
+    Ok(())
+}
+
+/// The worker that asks dies with its VM: the list stays, and is followed on.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_asks_when_the_vm_of_the_one_that_does_is_gone() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let all = upstreams.addresses();
+    let bootstrap = live(&all[..3], &listed(&envoys_view(), &ring_hash())).concurrency(2).trapping("router");
+    let envoy = Envoy::start(bootstrap).await?;
+    until_listed(&envoy, 3).await?;
+    until_named(&envoy, &all[..3]).await?;
+    let client = envoy.client("ingress").await?;
+    for _ in 0..6 {
+        // Whichever worker it meets.
+        let _ = client.get("/").header("x-trap", "1").send().await;
+    }
+    envoy.update_endpoints("checkout", &weighted(&all[1..])).await?;
+    until_named(&envoy, &all[1..]).await
+}
+
+/// A new configuration has the list at once, without an ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_configuration_goes_on_with_the_list_that_is_there() -> Outcome {
+    let upstreams = Upstreams::start(3).await?;
+    let all = upstreams.addresses();
+    let document = listed(&envoys_view(), &ring_hash());
+    let envoy = Envoy::start(live(&all, &document).live_listeners()).await?;
+    until_listed(&envoy, 3).await?;
+    until_named(&envoy, &all).await?;
+    // The admin cannot be reached any more, and another route comes.
+    envoy.update_endpoints(ADMIN, &json!([])).await?;
+    let mut changed = document.clone();
+    changed["routes"][0]["name"] = json!("renamed");
+    let listener = live(&all, &changed).listener_named("ingress")?;
+    let unlisted = envoy.stat(&stat("fallbacks", "reason=.=no_list;.;")).await?;
+    assert_eq!(envoy.update_listener(&listener).await?, Ok(()));
+    envoy
+        .until("the new route", async || {
+            let answer = envoy.client("ingress").await?.get("/").header("x-user", "a").send().await?;
+            let said = answer.header("x-switchyard-explain");
+            assert!(!said.contains("candidates=none"), "{said}");
+            Ok(said.contains("route=renamed").then_some(()))
+        })
+        .await?;
+    assert_eq!(envoy.stat(&stat("fallbacks", "reason=.=no_list;.;")).await?, unlisted);
+    Ok(())
+}
