@@ -1,0 +1,1 @@
+//! Base64 as etcd writes and reads it.
