@@ -1,9 +1,15 @@
 //! What is asked for the endpoints of an upstream, and how often.
+//!
+//! Invariant: an answer whose status is not the one of success says nothing, whatever its body is. Trade-off: there is no place for a
+//! token here, as there is none in the document: Envoy's `credential_injector`, in the cluster that is asked, adds it.
 
-use super::ask::{Answer, Ask};
-use super::listing::Listing;
+use super::ask::{Answer, Ask, Method};
+use super::consul::Consul;
+use super::envoy::Envoy;
+use super::etcd::Etcd;
+use super::http::Http;
+use super::read::{Cursor, Read};
 use super::refusal::Refusal;
-use super::{Consul, Envoy, Etcd, Http};
 use core::time::Duration;
 
 /// Where the endpoints of an upstream come from.
@@ -38,40 +44,35 @@ pub enum Registry {
     Http(Http),
 }
 
-/// Where the last answer that was believed ended, for the next ask to go on from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// Of HTTP.
-    pub etag: Option<Box<str>>,
-    /// Consul's; 0: none.
-    pub index: u64,
-}
-
-/// What an answer says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Read {
-    /// Nothing has changed since the answer that the cursor is of.
-    Unchanged,
-    /// These are the members, for each of the clusters that were asked for, in their order.
-    Lists {
-        /// The lists.
-        lists: Vec<Result<Listing, Refusal>>,
-        /// Where the next ask may go on from, if all lists are believed.
-        cursor: Cursor,
-    },
-}
-
 impl Source {
     /// The ask for the members of these clusters of Envoy's; all but Envoy answer for one upstream at a time, whatever its cluster.
-    pub fn request(&self, _clusters: &[Box<str>], _cursor: &Cursor) -> Ask {
+    pub fn request(&self, clusters: &[&str], cursor: &Cursor) -> Ask {
+        let (path, headers) = match &self.registry {
+            Registry::Envoy(_) => (Envoy::path(clusters), None),
+            Registry::Etcd(_) => (Etcd::PATH.to_owned(), Some(("content-type", "application/json".into()))),
+            Registry::Consul(consul) => (consul.path(cursor), None),
+            Registry::Http(http) => (http.path.to_string(), http.condition(cursor)),
+        };
+        let (method, body) = match &self.registry {
+            Registry::Etcd(etcd) => (Method::Post, etcd.question().into_bytes()),
+            _ => (Method::Get, Vec::new()),
+        };
         Ask {
             number: 0,
-            method: super::Method::Get,
-            path: "/".into(),
+            method,
+            path: path.into(),
             authority: self.host.clone().unwrap_or_else(|| self.cluster.clone()),
-            headers: Vec::new(),
-            body: Vec::new(),
-            timeout: self.timeout,
+            headers: [Some(("accept", "application/json".into())), headers].into_iter().flatten().collect(),
+            body,
+            timeout: self.patience(cursor),
+        }
+    }
+
+    /// How long an answer is waited for: Consul's come later by what it was told to hold the ask, and up to a sixteenth of that.
+    fn patience(&self, cursor: &Cursor) -> Duration {
+        match &self.registry {
+            Registry::Consul(consul) if cursor.index > 0 => self.timeout + consul.wait + consul.wait / 16,
+            _ => self.timeout,
         }
     }
 
@@ -81,10 +82,24 @@ impl Source {
     /// Why nothing of it is believed.
     pub fn read(
         &self,
-        _clusters: &[Box<str>],
-        _cursor: &Cursor,
-        _answer: Answer<'_>,
+        clusters: &[(&str, Envoy)],
+        cursor: &Cursor,
+        answer: Answer<'_>,
     ) -> Result<Read, Refusal> {
-        Err(Refusal::Empty)
+        let is_conditional = matches!(self.registry, Registry::Http(_)) && cursor.etag.is_some();
+        match answer.status {
+            304 if is_conditional => return Ok(Read::Unchanged),
+            200 => {}
+            status => return Err(Refusal::Status(status)),
+        }
+        if answer.body.len() > self.max_body {
+            return Err(Refusal::TooLong { most: self.max_body });
+        }
+        match &self.registry {
+            Registry::Envoy(_) => Envoy::read(clusters, answer.body),
+            Registry::Etcd(_) => Etcd::read(answer.body),
+            Registry::Consul(_) => Consul::read(cursor, answer),
+            Registry::Http(http) => http.read(answer),
+        }
     }
 }
