@@ -21,6 +21,11 @@ pub fn reference_markdown() -> String {
     let order = [
         ("upstreams[]", "Upstream"),
         ("upstreams[].endpoints[]", "Endpoint"),
+        ("upstreams[].endpoints", "Source"),
+        ("upstreams[].endpoints.envoy", "EnvoySource"),
+        ("upstreams[].endpoints.etcd", "EtcdSource"),
+        ("upstreams[].endpoints.consul", "ConsulSource"),
+        ("upstreams[].endpoints.http", "HttpSource"),
         ("upstreams[].balance", "Balance"),
         ("hash_on[] and split_on[]", "HashOn"),
         ("hash_on[].cookie", "Cookie"),
@@ -67,6 +72,7 @@ pub fn reference_markdown() -> String {
     let words_of = [
         "Mode",
         "Health",
+        "HashKey",
         "PolicyName",
         "HashFunction",
         "SameSite",
@@ -151,8 +157,9 @@ fn kind(field: &Value) -> String {
         };
         return kind.to_owned();
     }
-    if let Some(some) = list(field, "anyOf").find(|schema| schema.get("type") != Some(&"null".into())) {
-        return kind(some);
+    let some: Vec<_> = list(field, "anyOf").map(kind).collect();
+    if !some.is_empty() {
+        return some.join(" or ");
     }
     if list(field, "type").count() > 1 {
         return "any JSON value".to_owned();

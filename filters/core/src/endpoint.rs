@@ -2,6 +2,7 @@
 
 use core::num::NonZeroU32;
 use hashbrown::HashMap;
+use std::rc::Rc;
 
 /// Position of an endpoint in its upstream's [`Endpoints`]; every per-endpoint table uses it.
 pub type EndpointIndex = usize;
@@ -32,14 +33,15 @@ impl Endpoint {
     }
 }
 
-/// All endpoints of one upstream, in the order of the configuration, which is also the order Envoy sees.
+/// All endpoints of one upstream, in the order of the configuration, which is also the order Envoy sees; or in that of their source. A
+/// clone is the same table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Endpoints(Box<[Endpoint]>);
+pub struct Endpoints(Rc<[Endpoint]>);
 
 impl Endpoints {
     /// A table of these endpoints.
     pub fn new(endpoints: Vec<Endpoint>) -> Self {
-        Self(endpoints.into_boxed_slice())
+        Self(endpoints.into())
     }
 
     /// How many there are.

@@ -18,6 +18,7 @@ pub mod chain;
 pub mod coalesce;
 pub mod contract;
 pub mod deadline;
+pub mod discovery;
 pub mod endpoint;
 mod flow;
 pub mod hash;

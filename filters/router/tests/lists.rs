@@ -20,7 +20,7 @@ fn document(balance: &str) -> String {
         r#"{{
             "upstreams": [{{
                 "name": "web", "cluster": "web-cluster", "outlier": {{}}, "balance": {balance},
-                "endpoints": {{"http": {{"cluster": "registry", "path": "/web"}}, "interval": "5s"}}
+                "endpoints": {{"http": {{"cluster": "registry", "path": "/web", "interval": "5s"}}}}
             }}],
             "routes": [{{"match": {{}}, "upstream": "web"}}]
         }}"#
@@ -205,7 +205,7 @@ fn a_request_that_is_no_sample_costs_no_host_call_more() {
     one.serve();
     let live = one.host.all_calls() - before;
     let fixed = document(r#"{"policy": "round_robin"}"#).replace(
-        r#"{"http": {"cluster": "registry", "path": "/web"}, "interval": "5s"}"#,
+        r#"{"http": {"cluster": "registry", "path": "/web", "interval": "5s"}}"#,
         r#"[{"address": "10.0.0.1:80"}]"#,
     );
     let host = FakeHost::default();

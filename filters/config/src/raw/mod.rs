@@ -5,6 +5,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod coalesce;
+pub(crate) mod discovery;
 pub(crate) mod fallback;
 pub(crate) mod key;
 pub(crate) mod outlier;
@@ -15,6 +16,7 @@ use crate::read::{section, words};
 use crate::values::{Duration, Percent};
 pub(crate) use batch::Batch;
 pub(crate) use coalesce::Coalesce;
+pub(crate) use discovery::Endpoints;
 pub(crate) use outlier::Outlier;
 pub(crate) use retry::Retry;
 
@@ -56,9 +58,8 @@ section! {
         required {
             /// Its name, by which routes refer to it and metrics label it.
             name: String,
-            /// Its endpoints, which Envoy's cluster must have too.
-            #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-            endpoints: Vec<Endpoint>,
+            /// Its endpoints, which Envoy's cluster must have too: a list of one at least, or where they are asked for.
+            endpoints: Endpoints,
         }
         optional {
             /// The Envoy cluster, whose policy is override_host. Default: the name.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what a heartbeat says of itself (its mark, the endpoint it goes to) the document cannot say in its place.
 
-use super::{at_least, bounded, check_header_name, narrow};
+use super::{at_least, blank, bounded, check_header_name, check_path, is_graphic, narrow};
 use crate::error::{Errors, Path, cut};
 use crate::raw::outlier as raw;
 use switchyard_core::contract::is_our_header;
@@ -91,14 +91,6 @@ fn check(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Option<Che
     }
 }
 
-fn check_path(path: &str, at: &Path<'_>, errors: &mut Errors) {
-    if !path.starts_with('/') {
-        errors.add(at, format!("{:?} is no path; begin it with \"/\"", cut(path)));
-    } else if !is_graphic(path) {
-        errors.add(at, blank(path));
-    }
-}
-
 fn elsewhere(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Option<Elsewhere> {
     let port = raw.port.map(|_| bounded(raw.port, 1, 1, 65_535, &at.field("port"), errors));
     match (port, raw.cluster.as_deref()) {
@@ -144,13 +136,4 @@ fn headers(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Vec<(Box
         all.push((name.as_str().into(), value.as_str().into()));
     }
     all
-}
-
-/// Whether a text can stand in a request line or a host.
-fn is_graphic(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn blank(text: &str) -> String {
-    format!("{:?} has characters that no request line takes; write them as %20 and the like", cut(text))
 }

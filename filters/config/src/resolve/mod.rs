@@ -8,6 +8,7 @@ mod batch;
 mod coalesce;
 mod coalesce_key;
 mod deadline;
+mod discovery;
 mod fallback;
 mod hash_on;
 mod heartbeat;
@@ -68,7 +69,7 @@ pub struct Document {
     explain: bool,
     default_cluster: Option<Box<str>>,
     upstreams: Vec<Upstream>,
-    routes: Vec<Route>,
+    routes: Rc<[Route]>,
     matchers: Rc<[Matcher]>,
     table: OnceCell<Rc<RouteTable>>,
 }
@@ -100,7 +101,7 @@ impl Document {
             explain: raw.explain.unwrap_or_default(),
             default_cluster: raw.default_cluster.as_deref().map(Into::into),
             upstreams,
-            routes,
+            routes: routes.into(),
             matchers: matchers.into(),
             table: OnceCell::new(),
         }
@@ -129,6 +130,19 @@ impl Document {
     /// All routes, in order.
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// The same document with these upstreams in the place of those at these positions: with other members
+    /// ([`Upstream::with_members`]). Routes refer to the same positions.
+    #[must_use]
+    pub fn with_upstreams(&self, others: impl IntoIterator<Item = (usize, Upstream)>) -> Self {
+        let mut document = self.clone();
+        for (position, other) in others {
+            if let Some(upstream) = document.upstreams.get_mut(position) {
+                *upstream = other;
+            }
+        }
+        document
     }
 
     /// Which route a request is of. All who decide by this document share the one table, and may keep it without the rest; it is
@@ -164,6 +178,24 @@ fn check_header_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
             format!("{:?}; write it in lower case: {:?}", cut(name), cut(&name.to_ascii_lowercase())),
         );
     }
+}
+
+/// A path begins with a slash, and stands in a request line.
+fn check_path(path: &str, at: &Path<'_>, errors: &mut Errors) {
+    if !path.starts_with('/') {
+        errors.add(at, format!("{:?} is no path; begin it with \"/\"", cut(path)));
+    } else if !is_graphic(path) {
+        errors.add(at, blank(path));
+    }
+}
+
+/// Whether a text can stand in a request line or a host.
+fn is_graphic(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn blank(text: &str) -> String {
+    format!("{:?} has characters that no request line takes; write them as %20 and the like", cut(text))
 }
 
 /// A JSON pointer is empty, or begins with a slash and has `~` only in `~0` and `~1` (RFC 6901, section 3).

@@ -1,12 +1,14 @@
 //! Upstreams and their endpoints.
 
-use super::{balance, check_name, outlier, refuse_duplicates, retry};
+use super::{balance, check_name, discovery, outlier, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut};
 use crate::raw;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
+use std::rc::Rc;
 use switchyard_core::balance::Policy;
 use switchyard_core::budget::BudgetPolicy;
+use switchyard_core::discovery::{Member, Source};
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{Health, HealthPolicy};
 use switchyard_core::outlier::Settings;
@@ -18,7 +20,8 @@ pub struct Upstream {
     name: Box<str>,
     cluster: Box<str>,
     endpoints: Endpoints,
-    health: Vec<Health>,
+    health: Rc<[Health]>,
+    source: Option<Rc<Source>>,
     balance: balance::Balance,
     outlier: Option<Settings>,
     retry_budget: Option<BudgetPolicy>,
@@ -35,12 +38,41 @@ impl Upstream {
         &self.cluster
     }
 
-    /// Its endpoints; one at least.
+    /// Its endpoints: one at least if the document lists them; none yet if they have a source.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// Where the operator puts the endpoint at `index`: `Healthy` or `Withdrawn`.
+    /// Where its endpoints come from, if the document does not list them.
+    pub fn source(&self) -> Option<&Source> {
+        self.source.as_deref()
+    }
+
+    /// The same upstream with these endpoints, as its source told of them. Weights whose sum is too large for Envoy are all lowered alike.
+    #[must_use]
+    pub fn with_members(&self, members: &[Member]) -> Self {
+        let sum: u64 = members.iter().map(|member| u64::from(member.weight.get())).sum();
+        // Where a share becomes less than 1, it is 1: there may be as many of those as there are members.
+        let most =
+            u64::from(u32::MAX).saturating_sub(u64::try_from(members.len()).unwrap_or(u64::MAX)).max(1);
+        let divisor = sum / most + 1;
+        let weight = |member: &Member| {
+            let lowered = u32::try_from(u64::from(member.weight.get()) / divisor).ok();
+            lowered.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+        };
+        let endpoint = |member: &Member| Endpoint {
+            address: member.address.clone(),
+            weight: weight(member),
+            hash_key: member.hash_key.clone(),
+        };
+        Self {
+            endpoints: Endpoints::new(members.iter().map(endpoint).collect()),
+            health: members.iter().map(|member| member.standing.health()).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Where the operator puts the endpoint at `index`: `Healthy` or `Withdrawn`; where its source does, also `Ejected`.
     pub fn health(&self, index: EndpointIndex) -> Health {
         self.health.get(index).copied().unwrap_or_default()
     }
@@ -105,7 +137,11 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
         errors.add(&at.field("cluster"), "is empty; name a cluster or remove it");
     }
     let endpoints_at = at.field("endpoints");
-    let list = raw.endpoints.as_deref();
+    let (list, source) = match &raw.endpoints {
+        Some(raw::Endpoints::List(list)) => (Some(list.as_slice()), None),
+        Some(raw::Endpoints::Source(raw)) => (None, discovery::resolve(raw, &endpoints_at, errors)),
+        None => (None, None),
+    };
     if list.is_some_and(<[_]>::is_empty) {
         errors.add(&endpoints_at, "is empty; name one endpoint at least");
     }
@@ -126,6 +162,7 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
         cluster: raw.cluster.as_deref().unwrap_or(name).into(),
         endpoints,
         health: list.unwrap_or_default().iter().map(health).collect(),
+        source: source.map(Rc::new),
         balance: balance?,
         outlier,
         retry_budget,

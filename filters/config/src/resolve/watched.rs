@@ -34,7 +34,7 @@ impl Document {
         let watched = judged.filter_map(|upstream| {
             let endpoint = |(index, endpoint): (usize, &Endpoint)| WatchedEndpoint {
                 address: endpoint.address.clone(),
-                ejected_by_hand: upstream.health(index) != Health::Healthy,
+                ejected_by_hand: upstream.health(index) == Health::Withdrawn,
                 elsewhere: clusters.get(&*endpoint.address) == Some(&SEVERAL),
             };
             Some(Watched {

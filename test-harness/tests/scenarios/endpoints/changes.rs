@@ -130,7 +130,7 @@ async fn who_drains_or_is_unhealthy_by_the_control_plane_is_not_named() -> Outco
     localities[0]["lb_endpoints"][1]["health_status"] = json!("UNHEALTHY");
     envoy.update_endpoints("checkout", &localities).await?;
     // The number of members is the same, and nobody is missed: the interval alone would show it. A reload asks at once.
-    let document = listed(&json!({ "envoy": { "admin_cluster": ADMIN }, "interval": "100ms" }), &ring_hash());
+    let document = listed(&json!({ "envoy": { "admin_cluster": ADMIN, "interval": "100ms" } }), &ring_hash());
     drop(envoy);
     let envoy = Envoy::start(live(&all, &document)).await?;
     envoy.update_endpoints("checkout", &localities).await?;

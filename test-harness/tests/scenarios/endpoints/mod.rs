@@ -20,7 +20,7 @@ const ADMIN: &str = "admin";
 
 /// The source that is Envoy's own view, asked often.
 fn envoys_view() -> Value {
-    json!({ "envoy": { "admin_cluster": ADMIN }, "interval": "30s" })
+    json!({ "envoy": { "admin_cluster": ADMIN, "interval": "30s" } })
 }
 
 /// A document whose only upstream, balanced like this, has its endpoints from `source`.

@@ -20,7 +20,7 @@ fn anywhere(document: &Value, registry: SocketAddr) -> Bootstrap {
 }
 
 fn etcds_keys() -> Value {
-    json!({ "etcd": { "cluster": "registry", "prefix": "/services/checkout/" }, "interval": "100ms" })
+    json!({ "etcd": { "cluster": "registry", "prefix": "/services/checkout/", "interval": "100ms" } })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +93,7 @@ async fn endpoints_are_the_passing_instances_that_consul_has() -> Outcome {
         trailers: Vec::new(),
     };
     consul.behave(answer(7, vec![instance(&all[0], 1), instance(&all[1], 3)])).await?;
-    let source = json!({ "consul": { "cluster": "registry", "service": "checkout", "tag": "v1" }, "interval": "100ms" });
+    let source = json!({ "consul": { "cluster": "registry", "service": "checkout", "tag": "v1", "interval": "100ms" } });
     let mut balance = ring_hash();
     balance["candidates"] = json!(1);
     let envoy = Envoy::start(anywhere(&listed(&source, &balance), consul.address())).await?;
@@ -130,9 +130,9 @@ async fn endpoints_are_those_of_any_list_in_json() -> Outcome {
     let not_modified = Behaviour::Exact { status: 304, headers: Vec::new(), body: Vec::new(), chunked: false, trailers: Vec::new() };
     registry.behave_for("if-none-match", "\"1\"", not_modified)?;
     let pointers = json!({
-        "cluster": "registry", "path": "/v1/checkout?env=a", "list": "/data/hosts", "address": "/host/ip", "port": "/port", "weight": "/share",
+        "cluster": "registry", "path": "/v1/checkout?env=a", "list": "/data/hosts", "address": "/host/ip", "port": "/port", "weight": "/share", "interval": "100ms",
     });
-    let source = json!({ "http": pointers, "interval": "100ms" });
+    let source = json!({ "http": pointers });
     let mut balance = ring_hash();
     balance["candidates"] = json!(1);
     let envoy = Envoy::start(anywhere(&listed(&source, &balance), registry.address())).await?;

@@ -6,7 +6,7 @@ use super::*;
 async fn beside_a_stand_in(upstreams: &Upstreams) -> anyhow::Result<(Upstream, Envoy)> {
     let stand_in = Upstream::start("admin", "127.0.0.1:0".parse()?).await?;
     stand_in.behave(Behaviour::body(&clusters(&upstreams.addresses()))).await?;
-    let source = json!({ "envoy": { "admin_cluster": "registry" }, "interval": "100ms", "timeout": "500ms", "max_body": 100_000 });
+    let source = json!({ "envoy": { "admin_cluster": "registry", "interval": "100ms", "timeout": "500ms", "max_body": 100_000 } });
     let bootstrap = live(&upstreams.addresses(), &listed(&source, &ring_hash()))
         .cluster(pieces::cluster("registry", &[stand_in.address()]));
     let envoy = Envoy::start(bootstrap).await?;
@@ -65,7 +65,7 @@ async fn the_last_good_list_stays_while_the_source_fails_in_every_way() -> Outco
 async fn a_source_that_never_answers_stops_neither_the_start_nor_a_request() -> Outcome {
     let upstreams = Upstreams::start(3).await?;
     for balance in [ring_hash(), json!({ "policy": "round_robin", "fail_traffic_on_panic": true })] {
-        let source = json!({ "envoy": { "admin_cluster": "nowhere" }, "interval": "100ms" });
+        let source = json!({ "envoy": { "admin_cluster": "nowhere", "interval": "100ms" } });
         let envoy = Envoy::start(live(&upstreams.addresses(), &listed(&source, &balance))).await?;
         let report = send(&envoy, 300).await?;
         assert_eq!((report.successes(), report.by_upstream.len()), (300, 3), "as Envoy's fallback sends them");

@@ -8,7 +8,7 @@ async fn one_worker_asks_and_all_follow() -> Outcome {
     let stand_in = Upstream::start("registry", "127.0.0.1:0".parse()?).await?;
     let list: Vec<_> = upstreams.addresses().iter().map(|address| json!({ "address": address.to_string() })).collect();
     stand_in.behave(Behaviour::body(&json!(list).to_string())).await?;
-    let source = json!({ "http": { "cluster": "registry", "path": "/v1/checkout" }, "interval": "10s" });
+    let source = json!({ "http": { "cluster": "registry", "path": "/v1/checkout", "interval": "10s" } });
     let bootstrap = live(&upstreams.addresses(), &listed(&source, &ring_hash()))
         .cluster(pieces::cluster("registry", &[stand_in.address()]));
     let envoy = Envoy::start(bootstrap.concurrency(4)).await?;

@@ -191,6 +191,25 @@ impl<'a> Value<'a> {
         Some(Object { fields })
     }
 
+    /// The value of the first field of this name, found without looking at those behind it; `None` if there is none, or it is no object.
+    pub fn field(self, name: &str) -> Option<Self> {
+        let mut inside = Scanner::within(self, b'{')?;
+        if inside.takes(b'}') {
+            return None;
+        }
+        loop {
+            let key = inside.known_value();
+            inside.takes(b':');
+            let value = inside.known_value();
+            if key.string()? == name {
+                return Some(value);
+            }
+            if !inside.takes(b',') {
+                return None;
+            }
+        }
+    }
+
     /// What a JSON pointer (RFC 6901) leads to; `None` if there is nothing, or a name on the way is there twice.
     pub fn pointer(self, pointer: &str) -> Option<Self> {
         let steps = pointer.split('/').skip(1);

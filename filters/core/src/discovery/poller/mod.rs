@@ -1,0 +1,248 @@
+//! When a source is asked, and what is in force until it answers.
+//!
+//! Invariants: one ask is under way at most, and it has a deadline; what was given up says nothing any more when it comes after all; what was
+//! believed stays in force until something else is, however long that takes. Trade-off: an answer of which one list is refused counts as
+//! an answer, so that one cluster that is not there does not make those beside it stale.
+
+mod list;
+mod pace;
+
+use super::ask::{Answer, Ask};
+use super::encoding::pattern;
+use super::envoy::Envoy;
+use super::read::{Cursor, Read};
+use super::refusal::Refusal;
+use super::roster::Roster;
+use super::source::{Registry, Source};
+use crate::Timestamp;
+use core::time::Duration;
+use fastrand::Rng;
+pub use list::{List, News, State, Tally};
+use pace::Pace;
+
+/// How much longer than Envoy an ask waits for its answer, which is Envoy's to break off.
+const GRACE: Duration = Duration::from_secs(1);
+/// The longest pattern of clusters in one ask, in bytes: it stands in a path, three bytes for one at worst.
+const MOST_PATTERN: usize = 4096;
+
+/// An upstream whose endpoints are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its position in the document.
+    pub upstream: usize,
+    /// The cluster that serves it.
+    pub cluster: Box<str>,
+    /// Where its endpoints come from.
+    pub source: Source,
+}
+
+/// Asks one source: for one upstream, or for all whose clusters one ask to Envoy's admin answers.
+#[derive(Debug)]
+pub struct Poller {
+    source: Source,
+    /// For each list, the cluster of its upstream, and how it is read if Envoy is asked.
+    clusters: Vec<(Box<str>, Envoy)>,
+    lists: Vec<List>,
+    cursor: Cursor,
+    pace: Pace,
+    under_way: Option<UnderWay>,
+    asked: u64,
+}
+
+/// An ask that was made.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    number: u64,
+    at: Timestamp,
+    timeout: Duration,
+}
+
+impl Poller {
+    /// The pollers of these upstreams: one for each, but one for all that ask the same Envoy admin in the same way.
+    pub fn of(wanted: Vec<Wanted>) -> Vec<Self> {
+        let mut pollers: Vec<Self> = Vec::new();
+        for one in wanted {
+            match pollers.iter_mut().find(|poller| poller.could_ask_for(&one)) {
+                Some(poller) => poller.ask_for(&one),
+                None => {
+                    let mut poller = Self::new(one.source.clone());
+                    poller.ask_for(&one);
+                    pollers.push(poller);
+                }
+            }
+        }
+        pollers
+    }
+
+    fn new(source: Source) -> Self {
+        Self {
+            pace: Pace::new(source.interval),
+            source,
+            clusters: Vec::new(),
+            lists: Vec::new(),
+            cursor: Cursor::default(),
+            under_way: None,
+            asked: 0,
+        }
+    }
+
+    /// Whether this asks what is wanted anyhow.
+    fn could_ask_for(&self, one: &Wanted) -> bool {
+        let is_envoy = |source: &Source| matches!(source.registry, Registry::Envoy(_));
+        if !is_envoy(&self.source) || !is_envoy(&one.source) {
+            return false;
+        }
+        // How hosts are read is each upstream's own matter.
+        let same = Source { registry: self.source.registry.clone(), ..one.source.clone() } == self.source;
+        same && pattern(self.names().into_iter().chain([&*one.cluster])).len() <= MOST_PATTERN
+    }
+
+    fn ask_for(&mut self, one: &Wanted) {
+        let read = match one.source.registry {
+            Registry::Envoy(envoy) => envoy,
+            _ => Envoy::default(),
+        };
+        self.clusters.push((one.cluster.clone(), read));
+        self.lists.push(List::new(one.upstream));
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.clusters.iter().map(|(name, _)| &**name).collect()
+    }
+
+    /// The Envoy cluster that is asked.
+    pub fn cluster(&self) -> &str {
+        &self.source.cluster
+    }
+
+    /// The longest answer that is read, in bytes. Whoever gets a longer one says [`Refusal::TooLong`] before it copies it.
+    pub fn max_body(&self) -> usize {
+        self.source.max_body
+    }
+
+    /// The lists, of every upstream that this asks for.
+    pub fn lists(&self) -> &[List] {
+        &self.lists
+    }
+
+    /// Goes on from what another worker has read, if that is newer. Whether it does.
+    pub fn adopt(&mut self, upstream: usize, roster: Roster) -> bool {
+        let list = self.lists.iter_mut().find(|list| list.upstream == upstream);
+        let adopted = list.is_some_and(|list| list.adopt(roster));
+        if adopted {
+            // What is new since our own last answer may be what was there before another's.
+            self.cursor = Cursor::default();
+        }
+        adopted
+    }
+
+    /// Something suggests that the endpoints have changed: they are asked for as soon as may be, which is not at once if they were just
+    /// now, or if asking is dear, fails, or was for nothing after the hints before.
+    pub fn hint(&mut self) {
+        self.pace.hint(self.under_way.is_some());
+    }
+
+    /// How long until [`Poller::poll`] has something to do.
+    pub fn due_in(&self, now: Timestamp) -> Duration {
+        match self.under_way {
+            Some(ask) if now < ask.at => Duration::ZERO,
+            Some(ask) => (ask.timeout + GRACE).saturating_sub(now.since(ask.at)),
+            None => self.pace.due_in(now),
+        }
+    }
+
+    /// The ask that is due, if one is. Before that, one that was not answered in time is given up.
+    pub fn poll(&mut self, now: Timestamp, rng: &mut Rng, news: &mut Vec<News>) -> Option<Ask> {
+        if let Some(ask) = self.under_way
+            && now.is_due(ask.at, ask.timeout + GRACE)
+        {
+            self.failed(ask.number, Refusal::Timeout, now, rng, news);
+        }
+        if self.under_way.is_some() || !self.pace.is_due(now) {
+            return None;
+        }
+        let mut ask = self.source.request(&self.names(), &self.cursor);
+        self.asked = self.asked.wrapping_add(1);
+        ask.number = self.asked;
+        self.under_way = Some(UnderWay { number: ask.number, at: now, timeout: ask.timeout });
+        Some(ask)
+    }
+
+    /// The ask of this number was answered.
+    pub fn answered(
+        &mut self,
+        number: u64,
+        answer: Answer<'_>,
+        now: Timestamp,
+        rng: &mut Rng,
+        news: &mut Vec<News>,
+    ) {
+        let Some(ask) = self.take_ask(number) else { return };
+        let clusters: Vec<_> = self.clusters.iter().map(|(name, read)| (&**name, *read)).collect();
+        let changed = match self.source.read(&clusters, &self.cursor, answer) {
+            Err(why) => return self.refuse(why, now, rng, news),
+            Ok(Read::Unchanged) => {
+                self.lists.iter_mut().for_each(|list| list.confirm(now, news));
+                Some(false)
+            }
+            Ok(Read::Lists { lists, cursor }) => {
+                self.cursor = Cursor::default();
+                let taken: Vec<_> = self
+                    .lists
+                    .iter_mut()
+                    .zip(lists)
+                    .map(|(list, read)| take(list, read, self.source.allow_empty, now, news))
+                    .collect();
+                if taken.iter().all(Option::is_some) {
+                    self.cursor = cursor;
+                }
+                taken.into_iter().flatten().reduce(|one, other| one | other)
+            }
+        };
+        match changed {
+            Some(changed) => self.pace.succeeded(ask.at, answer.body.len(), changed, rng),
+            None => self.pace.failed(now, self.is_new(), rng),
+        }
+    }
+
+    /// The ask of this number could not be made or was broken off ([`Refusal::Unreachable`]), or its answer is too long to be read.
+    pub fn failed(&mut self, number: u64, why: Refusal, now: Timestamp, rng: &mut Rng, news: &mut Vec<News>) {
+        let Some(ask) = self.take_ask(number) else { return };
+        // Envoy does not say why it broke a call off.
+        let is_late = why == Refusal::Unreachable && now.since(ask.at) >= ask.timeout;
+        self.refuse(if is_late { Refusal::Timeout } else { why }, now, rng, news);
+    }
+
+    fn take_ask(&mut self, number: u64) -> Option<UnderWay> {
+        self.under_way.take_if(|ask| ask.number == number)
+    }
+
+    /// Nothing of an answer is believed.
+    fn refuse(&mut self, why: Refusal, now: Timestamp, rng: &mut Rng, news: &mut Vec<News>) {
+        self.cursor = Cursor::default();
+        self.lists.iter_mut().for_each(|list| list.refuse(why, news));
+        self.pace.failed(now, self.is_new(), rng);
+    }
+
+    /// Whether nothing was ever read.
+    fn is_new(&self) -> bool {
+        self.lists.iter().all(|list| list.state == State::NeverRead)
+    }
+}
+
+/// Whether what was read of a list changed it; `None`: it is not believed.
+fn take(
+    list: &mut List,
+    read: Result<super::Listing, Refusal>,
+    allow_empty: bool,
+    now: Timestamp,
+    news: &mut Vec<News>,
+) -> Option<bool> {
+    match read {
+        Ok(listing) => list.take(listing, allow_empty, now, news),
+        Err(why) => {
+            list.refuse(why, news);
+            None
+        }
+    }
+}
