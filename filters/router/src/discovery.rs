@@ -113,13 +113,12 @@ impl Discovery {
     pub(crate) fn hint(
         &mut self,
         upstream: usize,
-        now: Timestamp,
         host: &(impl SharedData + Queues),
     ) {
         let has = |group: &&mut Group| group.entries.iter().any(|entry| entry.upstream == upstream);
         let Some(group) = self.groups.iter_mut().find(has) else { return };
         if group.lease.is_some() {
-            return group.poller.hint(now);
+            return group.poller.hint();
         }
         let queue = host.shared_data(&keys::asker_queue(group.asked)).ok().flatten();
         if let Some(queue) = queue.and_then(|shared| shared.value.first_chunk().copied()) {
@@ -129,11 +128,11 @@ impl Discovery {
     }
 
     /// A message waits in a queue; whether it is one of these, and was taken as a hint.
-    pub(crate) fn look(&mut self, queue: u32, now: Timestamp, host: &impl Queues) -> bool {
+    pub(crate) fn look(&mut self, queue: u32, host: &impl Queues) -> bool {
         let is_its = |group: &&mut Group| group.lease.as_ref().is_some_and(|lease| lease.queue == Some(queue));
         let Some(group) = self.groups.iter_mut().find(is_its) else { return false };
         while let Ok(Some(_)) = host.dequeue(queue) {}
-        group.poller.hint(now);
+        group.poller.hint();
         true
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Lists {
 #[derive(Default)]
 struct Sample {
     is_due: Cell<bool>,
+    /// How many endpoints there were, by the list or by the sample before.
     members: Cell<Option<u64>>,
     failed: Interval,
 }
@@ -68,6 +69,10 @@ impl Lists {
         let Ok(mut document) = self.document.try_borrow_mut() else { return };
         let mut changed = Vec::new();
         self.following.look(host, |position, upstream| {
+            if let Some(Some(sample)) = self.samples.get(position) {
+                // What Envoy's cluster has besides is found out by one ask too many.
+                sample.members.set(Some(upstream.endpoints().len() as u64));
+            }
             change(position, upstream);
             changed.push((position, upstream.clone()));
         });
@@ -75,11 +80,6 @@ impl Lists {
             *document = document.with_upstreams(changed);
             all(&document, self.following.versions());
         }
-    }
-
-    /// The document with the lists that are in force.
-    pub(crate) fn with_document<R>(&self, read: impl FnOnce(&Document) -> R) -> Option<R> {
-        self.document.try_borrow().ok().map(|document| read(&document))
     }
 
     /// Asks for what is due, if this worker `serves` and this root `decides`; in how long to look again, though no request comes.
@@ -113,8 +113,8 @@ impl Lists {
     }
 
     /// A message waits in a queue; whether it was a hint.
-    pub(crate) fn hinted(&self, queue: u32, now: Timestamp, host: &impl Queues) -> bool {
-        self.discovery.try_borrow_mut().is_ok_and(|mut all| all.look(queue, now, host))
+    pub(crate) fn hinted(&self, queue: u32, host: &impl Queues) -> bool {
+        self.discovery.try_borrow_mut().is_ok_and(|mut all| all.look(queue, host))
     }
 
     /// Whether the end of a request to this upstream is to be looked at with [`Lists::sample`].
@@ -127,21 +127,20 @@ impl Lists {
         let Some(sample) = self.samples.get(upstream).and_then(Option::as_ref) else { return };
         let Ok(now) = host.now() else { return };
         let members = number(&["upstream", "num_endpoints"], host);
-        // The first is no change.
-        let changed = members.is_some() && sample.members.replace(members).is_some_and(|before| Some(before) != members);
+        let changed = members.is_some() && sample.members.replace(members) != members;
         let failed = || {
             let flags = number(&["response", "flags"], host).unwrap_or_default();
             flags & UNCONNECTED != 0 && sample.failed.passes(FAILURES, now)
         };
         if changed || failed() {
-            self.hint(upstream, now, host);
+            self.hint(upstream, host);
         }
     }
 
     /// Something suggests that the endpoints of this upstream have changed.
-    pub(crate) fn hint(&self, upstream: usize, now: Timestamp, host: &(impl SharedData + Queues)) {
+    pub(crate) fn hint(&self, upstream: usize, host: &(impl SharedData + Queues)) {
         if let Ok(mut discovery) = self.discovery.try_borrow_mut() {
-            discovery.hint(upstream, now, host);
+            discovery.hint(upstream, host);
         }
     }
 }

@@ -153,8 +153,8 @@ impl Stream {
         let Some(Verified::Elsewhere { is_news }) = plan.with_upstream(watch.upstream, verify) else {
             return;
         };
-        if let (Some(lists), Ok(now)) = (&self.router.lists, host.now()) {
-            lists.hint(watch.upstream, now, host);
+        if let Some(lists) = &self.router.lists {
+            lists.hint(watch.upstream, host);
         }
         let labels = [("upstream", watch.upstream_name.as_str()), ("reason", "not_in_cluster")];
         self.router.setup.registry.counter(host, &series_name("fallbacks", &labels)).increment();

@@ -197,7 +197,7 @@ impl Router {
     /// A message waits in a queue: that endpoints may have changed.
     pub(crate) fn on_queue(&self, queue: u32, host: &impl Host) {
         let (Some(lists), Ok(now)) = (&self.lists, host.now()) else { return };
-        if lists.hinted(queue, now, host) {
+        if lists.hinted(queue, host) {
             self.ask(now, host);
         }
     }

@@ -46,10 +46,17 @@ fn stat(metric: &str, label: &str) -> String {
     format!("wasmcustom.switchyard.upstream=.=checkout;.;{label}{metric}")
 }
 
-/// Waits until so many healthy endpoints are listed. A first request wakes the worker that asks.
+/// Waits until so many healthy endpoints are listed, while requests come: the first wakes the worker that asks, and later ones show that
+/// something has changed.
 async fn until_listed(envoy: &Envoy, count: u64) -> Outcome {
-    envoy.client("ingress").await?.get("/").send().await?;
-    envoy.wait_for_stat(&stat("endpoints", "state=.=healthy;.;"), |now| now == count).await.map(drop)
+    let client = envoy.client("ingress").await?;
+    let name = stat("endpoints", "state=.=healthy;.;");
+    envoy
+        .until(&format!("{count} endpoints to be listed"), async || {
+            client.get("/").send().await?;
+            Ok((envoy.stat(&name).await? == count).then_some(()))
+        })
+        .await
 }
 
 /// Whom the router names for so many keys.

@@ -99,10 +99,13 @@ async fn endpoints_are_the_passing_instances_that_consul_has() -> Outcome {
     let envoy = Envoy::start(anywhere(&listed(&source, &balance), consul.address())).await?;
     until_listed_though_nobody_answers(&envoy, 2).await?;
     until_named(&envoy, &all[..2]).await?;
-    let asked = consul.requests();
-    let path = &asked.last().expect("an ask").path;
+    let path = consul.requests().first().expect("an ask").path.clone();
     assert!(path.starts_with("/v1/health/service/checkout?") && path.contains("passing") && path.contains("tag=v1"), "{path}");
-    assert!(path.contains("index=7"), "it waits for what comes after the last index: {path}");
+    envoy
+        .until("it to be asked for what comes after its last index", async || {
+            Ok(consul.requests().iter().any(|one| one.path.contains("index=7")).then_some(()))
+        })
+        .await?;
     consul.behave(answer(9, vec![instance(&all[2], 1)])).await?;
     until_named(&envoy, &all[2..]).await?;
     // An index that goes back begins anew.
@@ -144,7 +147,7 @@ async fn endpoints_are_those_of_any_list_in_json() -> Outcome {
             Ok(asked.iter().any(|one| one.header("if-none-match") == Some("\"1\"")).then_some(()))
         })
         .await?;
-    assert_eq!(envoy.stat(&stat("endpoint_list_changes", "")).await?, 1);
+    envoy.wait_for_stat(&stat("endpoint_list_changes", ""), |count| count == 1).await?;
     registry.behave(tagged("\"2\"", list(&all[1..]))).await?;
     until_named(&envoy, &all[1..]).await
 }

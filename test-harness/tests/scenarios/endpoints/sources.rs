@@ -43,7 +43,8 @@ async fn the_last_good_list_stays_while_the_source_fails_in_every_way() -> Outco
         ("no_cluster", Behaviour::body("{}")),
         ("too_long", Behaviour::body(&format!("{list}{}", " ".repeat(200_000)))),
         ("timeout", Behaviour::Stall),
-        ("unreachable", Behaviour::Refuse),
+        // Envoy's own 503.
+        ("status", Behaviour::Refuse),
     ];
     for (reason, failure) in failures {
         let before = envoy.stat(&errors(reason)).await?;
