@@ -77,11 +77,9 @@ impl Gathered {
     fn settle(&mut self) {
         let mut members = mem::take(&mut self.0.members);
         sort_by(&mut members, order);
-        let mut seen = HashSet::new();
-        let is_new: Vec<bool> = members.iter().map(|member| seen.insert(&*member.address)).collect();
         let before = members.len();
-        let mut is_new = is_new.into_iter();
-        members.retain(|_| is_new.next().unwrap_or_default());
+        let mut is_first = firsts(&members).into_iter();
+        members.retain(|_| is_first.next().unwrap_or_default());
         let repeated = u32::try_from(before - members.len()).unwrap_or(u32::MAX);
         self.0.skipped.repeated = self.0.skipped.repeated.saturating_add(repeated);
         self.0.truncated |= members.len() > MOST_MEMBERS;
@@ -92,19 +90,28 @@ impl Gathered {
     /// All that was taken in.
     pub(super) fn finish(mut self) -> Listing {
         self.settle();
-        let mut bearers: HashMap<&str, u32> = HashMap::new();
-        for key in self.0.members.iter().filter_map(|member| member.hash_key.as_deref()) {
-            *bearers.entry(key).or_default() += 1;
-        }
-        // A key of several places them all on the same points; an empty one says nothing.
-        let is_own = |key: &str| !key.is_empty() && bearers.get(key) == Some(&1);
-        let keeps: Vec<bool> =
-            self.0.members.iter().map(|member| member.hash_key.as_deref().is_some_and(is_own)).collect();
+        let keeps = own_keys(&self.0.members);
         for (member, keeps) in self.0.members.iter_mut().zip(keeps) {
             member.hash_key = member.hash_key.take().filter(|_| keeps);
         }
         self.0
     }
+}
+
+/// Who is the first with its address.
+fn firsts(members: &[Member]) -> Vec<bool> {
+    let mut seen = HashSet::new();
+    members.iter().map(|member| seen.insert(&*member.address)).collect()
+}
+
+/// Whose hash key is theirs alone: one of several would place them all on the same points, and an empty one says nothing.
+fn own_keys(members: &[Member]) -> Vec<bool> {
+    let mut bearers: HashMap<&str, u32> = HashMap::new();
+    for key in members.iter().filter_map(|member| member.hash_key.as_deref()) {
+        *bearers.entry(key).or_default() += 1;
+    }
+    let is_own = |key: &str| !key.is_empty() && bearers.get(key) == Some(&1);
+    members.iter().map(|member| member.hash_key.as_deref().is_some_and(is_own)).collect()
 }
 
 /// By priority and address. What has both the same is told apart all the same, so that it does not matter which came first.
