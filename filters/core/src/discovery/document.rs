@@ -4,7 +4,7 @@
 //! it is ever made.
 
 use super::listing::Gathered;
-use super::member::NoMember;
+use super::member::{MOST_NAME, NoMember};
 use super::refusal::Refusal;
 use crate::batch::json::Value;
 use std::borrow::Cow;
@@ -44,7 +44,10 @@ pub(super) fn priority(value: Option<Value<'_>>) -> Result<u32, NoMember> {
 
 /// The text that a value is, and where there is none the empty one.
 pub(super) fn name(value: Option<Value<'_>>) -> Result<Box<str>, NoMember> {
-    value.map_or(Ok(Box::default()), |value| Ok(value.string().ok_or(NoMember::Malformed)?.into()))
+    let Some(value) = value else { return Ok(Box::default()) };
+    // An escape is six bytes at most; nothing is copied that is too long anyhow.
+    let is_bounded = value.text().len() <= 6 * MOST_NAME + 2;
+    value.string().filter(|_| is_bounded).map(Into::into).ok_or(NoMember::Malformed)
 }
 
 /// A list that `None` stands for an empty one of; what is there and no list is refused.

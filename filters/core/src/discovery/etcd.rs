@@ -7,12 +7,15 @@
 //! Source: etcd's `rpc.proto` (RangeRequest, RangeResponse) and its gRPC gateway, which writes bytes in base64 and 64-bit numbers as texts.
 
 use super::base64;
-use super::document::{field, gathered, list, name, number, priority, read};
+use super::document::{field, gathered, is_true, list, name, number, priority, read};
 use super::listing::{Gathered, MOST_MEMBERS};
 use super::member::{Member, NoMember};
 use super::read::{Cursor, Read};
 use super::refusal::Refusal;
 use crate::batch::json::Value;
+
+/// The longest value that is looked into, in bytes of base64; an instance has a few hundred, a service with its nodes some thousands.
+const MOST_VALUE: usize = 256 << 10;
 
 /// Which keys are members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl Etcd {
         let mut entries = 0_u64;
         let kvs = list(field(document, "kvs"), "has kvs that are no list")?.inspect(|_| entries += 1);
         let mut gathered = gathered(kvs, instance);
-        let has_more = field(document, "more").is_some_and(|more| more.text() == "true");
+        let has_more = is_true(document, "more");
         let count = number(field(document, "count")).map_err(shape)?.unwrap_or_default();
         if has_more {
             gathered.has_more();
@@ -59,7 +62,8 @@ impl Etcd {
 
 /// One key and its value.
 fn instance(kv: Value<'_>, gathered: &mut Gathered) {
-    let value = field(kv, "value").and_then(Value::string).and_then(|text| base64::decode(&text));
+    let value = field(kv, "value").filter(|value| value.text().len() <= MOST_VALUE).and_then(Value::string);
+    let value = value.and_then(|text| base64::decode(&text));
     let Some(text) = value.as_deref().and_then(|value| str::from_utf8(value).ok()) else {
         return gathered.add(Err(NoMember::Malformed));
     };

@@ -8,7 +8,7 @@ use super::{etcd as of_etcd, read};
 use core::num::NonZeroU32;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use switchyard_core::Timestamp;
 use switchyard_core::discovery::{Envoy, HashKey, Listing, MOST_MEMBERS, Roster, Source};
 
@@ -26,11 +26,11 @@ fn samples() -> Vec<(Source, String)> {
 
 /// A list as it may be kept.
 fn is_sound(listing: &Listing) {
-    let addresses: HashSet<_> = listing.members.iter().map(|member| &member.address).collect();
+    let addresses: BTreeSet<_> = listing.members.iter().map(|member| &member.address).collect();
     assert_eq!(addresses.len(), listing.members.len(), "each address once");
     assert!(listing.members.len() <= MOST_MEMBERS);
     let keys: Vec<_> = listing.members.iter().filter_map(|member| member.hash_key.as_ref()).collect();
-    assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len(), "each hash key once");
+    assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "each hash key once");
     for member in &listing.members {
         let parsed: core::net::SocketAddr = member.address.parse().expect("ip:port");
         assert_eq!(parsed.to_string(), *member.address);

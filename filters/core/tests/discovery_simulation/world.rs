@@ -3,7 +3,7 @@
 use super::{START, source, wanted};
 use core::time::Duration;
 use fastrand::Rng;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use switchyard_core::Timestamp;
 use switchyard_core::discovery::{Answer, News, Poller, Refusal, Source, State};
 
@@ -41,7 +41,7 @@ pub struct World {
     pub asks: usize,
     pub news: Vec<News>,
     /// Every list that the source has told.
-    told: HashSet<Vec<u32>>,
+    told: BTreeSet<Vec<u32>>,
     events: Vec<Event>,
     open: Option<u64>,
     told_states: Vec<State>,
@@ -58,7 +58,7 @@ impl World {
             truth: vec![1, 2, 3],
             asks: 0,
             news: Vec::new(),
-            told: HashSet::new(),
+            told: BTreeSet::new(),
             events: Vec::new(),
             open: None,
             told_states: Vec::new(),

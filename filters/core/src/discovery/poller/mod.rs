@@ -42,6 +42,8 @@ pub struct Poller {
     source: Source,
     /// For each list, the cluster of its upstream, and how it is read if Envoy is asked.
     clusters: Vec<(Box<str>, Envoy)>,
+    /// The length of their pattern in bytes, or a little more.
+    pattern: usize,
     lists: Vec<List>,
     cursor: Cursor,
     pace: Pace,
@@ -79,6 +81,7 @@ impl Poller {
             pace: Pace::new(source.interval),
             source,
             clusters: Vec::new(),
+            pattern: 0,
             lists: Vec::new(),
             cursor: Cursor::default(),
             under_way: None,
@@ -94,7 +97,7 @@ impl Poller {
         }
         // How hosts are read is each upstream's own matter.
         let same = Source { registry: self.source.registry.clone(), ..one.source.clone() } == self.source;
-        same && pattern(self.names().into_iter().chain([&*one.cluster])).len() <= MOST_PATTERN
+        same && self.pattern + pattern([&*one.cluster].into_iter()).len() <= MOST_PATTERN
     }
 
     fn ask_for(&mut self, one: &Wanted) {
@@ -102,6 +105,7 @@ impl Poller {
             Registry::Envoy(envoy) => envoy,
             _ => Envoy::default(),
         };
+        self.pattern += pattern([&*one.cluster].into_iter()).len();
         self.clusters.push((one.cluster.clone(), read));
         self.lists.push(List::new(one.upstream));
     }
