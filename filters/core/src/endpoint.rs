@@ -1,4 +1,4 @@
-//! The endpoints of one upstream: addresses and weights, fixed while a configuration is in force.
+//! The endpoints of one upstream: addresses, weights and places, fixed while a configuration is in force.
 
 use core::num::NonZeroU32;
 
@@ -14,9 +14,39 @@ pub struct Endpoint {
     pub weight: NonZeroU32,
     /// What consistent hashing hashes instead of the address (Envoy's `envoy.lb.hash_key` metadata).
     pub hash_key: Option<Box<str>>,
+    /// Its level: those of a higher number serve what those of a lower one cannot (Envoy's `priority`).
+    pub priority: u32,
+    /// Where it is, if anybody has said so.
+    pub locality: Option<Box<Locality>>,
+}
+
+/// A place by Envoy's three names for it; those that nobody has said are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Locality {
+    /// The region.
+    pub region: Box<str>,
+    /// The zone, of the region.
+    pub zone: Box<str>,
+    /// The part of the zone: a rack, say.
+    pub sub_zone: Box<str>,
+}
+
+impl Locality {
+    /// Whether `place` is in this locality, which names one part at least: every part that this names is the same. Envoy wants
+    /// all three alike; but whoever writes an endpoint's zone alone means all of that zone.
+    pub fn has(&self, place: &Self) -> bool {
+        let parts =
+            [(&self.region, &place.region), (&self.zone, &place.zone), (&self.sub_zone, &place.sub_zone)];
+        *self != Self::default() && parts.iter().all(|(own, other)| own.is_empty() || own == other)
+    }
 }
 
 impl Endpoint {
+    /// The endpoint at `address`, hashed by it, of priority 0 and anywhere.
+    pub fn new(address: impl Into<Box<str>>, weight: NonZeroU32) -> Self {
+        Self { address: address.into(), weight, hash_key: None, priority: 0, locality: None }
+    }
+
     /// The text that places this endpoint on a ring or in a Maglev table.
     pub fn hash_key(&self) -> &str {
         self.hash_key.as_deref().unwrap_or(&self.address)

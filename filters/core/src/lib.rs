@@ -27,6 +27,7 @@ pub mod lasting;
 pub mod load;
 pub mod memory;
 pub mod outlier;
+pub mod priority;
 pub mod request;
 pub mod request_key;
 pub mod retry;
@@ -38,7 +39,7 @@ mod time;
 pub mod wire;
 
 pub use address::Address;
-pub use endpoint::{Endpoint, EndpointIndex, Endpoints};
+pub use endpoint::{Endpoint, EndpointIndex, Endpoints, Locality};
 pub use flow::Flow;
 pub use request::{HeadView, RequestView};
 pub use time::{SteadyClock, Timestamp};

@@ -1,7 +1,7 @@
 //! Which endpoints of an upstream are in rotation, as a filter that makes calls of its own sees it.
 //!
 //! Invariant: what the operator has taken out by hand is never chosen; what outlier has ejected is out of rotation as of the last
-//! look. Trade-off: a look copies outlier's table, so it is taken when that has news, not for every call.
+//! look; an endpoint of a lower priority is chosen only when none of a higher is in rotation. Trade-off: a look copies outlier's table, so it is taken when that has news, not for every call.
 
 use crate::shared::tables::Table;
 use core::cell::{Cell, RefCell};
@@ -85,13 +85,24 @@ impl Rotation {
         }
     }
 
-    /// Where the next request goes that nobody else has chosen an endpoint for: to each in turn, of those in rotation.
+    /// The level of the endpoint at `index`.
+    pub fn priority(&self, index: EndpointIndex) -> u32 {
+        self.endpoints.get(index).map_or(0, |endpoint| endpoint.priority)
+    }
+
+    /// Where the next request goes that nobody else has chosen an endpoint for: to each in turn, of the first level that has somebody in
+    /// rotation.
     pub fn next(&self) -> Next {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
         let count = self.endpoints.len();
-        let order: Vec<_> = (0..count).map(|step| turn.wrapping_add(step) % count.max(1)).collect();
-        match pick(&order, count, |index| self.health(index), &[]) {
+        let in_rotation = (0..count).filter(|index| self.health(*index) == Health::Healthy);
+        let level = in_rotation.map(|index| self.priority(index)).min();
+        let mut order: Vec<_> =
+            (0..count).filter(|index| level.is_none_or(|level| self.priority(*index) == level)).collect();
+        let start = turn.checked_rem(order.len()).unwrap_or_default();
+        order.rotate_left(start);
+        match pick(&order, count, |index| self.priority(index), |index| self.health(index), &[]) {
             Some(index) => Next::Endpoint(index),
             None if self.fail_traffic_on_panic => Next::Nowhere,
             None => Next::Unnamed,
@@ -144,6 +155,21 @@ mod tests {
         assert_eq!(turns(&rotation(&[1], &[0], "")), [Endpoint(2); 3]);
         assert_eq!(turns(&rotation(&[1], &[0, 2], "")), [Endpoint(0), Endpoint(2), Endpoint(2)]);
         assert_eq!(turns(&rotation(&[0, 1, 2], &[], "")), [Next::Unnamed; 3]);
+    }
+
+    #[test]
+    fn an_endpoint_of_a_lower_priority_has_a_turn_only_when_none_of_a_higher_is_in_rotation() {
+        use Next::Endpoint;
+        let with = |ejected: &[usize]| {
+            let mut rotation = rotation(&[], ejected, "");
+            let list = rotation.endpoints.iter().cloned().zip([1, 0, 0]);
+            let list = list.map(|(endpoint, priority)| switchyard_core::Endpoint { priority, ..endpoint });
+            rotation.endpoints = Endpoints::new(list.collect());
+            turns(&rotation)
+        };
+        assert_eq!(with(&[]), [Endpoint(1), Endpoint(2), Endpoint(1)]);
+        assert_eq!(with(&[1]), [Endpoint(2); 3]);
+        assert_eq!(with(&[1, 2]), [Endpoint(0); 3]);
     }
 
     #[test]

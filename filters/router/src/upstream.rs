@@ -7,12 +7,12 @@ use crate::membership::{Membership, Verified};
 use core::time::Duration;
 use std::borrow::Cow;
 use switchyard_config::Upstream as Configured;
-use switchyard_core::balance::{Balancer, Candidates, Choice, Policy};
+use switchyard_core::balance::{Balancer, Candidates, Choice, Policy, ZoneAware};
 use switchyard_core::hash::RequestHash;
 use switchyard_core::health::{Health, HealthPolicy, HealthTable};
 use switchyard_core::load::{InFlight, LatencyPolicy, LoadBook, Loads};
 use switchyard_core::outlier::Ledger;
-use switchyard_core::{EndpointIndex, Endpoints, Timestamp};
+use switchyard_core::{EndpointIndex, Endpoints, Locality, Timestamp};
 
 /// So many endpoints are named while somebody is out of rotation: as many as Envoy makes attempts, but for who asks for more.
 const MOST_ATTEMPTS: usize = 16;
@@ -25,6 +25,7 @@ pub(crate) struct Upstream {
     latency: Option<LatencyPolicy>,
     balancer: Named,
     no_hash: Option<Named>,
+    is_zone_aware: bool,
     loads: Loads,
     health: HealthTable,
     membership: Membership,
@@ -39,11 +40,11 @@ struct Named {
 }
 
 impl Named {
-    fn new(policy: &Policy, endpoints: &Endpoints) -> Self {
+    fn new(policy: &Policy, endpoints: &Endpoints, zone_aware: Option<ZoneAware>) -> Self {
         Self {
             policy: policy.name(),
             hashes: policy.needs_hash(),
-            balancer: Balancer::new(policy, endpoints),
+            balancer: Balancer::zone_aware(policy, endpoints, zone_aware),
         }
     }
 }
@@ -59,7 +60,7 @@ pub(crate) struct Chosen {
     pub(crate) addresses: String,
     /// The request had nothing to hash, so the `no_hash` policy chose.
     pub(crate) without_hash: bool,
-    /// Too few endpoints are in rotation, so health was ignored, or nobody was chosen.
+    /// Too few endpoints of the request's level are in rotation, so health was ignored, or nobody was chosen.
     pub(crate) in_panic: bool,
     /// Nobody was chosen, and so the request is to fail.
     pub(crate) fails: bool,
@@ -99,7 +100,8 @@ impl Upstream {
         let health_policy = settings.health_policy();
         // Without a slow start nobody would ever end the ramp, and every request would ask for the time.
         let ramps = health_policy.slow_start.is_some();
-        let mut health = HealthTable::new(endpoints.len());
+        let zone_aware = settings.zone_aware();
+        let mut health = HealthTable::of(&endpoints);
         for index in 0..endpoints.len() {
             health.set(index, settings.health(index), since.get(index).copied().flatten().filter(|_| ramps));
         }
@@ -107,8 +109,9 @@ impl Upstream {
             hash_on: RequestHash::new(settings.hash_on().to_vec()),
             health_policy,
             latency: policy.latency().or_else(|| no_hash.and_then(Policy::latency)),
-            balancer: Named::new(policy, &endpoints),
-            no_hash: no_hash.map(|policy| Named::new(policy, &endpoints)),
+            balancer: Named::new(policy, &endpoints, zone_aware),
+            no_hash: no_hash.map(|policy| Named::new(policy, &endpoints, zone_aware)),
+            is_zone_aware: zone_aware.is_some(),
             loads: book.loads(settings.name(), &endpoints),
             health,
             membership: Membership::new(endpoints.len()),
@@ -133,6 +136,18 @@ impl Upstream {
                 let readmitted = ramps && health == Health::Healthy;
                 self.health.set(index, health, readmitted.then_some(now));
             }
+        }
+    }
+
+    /// Whether it asks where the proxy is.
+    pub(crate) fn is_zone_aware(&self) -> bool {
+        self.is_zone_aware
+    }
+
+    /// The proxy is here.
+    pub(crate) fn locate(&mut self, own: &Locality) {
+        for named in [Some(&mut self.balancer), self.no_hash.as_mut()].into_iter().flatten() {
+            named.balancer.locate(own);
         }
     }
 
@@ -172,7 +187,6 @@ impl Upstream {
             _ => &mut self.balancer,
         };
         let admission = self.health.admission(&self.health_policy, now);
-        let in_panic = admission.is_panic();
         self.candidates.clear();
         let mut could_try = None;
         if self.health.has_half_open()
@@ -192,7 +206,7 @@ impl Upstream {
             self.candidates.clear();
         }
         let choice = Choice { hash, now, rng, loads: &self.loads, admission };
-        named.balancer.choose(choice, &mut self.candidates);
+        let in_panic = named.balancer.choose(choice, &mut self.candidates);
         let policy = named.policy;
         let first = self.candidates.first();
         Chosen {
