@@ -30,6 +30,7 @@ pub fn reference_markdown() -> String {
         ("hash_on[] and split_on[]", "HashOn"),
         ("hash_on[].cookie", "Cookie"),
         ("upstreams[].balance.slow_start", "SlowStart"),
+        ("upstreams[].balance.zone_aware", "ZoneAware"),
         ("upstreams[].outlier", "Outlier"),
         ("upstreams[].outlier.signal", "Signal"),
         ("upstreams[].outlier.latency", "Latency"),

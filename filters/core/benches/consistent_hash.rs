@@ -7,11 +7,8 @@ use switchyard_core::balance::{Candidates, HashFunction, Maglev, RingHash};
 use switchyard_core::{Endpoint, Endpoints};
 
 fn endpoints(count: usize) -> Endpoints {
-    let endpoint = |index: usize| Endpoint {
-        address: format!("10.0.{}.{}:8080", index / 250, index % 250).into(),
-        weight: NonZeroU32::MIN,
-        hash_key: None,
-    };
+    let endpoint =
+        |index: usize| Endpoint::new(format!("10.0.{}.{}:8080", index / 250, index % 250), NonZeroU32::MIN);
     Endpoints::new((0..count).map(endpoint).collect())
 }
 

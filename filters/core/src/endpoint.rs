@@ -1,4 +1,4 @@
-//! The endpoints of one upstream: addresses and weights. A list is never changed; another one takes its place.
+//! The endpoints of one upstream: addresses, weights and places. A list is never changed; another one takes its place.
 
 use core::num::NonZeroU32;
 use hashbrown::HashMap;
@@ -19,12 +19,37 @@ pub struct Endpoint {
     pub weight: NonZeroU32,
     /// What consistent hashing hashes instead of the address (Envoy's `envoy.lb.hash_key` metadata).
     pub hash_key: Option<Box<str>>,
+    /// Its level: those of a higher number serve what those of a lower one cannot (Envoy's `priority`).
+    pub priority: u32,
+    /// Where it is, if anybody has said so.
+    pub locality: Option<Box<Locality>>,
+}
+
+/// A place by Envoy's three names for it; those that nobody has said are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Locality {
+    /// The region.
+    pub region: Box<str>,
+    /// The zone, of the region.
+    pub zone: Box<str>,
+    /// The part of the zone: a rack, say.
+    pub sub_zone: Box<str>,
+}
+
+impl Locality {
+    /// Whether `place` is in this locality, which names one part at least: every part that this names is the same. Envoy wants
+    /// all three alike; but whoever writes an endpoint's zone alone means all of that zone.
+    pub fn has(&self, place: &Self) -> bool {
+        let parts =
+            [(&self.region, &place.region), (&self.zone, &place.zone), (&self.sub_zone, &place.sub_zone)];
+        *self != Self::default() && parts.iter().all(|(own, other)| own.is_empty() || own == other)
+    }
 }
 
 impl Endpoint {
-    /// The endpoint at `ip:port`, with weight 1.
-    pub fn at(address: &str) -> Self {
-        Self { address: address.into(), weight: NonZeroU32::MIN, hash_key: None }
+    /// The endpoint at `address`, hashed by it, of priority 0 and anywhere.
+    pub fn new(address: impl Into<Box<str>>, weight: NonZeroU32) -> Self {
+        Self { address: address.into(), weight, hash_key: None, priority: 0, locality: None }
     }
 
     /// The text that places this endpoint on a ring or in a Maglev table.
@@ -69,8 +94,9 @@ impl Endpoints {
     /// [`SPARE_PLACES`]; from then on places of the gone go to those who come.
     ///
     /// ```
+    /// use core::num::NonZeroU32;
     /// use switchyard_core::{Endpoint, Endpoints};
-    /// let list = |all: &[&str]| Endpoints::new(all.iter().map(|one| Endpoint::at(one)).collect());
+    /// let list = |all: &[&str]| Endpoints::new(all.iter().map(|one| Endpoint::new(*one, NonZeroU32::MIN)).collect());
     /// let (after, places) = list(&["a:1", "b:1"]).successor(&list(&["c:1", "b:1"]));
     /// assert_eq!(places, [None, Some(1), Some(0)]);
     /// assert_eq!(after.get(2).map(|one| &*one.address), Some("c:1"));

@@ -29,6 +29,7 @@ pub mod lease;
 pub mod load;
 pub mod memory;
 pub mod outlier;
+pub mod priority;
 pub mod request;
 pub mod request_key;
 pub mod retry;
@@ -40,7 +41,7 @@ mod time;
 pub mod wire;
 
 pub use address::Address;
-pub use endpoint::{Endpoint, EndpointIndex, Endpoints};
+pub use endpoint::{Endpoint, EndpointIndex, Endpoints, Locality};
 pub use flow::Flow;
 pub use request::{HeadView, RequestView};
 pub use time::{SteadyClock, Timestamp};

@@ -50,6 +50,17 @@ pub struct LatencyPolicy {
     pub default: Duration,
 }
 
+impl Load {
+    fn latency_at(&self, now: Timestamp, policy: &LatencyPolicy) -> f64 {
+        let (full, since) = match (self.latency_ns, self.asked) {
+            (Some(average), asked) => (average, asked.unwrap_or_default().max(self.observed)),
+            (None, Some(asked)) => (policy.default.as_nanos() as f64, asked),
+            (None, None) => return 0.0,
+        };
+        full * retained(now.since(since), policy.decay)
+    }
+}
+
 type Slot = Rc<Cell<Load>>;
 
 fn change(slot: &Slot, change: impl FnOnce(&mut Load)) {
@@ -158,13 +169,12 @@ impl Loads {
     /// last question if that is newer, so that an endpoint once slow is tried again, by one request at first. An
     /// endpoint that was never asked is expected to answer at once.
     pub fn latency_at(&self, index: EndpointIndex, now: Timestamp, policy: &LatencyPolicy) -> f64 {
-        let load = self.get(index);
-        let (full, since) = match (load.latency_ns, load.asked) {
-            (Some(average), asked) => (average, asked.unwrap_or_default().max(load.observed)),
-            (None, Some(asked)) => (policy.default.as_nanos() as f64, asked),
-            (None, None) => return 0.0,
-        };
-        full * retained(now.since(since), policy.decay)
+        self.get(index).latency_at(now, policy)
+    }
+
+    /// The load of these endpoints, by their places in the list; `None`: of all.
+    pub fn within<'a>(&'a self, members: Option<&'a [EndpointIndex]>) -> LoadsWithin<'a> {
+        LoadsWithin { loads: self, members }
     }
 }
 
@@ -176,6 +186,47 @@ fn retained(elapsed: Duration, decay: Duration) -> f64 {
     let end = (-FORGOTTEN_AFTER).exp();
     let left = (-elapsed.as_secs_f64() / decay.as_secs_f64()).exp();
     ((left - end) / (1.0 - end)).max(0.0)
+}
+
+/// The load of some endpoints, for somebody who knows them by their places in a list.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadsWithin<'a> {
+    loads: &'a Loads,
+    /// `None`: of all.
+    members: Option<&'a [EndpointIndex]>,
+}
+
+impl<'a> From<&'a Loads> for LoadsWithin<'a> {
+    fn from(loads: &'a Loads) -> Self {
+        loads.within(None)
+    }
+}
+
+impl LoadsWithin<'_> {
+    /// Requests in flight to the one at `place`.
+    pub fn active(&self, place: usize) -> u32 {
+        self.get(place).active
+    }
+
+    /// Requests to the one at `place` whose answer has not begun.
+    pub fn waiting(&self, place: usize) -> u32 {
+        self.get(place).waiting
+    }
+
+    /// Requests in flight to all endpoints of the upstream, also to those that are not in the list.
+    pub fn total_active(&self) -> u32 {
+        self.loads.total_active()
+    }
+
+    /// As [`Loads::latency_at`].
+    pub fn latency_at(&self, place: usize, now: Timestamp, policy: &LatencyPolicy) -> f64 {
+        self.get(place).latency_at(now, policy)
+    }
+
+    fn get(&self, place: usize) -> Load {
+        let index = self.members.map_or(Some(place), |members| members.get(place).copied());
+        index.map(|index| self.loads.get(index)).unwrap_or_default()
+    }
 }
 
 /// The load of all upstreams, whatever configuration is in force: by the upstream's name and the endpoint's address.

@@ -171,7 +171,7 @@ mod properties {
             let table = table(&mut upstream, &states);
             let slow_start =
                 ramps.then_some(SlowStart { window: Duration::from_secs(1), aggression: 1.0, min_weight });
-            let health = HealthPolicy { panic_threshold, slow_start, fail_traffic_on_panic };
+            let health = HealthPolicy { panic_threshold, slow_start, fail_traffic_on_panic, ..HealthPolicy::default() };
             for _ in 0..8 {
                 let admission = table.admission(&health, upstream.now);
                 let admitted = (0..states.len()).filter(|index| admission.admits(*index)).count();

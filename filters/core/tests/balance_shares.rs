@@ -18,6 +18,7 @@ const RAMP: HealthPolicy = HealthPolicy {
     panic_threshold: 0,
     slow_start: Some(SlowStart { window: Duration::from_secs(10), aggression: 1.0, min_weight: 0.1 }),
     fail_traffic_on_panic: false,
+    overprovisioning_factor: 140,
 };
 
 fn shares(policy: &Policy, weights: &[u32], expected: &[f64]) {

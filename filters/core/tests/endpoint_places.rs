@@ -3,13 +3,14 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 #![cfg(not(target_arch = "wasm32"))]
 
+use core::num::NonZeroU32;
 use proptest::prelude::*;
 use std::collections::HashSet;
 use switchyard_core::endpoint::SPARE_PLACES;
 use switchyard_core::{Endpoint, Endpoints};
 
 fn list(numbers: &HashSet<u16>) -> Endpoints {
-    Endpoints::new(numbers.iter().map(|number| Endpoint::at(&format!("10.0.0.1:{number}"))).collect())
+    Endpoints::new(numbers.iter().map(|number| Endpoint::new(format!("10.0.0.1:{number}"), NonZeroU32::MIN)).collect())
 }
 
 proptest! {

@@ -221,8 +221,7 @@ fn a_failure_makes_no_endpoint_look_fast() {
 }
 
 fn endpoints(addresses: &[&str]) -> Endpoints {
-    let endpoint =
-        |address: &&str| Endpoint { address: (*address).into(), weight: NonZeroU32::MIN, hash_key: None };
+    let endpoint = |address: &&str| Endpoint::new(*address, NonZeroU32::MIN);
     Endpoints::new(addresses.iter().map(endpoint).collect())
 }
 

@@ -15,14 +15,14 @@ fn pick_of(
     tried: &[EndpointIndex],
 ) -> Option<EndpointIndex> {
     let health = |index: EndpointIndex| if rotation[index] { Health::Healthy } else { Health::Ejected };
-    pick(candidates, rotation.len(), health, tried)
+    pick(candidates, rotation.len(), |_| 0, health, tried)
 }
 
 #[test]
 fn one_that_is_taken_out_by_hand_is_never_tried_though_nobody_else_is_left() {
     use Health::{Ejected, HalfOpen, Healthy, Withdrawn};
     let pick_of = |healths: &[Health], tried: &[EndpointIndex]| {
-        pick(&[0], healths.len(), |index| healths[index], tried)
+        pick(&[0], healths.len(), |_| 0, |index| healths[index], tried)
     };
     assert_eq!(pick_of(&[Withdrawn, Healthy], &[1, 1]), Some(1));
     assert_eq!(pick_of(&[Withdrawn, Ejected, HalfOpen], &[1]), Some(2), "when nobody is in rotation");
@@ -147,4 +147,20 @@ mod properties {
             }
         }
     }
+}
+
+#[test]
+fn behind_the_candidates_a_lower_priority_comes_when_none_of_a_higher_is_left() {
+    let priorities = [1, 0, 2, 0];
+    let mut tried = Vec::new();
+    let mut next = |rotation: [bool; 4]| {
+        let health = |index: EndpointIndex| if rotation[index] { Health::Healthy } else { Health::Ejected };
+        let next = pick(&[2], 4, |index| priorities[index], health, &tried);
+        tried.extend(next);
+        next
+    };
+    let all = [true; 4];
+    assert_eq!([next(all), next(all), next(all)], [Some(2), Some(1), Some(3)], "who was named comes first");
+    assert_eq!(next([false, true, true, true]), Some(2), "nobody is left in rotation: the oldest turn");
+    assert_eq!(next(all), Some(0));
 }

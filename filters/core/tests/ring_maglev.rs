@@ -11,7 +11,7 @@ use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn endpoint(address: &str, weight: u32) -> Endpoint {
-    Endpoint { address: address.into(), weight: NonZeroU32::new(weight).expect("not 0"), hash_key: None }
+    Endpoint::new(address, NonZeroU32::new(weight).expect("not 0"))
 }
 
 fn ports(ports: std::ops::Range<u32>) -> Endpoints {

@@ -1,7 +1,7 @@
 //! Which endpoints of an upstream are in rotation, as a filter that makes calls of its own sees it.
 //!
 //! Invariant: what the operator has taken out by hand is never chosen; what outlier has ejected is out of rotation as of the last
-//! look. Trade-off: a look copies outlier's table, so it is taken when that has news, not for every call.
+//! look; an endpoint of a lower priority is chosen only when none of a higher is in rotation. Trade-off: a look copies outlier's table, so it is taken when that has news, not for every call.
 
 use crate::shared::tables::Table;
 use core::cell::{Cell, RefCell};
@@ -40,6 +40,10 @@ impl Places {
         let health = |place: Option<EndpointIndex>| place.map_or(Health::Withdrawn, |index| configured.health(index));
         self.listed = places.into_iter().map(health).collect();
         self.endpoints = endpoints;
+    }
+
+    fn priority(&self, place: EndpointIndex) -> u32 {
+        self.endpoints.get(place).map_or(0, |endpoint| endpoint.priority)
     }
 }
 
@@ -124,14 +128,28 @@ impl Rotation {
         }
     }
 
-    /// Where the next request goes that nobody else has chosen an endpoint for: to each in turn, of those in rotation.
+    /// The level of the endpoint at `index`.
+    pub fn priority(&self, index: EndpointIndex) -> u32 {
+        self.places.try_borrow().map_or(0, |places| places.priority(index))
+    }
+
+    /// Where the next request goes that nobody else has chosen an endpoint for: to each in turn, of the first level that has somebody in
+    /// rotation.
     pub fn next(&self) -> Next {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
-        let count = self.places();
-        let order: Vec<_> = (0..count).map(|step| turn.wrapping_add(step) % count.max(1)).collect();
-        match pick(&order, count, |index| self.health(index), &[]).and_then(|index| self.address(index)) {
-            Some(address) => Next::Address(address),
+        let Ok(places) = self.places.try_borrow() else { return Next::Unnamed };
+        let count = places.endpoints.len();
+        let priority = |index| places.priority(index);
+        let in_rotation = (0..count).filter(|index| self.health(*index) == Health::Healthy);
+        let level = in_rotation.map(priority).min();
+        let mut order: Vec<_> =
+            (0..count).filter(|index| level.is_none_or(|level| priority(*index) == level)).collect();
+        let start = turn.checked_rem(order.len()).unwrap_or_default();
+        order.rotate_left(start);
+        let chosen = pick(&order, count, priority, |index| self.health(index), &[]);
+        match chosen.and_then(|index| places.endpoints.get(index)) {
+            Some(endpoint) => Next::Address(endpoint.address.clone()),
             None if self.fail_traffic_on_panic && !self.awaits_list.get() => Next::Nowhere,
             None => Next::Unnamed,
         }
@@ -183,6 +201,21 @@ mod tests {
         assert_eq!(turns(&rotation(&[1], &[0], "")), vec![endpoint(2); 3]);
         assert_eq!(turns(&rotation(&[1], &[0, 2], "")), [endpoint(0), endpoint(2), endpoint(2)]);
         assert_eq!(turns(&rotation(&[0, 1, 2], &[], "")), vec![Next::Unnamed; 3]);
+    }
+
+    #[test]
+    fn an_endpoint_of_a_lower_priority_has_a_turn_only_when_none_of_a_higher_is_in_rotation() {
+        let endpoint = |index| Next::Address(address(index).into());
+        let with = |ejected: &[usize]| {
+            let rotation = rotation(&[], ejected, "");
+            let list: Vec<_> = rotation.places.borrow().endpoints.iter().cloned().zip([1, 0, 0]).collect();
+            let list = list.into_iter().map(|(endpoint, priority)| switchyard_core::Endpoint { priority, ..endpoint });
+            rotation.places.borrow_mut().endpoints = Endpoints::new(list.collect());
+            turns(&rotation)
+        };
+        assert_eq!(with(&[]), [endpoint(1), endpoint(2), endpoint(1)]);
+        assert_eq!(with(&[1]), vec![endpoint(2); 3]);
+        assert_eq!(with(&[1, 2]), vec![endpoint(0); 3]);
     }
 
     #[test]

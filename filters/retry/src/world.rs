@@ -110,6 +110,11 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         upstream.map_or(0, |upstream| upstream.rotation.places())
     }
 
+    fn priority(&self, upstream: &Upstream, endpoint: EndpointIndex) -> u32 {
+        let upstream = self.tables.plan.upstream(upstream.number());
+        upstream.map_or(0, |upstream| upstream.rotation.priority(endpoint))
+    }
+
     fn health(&self, upstream: &Upstream, endpoint: EndpointIndex) -> Health {
         let upstream = self.tables.plan.upstream(upstream.number());
         upstream.map_or(Health::Withdrawn, |upstream| upstream.rotation.health(endpoint))

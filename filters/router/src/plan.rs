@@ -214,6 +214,13 @@ impl Plan {
         follows
     }
 
+    /// Whether any upstream asks where the proxy is.
+    pub(crate) fn is_zone_aware(&self) -> bool {
+        let mut asks = false;
+        self.each_upstream(|upstream| asks |= upstream.is_zone_aware());
+        asks
+    }
+
     /// Whether any upstream has heartbeats.
     pub(crate) fn has_heartbeats(&self) -> bool {
         let mut has = false;

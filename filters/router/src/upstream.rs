@@ -6,14 +6,15 @@ use crate::ejection::Ejection;
 use crate::membership::{Membership, Verified};
 use core::time::Duration;
 use std::borrow::Cow;
+use std::rc::Rc;
 use switchyard_config::Upstream as Configured;
-use switchyard_core::balance::{Balancer, Candidates, Choice, Policy};
+use switchyard_core::balance::{Balancer, Candidates, Choice, Policy, ZoneAware};
 use switchyard_core::discovery::Source;
 use switchyard_core::hash::RequestHash;
 use switchyard_core::health::{Health, HealthPolicy, HealthTable};
 use switchyard_core::load::{InFlight, LatencyPolicy, LoadBook, Loads};
 use switchyard_core::outlier::Ledger;
-use switchyard_core::{EndpointIndex, Endpoints, Timestamp};
+use switchyard_core::{EndpointIndex, Endpoints, Locality, Timestamp};
 
 /// So many endpoints are named while somebody is out of rotation: as many as Envoy makes attempts, but for who asks for more.
 const MOST_ATTEMPTS: usize = 16;
@@ -26,6 +27,7 @@ pub(crate) struct Upstream {
     latency: Option<LatencyPolicy>,
     balancer: Named,
     no_hash: Option<Named>,
+    is_zone_aware: bool,
     loads: Loads,
     health: HealthTable,
     membership: Membership,
@@ -33,6 +35,8 @@ pub(crate) struct Upstream {
     ejection: Option<Ejection>,
     /// Its endpoints are listed elsewhere, and no list has come yet.
     awaits_list: bool,
+    /// Where the proxy is, if that is known and of use.
+    own: Option<Rc<Locality>>,
     /// One address is named: its cluster has no list of its own to go on with, and takes the header for an address.
     names_one: bool,
 }
@@ -44,11 +48,11 @@ struct Named {
 }
 
 impl Named {
-    fn new(policy: &Policy, endpoints: &Endpoints) -> Self {
+    fn new(policy: &Policy, endpoints: &Endpoints, zone_aware: Option<ZoneAware>) -> Self {
         Self {
             policy: policy.name(),
             hashes: policy.needs_hash(),
-            balancer: Balancer::new(policy, endpoints),
+            balancer: Balancer::zone_aware(policy, endpoints, zone_aware),
         }
     }
 }
@@ -64,7 +68,7 @@ pub(crate) struct Chosen {
     pub(crate) addresses: String,
     /// The request had nothing to hash, so the `no_hash` policy chose.
     pub(crate) without_hash: bool,
-    /// Too few endpoints are in rotation, so health was ignored, or nobody was chosen.
+    /// Too few endpoints of the request's level are in rotation, so health was ignored, or nobody was chosen.
     pub(crate) in_panic: bool,
     /// Nobody was chosen, and so the request is to fail.
     pub(crate) fails: bool,
@@ -106,22 +110,26 @@ impl Upstream {
         let health_policy = settings.health_policy();
         // Without a slow start nobody would ever end the ramp, and every request would ask for the time.
         let ramps = health_policy.slow_start.is_some();
-        let mut health = HealthTable::new(endpoints.len());
+        let zone_aware = settings.zone_aware();
+        let mut health = HealthTable::of(&endpoints);
         for index in 0..endpoints.len() {
             health.set(index, settings.health(index), since.get(index).copied().flatten().filter(|_| ramps));
+            health.set_degraded(index, settings.is_degraded(index));
         }
         Self {
             hash_on: RequestHash::new(settings.hash_on().to_vec()),
             health_policy,
             latency: policy.latency().or_else(|| no_hash.and_then(Policy::latency)),
-            balancer: Named::new(policy, &endpoints),
-            no_hash: no_hash.map(|policy| Named::new(policy, &endpoints)),
+            balancer: Named::new(policy, &endpoints, zone_aware),
+            no_hash: no_hash.map(|policy| Named::new(policy, &endpoints, zone_aware)),
+            is_zone_aware: zone_aware.is_some(),
             loads: book.loads(settings.name(), &endpoints),
             health,
             membership: Membership::new(endpoints.len()),
             candidates: Candidates::new(settings.candidates()),
             ejection: Ejection::new(settings),
             awaits_list: settings.source().is_some(),
+            own: None,
             names_one: settings.candidates() == 1 && settings.source().is_some_and(Source::is_registry),
             endpoints,
         }
@@ -136,6 +144,9 @@ impl Upstream {
     ) {
         let mut newer = Self::new(settings, since, book);
         newer.awaits_list = false;
+        if let Some(own) = self.own.take() {
+            newer.locate(own);
+        }
         newer.membership = self.membership.succeed(&self.endpoints, &newer.endpoints);
         newer.ejection = self.ejection.take().and_then(|ejection| ejection.succeed(settings));
         *self = newer;
@@ -157,6 +168,19 @@ impl Upstream {
                 self.health.set(index, health, readmitted.then_some(now));
             }
         }
+    }
+
+    /// Whether it asks where the proxy is.
+    pub(crate) fn is_zone_aware(&self) -> bool {
+        self.is_zone_aware
+    }
+
+    /// The proxy is here.
+    pub(crate) fn locate(&mut self, own: Rc<Locality>) {
+        for named in [Some(&mut self.balancer), self.no_hash.as_mut()].into_iter().flatten() {
+            named.balancer.locate(&own);
+        }
+        self.own = Some(own);
     }
 
     /// Where an endpoint stands.
@@ -195,7 +219,6 @@ impl Upstream {
             _ => &mut self.balancer,
         };
         let admission = self.health.admission(&self.health_policy, now);
-        let in_panic = admission.is_panic();
         self.candidates.clear();
         let mut could_try = None;
         if self.health.has_half_open()
@@ -215,7 +238,7 @@ impl Upstream {
             self.candidates.clear();
         }
         let choice = Choice { hash, now, rng, loads: &self.loads, admission };
-        named.balancer.choose(choice, &mut self.candidates);
+        let in_panic = named.balancer.choose(choice, &mut self.candidates);
         let policy = named.policy;
         let first = self.candidates.first();
         Chosen {

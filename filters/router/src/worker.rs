@@ -11,15 +11,16 @@ use crate::upstream::Upstream;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use hashbrown::HashMap;
+use std::rc::Rc;
 use switchyard_config::Document;
-use switchyard_core::Timestamp;
 use switchyard_core::load::LoadBook;
 use switchyard_core::outlier::Part;
+use switchyard_core::{Locality, Timestamp};
 use switchyard_frame::shared::heartbeat_lease;
 use switchyard_frame::shared::settings;
 use switchyard_frame::shared::tables::announced;
 use switchyard_frame::{BusyTicks, Interval, Setup};
-use switchyard_host::{Host, HostError, MetricSink, SharedData};
+use switchyard_host::{Host, HostError, MetricSink, Properties, SharedData};
 
 /// How often counters are written and finished ramps forgotten.
 pub const TICK: Duration = Duration::from_millis(250);
@@ -60,6 +61,8 @@ pub struct Router {
     /// Outlier's word is followed for some upstream, or a list of endpoints is.
     follows: bool,
     pub(crate) lists: Option<Lists>,
+    /// Some upstream asks where the proxy is, and has not been told.
+    unlocated: Cell<bool>,
     busy_ticks: BusyTicks,
     verified: Interval,
     worked: Interval,
@@ -94,6 +97,7 @@ impl Router {
             busy_ticks: BusyTicks::new(if follows { NEWS_TICK } else { TICK }, host)?,
             unpublished: Cell::new(Some(part(document, 0, &setup, host))),
             follows,
+            unlocated: Cell::new(plan.is_zone_aware()),
             plan,
             setup,
             verified: Interval::default(),
@@ -114,6 +118,10 @@ impl Router {
         if let Some(part) = self.unpublished.take() {
             // The document serves.
             settings::publish(&part, host);
+        }
+        if self.unlocated.take() {
+            let own = Rc::new(own_locality(host));
+            self.plan.each_upstream(|upstream| upstream.locate(Rc::clone(&own)));
         }
         // An empty configuration never ticks: nothing to count.
         if self.plan.size().0 > 0 && self.busy_ticks.rouse(host) && self.follows {
@@ -244,6 +252,15 @@ impl Router {
             self.plan.each_upstream(Upstream::verify_again);
         }
     }
+}
+
+/// Where the proxy's node is. It cannot be asked before the configuration is in force.
+fn own_locality(host: &impl Properties) -> Locality {
+    let part = |name| {
+        let value = host.property(&["xds", "node", "locality", name]).ok().flatten();
+        value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default().into()
+    };
+    Locality { region: part("region"), zone: part("zone"), sub_zone: part("sub_zone") }
 }
 
 /// What outlier is to be told of this document, with lists of these versions.

@@ -18,10 +18,9 @@ thread_local! {
 }
 
 fn endpoints(hosts: u32) -> Endpoints {
-    let endpoint = |host: u32| Endpoint {
-        address: format!("10.{}.{}.{}:8080", host >> 16, (host >> 8) & 255, host & 255).into(),
-        weight: NonZeroU32::MIN,
-        hash_key: None,
+    let endpoint = |host: u32| {
+        let address = format!("10.{}.{}.{}:8080", host >> 16, (host >> 8) & 255, host & 255);
+        Endpoint::new(address, NonZeroU32::MIN)
     };
     Endpoints::new((0..hosts).map(endpoint).collect())
 }

@@ -94,11 +94,8 @@ impl Moved {
 
 /// Hosts 0 to `count`, without `gone`.
 fn endpoints(count: usize, gone: Option<usize>) -> Endpoints {
-    let endpoint = |host: usize| Endpoint {
-        address: format!("10.0.{}.{}:8080", host / 250, host % 250).into(),
-        weight: NonZeroU32::MIN,
-        hash_key: None,
-    };
+    let endpoint =
+        |host: usize| Endpoint::new(format!("10.0.{}.{}:8080", host / 250, host % 250), NonZeroU32::MIN);
     Endpoints::new((0..count).filter(|host| Some(*host) != gone).map(endpoint).collect())
 }
 

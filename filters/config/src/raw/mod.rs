@@ -92,6 +92,16 @@ section! {
             hash_key: String,
             /// `ejected` takes the endpoint out of rotation by hand: it is never named, whatever becomes of the others. Default: healthy.
             health: Health,
+            /// Its level, 0 to 128: endpoints of a higher number get what those of lower ones cannot serve, and then by
+            /// `overprovisioning_factor`. Give it in Envoy's cluster, too. Default: 0.
+            #[cfg_attr(feature = "schema", schemars(range(max = 128)))]
+            priority: u64,
+            /// The zone that it is in, as the proxies' nodes name theirs; for `zone_aware`. Default: nowhere.
+            zone: String,
+            /// The region of the zone, where zones of several regions have the same name. Default: any.
+            region: String,
+            /// The part of the zone. Default: any.
+            sub_zone: String,
         }
     }
 }
@@ -158,6 +168,12 @@ section! {
             fail_traffic_on_panic: bool,
             /// How a new or readmitted endpoint ramps up. Default: at once.
             slow_start: SlowStart,
+            /// Percentage of its traffic that a level of `priority` serves with all of its endpoints in rotation, 100 or more. With
+            /// 140, half of its endpoints still get 70 % of the traffic, and the next level the rest. Default: 140.
+            #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_294_967_295u32)))]
+            overprovisioning_factor: u64,
+            /// Prefers endpoints of the proxy's own zone (not ring_hash and maglev). Default: no zone is preferred.
+            zone_aware: ZoneAware,
         }
     }
 }
@@ -263,6 +279,22 @@ section! {
             aggression: f64,
             /// Where the ramp starts, 1 or more. Default: 10.
             min_weight_percent: Percent,
+        }
+    }
+}
+
+section! {
+    /// Zone aware routing, as Envoy's with proxies spread evenly over the zones of the endpoints of the first `priority`. Requests stay in
+    /// the zone of the proxy's node as far as its endpoints in rotation are as large a part of all as the zone is; the rest goes
+    /// to zones that can take more.
+    ZoneAware {
+        required {}
+        optional {
+            /// Percentage of requests that are routed so. Default: 100.
+            routing_enabled: Percent,
+            /// With fewer endpoints in rotation none is. Default: 6.
+            #[cfg_attr(feature = "schema", schemars(range(max = 4_294_967_295u32)))]
+            min_cluster_size: u64,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! How endpoints are chosen.
 
-use super::{bounded, hash_on};
+use super::{bounded, hash_on, narrow};
 use crate::error::{Errors, Path, show};
 use crate::raw::{self, PolicyName};
 use core::time::Duration;
-use switchyard_core::balance::{HashFunction, Policy};
+use switchyard_core::balance::{HashFunction, Policy, ZoneAware};
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{HealthPolicy, SlowStart};
 
@@ -22,6 +22,7 @@ pub(super) struct Balance {
     pub(super) hash_on: Vec<HashOn>,
     pub(super) candidates: usize,
     pub(super) health: HealthPolicy,
+    pub(super) zone_aware: Option<ZoneAware>,
 }
 
 /// The balance of an upstream of so many endpoints; without one, round robin that honours weights, as Envoy's
@@ -37,6 +38,7 @@ pub(super) fn resolve(
     let raw = raw.unwrap_or(&by_default);
     let candidates = bounded(raw.candidates, 3, 1, 16, &at.field("candidates"), errors);
     let health = health(raw, at, errors);
+    let zone_aware = raw.zone_aware.as_ref().map(|raw| zone_aware(raw, &at.field("zone_aware"), errors));
     let Some(name) = raw.policy else {
         check_without_policy(raw, at, errors);
         return None;
@@ -51,6 +53,7 @@ pub(super) fn resolve(
         hash_on: hash_sources(raw, name, at, errors),
         candidates: usize::try_from(candidates).ok()?,
         health,
+        zone_aware,
     })
 }
 
@@ -92,6 +95,12 @@ fn refuse_foreign_fields(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, er
         ("decay", raw.decay.is_some(), &[PeakEwma], "peak_ewma"),
         ("default_latency", raw.default_latency.is_some(), &[PeakEwma], "peak_ewma"),
     ];
+    if raw.zone_aware.is_some() && hashes(name) {
+        errors.add(
+            &at.field("zone_aware"),
+            "belongs to policies that do not hash, since a key has one endpoint; remove it or change the policy",
+        );
+    }
     for (field, present, policies, names) in fields {
         if present && !policies.contains(&name) {
             errors.add(&at.field(field), format!("belongs to {names}; remove it or change the policy"));
@@ -232,6 +241,31 @@ fn health(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> HealthPolic
         panic_threshold: raw.healthy_panic_threshold.map_or(50, |percent| percent.0),
         slow_start,
         fail_traffic_on_panic: raw.fail_traffic_on_panic.unwrap_or(false),
+        overprovisioning_factor: narrow(bounded(
+            raw.overprovisioning_factor,
+            140,
+            100,
+            u64::from(u32::MAX),
+            &at.field("overprovisioning_factor"),
+            errors,
+        )),
+    }
+}
+
+fn zone_aware(raw: &raw::ZoneAware, at: &Path<'_>, errors: &mut Errors) -> ZoneAware {
+    let by_default = ZoneAware::default();
+    let least = u64::from(by_default.min_cluster_size);
+    let at_least = at.field("min_cluster_size");
+    ZoneAware {
+        routing_enabled: raw.routing_enabled.map_or(by_default.routing_enabled, |percent| percent.0),
+        min_cluster_size: narrow(bounded(
+            raw.min_cluster_size,
+            least,
+            0,
+            u64::from(u32::MAX),
+            &at_least,
+            errors,
+        )),
     }
 }
 

@@ -1,18 +1,21 @@
 //! Upstreams and their endpoints.
 
-use super::{balance, check_name, discovery, outlier, refuse_duplicates, retry};
+use super::{balance, bounded, check_name, discovery, narrow, outlier, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut};
 use crate::raw;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
 use std::rc::Rc;
-use switchyard_core::balance::Policy;
+use switchyard_core::balance::{Policy, ZoneAware};
 use switchyard_core::budget::BudgetPolicy;
-use switchyard_core::discovery::{Member, Source};
+use switchyard_core::discovery::{Member, Source, Standing};
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{Health, HealthPolicy};
 use switchyard_core::outlier::Settings;
-use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
+use switchyard_core::{Endpoint, EndpointIndex, Endpoints, Locality};
+
+/// Envoy's highest number of a level.
+const MAX_PRIORITY: u64 = 128;
 
 /// A service that requests can be sent to.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Upstream {
     cluster: Box<str>,
     endpoints: Endpoints,
     health: Rc<[Health]>,
+    /// Who serves badly by its source's word; nobody, if it is empty.
+    degraded: Rc<[bool]>,
     source: Option<Rc<Source>>,
     balance: balance::Balance,
     outlier: Option<Settings>,
@@ -64,10 +69,13 @@ impl Upstream {
             address: member.address.clone(),
             weight: weight(member),
             hash_key: member.hash_key.clone(),
+            priority: member.priority.min(narrow(MAX_PRIORITY)),
+            locality: (member.locality != Locality::default()).then(|| Box::new(member.locality.clone())),
         };
         Self {
             endpoints: Endpoints::new(members.iter().map(endpoint).collect()),
             health: members.iter().map(|member| member.standing.health()).collect(),
+            degraded: members.iter().map(|member| member.standing == Standing::Degraded).collect(),
             ..self.clone()
         }
     }
@@ -75,6 +83,11 @@ impl Upstream {
     /// Where the operator puts the endpoint at `index`: `Healthy` or `Withdrawn`; where its source does, also `Ejected`.
     pub fn health(&self, index: EndpointIndex) -> Health {
         self.health.get(index).copied().unwrap_or_default()
+    }
+
+    /// Whether the endpoint at `index` is to serve only what those that are not degraded cannot.
+    pub fn is_degraded(&self, index: EndpointIndex) -> bool {
+        self.degraded.get(index).copied().unwrap_or_default()
     }
 
     /// How its endpoints are chosen.
@@ -90,6 +103,11 @@ impl Upstream {
     /// What is hashed; empty unless the policy hashes.
     pub fn hash_on(&self) -> &[HashOn] {
         &self.balance.hash_on
+    }
+
+    /// How its endpoints in the proxy's own locality are preferred, if they are.
+    pub fn zone_aware(&self) -> Option<ZoneAware> {
+        self.balance.zone_aware
     }
 
     /// How many candidates a choice names, 1..=16.
@@ -163,6 +181,7 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
         endpoints,
         health: list.unwrap_or_default().iter().map(health).collect(),
         source: source.map(Rc::new),
+        degraded: Rc::default(),
         balance: balance?,
         outlier,
         retry_budget,
@@ -189,18 +208,32 @@ fn endpoints(list: &[raw::Endpoint], at: &Path<'_>, errors: &mut Errors) -> Endp
         let at = at.index(index);
         let weight = weight(raw, &at.field("weight"), errors);
         sum = sum.saturating_add(u64::from(weight.get()));
+        let priority = narrow(bounded(raw.priority, 0, 0, MAX_PRIORITY, &at.field("priority"), errors));
+        let locality = locality(raw, &at, errors);
         let Some(address) = &raw.address else { continue };
         check_address(address, &at.field("address"), errors);
         if raw.hash_key.as_deref() == Some("") {
             errors.add(&at.field("hash_key"), "is empty; remove it to hash the address");
         }
         let hash_key = raw.hash_key.as_deref().map(Into::into);
-        resolved.push(Endpoint { address: address.as_str().into(), weight, hash_key });
+        resolved.push(Endpoint { address: address.as_str().into(), weight, hash_key, priority, locality });
     }
     if sum > u64::from(u32::MAX) {
         errors.add(at, format!("the weights sum to {sum}; Envoy takes a sum of at most {}", u32::MAX));
     }
     Endpoints::new(resolved)
+}
+
+/// Where it is, if the document says so.
+fn locality(raw: &raw::Endpoint, at: &Path<'_>, errors: &mut Errors) -> Option<Box<Locality>> {
+    let parts = [("region", &raw.region), ("zone", &raw.zone), ("sub_zone", &raw.sub_zone)];
+    for (field, _) in parts.iter().filter(|(_, part)| part.as_deref() == Some("")) {
+        errors.add(&at.field(field), "is empty; name it or remove it");
+    }
+    let part = |part: &Option<String>| part.as_deref().unwrap_or_default().into();
+    let locality =
+        Locality { region: part(&raw.region), zone: part(&raw.zone), sub_zone: part(&raw.sub_zone) };
+    (locality != Locality::default()).then(|| Box::new(locality))
 }
 
 fn weight(raw: &raw::Endpoint, at: &Path<'_>, errors: &mut Errors) -> NonZeroU32 {

@@ -7,7 +7,7 @@
 //! and allocates, but only for requests whose endpoint is overloaded.
 
 use super::{Candidates, Maglev, RingHash};
-use crate::load::Loads;
+use crate::load::LoadsWithin;
 use crate::{EndpointIndex, Endpoints};
 use rand_mt::Mt;
 
@@ -47,11 +47,11 @@ impl BoundedLoad {
 
     /// As the table's own choice, but with the first candidate moved where the bound allows; the rest keep the
     /// table's order. `admit` may be asked twice about an endpoint.
-    pub fn choose(
+    pub fn choose<'a>(
         &self,
         table: &impl ConsistentHash,
         hash: u64,
-        loads: &Loads,
+        loads: impl Into<LoadsWithin<'a>>,
         mut admit: impl FnMut(EndpointIndex) -> bool,
         candidates: &mut Candidates,
     ) {
@@ -63,13 +63,14 @@ impl BoundedLoad {
 
     /// `first` if its load is within its bound, else the first admitted endpoint of the probe that is within
     /// its own, else the one that is over it by the least.
-    pub fn pick(
+    pub fn pick<'a>(
         &self,
         hash: u64,
         first: EndpointIndex,
-        loads: &Loads,
+        loads: impl Into<LoadsWithin<'a>>,
         mut admit: impl FnMut(EndpointIndex) -> bool,
     ) -> EndpointIndex {
+        let loads = loads.into();
         let slots = self.slots(loads.total_active());
         let overload = |index, sum| self.overload(index, sum, slots, loads);
         // A share of all endpoints is never more than one of the admitted: within it is within the real bound.
@@ -111,7 +112,7 @@ impl BoundedLoad {
     }
 
     /// Requests in flight over those of the slots that the endpoint's share of `sum` gives it.
-    fn overload(&self, index: EndpointIndex, sum: u64, slots: u64, loads: &Loads) -> f64 {
+    fn overload(&self, index: EndpointIndex, sum: u64, slots: u64, loads: LoadsWithin<'_>) -> f64 {
         let weight = f64::from(self.weight(index)) / sum as f64;
         f64::from(loads.active(index)) / (slots as f64 * weight).ceil().max(1.0)
     }

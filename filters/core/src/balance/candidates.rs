@@ -21,6 +21,13 @@ impl Candidates {
         Self { entries: Vec::with_capacity(limit), limit, visited: Vec::new() }
     }
 
+    /// Empties the list, which then takes up to `limit` endpoints.
+    pub(super) fn renew(&mut self, limit: usize) {
+        self.entries.clear();
+        self.entries.reserve(limit);
+        self.limit = limit;
+    }
+
     /// Adds `index` at the end. Returns `false`, and changes nothing, if it is there already or the list is full.
     pub fn push(&mut self, index: EndpointIndex) -> bool {
         let wanted = !self.is_full() && !self.contains(index);

@@ -5,9 +5,10 @@
 //! randomized load balancing" (2001). Trade-off: the schedule's minimum is looked for linearly; Envoy keeps a
 //! heap, which pays from some hundred endpoints with unequal weights on.
 
+use super::Candidates;
+use super::ask::Ask;
 use super::pool::{Cheapest, Pool};
-use super::{Candidates, Choice};
-use crate::load::Loads;
+use crate::load::LoadsWithin;
 use crate::{EndpointIndex, Endpoints};
 use fastrand::Rng;
 
@@ -46,7 +47,7 @@ impl LeastRequest {
         }
     }
 
-    pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
+    pub(super) fn choose(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {
         if self.equal && !choice.admission.is_ramping() {
             self.best_of_drawn(choice, candidates);
         } else {
@@ -54,8 +55,8 @@ impl LeastRequest {
         }
     }
 
-    fn best_of_drawn(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
-        let Choice { rng, loads, admission, .. } = choice;
+    fn best_of_drawn(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {
+        let Ask { rng, loads, admission, .. } = choice;
         let count = self.pool.refresh(&admission);
         if count == 0 {
             return;
@@ -75,8 +76,8 @@ impl LeastRequest {
         self.cheapest.fill(self.weights.len(), candidates, rng, crowd);
     }
 
-    fn by_deadline(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
-        let Choice { rng, loads, admission, .. } = choice;
+    fn by_deadline(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {
+        let Ask { rng, loads, admission, .. } = choice;
         let (weights, bias) = (&self.weights, self.bias);
         let step = |index: EndpointIndex| {
             // One that is ejected starts as if it were not, to be due as any other when it comes back.
@@ -104,7 +105,7 @@ const LONGEST_STEP: f64 = 1e12;
 const LATEST: f64 = 1e6;
 
 /// Envoy's weight of a host with requests in flight: weight / (active + 1) ^ bias.
-fn shrunk(weight: f64, index: EndpointIndex, loads: &Loads, bias: f64) -> f64 {
+fn shrunk(weight: f64, index: EndpointIndex, loads: LoadsWithin<'_>, bias: f64) -> f64 {
     let crowd = f64::from(loads.active(index)) + 1.0;
     // The usual biases without the price of powf.
     if bias == 1.0 {

@@ -11,7 +11,7 @@ use crate::hash::xxh64;
 use crate::{EndpointIndex, Endpoints};
 
 /// The largest table, Envoy's bound; a prime.
-const MAXIMUM_TABLE_SIZE: u64 = 5_000_011;
+pub(super) const MAXIMUM_TABLE_SIZE: u64 = 5_000_011;
 /// How often Envoy's perturbation of the hash is tried before the table is walked.
 const PERTURBED_ATTEMPTS: u64 = 16;
 const FREE: u32 = u32::MAX;

@@ -9,8 +9,9 @@
 //! Source: Finagle's PeakEwma and linkerd2-proxy's balancer (requests count until the first byte); Mitzenmacher (2001) for
 //! the two draws. What an endpoint is expected to take is [`crate::load`]'s matter.
 
+use super::Candidates;
+use super::ask::Ask;
 use super::pool::{Cheapest, Pool};
-use super::{Candidates, Choice};
 use crate::load::LatencyPolicy;
 use crate::{EndpointIndex, Endpoints};
 
@@ -35,8 +36,8 @@ impl PeakEwma {
         }
     }
 
-    pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
-        let Choice { now, rng, loads, admission, .. } = choice;
+    pub(super) fn choose(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {
+        let Ask { now, rng, loads, admission, .. } = choice;
         let (weights, policy) = (&self.weights, &self.latency);
         // The reciprocal of its odds.
         let against = |index: EndpointIndex| {

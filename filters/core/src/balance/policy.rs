@@ -1,5 +1,7 @@
 //! What a balancer is told to do: the validated form of `upstreams[].balance`.
 
+use super::maglev::MAXIMUM_TABLE_SIZE;
+use super::ring_hash::MAXIMUM_POINTS;
 use crate::load::LatencyPolicy;
 use core::time::Duration;
 
@@ -72,6 +74,20 @@ impl Policy {
             Self::RingHash { .. } => "ring_hash",
             Self::Maglev { .. } => "maglev",
         }
+    }
+
+    /// The policy of each of so many tables: together they grow no larger than one may.
+    pub(super) fn split(&self, tables: usize) -> Self {
+        let part = |most: u64| most / (tables as u64).max(1);
+        let mut policy = self.clone();
+        match &mut policy {
+            Self::RingHash { maximum_ring_size, .. } => {
+                *maximum_ring_size = (*maximum_ring_size).min(part(MAXIMUM_POINTS));
+            }
+            Self::Maglev { table_size, .. } => *table_size = (*table_size).min(part(MAXIMUM_TABLE_SIZE)),
+            _ => {}
+        }
+        policy
     }
 
     /// Whether it chooses by the request's hash.

@@ -1,6 +1,7 @@
 //! `random` and `weighted_random`: drawn at random, endpoint i with probability W_i / sum of W.
 
-use super::{Candidates, Choice};
+use super::Candidates;
+use super::ask::Ask;
 use crate::{EndpointIndex, Endpoints};
 use fastrand::Rng;
 
@@ -28,11 +29,11 @@ impl Random {
         Self { endpoints: endpoints.len(), sums: sums.collect() }
     }
 
-    pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
+    pub(super) fn choose(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {
         if self.endpoints == 0 {
             return;
         }
-        let Choice { rng, admission, .. } = choice;
+        let Ask { rng, admission, .. } = choice;
         while !candidates.is_full() {
             let share = |index| if candidates.contains(index) { 0.0 } else { admission.factor(index) };
             let drawn = (0..DRAWS).find_map(|_| {

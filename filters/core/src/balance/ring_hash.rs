@@ -13,7 +13,7 @@ use crate::{EndpointIndex, Endpoints};
 use std::fmt::Write as _;
 
 /// The most points a ring has, Envoy's bound.
-const MAXIMUM_POINTS: u64 = 8_388_608;
+pub(super) const MAXIMUM_POINTS: u64 = 8_388_608;
 
 /// A ring over the endpoints of one upstream.
 #[derive(Clone, Debug, Default)]
@@ -142,11 +142,7 @@ mod tests {
     #[test]
     fn the_index_finds_the_same_point_as_a_search() {
         for (hosts, minimum) in [(0, 1), (1, 1), (1, 1024), (3, 3), (7, 100), (50, 4096)] {
-            let endpoint = |host: u32| Endpoint {
-                address: format!("10.0.0.{host}:80").into(),
-                weight: NonZeroU32::MIN,
-                hash_key: None,
-            };
+            let endpoint = |host: u32| Endpoint::new(format!("10.0.0.{host}:80"), NonZeroU32::MIN);
             let endpoints = Endpoints::new((0..hosts).map(endpoint).collect());
             let ring = RingHash::new(&endpoints, HashFunction::XxHash, minimum, MAXIMUM_POINTS);
             let on_and_around =

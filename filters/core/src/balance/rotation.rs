@@ -3,8 +3,9 @@
 //! Trade-off: every worker goes round by itself, and begins anew, somewhere drawn at random, with every
 //! configuration; over W workers the order that an endpoint sees is the overlay of W rounds.
 
+use super::Candidates;
+use super::ask::Ask;
 use super::random::Random;
-use super::{Candidates, Choice};
 use crate::health::Admission;
 use crate::{EndpointIndex, Endpoints};
 
@@ -21,8 +22,8 @@ impl RoundRobin {
         Self { endpoints, next: None }
     }
 
-    pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
-        let Choice { rng, admission, .. } = choice;
+    pub(super) fn choose(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {
+        let Ask { rng, admission, .. } = choice;
         let count = self.endpoints;
         if count == 0 {
             return;
@@ -71,8 +72,8 @@ impl SmoothWeighted {
         }
     }
 
-    pub(super) fn choose(&mut self, choice: Choice<'_>, candidates: &mut Candidates) {
-        let Choice { rng, admission, .. } = choice;
+    pub(super) fn choose(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {
+        let Ask { rng, admission, .. } = choice;
         if !self.started && !self.weights.is_empty() {
             self.started = true;
             // Some turns go by unused, as in Envoy, or every worker would begin with the same endpoint.
@@ -82,7 +83,7 @@ impl SmoothWeighted {
         }
         let Some(first) = self.turn(&admission) else { return };
         candidates.push(first);
-        self.others.choose(Choice { rng, admission, ..choice }, candidates);
+        self.others.choose(Ask { rng, admission, ..choice }, candidates);
     }
 
     /// Everyone gains; whoever has most is returned and pays.
@@ -118,11 +119,7 @@ mod tests {
 
     #[test]
     fn smooth_weighted_spreads_the_heavy_one_as_nginx_does() {
-        let endpoint = |weight| Endpoint {
-            address: format!("{weight}").into(),
-            weight: NonZeroU32::new(weight).unwrap(),
-            hash_key: None,
-        };
+        let endpoint = |weight: u32| Endpoint::new(format!("{weight}"), NonZeroU32::new(weight).unwrap());
         let endpoints = Endpoints::new([5, 1, 1].map(endpoint).to_vec());
         let mut balancer = SmoothWeighted::new(&endpoints);
         let (loads, mut rng) = (Loads::new(3), fastrand::Rng::with_seed(1));
@@ -131,8 +128,10 @@ mod tests {
             let mut candidates = Candidates::new(1);
             let now = Timestamp::default();
             let admission = Admission::everyone();
-            balancer
-                .choose(Choice { hash: None, now, rng: &mut rng, loads: &loads, admission }, &mut candidates);
+            balancer.choose(
+                Ask { hash: None, now, rng: &mut rng, loads: (&loads).into(), admission },
+                &mut candidates,
+            );
             sequence.extend(candidates.iter());
         }
         let round = [0, 0, 1, 0, 2, 0, 0];

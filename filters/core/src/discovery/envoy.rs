@@ -8,9 +8,10 @@
 use super::document::{field, gathered, is_true, list, name, number, priority, read, text};
 use super::encoding::{pattern, percent_encoded};
 use super::listing::{Gathered, Listing};
-use super::member::{Locality, Member, NoMember, Standing};
+use super::member::{Member, NoMember, Standing};
 use super::read::{Cursor, Read};
 use super::refusal::Refusal;
+use crate::Locality;
 use crate::batch::json::Value;
 
 /// How the hosts of a cluster become members.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: its address is `ip:port` exactly as Envoy prints it, since override_host finds a host by that text; names are bounded.
 
+use crate::Locality;
 use crate::health::Health;
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU32;
@@ -24,19 +25,8 @@ pub struct Member {
     pub standing: Standing,
     /// Envoy's priority: 0 is the highest.
     pub priority: u32,
-    /// Where it is.
+    /// Where it is; each name has at most [`MOST_PLACE`] bytes.
     pub locality: Locality,
-}
-
-/// Where an endpoint is; what is not known is empty. Each name has at most [`MOST_PLACE`] bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Locality {
-    /// Its region.
-    pub region: Box<str>,
-    /// Its zone.
-    pub zone: Box<str>,
-    /// Its part of the zone.
-    pub sub_zone: Box<str>,
 }
 
 /// Where an endpoint stands by its source's word.

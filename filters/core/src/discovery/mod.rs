@@ -30,7 +30,7 @@ pub use envoy::{Considered, Envoy, HashKey};
 pub use etcd::Etcd;
 pub use http::Http;
 pub use listing::{Listing, Skipped};
-pub use member::{Locality, MOST_NAME, MOST_PLACE, Member, Standing};
+pub use member::{MOST_NAME, MOST_PLACE, Member, Standing};
 pub use poller::{List, News, Poller, State, Tally, Wanted};
 pub use read::{Cursor, Read};
 pub use refusal::{Reason, Refusal};

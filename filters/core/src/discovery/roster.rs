@@ -5,7 +5,8 @@
 //! places would be shorter, and one more thing that may not fit.
 
 use super::listing::{Gathered, Listing};
-use super::member::{Locality, Member, Standing};
+use super::member::{Member, Standing};
+use crate::Locality;
 use crate::Timestamp;
 use crate::wire::{Reader, Writer};
 use core::num::NonZeroU32;

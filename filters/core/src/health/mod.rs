@@ -6,13 +6,16 @@
 //! Invariants: with the share of endpoints in rotation below the panic threshold, health is ignored (Envoy's
 //! `healthy_panic_threshold`), or nobody is chosen (Envoy's `fail_traffic_on_panic`). What the operator has taken out by hand
 //! is never chosen and is no part of that share, whatever becomes of the others. So a balancer is without a candidate when all
-//! are out by hand, with a threshold of 0, or when traffic is to fail.
+//! are out by hand, with a threshold of 0, or when traffic is to fail. With several levels of priority, localities, or endpoints that
+//! are degraded, each level has its own share of the traffic, and panics by Envoy's rule for levels ([`crate::priority`]).
 
+mod admission;
 mod slow_start;
 mod table;
 
+pub use admission::Admission;
 pub use slow_start::SlowStart;
-pub use table::{Admission, HealthPolicy, HealthTable};
+pub use table::{HealthPolicy, HealthTable};
 
 /// Where an endpoint stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,9 @@
-//! What is known of each endpoint's health, and the view of it that one request gets.
+//! What is known of each endpoint's health.
 
+use super::admission::{Admission, View};
 use super::{Health, SlowStart};
-use crate::{EndpointIndex, Timestamp};
+use crate::priority::{Layout, PriorityLoad, Tally};
+use crate::{EndpointIndex, Endpoints, Timestamp};
 
 /// How health bears on choices.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,55 +14,102 @@ pub struct HealthPolicy {
     pub slow_start: Option<SlowStart>,
     /// Below the threshold nobody is chosen, instead of anybody.
     pub fail_traffic_on_panic: bool,
+    /// Percentage of its traffic that a priority level can serve with all of its endpoints, 100 or more.
+    pub overprovisioning_factor: u32,
 }
 
 impl Default for HealthPolicy {
-    /// Envoy's defaults: panic below 50 %, no slow start.
+    /// Envoy's defaults: panic below 50 %, no slow start, levels that can serve 140 %.
     fn default() -> Self {
-        Self { panic_threshold: 50, slow_start: None, fail_traffic_on_panic: false }
+        Self {
+            panic_threshold: 50,
+            slow_start: None,
+            fail_traffic_on_panic: false,
+            overprovisioning_factor: 140,
+        }
     }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Entry {
-    health: Health,
-    since: Option<Timestamp>,
+pub(super) struct Entry {
+    pub(super) health: Health,
+    pub(super) degraded: bool,
+    /// Its level, and its part of the first.
+    pub(super) level: u16,
+    part: u32,
+    pub(super) since: Option<Timestamp>,
 }
+
+/// Of no part.
+const NO_PART: u32 = u32::MAX;
 
 impl Entry {
     fn is_ramping(&self) -> bool {
         self.health == Health::Healthy && self.since.is_some()
+    }
+
+    fn tally(&self) -> Tally {
+        let one = |is| u32::from(is);
+        Tally {
+            members: one(self.health != Health::Withdrawn),
+            healthy: one(self.health == Health::Healthy && !self.degraded),
+            degraded: one(self.health == Health::Healthy && self.degraded),
+            half_open: one(self.health == Health::HalfOpen),
+            withdrawn: one(self.health == Health::Withdrawn),
+        }
     }
 }
 
 /// Health of every endpoint of one upstream.
 #[derive(Clone, Debug, Default)]
 pub struct HealthTable {
-    entries: Vec<Entry>,
-    healthy: usize,
-    half_open: usize,
-    withdrawn: usize,
+    pub(super) entries: Vec<Entry>,
+    pub(super) all: Tally,
+    /// By level; empty if there is one.
+    pub(super) levels: Vec<Tally>,
+    /// By locality of the first level; empty if it is in one.
+    pub(super) parts: Vec<Tally>,
     ramping: usize,
 }
 
 impl HealthTable {
-    /// `endpoints` healthy endpoints, in rotation since long ago.
+    /// `endpoints` healthy endpoints of one level, in rotation since long ago.
     pub fn new(endpoints: usize) -> Self {
-        Self {
-            entries: vec![Entry::default(); endpoints],
-            healthy: endpoints,
-            half_open: 0,
-            withdrawn: 0,
-            ramping: 0,
+        let entry = Entry { part: NO_PART, ..Entry::default() };
+        let mut table = Self { entries: vec![entry; endpoints], ..Self::default() };
+        table.recount();
+        table
+    }
+
+    /// These endpoints, healthy and in rotation since long ago, each of its level.
+    pub fn of(endpoints: &Endpoints) -> Self {
+        let mut table = Self::new(endpoints.len());
+        if Layout::is_flat(endpoints) {
+            return table;
         }
+        let layout = Layout::of(endpoints);
+        for (number, level) in (0..=u16::MAX).zip(&layout.levels) {
+            table.each(&level.members, |entry| entry.level = number);
+        }
+        for (number, part) in (0..NO_PART).zip(&layout.parts) {
+            table.each(&part.members, |entry| entry.part = number);
+        }
+        if layout.levels.len() > 1 {
+            table.levels = vec![Tally::default(); layout.levels.len()];
+        }
+        table.parts = vec![Tally::default(); layout.parts.len()];
+        table.recount();
+        table
     }
 
     /// Notes where `index` stands, and since when it is in rotation (`None`: long ago). Out of range: nothing.
     pub fn set(&mut self, index: EndpointIndex, health: Health, since: Option<Timestamp>) {
-        if let Some(entry) = self.entries.get_mut(index) {
-            *entry = Entry { health, since };
-            self.recount();
-        }
+        self.change(index, |entry| (entry.health, entry.since) = (health, since));
+    }
+
+    /// Notes whether `index`, while in rotation, serves only what those that are not degraded cannot. Out of range: nothing.
+    pub fn set_degraded(&mut self, index: EndpointIndex, degraded: bool) {
+        self.change(index, |entry| entry.degraded = degraded);
     }
 
     /// Where `index` stands; `Withdrawn` if there is no such endpoint.
@@ -73,18 +122,18 @@ impl HealthTable {
         for entry in self.entries.iter_mut().filter(|entry| entry.is_ramping()) {
             entry.since = entry.since.filter(|since| now.since(*since) < slow_start.window);
         }
-        self.recount();
+        self.ramping = self.entries.iter().filter(|entry| entry.is_ramping()).count();
     }
 
     /// Endpoints that take half-open trials.
     pub fn half_open(&self) -> impl Iterator<Item = EndpointIndex> + '_ {
-        let entries = self.entries.iter().enumerate().filter(|_| self.half_open > 0);
+        let entries = self.entries.iter().enumerate().filter(|_| self.has_half_open());
         entries.filter(|(_, entry)| entry.health == Health::HalfOpen).map(|(index, _)| index)
     }
 
     /// Whether any endpoint takes half-open trials.
     pub fn has_half_open(&self) -> bool {
-        self.half_open > 0
+        self.all.half_open > 0
     }
 
     /// Whether any endpoint in rotation has come into it lately.
@@ -100,140 +149,76 @@ impl HealthTable {
     /// What a balancer may choose from at `now`.
     pub fn admission(&self, policy: &HealthPolicy, now: Timestamp) -> Admission<'_> {
         let slow_start = policy.slow_start.filter(|_| self.ramping > 0);
-        if self.healthy == self.entries.len() && slow_start.is_none() {
-            return Admission(View::Everyone);
+        if self.all.is_healthy_throughout() && slow_start.is_none() {
+            return Admission::everyone();
         }
-        let entries = &*self.entries;
-        let (threshold, members) = (usize::from(policy.panic_threshold), entries.len() - self.withdrawn);
-        if self.healthy.saturating_mul(100) >= members.saturating_mul(threshold) {
-            return Admission(View::Each { entries, slow_start, now, trials: false });
+        if self.levels.len() > 1 || self.all.degraded > 0 || !self.parts.is_empty() {
+            let policy = HealthPolicy { slow_start, ..*policy };
+            return Admission::of(View::Levels { table: self, policy, now, trials: false });
         }
-        Admission(match policy.fail_traffic_on_panic {
-            true => View::Nobody { entries, trials: false },
-            false => View::Panic { entries, withdrawn: self.withdrawn > 0 },
+        let threshold = u64::from(policy.panic_threshold);
+        let panics = u64::from(self.all.healthy) * 100 < u64::from(self.all.members) * threshold;
+        self.view(panics, &HealthPolicy { slow_start, ..*policy }, now)
+    }
+
+    /// The endpoints without regard to levels, of which this `policy` is in panic or not.
+    fn view(&self, panics: bool, policy: &HealthPolicy, now: Timestamp) -> Admission<'_> {
+        let (entries, slow_start) = (&*self.entries, policy.slow_start);
+        Admission::of(match (panics, policy.fail_traffic_on_panic) {
+            (false, _) => View::Each { entries, slow_start, now, trials: false, degraded: false },
+            (true, true) => View::Nobody { entries, trials: false },
+            (true, false) => View::Panic { entries, withdrawn: self.all.withdrawn > 0 },
         })
     }
 
     /// Whether all are in rotation: then it is no matter where a request goes when it is sent again.
     pub fn all_in_rotation(&self) -> bool {
-        self.healthy == self.entries.len()
+        (self.all.healthy + self.all.degraded) as usize == self.entries.len()
+    }
+
+    /// What each level takes of the traffic.
+    pub(super) fn load(&self, policy: &HealthPolicy, trials: bool) -> PriorityLoad<'_> {
+        let levels = if self.levels.is_empty() { core::slice::from_ref(&self.all) } else { &*self.levels };
+        PriorityLoad::new(levels, policy.overprovisioning_factor, policy.panic_threshold, trials)
+    }
+
+    fn each(&mut self, members: &[EndpointIndex], change: impl Fn(&mut Entry)) {
+        for index in members {
+            if let Some(entry) = self.entries.get_mut(*index) {
+                change(entry);
+            }
+        }
     }
 
     // Health changes are rare; requests are not, so the counts are made here.
+    fn change(&mut self, index: EndpointIndex, change: impl FnOnce(&mut Entry)) {
+        let Some(entry) = self.entries.get_mut(index) else { return };
+        let before = *entry;
+        change(entry);
+        let after = *entry;
+        self.ramping = self.ramping + usize::from(after.is_ramping()) - usize::from(before.is_ramping());
+        let (removed, added) = (before.tally(), after.tally());
+        for tally in self.tallies(&after) {
+            *tally -= removed;
+            *tally += added;
+        }
+    }
+
     fn recount(&mut self) {
-        self.healthy = self.entries.iter().filter(|entry| entry.health == Health::Healthy).count();
-        self.half_open = self.entries.iter().filter(|entry| entry.health == Health::HalfOpen).count();
-        self.withdrawn = self.entries.iter().filter(|entry| entry.health == Health::Withdrawn).count();
-        self.ramping = self.entries.iter().filter(|entry| entry.is_ramping()).count();
-    }
-}
-
-/// Which endpoints one request may go to, and at what part of their share.
-#[derive(Clone, Copy, Debug)]
-pub struct Admission<'a>(View<'a>);
-
-#[derive(Clone, Copy, Debug)]
-enum View<'a> {
-    Everyone,
-    /// Health is ignored, but for the operator's own word.
-    Panic {
-        entries: &'a [Entry],
-        withdrawn: bool,
-    },
-    /// Traffic is to fail; only trials may be let through.
-    Nobody {
-        entries: &'a [Entry],
-        trials: bool,
-    },
-    Each {
-        entries: &'a [Entry],
-        slow_start: Option<SlowStart>,
-        now: Timestamp,
-        trials: bool,
-    },
-}
-
-impl Admission<'static> {
-    /// All endpoints at their full share.
-    pub const fn everyone() -> Self {
-        Self(View::Everyone)
-    }
-}
-
-impl Admission<'_> {
-    /// The same, and endpoints that take half-open trials are admitted too: to find whose keys are theirs.
-    pub fn with_trials(mut self) -> Self {
-        if let View::Each { trials, .. } | View::Nobody { trials, .. } = &mut self.0 {
-            *trials = true;
-        }
-        self
-    }
-
-    /// Whether too few endpoints are in rotation, so that health is ignored or traffic is to fail.
-    pub fn is_panic(&self) -> bool {
-        matches!(self.0, View::Panic { .. } | View::Nobody { .. })
-    }
-
-    /// Whether health is ignored.
-    pub fn ignores_health(&self) -> bool {
-        matches!(self.0, View::Panic { .. })
-    }
-
-    /// Whether all endpoints are admitted at their full share.
-    pub fn admits_everyone(&self) -> bool {
-        matches!(self.0, View::Everyone | View::Panic { withdrawn: false, .. })
-    }
-
-    /// Whether any endpoint is at part of its share.
-    pub fn is_ramping(&self) -> bool {
-        matches!(self.0, View::Each { slow_start: Some(_), .. })
-    }
-
-    /// The part of its share that `index` gets, 0..=1; 0 means that it is out of rotation.
-    pub fn factor(&self, index: EndpointIndex) -> f64 {
-        let (entries, slow_start, now, trials) = match &self.0 {
-            View::Everyone => return 1.0,
-            View::Panic { entries, .. } => {
-                return entries
-                    .get(index)
-                    .map_or(0.0, |entry| f64::from(u8::from(entry.health.serves_in_panic())));
+        let entries = core::mem::take(&mut self.entries);
+        self.all = Tally::default();
+        for entry in &entries {
+            for tally in self.tallies(entry) {
+                *tally += entry.tally();
             }
-            View::Nobody { entries, trials } => {
-                let tried = |entry: &Entry| *trials && entry.health == Health::HalfOpen;
-                return f64::from(u8::from(entries.get(index).is_some_and(tried)));
-            }
-            View::Each { entries, slow_start, now, trials } => (entries, slow_start, now, trials),
-        };
-        let Some(entry) = entries.get(index) else { return 0.0 };
-        match entry.health {
-            Health::Healthy => {}
-            Health::HalfOpen if *trials => return 1.0,
-            _ => return 0.0,
         }
-        match (slow_start, entry.since) {
-            (Some(slow_start), Some(since)) => slow_start.factor(now.since(since)),
-            _ => 1.0,
-        }
+        self.entries = entries;
     }
 
-    /// Whether `index` may be chosen at all.
-    pub fn admits(&self, index: EndpointIndex) -> bool {
-        self.factor(index) > 0.0
+    /// Where an endpoint is counted.
+    fn tallies(&mut self, entry: &Entry) -> impl Iterator<Item = &mut Tally> {
+        let level = self.levels.get_mut(usize::from(entry.level));
+        let part = self.parts.get_mut(entry.part as usize);
+        [Some(&mut self.all), level, part].into_iter().flatten()
     }
-
-    /// Whether `index` may be chosen for the key hashed to `hash`. While an endpoint ramps up its keys come
-    /// one by one: a key once admitted stays admitted.
-    pub fn admits_key(&self, index: EndpointIndex, hash: u64) -> bool {
-        let factor = self.factor(index);
-        factor >= 1.0 || (factor > 0.0 && unit(hash) < factor)
-    }
-}
-
-/// A number in 0..1 that is independent of the hash's own order (the ring's), by splitmix64's finaliser
-/// (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-fn unit(hash: u64) -> f64 {
-    let mixed = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -9,10 +9,9 @@ use switchyard_core::load::{LatencyPolicy, Loads};
 use switchyard_core::{Endpoint, Endpoints, Timestamp};
 
 pub(crate) fn upstream(weights: &[u32]) -> Endpoints {
-    let endpoint = |(index, weight): (usize, &u32)| Endpoint {
-        address: format!("10.0.{}.{}:80", index / 256, index % 256).into(),
-        weight: NonZeroU32::new(*weight).expect("not 0"),
-        hash_key: None,
+    let endpoint = |(index, weight): (usize, &u32)| {
+        let address = format!("10.0.{}.{}:80", index / 256, index % 256);
+        Endpoint::new(address, NonZeroU32::new(*weight).expect("not 0"))
     };
     Endpoints::new(weights.iter().enumerate().map(endpoint).collect())
 }

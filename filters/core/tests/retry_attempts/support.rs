@@ -62,7 +62,7 @@ impl AttemptsWorld for Script {
     }
 
     fn pick(&mut self, tried: &[EndpointIndex]) -> Option<EndpointIndex> {
-        pick(&[], self.endpoints, |_| Health::Healthy, tried)
+        pick(&[], self.endpoints, |_| 0, |_| Health::Healthy, tried)
     }
 
     fn least_time(&self) -> Duration {

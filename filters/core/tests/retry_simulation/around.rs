@@ -125,6 +125,10 @@ impl World<PlainRequest> for Around<'_> {
         self.rotation.len()
     }
 
+    fn priority(&self, _upstream: &Upstream, _endpoint: EndpointIndex) -> u32 {
+        0
+    }
+
     fn health(&self, _upstream: &Upstream, endpoint: EndpointIndex) -> Health {
         if self.rotation[endpoint] { Health::Healthy } else { Health::Ejected }
     }

@@ -4,6 +4,7 @@ mod by_hand;
 mod configuration;
 mod connect;
 mod hashing;
+mod levels;
 mod load;
 mod matching;
 mod requests;

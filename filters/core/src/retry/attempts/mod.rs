@@ -65,7 +65,7 @@ struct Failed {
 ///         Ok(())
 ///     }
 ///     fn pick(&mut self, tried: &[usize]) -> Option<usize> {
-///         pick(&[], 2, |_| Health::Healthy, tried)
+///         pick(&[], 2, |_| 0, |_| Health::Healthy, tried)
 ///     }
 ///     fn least_time(&self) -> Duration {
 ///         Duration::ZERO

@@ -71,7 +71,8 @@ impl<H: RetryHead, W: World<H>> AttemptsWorld for Around<'_, H, W> {
         let (world, upstream) = (&*self.world, self.upstream);
         let candidates: Vec<_> = world.candidates(upstream, self.head).flatten().collect();
         let health = |endpoint| world.health(upstream, endpoint);
-        pick(&candidates, world.endpoints(upstream), health, tried)
+        let priority = |endpoint| world.priority(upstream, endpoint);
+        pick(&candidates, world.endpoints(upstream), priority, health, tried)
     }
 
     fn least_time(&self) -> Duration {

@@ -59,6 +59,8 @@ pub trait World<H>: Budgets {
     ) -> impl Iterator<Item = Option<EndpointIndex>> + 'a;
     /// How many endpoints an upstream has.
     fn endpoints(&self, upstream: &Upstream) -> usize;
+    /// The number of this endpoint's level.
+    fn priority(&self, upstream: &Upstream, endpoint: EndpointIndex) -> u32;
     /// Where this endpoint stands.
     fn health(&self, upstream: &Upstream, endpoint: EndpointIndex) -> Health;
 
