@@ -27,6 +27,7 @@ pub mod lasting;
 pub mod load;
 pub mod memory;
 pub mod outlier;
+pub mod protobuf;
 pub mod request;
 pub mod request_key;
 pub mod retry;
