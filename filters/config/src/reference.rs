@@ -24,6 +24,7 @@ pub fn reference_markdown() -> String {
         ("upstreams[].balance", "Balance"),
         ("hash_on[] and split_on[]", "HashOn"),
         ("hash_on[].cookie", "Cookie"),
+        ("upstreams[].balance.load_report", "LoadReport"),
         ("upstreams[].balance.slow_start", "SlowStart"),
         ("upstreams[].outlier", "Outlier"),
         ("upstreams[].outlier.signal", "Signal"),

@@ -26,6 +26,7 @@ pub mod http;
 pub mod lasting;
 pub mod load;
 pub mod memory;
+pub mod orca;
 pub mod outlier;
 pub mod protobuf;
 pub mod request;

@@ -7,6 +7,7 @@
 mod bounded_load;
 mod candidates;
 mod least_request;
+mod load_reported;
 mod maglev;
 mod peak_ewma;
 mod policy;
@@ -23,9 +24,10 @@ pub use bounded_load::{BoundedLoad, ConsistentHash};
 pub use candidates::Candidates;
 use fastrand::Rng;
 use least_request::LeastRequest;
+use load_reported::LoadReported;
 pub use maglev::Maglev;
 use peak_ewma::PeakEwma;
-pub use policy::{HashFunction, Policy};
+pub use policy::{HashFunction, Policy, RingSize};
 use random::Random;
 pub use ring_hash::RingHash;
 use rotation::{RoundRobin, SmoothWeighted};
@@ -82,6 +84,7 @@ enum Kind {
     Random(Random),
     LeastRequest(LeastRequest),
     PeakEwma(PeakEwma),
+    LoadReported(LoadReported),
     RingHash(RingHash, Option<BoundedLoad>),
     Maglev(Maglev, Option<BoundedLoad>),
 }
@@ -102,15 +105,23 @@ impl Balancer {
                 let latency = LatencyPolicy { decay: *decay, default: *default_latency };
                 Kind::PeakEwma(PeakEwma::new(endpoints, latency))
             }
-            Policy::RingHash { hash_function, minimum_ring_size, maximum_ring_size, hash_balance_factor } => {
-                let ring = RingHash::new(endpoints, *hash_function, *minimum_ring_size, *maximum_ring_size);
-                Kind::RingHash(ring, bounded(hash_balance_factor))
+            Policy::LoadReported(reports) => Kind::LoadReported(LoadReported::new(endpoints.len(), reports)),
+            Policy::RingHash { hash_function, size, hash_balance_factor } => {
+                Kind::RingHash(RingHash::of(endpoints, *hash_function, *size), bounded(hash_balance_factor))
             }
             Policy::Maglev { table_size, hash_balance_factor } => {
                 Kind::Maglev(Maglev::new(endpoints, *table_size), bounded(hash_balance_factor))
             }
         };
         Self { kind, endpoints: endpoints.len() }
+    }
+
+    /// Takes over what endpoints have reported by `now`, if the policy looks at it and it is time to; called on ticks and with each
+    /// report, so that a choice needs no clock for it.
+    pub fn refresh(&mut self, now: Timestamp, loads: &Loads) {
+        if let Kind::LoadReported(balancer) = &mut self.kind {
+            balancer.refresh(now, loads);
+        }
     }
 
     /// Adds the endpoints of one request to `candidates`, best first, until they are full or nobody is left.
@@ -121,6 +132,7 @@ impl Balancer {
             Kind::Random(balancer) => balancer.choose(choice, candidates),
             Kind::LeastRequest(balancer) => balancer.choose(choice, candidates),
             Kind::PeakEwma(balancer) => balancer.choose(choice, candidates),
+            Kind::LoadReported(balancer) => balancer.choose(choice, candidates),
             Kind::RingHash(table, bounded) => {
                 hashed(table, bounded.as_ref(), &choice, candidates);
                 without_a_place(self.endpoints, &choice, candidates);
