@@ -16,6 +16,7 @@ mod explain;
 mod filter;
 mod first_byte;
 mod heartbeats;
+mod load_report;
 mod membership;
 mod plan;
 mod roster;
