@@ -5,6 +5,7 @@ mod configuration;
 mod connect;
 mod hashing;
 mod load;
+mod load_reported;
 mod matching;
 mod requests;
 
