@@ -29,6 +29,7 @@ pub fn reference_markdown() -> String {
         ("upstreams[].balance", "Balance"),
         ("hash_on[] and split_on[]", "HashOn"),
         ("hash_on[].cookie", "Cookie"),
+        ("upstreams[].balance.load_report", "LoadReport"),
         ("upstreams[].balance.slow_start", "SlowStart"),
         ("upstreams[].balance.zone_aware", "ZoneAware"),
         ("upstreams[].outlier", "Outlier"),

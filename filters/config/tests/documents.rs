@@ -5,10 +5,11 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use core::time::Duration;
 use switchyard_config::{Document, Mode};
-use switchyard_core::balance::{HashFunction, Policy};
+use switchyard_core::balance::{HashFunction, Policy, RingSize};
 use switchyard_core::coalesce::{OnError, Scope};
 use switchyard_core::hash::{SameSite, Source};
 use switchyard_core::health::Health;
+use switchyard_core::orca::{MetricName, ReportPolicy};
 use switchyard_core::request::PlainRequest;
 
 const FULL: &str = r#"{
@@ -142,8 +143,7 @@ fn everything_that_is_written_is_what_is_meant() {
         *checkout.policy(),
         Policy::RingHash {
             hash_function: HashFunction::MurmurHash2,
-            minimum_ring_size: 100,
-            maximum_ring_size: 1000,
+            size: RingSize::Total { minimum: 100, maximum: 1000 },
             hash_balance_factor: Some(150)
         }
     );
@@ -222,11 +222,46 @@ fn defaults_are_envoys() {
         defaults(r#"{"policy": "ring_hash", "hash_on": [{"path": true}]}"#),
         Policy::RingHash {
             hash_function: HashFunction::XxHash,
-            minimum_ring_size: 1024,
-            maximum_ring_size: 8_388_608,
+            size: RingSize::Total { minimum: 1024, maximum: 8_388_608 },
             hash_balance_factor: None
         }
     );
+    assert_eq!(
+        defaults(r#"{"policy": "ring_hash", "hash_on": [{"path": true}], "points_per_endpoint": 160}"#),
+        Policy::RingHash {
+            hash_function: HashFunction::XxHash,
+            size: RingSize::PerEndpoint(160),
+            hash_balance_factor: None
+        }
+    );
+    for balance in [r#"{"policy": "load_reported"}"#, r#"{"policy": "load_reported", "load_report": {}}"#] {
+        assert_eq!(defaults(balance), Policy::LoadReported(ReportPolicy::default()));
+    }
+}
+
+#[test]
+fn what_is_written_of_reports_is_what_is_meant() {
+    let document = br#"{"upstreams": [{"name": "a", "endpoints": [{"address": "1.1.1.1:1"}], "balance": {
+        "policy": "load_reported", "load_report": {
+            "blackout_period": "0s", "weight_expiration_period": "1m", "weight_update_period": "100ms",
+            "error_utilization_penalty": 0.5, "maximum_weight_ratio": 4, "strip": false,
+            "metric_names_for_computing_utilization": ["named_metrics.queue", "utilization.disk", "mem_utilization"]
+        }}}]}"#;
+    let expected = ReportPolicy {
+        blackout_period: Duration::ZERO,
+        weight_expiration_period: Duration::from_secs(60),
+        weight_update_period: Duration::from_millis(100),
+        error_utilization_penalty: 0.5,
+        metric_names: vec![
+            MetricName::Named("queue".into()),
+            MetricName::Utilization("disk".into()),
+            MetricName::MemUtilization,
+        ],
+        maximum_weight_ratio: 4.0,
+        strip: false,
+    };
+    let document = Document::from_json(document).expect("valid");
+    assert_eq!(*document.upstreams()[0].policy(), Policy::LoadReported(expected));
 }
 
 #[test]

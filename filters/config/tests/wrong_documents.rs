@@ -112,7 +112,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         r#"@balance {"policy": "ring_hsh"}"#,
         &[
-            r#"upstreams[0].balance.policy: "ring_hsh" is not one of round_robin, random, weighted_random, smooth_weighted_round_robin, least_request, peak_ewma, ring_hash, maglev; did you mean "ring_hash"?"#,
+            r#"upstreams[0].balance.policy: "ring_hsh" is not one of round_robin, random, weighted_random, smooth_weighted_round_robin, least_request, peak_ewma, load_reported, ring_hash, maglev; did you mean "ring_hash"?"#,
         ],
     ),
     (
@@ -323,6 +323,57 @@ const WRONG: &[(&str, &[&str])] = &[
         r#"@balance {"policy": "peak_ewma", "default_latency": "9000h"}"#,
         &[r#"upstreams[0].balance.default_latency: "9000h" is not at most "8760h" (a year)"#],
     ),
+    (
+        r#"@balance {"policy": "ring_hash", "hash_on": [{"path": true}], "points_per_endpoint": 0}"#,
+        &[r#"upstreams[0].balance.points_per_endpoint: 0 is out of range; it takes 1 to 65536"#],
+    ),
+    (
+        r#"@balance {"policy": "ring_hash", "hash_on": [{"path": true}], "points_per_endpoint": 100, "minimum_ring_size": 100, "maximum_ring_size": 1000}"#,
+        &[
+            r#"upstreams[0].balance.minimum_ring_size: has no meaning beside points_per_endpoint; remove one of them"#,
+            r#"upstreams[0].balance.maximum_ring_size: has no meaning beside points_per_endpoint; remove one of them"#,
+        ],
+    ),
+    (
+        r#"{"upstreams": [{"name": "a", "endpoints": [{"address": "1.2.3.4:80", "weight": 100000}, {"address": "1.2.3.5:80"}],
+            "balance": {"policy": "ring_hash", "hash_on": [{"path": true}], "points_per_endpoint": 84}}]}"#,
+        &[
+            r#"upstreams[0].balance.points_per_endpoint: 84 points for each unit of a weight of 100001 in all are too many; a ring has 8388608 at most: take fewer, or lower the weights"#,
+        ],
+    ),
+    (
+        r#"@balance {"policy": "maglev", "hash_on": [{"path": true}], "points_per_endpoint": 100, "load_report": {}}"#,
+        &[
+            r#"upstreams[0].balance.points_per_endpoint: belongs to ring_hash; remove it or change the policy"#,
+            r#"upstreams[0].balance.load_report: belongs to load_reported; remove it or change the policy"#,
+        ],
+    ),
+    (
+        r#"@balance {"policy": "load_reported", "load_report": {"blackout_period": "2h", "weight_expiration_period": "0s",
+            "weight_update_period": "50ms", "error_utilization_penalty": -1, "maximum_weight_ratio": 0.5}}"#,
+        &[
+            r#"upstreams[0].balance.load_report.blackout_period: is longer than 1h; write "1h" or less"#,
+            r#"upstreams[0].balance.load_report.weight_expiration_period: is zero; it takes more than zero"#,
+            r#"upstreams[0].balance.load_report.weight_update_period: is shorter than 100ms; write "100ms" or more"#,
+            r#"upstreams[0].balance.load_report.error_utilization_penalty: -1 is out of range; it takes 0 to 1000"#,
+            r#"upstreams[0].balance.load_report.maximum_weight_ratio: 0.5 is out of range; it takes 1 to 100"#,
+        ],
+    ),
+    (
+        r#"@balance {"policy": "load_reported", "load_report": {"metric_names_for_computing_utilization": ["named_metrics.", "eps", 5]}}"#,
+        &[
+            r#"upstreams[0].balance.load_report.metric_names_for_computing_utilization[2]: 5 is not a text; put it in quotes"#,
+            r#"upstreams[0].balance.load_report.metric_names_for_computing_utilization[0]: "named_metrics." does not say how busy an endpoint is; write application_utilization, cpu_utilization, mem_utilization, or a name of its own behind "utilization." or "named_metrics.""#,
+            r#"upstreams[0].balance.load_report.metric_names_for_computing_utilization[1]: "eps" does not say how busy an endpoint is; write application_utilization, cpu_utilization, mem_utilization, or a name of its own behind "utilization." or "named_metrics.""#,
+        ],
+    ),
+    (
+        r#"@balance {"policy": "load_reported", "load_report": {"metric_names_for_computing_utilization": []}, "no_hash": "random"}"#,
+        &[
+            r#"upstreams[0].balance.no_hash: belongs to ring_hash and maglev; remove it or change the policy"#,
+            r#"upstreams[0].balance.load_report.metric_names_for_computing_utilization: is empty; name a metric or remove it"#,
+        ],
+    ),
     (r#"@route {"upstream": "a"}"#, &[r#"routes[0].match: is missing"#]),
     (r#"@route {"match": {}}"#, &[r#"routes[0]: goes nowhere; add `upstream` or `split`"#]),
     (
@@ -508,7 +559,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         r#"@balance {"policy": "maglv", "hash_on": [{"header": "X"}], "table_size": 10}"#,
         &[
-            r#"upstreams[0].balance.policy: "maglv" is not one of round_robin, random, weighted_random, smooth_weighted_round_robin, least_request, peak_ewma, ring_hash, maglev; did you mean "maglev"?"#,
+            r#"upstreams[0].balance.policy: "maglv" is not one of round_robin, random, weighted_random, smooth_weighted_round_robin, least_request, peak_ewma, load_reported, ring_hash, maglev; did you mean "maglev"?"#,
             r#"upstreams[0].balance.hash_on[0].header: "X"; write it in lower case: "x""#,
             "upstreams[0].balance.table_size: 10 is not prime; the nearest are 7 and 11",
         ],

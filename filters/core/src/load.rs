@@ -1,5 +1,5 @@
 //! Live load of the endpoints of one upstream, as this worker sees it: requests in flight, requests that wait for an
-//! answer, and how long answers take to begin.
+//! answer, how long answers take to begin, and what endpoints report of themselves.
 //!
 //! Invariants: what an [`InFlight`] takes it gives back, exactly once, when it is dropped, whatever has ended the
 //! request and whichever configuration is in force by then; nothing goes below zero. What is known of an endpoint's
@@ -14,6 +14,7 @@
 //! has faded, seven decays if it took a thousand times as long; `filters/core/tests/balance_latency/` has the comparison.
 
 use crate::lasting::Lasting;
+use crate::orca::{ReportPolicy, ReportedWeight};
 use crate::{Endpoint, EndpointIndex, Endpoints, Timestamp};
 use core::cell::Cell;
 use core::time::Duration;
@@ -39,6 +40,8 @@ struct Load {
     observed: Timestamp,
     /// When a request was last sent there.
     asked: Option<Timestamp>,
+    /// What it has reported of itself.
+    reported: Option<ReportedWeight>,
 }
 
 /// How latencies are learnt.
@@ -165,6 +168,20 @@ impl Loads {
         }
     }
 
+    /// `index` has reported this weight.
+    pub fn report(&self, index: EndpointIndex, weight: f64, now: Timestamp, policy: &ReportPolicy) {
+        if let Some(slot) = self.endpoints.get(index) {
+            change(slot, |load| {
+                load.reported = Some(ReportedWeight::after(load.reported, weight, now, policy));
+            });
+        }
+    }
+
+    /// The weight that `index` has reported, if it counts at `now`.
+    pub fn reported(&self, index: EndpointIndex, now: Timestamp, policy: &ReportPolicy) -> Option<f64> {
+        self.get(index).reported?.usable(now, policy)
+    }
+
     /// Time to the first byte that is expected of `index` at `now`, in nanoseconds. It fades from the last answer on, or from the
     /// last question if that is newer, so that an endpoint once slow is tried again, by one request at first. An
     /// endpoint that was never asked is expected to answer at once.
@@ -221,6 +238,11 @@ impl LoadsWithin<'_> {
     /// As [`Loads::latency_at`].
     pub fn latency_at(&self, place: usize, now: Timestamp, policy: &LatencyPolicy) -> f64 {
         self.get(place).latency_at(now, policy)
+    }
+
+    /// As [`Loads::reported`].
+    pub fn reported(&self, place: usize, now: Timestamp, policy: &ReportPolicy) -> Option<f64> {
+        self.get(place).reported?.usable(now, policy)
     }
 
     fn get(&self, place: usize) -> Load {

@@ -7,8 +7,9 @@
 mod balance_support;
 
 use balance_support::{LATENCY, Upstream, least_request, maglev, peak_ewma, ring_hash};
-use switchyard_core::balance::{HashFunction, Policy};
+use switchyard_core::balance::{HashFunction, Policy, RingSize};
 use switchyard_core::health::{Admission, Health, HealthPolicy, HealthTable};
+use switchyard_core::orca::ReportPolicy;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -22,6 +23,7 @@ fn policies() -> Vec<Policy> {
         least_request(0.0),
         least_request(1000.0),
         peak_ewma(),
+        Policy::LoadReported(ReportPolicy::default()),
         ring_hash(None),
         ring_hash(Some(110)),
         cut_short(None),
@@ -35,8 +37,7 @@ fn policies() -> Vec<Policy> {
 fn cut_short(hash_balance_factor: Option<u32>) -> Policy {
     Policy::RingHash {
         hash_function: HashFunction::XxHash,
-        minimum_ring_size: 1,
-        maximum_ring_size: 2,
+        size: RingSize::Total { minimum: 1, maximum: 2 },
         hash_balance_factor,
     }
 }

@@ -74,7 +74,93 @@ fn an_endpoint_that_is_passed_over_moves_its_own_keys_and_a_shorter_list_some_ot
     assert!((1..300).contains(&anew) && passed_over == 0, "{anew}, {passed_over}");
 }
 
+/// Of 100,000 keys the part that moves when one of ten endpoints leaves and the table is built of the others: its own, and the others'.
+fn moved(table: impl Fn(&Endpoints) -> Box<dyn Fn(u64, Option<usize>) -> usize>) -> [f64; 2] {
+    let all = upstream(&[1; 10]);
+    let rest = Endpoints::new(all.iter().skip(1).cloned().collect());
+    let (before, after) = (table(&all), table(&rest));
+    let mut counts = [0_u32; 2];
+    for key in (0..100_000).map(|key: u32| xxh64(format!("user-{key}").as_bytes(), 0)) {
+        match before(key, None) {
+            0 => counts[0] += 1,
+            owner if after(key, None) + 1 != owner => counts[1] += 1,
+            _ => {}
+        }
+    }
+    counts.map(|count| f64::from(count) / 1_000.0)
+}
+
+/// What README says of one of ten that leaves.
+#[test]
+fn one_of_ten_leaves() {
+    let ring = |minimum| {
+        move |all: &Endpoints| first_of(RingHash::new(all, HashFunction::XxHash, minimum, 8_388_608))
+    };
+    let fixed =
+        |points| move |all: &Endpoints| first_of(RingHash::per_endpoint(all, HashFunction::XxHash, points));
+    let maglev = |all: &Endpoints| first_of(Maglev::new(all, 65_537));
+    let rows = [
+        ("ring_hash, minimum_ring_size 1024", moved(ring(1_024)), 1.0..15.0),
+        ("ring_hash, minimum_ring_size 65536", moved(ring(65_536)), 1.0..15.0),
+        ("ring_hash, points_per_endpoint 160", moved(fixed(160)), 0.0..f64::MIN_POSITIVE),
+        ("ring_hash, points_per_endpoint 1000", moved(fixed(1_000)), 0.0..f64::MIN_POSITIVE),
+        ("maglev, table_size 65537", moved(maglev), 0.1..15.0),
+    ];
+    println!("{:<40} {:>9} {:>9}", "percent of all keys that move", "its own", "others'");
+    for (name, [own, others], bounds) in rows {
+        println!("{name:<40} {own:>9.1} {others:>9.1}");
+        assert!((5.0..15.0).contains(&own), "{name}: its own {own}");
+        assert!(bounds.contains(&others), "{name}: others' {others}");
+    }
+}
+
+#[test]
+fn so_many_points_for_each_endpoint_and_unit_of_its_weight_and_no_more_than_a_ring_has() {
+    let ring =
+        |weights: &[u32], points| RingHash::per_endpoint(&upstream(weights), HashFunction::XxHash, points);
+    let counts = |weights: &[u32], points| {
+        let mut counts = vec![0; weights.len()];
+        ring(weights, points).points().for_each(|(_, owner)| counts[owner] += 1);
+        counts
+    };
+    assert_eq!(counts(&[1, 2, 3], 100), [100, 200, 300]);
+    assert_eq!(counts(&[3], 1), [3]);
+    assert!(ring(&[], 100).is_empty());
+    assert_eq!(counts(&[100, 100, 1], 65_536), [6_553_600, 1_835_008, 0], "8,388,608 in all");
+    // The points are those of Envoy's ring that gives each as many.
+    let envoys = RingHash::new(&upstream(&[1; 4]), HashFunction::XxHash, 400, 8_388_608);
+    assert!(ring(&[1; 4], 100).points().eq(envoys.points()));
+}
+
 proptest! {
+    #[test]
+    fn in_a_ring_of_so_many_points_each_only_the_keys_of_one_who_comes_or_goes_or_changes_move(
+        weights in prop::collection::vec(1..5_u32, 2..12),
+        points in 1..200_u32,
+        one in any::<prop::sample::Index>(),
+        heavier in 1..5_u32,
+        hashes in prop::collection::vec(any::<u64>(), 1..50),
+    ) {
+        let one = one.index(weights.len());
+        let ring = |endpoints: &Endpoints| RingHash::per_endpoint(endpoints, HashFunction::XxHash, points);
+        let with = upstream(&weights);
+        let without = Endpoints::new(
+            with.iter().enumerate().filter(|(index, _)| *index != one).map(|(_, endpoint)| endpoint.clone()).collect(),
+        );
+        let mut grown = weights.clone();
+        grown[one] += heavier;
+        let grown = upstream(&grown);
+        let (large, small, larger) = (ring(&with), ring(&without), ring(&grown));
+        for hash in hashes {
+            let [there, gone, more] = [(&large, &with), (&small, &without), (&larger, &grown)]
+                .map(|(ring, endpoints)| &endpoints.get(order(ring, hash, 1, None)[0]).expect("there").address);
+            // Whoever had the key has it still, unless it was the one that went; a new one takes what it takes from its owner and
+            // nobody gets anything from another.
+            prop_assert!(there == gone || *there == with.get(one).expect("there").address);
+            prop_assert!(there == more || *more == with.get(one).expect("there").address);
+        }
+    }
+
     #[test]
     fn in_a_ring(weights in prop::collection::vec(1..5_u32, 2..8), hashes in prop::collection::vec(any::<u64>(), 1..30)) {
         let ring = RingHash::new(&upstream(&weights), HashFunction::XxHash, 256, 8_388_608);

@@ -33,6 +33,12 @@ pub trait ResponseHeaders {
     /// Replaces every copy of the header, or adds it.
     fn set_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError>;
 
+    /// Removes every copy of the header.
+    fn remove_response_header(&self, name: &str) -> Result<(), HostError>;
+
+    /// Removes every copy of the trailer; only in the trailers' own callback.
+    fn remove_response_trailer(&self, name: &str) -> Result<(), HostError>;
+
     /// Replaces the whole map, `:status` included, of a response that passes or is held back.
     fn set_response_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError>;
 

@@ -18,6 +18,7 @@ mod filter;
 mod first_byte;
 mod heartbeats;
 mod lists;
+mod load_report;
 mod membership;
 mod plan;
 mod report;

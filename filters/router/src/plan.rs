@@ -80,6 +80,7 @@ pub(crate) struct Decision<'plan> {
     /// When it was decided, if anybody asked.
     pub(crate) now: Option<Timestamp>,
     pub(crate) needs_latency: bool,
+    pub(crate) needs_reports: bool,
     /// Outlier judges the attempts, and must know what is the client's doing.
     pub(crate) judged: bool,
     /// Of the route.
@@ -103,7 +104,10 @@ impl Plan {
         let mut names = Vec::new();
         for settings in document.upstreams() {
             let since = roster.update(settings.name(), Upstream::states(settings), now);
-            upstreams.push(Upstream::new(settings, &since, book));
+            let mut upstream = Upstream::new(settings, &since, book);
+            // What was reported under the configuration before.
+            upstream.refresh(now);
+            upstreams.push(upstream);
             names.push(Names {
                 name: settings.name().into(),
                 cluster: settings.cluster().into(),
@@ -175,6 +179,7 @@ impl Plan {
             cookies,
             now,
             needs_latency: upstream.needs_latency(),
+            needs_reports: upstream.needs_reports(),
             judged: names.judged,
             deadline_headers: &route.deadline_headers,
         })

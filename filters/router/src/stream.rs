@@ -6,6 +6,7 @@
 use crate::ejection::Trial;
 use crate::explain::explain;
 use crate::first_byte::{FirstByte, attempts};
+use crate::load_report::LoadReport;
 use crate::membership::Verified;
 use crate::plan::{Decision, Plan};
 use crate::upstream::Upstream;
@@ -30,6 +31,7 @@ pub struct Stream {
     router: Rc<Router>,
     in_flight: Option<InFlight>,
     first_byte: Option<FirstByte>,
+    load_report: Option<LoadReport>,
     watch: Option<Watch>,
     /// Its end is looked at for signs that the endpoints of this upstream have changed.
     sampled: Option<usize>,
@@ -70,6 +72,7 @@ impl Stream {
             router,
             in_flight: None,
             first_byte: None,
+            load_report: None,
             watch: None,
             sampled: None,
             trial: None,
@@ -118,6 +121,7 @@ impl Stream {
         if decision.needs_latency {
             self.first_byte = Some(FirstByte::of(upstream, now.filter(|_| ended)));
         }
+        self.load_report = decision.needs_reports.then(|| LoadReport::of(upstream));
         if decision.chosen.unverified {
             self.watch = Some(Watch {
                 upstream,
@@ -204,12 +208,15 @@ impl switchyard_frame::Stream for Stream {
     }
 
     /// Notes how long it took, explains and gives out cookies, where the configuration asks for it.
-    fn on_response_headers<H: Host>(&mut self, host: &H, _ended: bool) -> Flow {
+    fn on_response_headers<H: Host>(&mut self, host: &H, ended: bool) -> Flow {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.answered();
         }
         if let Some(first_byte) = self.first_byte.take() {
             first_byte.answered(&self.router.plan, host);
+        }
+        if let Some(load_report) = self.load_report.take() {
+            self.load_report = load_report.answered(&self.router.plan, host).filter(|_| !ended);
         }
         // A header that cannot be written is one that the client does without.
         for cookie in self.cookies.drain(..) {
@@ -217,6 +224,14 @@ impl switchyard_frame::Stream for Stream {
         }
         if let Some(explanation) = self.explanation.take() {
             let _ = host.set_response_header(EXPLAIN_HEADER, explanation.as_bytes());
+        }
+        Flow::Continue
+    }
+
+    /// Notes what the endpoint reports behind the body.
+    fn on_response_trailers<H: Host>(&mut self, host: &H) -> Flow {
+        if let Some(load_report) = self.load_report.take() {
+            load_report.ended(&self.router.plan, host);
         }
         Flow::Continue
     }

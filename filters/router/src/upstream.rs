@@ -13,8 +13,10 @@ use switchyard_core::discovery::Source;
 use switchyard_core::hash::RequestHash;
 use switchyard_core::health::{Health, HealthPolicy, HealthTable};
 use switchyard_core::load::{InFlight, LatencyPolicy, LoadBook, Loads};
+use switchyard_core::orca::{Report, ReportPolicy};
 use switchyard_core::outlier::Ledger;
 use switchyard_core::{EndpointIndex, Endpoints, Locality, Timestamp};
+use switchyard_host::HeaderMap;
 
 /// So many endpoints are named while somebody is out of rotation: as many as Envoy makes attempts, but for who asks for more.
 const MOST_ATTEMPTS: usize = 16;
@@ -25,6 +27,7 @@ pub(crate) struct Upstream {
     hash_on: RequestHash,
     health_policy: HealthPolicy,
     latency: Option<LatencyPolicy>,
+    reports: Option<ReportPolicy>,
     balancer: Named,
     no_hash: Option<Named>,
     is_zone_aware: bool,
@@ -120,6 +123,7 @@ impl Upstream {
             hash_on: RequestHash::new(settings.hash_on().to_vec()),
             health_policy,
             latency: policy.latency().or_else(|| no_hash.and_then(Policy::latency)),
+            reports: policy.reports().or_else(|| no_hash.and_then(Policy::reports)).cloned(),
             balancer: Named::new(policy, &endpoints, zone_aware),
             no_hash: no_hash.map(|policy| Named::new(policy, &endpoints, zone_aware)),
             is_zone_aware: zone_aware.is_some(),
@@ -208,6 +212,11 @@ impl Upstream {
         self.latency.is_some()
     }
 
+    /// Whether what endpoints report of themselves is to be told with [`Upstream::reported`].
+    pub(crate) fn needs_reports(&self) -> bool {
+        self.reports.is_some()
+    }
+
     /// Chooses the endpoints of one request.
     pub(crate) fn choose(&mut self, hash: Option<u64>, now: Timestamp, rng: &mut fastrand::Rng) -> Chosen {
         let without_hash = hash.is_none() && self.no_hash.is_some();
@@ -289,6 +298,33 @@ impl Upstream {
         }
     }
 
+    /// The report in these headers or trailers, as far as the policy asks for it.
+    pub(crate) fn report_in(&self, fields: &HeaderMap) -> Option<Report> {
+        Report::of(fields, &self.reports.as_ref()?.metric_names)
+    }
+
+    /// Whether reports are taken off the answers.
+    pub(crate) fn strips_reports(&self) -> bool {
+        self.reports.as_ref().is_some_and(|policy| policy.strip)
+    }
+
+    /// The endpoint at `address` has reported this of itself.
+    pub(crate) fn reported(&mut self, address: &str, report: &Report, now: Timestamp) {
+        let (Some(policy), Some(index)) = (&self.reports, self.endpoints.position(address)) else { return };
+        if let Some(weight) = policy.weight(report) {
+            self.loads.report(index, weight, now, policy);
+            self.refresh(now);
+        }
+    }
+
+    /// Takes over what endpoints have reported, if the policy looks at it.
+    pub(crate) fn refresh(&mut self, now: Timestamp) {
+        if self.reports.is_some() {
+            let named = [Some(&mut self.balancer), self.no_hash.as_mut()];
+            named.into_iter().flatten().for_each(|named| named.balancer.refresh(now, &self.loads));
+        }
+    }
+
     /// A request that named `candidates` went to `address`; see [`Membership::verify`].
     pub(crate) fn verify(
         &mut self,
@@ -304,8 +340,9 @@ impl Upstream {
         self.membership.verify_again();
     }
 
-    /// Forgets ramps that are over, so that choices need no clock.
+    /// Forgets ramps that are over and takes over what is reported, so that choices need no clock.
     pub(crate) fn settle(&mut self, now: Timestamp) {
+        self.refresh(now);
         if let Some(slow_start) = &self.health_policy.slow_start {
             self.health.settle(now, slow_start);
         }

@@ -8,6 +8,7 @@ pub(crate) mod coalesce;
 pub(crate) mod discovery;
 pub(crate) mod fallback;
 pub(crate) mod key;
+pub(crate) mod load_report;
 pub(crate) mod outlier;
 pub(crate) mod retry;
 pub(crate) mod retry_on;
@@ -17,6 +18,7 @@ use crate::values::{Duration, Percent};
 pub(crate) use batch::Batch;
 pub(crate) use coalesce::Coalesce;
 pub(crate) use discovery::Endpoints;
+pub(crate) use load_report::LoadReport;
 pub(crate) use outlier::Outlier;
 pub(crate) use retry::Retry;
 
@@ -135,6 +137,11 @@ section! {
             /// Most points on the ring, 1 to 8388608 (ring_hash). Default: 8388608.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 8_388_608)))]
             maximum_ring_size: u64,
+            /// Points for each endpoint and unit of its weight, whoever else is there, 1 to 65536 (ring_hash): an endpoint that comes or goes moves its own
+            /// keys and no others. Not with minimum_ring_size and maximum_ring_size, by which the points of all change with their number.
+            /// Default: a ring of those sizes, as Envoy's.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 65_536)))]
+            points_per_endpoint: u64,
             /// Slots of the table, a prime of at most 5000011, no fewer than endpoints (maglev). Default: 65537.
             #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 5_000_011)))]
             table_size: u64,
@@ -157,6 +164,8 @@ section! {
             decay: Duration,
             /// Latency assumed of an endpoint that was asked and has not answered yet (peak_ewma). Default: 30ms.
             default_latency: Duration,
+            /// How weights are made of what endpoints report (load_reported). Default: as its fields say.
+            load_report: LoadReport,
             /// How many endpoints are named, best first, for Envoy's retries to walk, 1 to 16. Default: 3.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 16)))]
             candidates: u64,
@@ -193,6 +202,9 @@ words! {
         LeastRequest = "least_request",
         /// Lowest time to the first byte times requests that wait for theirs.
         PeakEwma = "peak_ewma",
+        /// In turn by the weights that endpoints report with their answers (ORCA), as Envoy's client_side_weighted_round_robin. The weights of
+        /// the document are ignored.
+        LoadReported = "load_reported",
         /// Consistent hash, Envoy's ring.
         RingHash = "ring_hash",
         /// Consistent hash, Envoy's Maglev.

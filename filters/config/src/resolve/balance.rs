@@ -1,15 +1,13 @@
 //! How endpoints are chosen.
 
-use super::{bounded, hash_on, narrow};
+use super::{bounded, hash_on, load_report, narrow, ring};
 use crate::error::{Errors, Path, show};
 use crate::raw::{self, PolicyName};
 use core::time::Duration;
-use switchyard_core::balance::{HashFunction, Policy, ZoneAware};
+use switchyard_core::balance::{Policy, ZoneAware};
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{HealthPolicy, SlowStart};
 
-/// Envoy's upper bound of a ring.
-const MAX_RING: u64 = 8_388_608;
 /// Envoy's default size of a Maglev table.
 const TABLE: u64 = 65_537;
 /// Envoy's upper bound of a Maglev table, a prime.
@@ -25,11 +23,11 @@ pub(super) struct Balance {
     pub(super) zone_aware: Option<ZoneAware>,
 }
 
-/// The balance of an upstream of so many endpoints; without one, round robin that honours weights, as Envoy's
-/// default does.
+/// The balance of an upstream of so many endpoints, which have this weight together; without one, round robin that honours weights, as
+/// Envoy's default does.
 pub(super) fn resolve(
     raw: Option<&raw::Balance>,
-    endpoints: usize,
+    (endpoints, weight): (usize, u64),
     at: &Path<'_>,
     errors: &mut Errors,
 ) -> Option<Balance> {
@@ -46,6 +44,9 @@ pub(super) fn resolve(
     refuse_foreign_fields(raw, name, at, errors);
     if matches!(name, PolicyName::Maglev) {
         refuse_small_table(raw, endpoints, &at.field("table_size"), errors);
+    }
+    if matches!(name, PolicyName::RingHash) {
+        ring::refuse_too_many_points(raw, weight, at, errors);
     }
     Some(Balance {
         policy: policy(name, raw, at, errors),
@@ -65,7 +66,8 @@ fn check_without_policy(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) 
     }
     least_request(raw, at, errors);
     peak_ewma(raw, at, errors);
-    ring_hash(raw, at, errors);
+    ring::size(raw, at, errors);
+    load_report::resolve(raw.load_report.as_ref(), &at.field("load_report"), errors);
     table_size(raw.table_size, &at.field("table_size"), errors);
     no_hash(raw, at, errors);
 }
@@ -76,8 +78,8 @@ fn hashes(name: PolicyName) -> bool {
 
 /// A field that the policy does not read is a mistake about what the policy does.
 fn refuse_foreign_fields(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, errors: &mut Errors) {
-    use PolicyName::{LeastRequest, Maglev, PeakEwma, RingHash};
-    let fields: [(&str, bool, &[PolicyName], &str); 11] = [
+    use PolicyName::{LeastRequest, LoadReported, Maglev, PeakEwma, RingHash};
+    let fields: [(&str, bool, &[PolicyName], &str); 13] = [
         ("hash_on", raw.hash_on.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
         ("no_hash", raw.no_hash.is_some(), &[RingHash, Maglev], "ring_hash and maglev"),
         (
@@ -89,6 +91,8 @@ fn refuse_foreign_fields(raw: &raw::Balance, name: PolicyName, at: &Path<'_>, er
         ("hash_function", raw.hash_function.is_some(), &[RingHash], "ring_hash"),
         ("minimum_ring_size", raw.minimum_ring_size.is_some(), &[RingHash], "ring_hash"),
         ("maximum_ring_size", raw.maximum_ring_size.is_some(), &[RingHash], "ring_hash"),
+        ("points_per_endpoint", raw.points_per_endpoint.is_some(), &[RingHash], "ring_hash"),
+        ("load_report", raw.load_report.is_some(), &[LoadReported], "load_reported"),
         ("table_size", raw.table_size.is_some(), &[Maglev], "maglev"),
         ("choice_count", raw.choice_count.is_some(), &[LeastRequest], "least_request"),
         ("active_request_bias", raw.active_request_bias.is_some(), &[LeastRequest], "least_request"),
@@ -116,7 +120,15 @@ fn policy(name: PolicyName, raw: &raw::Balance, at: &Path<'_>, errors: &mut Erro
         PolicyName::SmoothWeightedRoundRobin => Policy::SmoothWeightedRoundRobin,
         PolicyName::LeastRequest => least_request(raw, at, errors),
         PolicyName::PeakEwma => peak_ewma(raw, at, errors),
-        PolicyName::RingHash => ring_hash(raw, at, errors),
+        PolicyName::LoadReported => {
+            let at = at.field("load_report");
+            Policy::LoadReported(load_report::resolve(raw.load_report.as_ref(), &at, errors))
+        }
+        PolicyName::RingHash => Policy::RingHash {
+            hash_function: ring::hash_function(raw),
+            size: ring::size(raw, at, errors),
+            hash_balance_factor: balance_factor(raw, at, errors),
+        },
         PolicyName::Maglev => Policy::Maglev {
             table_size: table_size(raw.table_size, &at.field("table_size"), errors),
             hash_balance_factor: balance_factor(raw, at, errors),
@@ -145,37 +157,6 @@ fn peak_ewma(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
         }
     }
     Policy::PeakEwma { decay, default_latency }
-}
-
-fn ring_hash(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
-    let (low, high) = (at.field("minimum_ring_size"), at.field("maximum_ring_size"));
-    let minimum = bounded(raw.minimum_ring_size, 1024, 1, MAX_RING, &low, errors);
-    let maximum = bounded(raw.maximum_ring_size, MAX_RING, 1, MAX_RING, &high, errors);
-    // Only what was written and is in bounds is compared; the rest has its error already.
-    let in_bounds = raw.minimum_ring_size.is_none_or(|written| written == minimum)
-        && raw.maximum_ring_size.is_none_or(|written| written == maximum)
-        && !raw.bad.contains(&"minimum_ring_size");
-    if minimum > maximum && in_bounds {
-        if raw.minimum_ring_size.is_some() {
-            let problem =
-                format!("{minimum} is more than maximum_ring_size ({maximum}); lower it or raise that");
-            errors.add(&low, problem);
-        } else {
-            let problem = format!(
-                "{maximum} is less than minimum_ring_size ({minimum} by default); raise it or lower that"
-            );
-            errors.add(&high, problem);
-        }
-    }
-    Policy::RingHash {
-        hash_function: match raw.hash_function {
-            Some(raw::HashFunction::MurmurHash2) => HashFunction::MurmurHash2,
-            _ => HashFunction::XxHash,
-        },
-        minimum_ring_size: minimum,
-        maximum_ring_size: maximum,
-        hash_balance_factor: balance_factor(raw, at, errors),
-    }
 }
 
 fn balance_factor(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Option<u32> {

@@ -164,8 +164,9 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
         errors.add(&endpoints_at, "is empty; name one endpoint at least");
     }
     let endpoints = endpoints(list.unwrap_or_default(), &endpoints_at, errors);
-    let balance =
-        balance::resolve(raw.balance.as_ref(), list.unwrap_or_default().len(), &at.field("balance"), errors);
+    let weight = endpoints.iter().map(|endpoint| u64::from(endpoint.weight.get())).sum();
+    let members = (list.unwrap_or_default().len(), weight);
+    let balance = balance::resolve(raw.balance.as_ref(), members, &at.field("balance"), errors);
     // Without a list nothing is said of how many there are.
     let count = list.map_or(usize::MAX, <[_]>::len);
     let outlier =

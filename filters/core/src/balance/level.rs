@@ -4,7 +4,8 @@ use super::ask::Ask;
 use super::table::Table;
 use super::{Candidates, Choice, Policy};
 use crate::health::Admission;
-use crate::{EndpointIndex, Endpoints};
+use crate::load::Loads;
+use crate::{EndpointIndex, Endpoints, Timestamp};
 
 #[derive(Clone, Debug)]
 pub(super) struct Level {
@@ -29,6 +30,11 @@ impl Level {
     /// The table, if it knows every endpoint by its index.
     pub(super) fn whole(&mut self) -> Option<&mut Table> {
         self.members.is_none().then_some(&mut self.table)
+    }
+
+    /// Takes over what endpoints have reported by `now`.
+    pub(super) fn refresh(&mut self, now: Timestamp, loads: &Loads) {
+        self.table.refresh(now, loads.within(self.members.as_deref()));
     }
 
     /// How many endpoints it has, if not all.

@@ -14,6 +14,7 @@ mod bounded_load;
 mod candidates;
 mod least_request;
 mod level;
+mod load_reported;
 mod maglev;
 mod peak_ewma;
 mod policy;
@@ -36,7 +37,7 @@ pub use candidates::Candidates;
 use fastrand::Rng;
 use level::Level;
 pub use maglev::Maglev;
-pub use policy::{HashFunction, Policy};
+pub use policy::{HashFunction, Policy, RingSize};
 pub use ring_hash::RingHash;
 pub use zones::ZoneAware;
 use zones::Zones;
@@ -112,6 +113,15 @@ impl Balancer {
             levels: levels.into(),
             zones: zone_aware.map(|settings| Zones::new(settings, policy, &layout.parts, endpoints)),
             chosen: Candidates::default(),
+        }
+    }
+
+    /// Takes over what endpoints have reported by `now`, if the policy looks at it and it is time to; called on ticks and with each
+    /// report, so that a choice needs no clock for it.
+    pub fn refresh(&mut self, now: Timestamp, loads: &Loads) {
+        self.levels.iter_mut().for_each(|level| level.refresh(now, loads));
+        if let Some(zones) = &mut self.zones {
+            zones.refresh(now, loads);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::maglev::MAXIMUM_TABLE_SIZE;
 use super::ring_hash::MAXIMUM_POINTS;
 use crate::load::LatencyPolicy;
+use crate::orca::ReportPolicy;
 use core::time::Duration;
 
 /// How the endpoint of a request is chosen. Names are Envoy's where Envoy has the policy.
@@ -31,14 +32,14 @@ pub enum Policy {
         /// Latency assumed of an endpoint that was asked and has not answered yet.
         default_latency: Duration,
     },
-    /// Envoy's ring hash, bit for bit.
+    /// In turn by the weights that endpoints report, Envoy's `client_side_weighted_round_robin`.
+    LoadReported(ReportPolicy),
+    /// A ring; Envoy's, bit for bit, if it is of [`RingSize::Total`].
     RingHash {
         /// Hash of the ring's points; requests are always hashed with xxHash64.
         hash_function: HashFunction,
-        /// Fewest points on the ring.
-        minimum_ring_size: u64,
-        /// Most points on the ring.
-        maximum_ring_size: u64,
+        /// How many points it has.
+        size: RingSize,
         /// Bounded loads: no endpoint takes more than this percentage of the mean load (100 or more).
         hash_balance_factor: Option<u32>,
     },
@@ -49,6 +50,20 @@ pub enum Policy {
         /// Bounded loads, as for the ring.
         hash_balance_factor: Option<u32>,
     },
+}
+
+/// How many points a ring has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RingSize {
+    /// As Envoy counts: so many in all, shared out by weight. With the number of endpoints the points of each change.
+    Total {
+        /// Fewest points on the ring.
+        minimum: u64,
+        /// Most points on the ring.
+        maximum: u64,
+    },
+    /// So many for each endpoint and unit of its weight, whoever else is there.
+    PerEndpoint(u32),
 }
 
 /// Hash function of a ring's points; Envoy's names.
@@ -71,6 +86,7 @@ impl Policy {
             Self::SmoothWeightedRoundRobin => "smooth_weighted_round_robin",
             Self::LeastRequest { .. } => "least_request",
             Self::PeakEwma { .. } => "peak_ewma",
+            Self::LoadReported(_) => "load_reported",
             Self::RingHash { .. } => "ring_hash",
             Self::Maglev { .. } => "maglev",
         }
@@ -81,8 +97,9 @@ impl Policy {
         let part = |most: u64| most / (tables as u64).max(1);
         let mut policy = self.clone();
         match &mut policy {
-            Self::RingHash { maximum_ring_size, .. } => {
-                *maximum_ring_size = (*maximum_ring_size).min(part(MAXIMUM_POINTS));
+            // Of a ring of so many points per endpoint each table has its own endpoints' points.
+            Self::RingHash { size: RingSize::Total { maximum, .. }, .. } => {
+                *maximum = (*maximum).min(part(MAXIMUM_POINTS));
             }
             Self::Maglev { table_size, .. } => *table_size = (*table_size).min(part(MAXIMUM_TABLE_SIZE)),
             _ => {}
@@ -101,6 +118,14 @@ impl Policy {
             Self::PeakEwma { decay, default_latency } => {
                 Some(LatencyPolicy { decay: *decay, default: *default_latency })
             }
+            _ => None,
+        }
+    }
+
+    /// How it learns from what endpoints report, if it does.
+    pub fn reports(&self) -> Option<&ReportPolicy> {
+        match self {
+            Self::LoadReported(reports) => Some(reports),
             _ => None,
         }
     }

@@ -9,6 +9,9 @@ use fastrand::Rng;
 /// endpoints are ejected or chosen already.
 const DRAWS: usize = 16;
 
+/// Parts into which the mean of weights that are no whole numbers is cut.
+const PARTS: f64 = 1e6;
+
 #[derive(Clone, Debug)]
 pub(super) struct Random {
     endpoints: usize,
@@ -27,6 +30,16 @@ impl Random {
             Some(*sum)
         });
         Self { endpoints: endpoints.len(), sums: sums.collect() }
+    }
+
+    /// From now on the endpoints have these weights, whose mean is about 1.
+    pub(super) fn reweigh(&mut self, weights: &[f64]) {
+        self.sums.clear();
+        let mut sum = 0_u64;
+        self.sums.extend(weights.iter().map(|weight| {
+            sum = sum.saturating_add(((weight * PARTS) as u64).max(1));
+            sum
+        }));
     }
 
     pub(super) fn choose(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {

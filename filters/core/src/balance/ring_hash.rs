@@ -1,13 +1,14 @@
 //! Ring hash (Karger et al. 1997, in libketama's form): each endpoint owns points on a circle of 64 bit hashes;
 //! a request goes to the first point at or after its own hash.
 //!
-//! Invariant: the same ring, and the same first choice, as Envoy's `ring_hash_lb.cc` for the same endpoints.
+//! Invariant: of a size in all the same ring, and the same first choice, as Envoy's `ring_hash_lb.cc` for the same endpoints.
 //! An endpoint that is not admitted is passed over in the walk, so only its own keys move. Envoy rebuilds the
-//! ring from the healthy hosts instead; with equal weights the points of the others hardly differ.
+//! ring from the healthy hosts instead; with equal weights the points of the others hardly differ. They differ by as many as there are
+//! to share out anew; on a ring of so many points per endpoint, in libketama's way, nobody's points depend on who else is there.
 //! Trade-off: sixteen to twenty bytes a point: hashes and owners in two arrays, so that the search touches
 //! hashes only, and a coarse index by the hash's top bits, so that it need not halve its way through all.
 
-use super::{Candidates, HashFunction, weights};
+use super::{Candidates, HashFunction, RingSize, weights};
 use crate::hash::{murmur_hash_2, xxh64};
 use crate::{EndpointIndex, Endpoints};
 use std::fmt::Write as _;
@@ -42,25 +43,65 @@ impl RingHash {
         let weights = weights::normalized(endpoints);
         let maximum = maximum_ring_size.clamp(1, MAXIMUM_POINTS);
         let scale = scale(&weights, minimum_ring_size.clamp(1, maximum), maximum);
-        let mut points: Vec<(u64, u32)> = Vec::with_capacity(scale as usize + 1);
+        let (mut current, mut target) = (0.0, 0.0);
+        let counts = weights.iter().map(|weight| {
+            target += scale * weight;
+            let mut count = 0;
+            while current < target {
+                count += 1;
+                current += 1.0;
+            }
+            count
+        });
+        Self::with_counts(endpoints, hash_function, counts, scale as usize + 1)
+    }
+
+    /// The ring of `endpoints` with so many points for each of them and unit of its weight, whoever else is there; so that one who
+    /// comes or goes moves its own keys and no others. At most 8,388,608 in all: those behind get none.
+    pub fn per_endpoint(endpoints: &Endpoints, hash_function: HashFunction, points: u32) -> Self {
+        let mut left = MAXIMUM_POINTS;
+        let counts: Vec<u64> = endpoints
+            .iter()
+            .map(|endpoint| {
+                let count = (u64::from(points) * u64::from(endpoint.weight.get())).min(left);
+                left -= count;
+                count
+            })
+            .collect();
+        let room = (MAXIMUM_POINTS - left) as usize;
+        Self::with_counts(endpoints, hash_function, counts.into_iter(), room)
+    }
+
+    /// The ring of `endpoints` of this size.
+    pub fn of(endpoints: &Endpoints, hash_function: HashFunction, size: RingSize) -> Self {
+        match size {
+            RingSize::Total { minimum, maximum } => Self::new(endpoints, hash_function, minimum, maximum),
+            RingSize::PerEndpoint(points) => Self::per_endpoint(endpoints, hash_function, points),
+        }
+    }
+
+    /// A ring on which each endpoint has as many points as `counts` says; about `room` in all.
+    fn with_counts(
+        endpoints: &Endpoints,
+        hash_function: HashFunction,
+        counts: impl Iterator<Item = u64>,
+        room: usize,
+    ) -> Self {
+        let mut points: Vec<(u64, u32)> = Vec::with_capacity(room);
         let mut key = String::new();
-        let (mut current, mut target, mut placed) = (0.0, 0.0, 0);
-        for (owner, (endpoint, weight)) in (0_u32..).zip(endpoints.iter().zip(&weights)) {
+        let mut placed = 0;
+        for (owner, (endpoint, count)) in (0_u32..).zip(endpoints.iter().zip(counts)) {
             key.clear();
             key.push_str(endpoint.hash_key());
             key.push('_');
             let stem = key.len();
-            target += scale * weight;
-            let mut replica = 0_u64;
-            while current < target {
+            for replica in 0..count {
                 key.truncate(stem);
                 // Writing to a String cannot fail.
                 let _ = write!(key, "{replica}");
                 points.push((point(hash_function, key.as_bytes()), owner));
-                replica += 1;
-                current += 1.0;
             }
-            placed += usize::from(replica > 0);
+            placed += usize::from(count > 0);
         }
         points.sort_by_key(|point| point.0);
         let (hashes, owners): (Vec<_>, Vec<_>) = points.into_iter().unzip();

@@ -72,6 +72,23 @@ impl SmoothWeighted {
         }
     }
 
+    /// So many endpoints, all of the same weight.
+    pub(super) fn even(endpoints: usize) -> Self {
+        Self {
+            weights: vec![1.0; endpoints],
+            current: vec![0.0; endpoints],
+            others: Random::uniform(endpoints),
+            started: false,
+        }
+    }
+
+    /// From now on the endpoints have these weights, whose mean is about 1: what they have gained goes on to count.
+    pub(super) fn reweigh(&mut self, weights: &[f64]) {
+        self.weights.clear();
+        self.weights.extend(weights);
+        self.others.reweigh(weights);
+    }
+
     pub(super) fn choose(&mut self, choice: Ask<'_>, candidates: &mut Candidates) {
         let Ask { rng, admission, .. } = choice;
         if !self.started && !self.weights.is_empty() {

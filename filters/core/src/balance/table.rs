@@ -2,12 +2,13 @@
 
 use super::ask::Ask;
 use super::least_request::LeastRequest;
+use super::load_reported::LoadReported;
 use super::peak_ewma::PeakEwma;
 use super::random::Random;
 use super::rotation::{RoundRobin, SmoothWeighted};
 use super::{BoundedLoad, Candidates, ConsistentHash, Maglev, Policy, RingHash};
-use crate::Endpoints;
-use crate::load::LatencyPolicy;
+use crate::load::{LatencyPolicy, LoadsWithin};
+use crate::{Endpoints, Timestamp};
 
 /// The policy's tables and its place in them.
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ enum Kind {
     Random(Random),
     LeastRequest(LeastRequest),
     PeakEwma(PeakEwma),
+    LoadReported(LoadReported),
     RingHash(RingHash, Option<BoundedLoad>),
     Maglev(Maglev, Option<BoundedLoad>),
 }
@@ -43,15 +45,22 @@ impl Table {
                 let latency = LatencyPolicy { decay: *decay, default: *default_latency };
                 Kind::PeakEwma(PeakEwma::new(endpoints, latency))
             }
-            Policy::RingHash { hash_function, minimum_ring_size, maximum_ring_size, hash_balance_factor } => {
-                let ring = RingHash::new(endpoints, *hash_function, *minimum_ring_size, *maximum_ring_size);
-                Kind::RingHash(ring, bounded(hash_balance_factor))
+            Policy::LoadReported(reports) => Kind::LoadReported(LoadReported::new(endpoints.len(), reports)),
+            Policy::RingHash { hash_function, size, hash_balance_factor } => {
+                Kind::RingHash(RingHash::of(endpoints, *hash_function, *size), bounded(hash_balance_factor))
             }
             Policy::Maglev { table_size, hash_balance_factor } => {
                 Kind::Maglev(Maglev::new(endpoints, *table_size), bounded(hash_balance_factor))
             }
         };
         Self { kind, endpoints: endpoints.len() }
+    }
+
+    /// Takes over what endpoints have reported by `now`.
+    pub(super) fn refresh(&mut self, now: Timestamp, loads: LoadsWithin<'_>) {
+        if let Kind::LoadReported(balancer) = &mut self.kind {
+            balancer.refresh(now, loads);
+        }
     }
 
     /// Adds the endpoints of one request to `candidates`, best first, until they are full or nobody is left.
@@ -62,6 +71,7 @@ impl Table {
             Kind::Random(balancer) => balancer.choose(choice, candidates),
             Kind::LeastRequest(balancer) => balancer.choose(choice, candidates),
             Kind::PeakEwma(balancer) => balancer.choose(choice, candidates),
+            Kind::LoadReported(balancer) => balancer.choose(choice, candidates),
             Kind::RingHash(table, bounded) => {
                 hashed(table, bounded.as_ref(), &choice, candidates);
                 without_a_place(self.endpoints, &choice, candidates);

@@ -12,8 +12,9 @@
 use super::Policy;
 use super::level::Level;
 use crate::health::Admission;
+use crate::load::Loads;
 use crate::priority::Part;
-use crate::{Endpoints, Locality};
+use crate::{Endpoints, Locality, Timestamp};
 use fastrand::Rng;
 
 /// How strongly the own locality is preferred; names and defaults are Envoy's.
@@ -51,6 +52,11 @@ impl Zones {
             levels: parts.iter().map(|part| Level::of(policy, &part.members, endpoints)).collect(),
             own: None,
         }
+    }
+
+    /// Takes over what endpoints have reported by `now`.
+    pub(super) fn refresh(&mut self, now: Timestamp, loads: &Loads) {
+        self.levels.iter_mut().for_each(|level| level.refresh(now, loads));
     }
 
     /// The proxy is here.

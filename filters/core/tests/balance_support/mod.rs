@@ -3,7 +3,7 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 use fastrand::Rng;
-use switchyard_core::balance::{Balancer, Candidates, Choice, HashFunction, Policy};
+use switchyard_core::balance::{Balancer, Candidates, Choice, HashFunction, Policy, RingSize};
 use switchyard_core::health::Admission;
 use switchyard_core::load::{LatencyPolicy, Loads};
 use switchyard_core::{Endpoint, Endpoints, Timestamp};
@@ -30,8 +30,7 @@ pub(crate) const LATENCY: LatencyPolicy =
 pub(crate) fn ring_hash(hash_balance_factor: Option<u32>) -> Policy {
     Policy::RingHash {
         hash_function: HashFunction::XxHash,
-        minimum_ring_size: 1024,
-        maximum_ring_size: 8_388_608,
+        size: RingSize::Total { minimum: 1024, maximum: 8_388_608 },
         hash_balance_factor,
     }
 }

@@ -111,6 +111,8 @@ passes! {
         fn response_trailers() -> HeaderMap;
         fn add_response_header(name: &str, value: &[u8]) -> ();
         fn set_response_header(name: &str, value: &[u8]) -> ();
+        fn remove_response_header(name: &str) -> ();
+        fn remove_response_trailer(name: &str) -> ();
         fn set_response_headers(headers: &[(&[u8], &[u8])]) -> ();
         fn set_response_trailers(trailers: &[(&[u8], &[u8])]) -> ();
     }

@@ -9,8 +9,8 @@
 //! Trade-off: what is in an `Any` is compared as it stands. No filter of Envoy's own says there who asks.
 //! Source: protobuf's encoding (map fields are repeated entries of key, 1, and value, 2); google/protobuf/struct.proto.
 
-use super::protobuf::{Fields, Wire};
 use core::str;
+use switchyard_core::protobuf::{Fields, Wire};
 
 /// Structures and lists within each other. Envoy's JSON reader allows a hundred levels; claims have two or three.
 const MOST_LEVELS: usize = 32;

@@ -14,7 +14,6 @@
 //! text and where the client has shown no certificate.
 
 mod metadata;
-mod protobuf;
 
 use core::fmt;
 use sha2::{Digest as _, Sha256};

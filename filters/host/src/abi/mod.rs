@@ -164,6 +164,12 @@ fn replace(map: u32, name: &str, value: &[u8]) -> Result<(), HostError> {
     check("proxy_replace_header_map_value", status)
 }
 
+fn remove(map: u32, name: &str) -> Result<(), HostError> {
+    // SAFETY: the name is a live slice.
+    let status = unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) };
+    check("proxy_remove_header_map_value", status)
+}
+
 fn define(kind: u32, name: &str) -> Result<MetricId, HostError> {
     let mut id = 0;
     // SAFETY: the name is a live slice, the id a live u32.
@@ -181,9 +187,7 @@ impl RequestHeaders for Hostcalls {
     }
 
     fn remove_request_header(&self, name: &str) -> Result<(), HostError> {
-        // SAFETY: the name is a live slice.
-        let status = unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
-        check("proxy_remove_header_map_value", status)
+        remove(REQUEST_HEADERS, name)
     }
 
     fn set_request_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError> {
@@ -216,6 +220,14 @@ impl ResponseHeaders for Hostcalls {
 
     fn set_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
         replace(RESPONSE_HEADERS, name, value)
+    }
+
+    fn remove_response_header(&self, name: &str) -> Result<(), HostError> {
+        remove(RESPONSE_HEADERS, name)
+    }
+
+    fn remove_response_trailer(&self, name: &str) -> Result<(), HostError> {
+        remove(RESPONSE_TRAILERS, name)
     }
 
     fn set_response_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError> {

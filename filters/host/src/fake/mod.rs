@@ -224,6 +224,11 @@ impl FakeHost {
         values(&self.response_headers, name)
     }
 
+    /// What the response's trailer `name` is now; all its copies.
+    pub fn response_trailer(&self, name: &str) -> Vec<String> {
+        values(&self.response_trailers, name)
+    }
+
     /// Gives the stream a property, named with dots: `source.address`.
     pub fn set_property(&self, path: &str, value: &[u8]) {
         self.properties.borrow_mut().insert(path.to_owned(), value.to_vec());

@@ -72,6 +72,18 @@ impl ResponseHeaders for FakeHost {
         Ok(())
     }
 
+    fn remove_response_header(&self, name: &str) -> Result<(), HostError> {
+        self.called("proxy_remove_header_map_value")?;
+        self.response_headers.borrow_mut().retain(|(key, _)| key != name);
+        Ok(())
+    }
+
+    fn remove_response_trailer(&self, name: &str) -> Result<(), HostError> {
+        self.called("proxy_remove_header_map_value")?;
+        self.response_trailers.borrow_mut().retain(|(key, _)| key != name);
+        Ok(())
+    }
+
     fn set_response_headers(&self, headers: &[(&[u8], &[u8])]) -> Result<(), HostError> {
         self.called("proxy_set_header_map_pairs")?;
         self.response_headers.replace(texts(headers));

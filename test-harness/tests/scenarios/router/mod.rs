@@ -6,6 +6,7 @@ mod connect;
 mod hashing;
 mod levels;
 mod load;
+mod load_reported;
 mod matching;
 mod requests;
 

@@ -1,35 +1,40 @@
-//! Protobuf's wire form, as far as Envoy's metadata needs it.
+//! Protobuf's wire form, as far as Envoy's metadata and reports of load need it.
 //!
 //! Invariant: a message is read to its end or refused; nothing outside it is looked at, and nothing is allocated.
-//! Source: protobuf's encoding. Groups, and fixed numbers of 32 bits, are in none of the messages that are read here.
+//! Source: protobuf's encoding. Groups are in none of the messages that are read here.
 
 /// The fields of a message, in the order they were written; one that does not parse is the last, and `None`.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+#[derive(Clone, Debug)]
+pub struct Fields<'a>(pub &'a [u8]);
 
 /// One field.
-pub(super) struct Field<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
     /// Its number.
-    pub(super) number: u64,
+    pub number: u64,
     /// What it says.
-    pub(super) value: Wire<'a>,
+    pub value: Wire<'a>,
 }
 
 /// A value as the wire has it.
-pub(super) enum Wire<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Wire<'a> {
     /// A number, or whether something is so.
     Number(u64),
     /// The eight bytes of a floating-point number.
     Double(&'a [u8]),
     /// A message, a text, or bytes.
     Message(&'a [u8]),
+    /// Four bytes, of which nobody here asks.
+    Single,
 }
 
 impl<'a> Field<'a> {
     /// Number and bytes of a field that has some.
-    pub(super) fn message(self) -> Option<(u64, &'a [u8])> {
+    pub fn message(self) -> Option<(u64, &'a [u8])> {
         match self.value {
             Wire::Message(bytes) => Some((self.number, bytes)),
-            Wire::Number(_) | Wire::Double(_) => None,
+            Wire::Number(_) | Wire::Double(_) | Wire::Single => None,
         }
     }
 }
@@ -59,6 +64,7 @@ impl<'a> Fields<'a> {
                 let length = usize::try_from(self.varint()?).ok()?;
                 Wire::Message(self.take(length)?)
             }
+            5 => self.take(4).map(|_| Wire::Single)?,
             _ => return None,
         };
         Some(Field { number: tag >> 3, value })
