@@ -192,6 +192,21 @@ fn what_is_known_of_an_endpoint_fades_and_is_forgotten_after_three_decays() {
 }
 
 #[test]
+fn what_is_assumed_of_one_that_has_not_answered_fades_too() {
+    let loads = Loads::new(1);
+    let _waits = loads.start(0, Some(START));
+    // Errors teach nothing.
+    loads.observe_at_least(0, SECOND / 1000, START, &POLICY);
+    let mut before = expected(&loads, 0, START);
+    for tenths in 1..30 {
+        let now = expected(&loads, 0, START.plus(SECOND * tenths / 10));
+        assert!(now < before && now > 0.0, "{tenths}");
+        before = now;
+    }
+    assert!(close(expected(&loads, 0, START.plus(3 * SECOND)), 0.0), "it is tried again");
+}
+
+#[test]
 fn a_slower_answer_counts_half_at_once_a_faster_one_by_a_fifth_and_wholly_after_a_while() {
     let loads = Loads::new(1);
     loads.observe(0, SECOND, START, &POLICY);

@@ -49,6 +49,10 @@ fn an_endpoint_may_ask_for_a_wait_in_seconds_or_by_a_date() {
     asks(&[("retry-after-ms", "700")], 700);
     asks(&[("retry-after-ms", "700"), ("retry-after", "3")], 700);
     asks(&[("retry-after-ms", "soon"), ("retry-after", "3")], 3_000);
+    // Of several copies nobody knows which is meant: the one that asks for most is not too soon for any.
+    asks(&[("retry-after", "0"), ("retry-after", "2")], 2_000);
+    asks(&[("retry-after", ""), ("retry-after", "2"), ("retry-after", "1")], 2_000);
+    asks(&[("retry-after-ms", "0"), ("retry-after-ms", "700")], 700);
     // The test begins on Tue, 14 Nov 2023 22:13:20 GMT.
     assert_eq!(START, 1_700_000_000_000);
     asks(&[("retry-after", "Tue, 14 Nov 2023 22:13:23 GMT")], 3_000);
@@ -70,6 +74,7 @@ fn an_endpoint_may_ask_for_a_wait_by_the_configured_headers() {
     asks(&[("x-reset-at", "2"), ("x-reset-after", "1")], 1_000);
     asks(&[("x-ratelimit-reset", "2s"), ("x-reset-after", "later")], 2_000);
     asks(&[("x-reset-after", "3"), ("retry-after", "1")], 1_000);
+    asks(&[("x-reset-after", "1"), ("x-reset-after", "3")], 3_000);
     asks(&[("x-reset-after", "1"), ("retry-after", "soon")], 1_000);
     assert_eq!(wait(RESETS, &[("x-other-reset", "1")]), 5);
 }

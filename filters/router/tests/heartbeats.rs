@@ -209,6 +209,23 @@ fn only_ejected_ones_get_them_unless_all_are_watched() {
 }
 
 #[test]
+fn who_was_taken_out_by_hand_gets_none_whatever_outlier_says() {
+    let host = FakeHost::default();
+    let by_hand = r#"{"address": "10.0.0.2:80", "health": "ejected"}"#;
+    host.set_configuration(document(ALL).replace(r#"{"address": "10.0.0.2:80"}"#, by_hand).as_bytes());
+    host.set_now(Timestamp::from_millis(START));
+    let mut root = Root::new(1);
+    assert!(root.configure(&host));
+    serve(&root, &host);
+    let mut worker = Worker { root, host, now: START };
+    assert_eq!(targets(&worker.pass(1_000)), ["10.0.0.1:80", "10.0.0.3:80"]);
+    for health in [Health::Ejected, Health::HalfOpen] {
+        worker.say("10.0.0.2:80", health);
+        assert_eq!(targets(&worker.pass(1_000)), ["10.0.0.1:80", "10.0.0.3:80"], "{health:?}");
+    }
+}
+
+#[test]
 fn many_endpoints_get_them_over_several_ticks() {
     let addresses: Vec<String> =
         (0..100).map(|last| format!(r#"{{"address": "10.0.1.{last}:80"}}"#)).collect();

@@ -236,6 +236,24 @@ fn a_server_that_takes_batches_again_gets_them_again() {
 }
 
 #[test]
+fn a_key_without_batches_takes_them_from_no_other() {
+    let mut proxy = Proxy::of(&items());
+    for first in [1, 11, 21] {
+        unsplit(&mut proxy, first..first + 3);
+    }
+    assert_eq!((proxy.asks(31, "1"), proxy.asks(32, "1")), (Arrival::Alone, Arrival::Alone));
+    let other = || post().with("authorization", "somebody else");
+    assert_eq!(proxy.arrives(0, 41, other(), "41"), Arrival::Alone);
+    for stream in 42..=52 {
+        assert_eq!(proxy.arrives(0, stream, other(), &stream.to_string()), Arrival::Waits);
+    }
+    proxy.returns(41);
+    assert_eq!(proxy.answer_items().len(), 11, "all in one call");
+    [31, 32].iter().for_each(|stream| drop(proxy.returns(*stream)));
+    proxy.is_quiet();
+}
+
+#[test]
 fn nobody_pays_twice_for_a_server_that_takes_no_batches() {
     // Without any budget each is asked for by itself once it is known that batches are at fault.
     let mut settings = items();

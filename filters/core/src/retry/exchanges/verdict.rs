@@ -11,7 +11,7 @@ use crate::http::{BrokenOff, decimal, duration, millis, seconds};
 use crate::retry::attempts::Verdict;
 use crate::retry::backoff::retry_after;
 use crate::retry::classify::{Failure, Reason};
-use crate::retry::settings::{BackOff, ResetFormat, RetryOn, Settings};
+use crate::retry::settings::{BackOff, ResetFormat, ResetHeader, RetryOn, Settings};
 use crate::{HeadView, Timestamp};
 use core::time::Duration;
 
@@ -90,19 +90,27 @@ impl<H: HeadView> AnswerHead<'_, H> {
         Verdict::Failed { failure, reason, asked: self.asked(&settings.back_off, now) }
     }
 
-    /// How long the endpoint asked to be left alone: by the first of its headers that says something.
+    /// How long the endpoint asked to be left alone: by the first of its headers that says something, and of several copies of that by the
+    /// one that asks for most.
     pub(super) fn asked(&self, back_off: &BackOff, now: impl FnOnce() -> Timestamp) -> Option<Duration> {
         back_off.retry_after_ceiling?;
-        if let Some(asked) = self.headers.header("retry-after-ms").and_then(millis) {
+        if let Some(asked) = self.longest("retry-after-ms", millis) {
             return Some(asked);
         }
-        let after = text(self.headers, "retry-after");
         let resets = &back_off.reset_headers;
-        let mut resets = resets.iter().filter_map(|one| Some((one.format, self.headers.header(&one.name)?)));
-        let is_said = after.is_some() || resets.clone().next().is_some();
+        let is_there = |name: &str| self.headers.header(name).is_some();
+        let is_said = is_there("retry-after") || resets.iter().any(|one| is_there(&one.name));
         let now = is_said.then(now)?;
-        let after = after.and_then(|value| retry_after(value, now));
-        after.or_else(|| resets.find_map(|(format, value)| until_reset(format, value, now)))
+        let after = |value: &[u8]| retry_after(core::str::from_utf8(value).ok()?.trim(), now);
+        self.longest("retry-after", after).or_else(|| {
+            let until =
+                |one: &ResetHeader| self.longest(&one.name, |value| until_reset(one.format, value, now));
+            resets.iter().find_map(until)
+        })
+    }
+
+    fn longest(&self, name: &str, read: impl Fn(&[u8]) -> Option<Duration>) -> Option<Duration> {
+        self.headers.header_values(name).filter_map(read).max()
     }
 }
 
@@ -116,10 +124,6 @@ fn until_reset(format: ResetFormat, value: &[u8], now: Timestamp) -> Option<Dura
             seconds(value).map(|moment| moment.saturating_sub(Duration::from_nanos(now.as_nanos())))
         }
     }
-}
-
-fn text<'a>(headers: &'a impl HeadView, name: &'a str) -> Option<&'a str> {
-    headers.header(name).and_then(|value| core::str::from_utf8(value).ok()).map(str::trim)
 }
 
 /// A failure by what the body says.
