@@ -296,9 +296,9 @@ section! {
 }
 
 section! {
-    /// Zone aware routing, as Envoy's with proxies spread evenly over the zones of the endpoints of the first `priority`. Requests stay in
-    /// the zone of the proxy's node as far as its endpoints in rotation are as large a part of all as the zone is; the rest goes
-    /// to zones that can take more.
+    /// Zone aware routing as Envoy's, taking the proxies to be spread evenly over the zones of the endpoints of the first `priority`. A zone
+    /// gets as large a part of all requests as it has of the endpoints in rotation: first those that start there, then what other
+    /// zones cannot serve. The proxy's zone is that of its node; until it is known, and if no endpoint is there, none is preferred.
     ZoneAware {
         required {}
         optional {
