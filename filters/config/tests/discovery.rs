@@ -187,7 +187,7 @@ fn an_upstream_with_a_source_has_nobody_until_members_are_known() {
 #[test]
 fn weights_whose_sum_is_too_large_are_lowered_alike() {
     let weights = |weights: &[u32]| {
-        let members: Vec<_> = weights.iter().enumerate();
+        let members = weights.iter().enumerate();
         let members: Vec<_> =
             members.map(|(index, weight)| member(index as u8, *weight, Standing::Healthy)).collect();
         let with = upstream(ETCD).with_members(&members);
