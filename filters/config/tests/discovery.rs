@@ -1,5 +1,7 @@
 //! Upstreams whose endpoints have a source: what the document means, and what becomes of it when members are known.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use core::num::NonZeroU32;
 use core::time::Duration;
 use switchyard_config::{Document, Upstream};

@@ -148,7 +148,7 @@ impl World {
 
     /// What must hold at any time.
     fn check(&mut self) {
-        if self.open.is_some() && self.is_given_up_now() {
+        if self.open.is_some() && self.is_given_up() {
             self.open = None;
         }
         let members = self.members();
@@ -172,9 +172,5 @@ impl World {
             assert_eq!(*last, self.state());
         }
         self.news.clear();
-    }
-
-    fn is_given_up_now(&self) -> bool {
-        self.is_given_up()
     }
 }
