@@ -1,5 +1,7 @@
 //! Upstreams whose endpoints have a source: what the document means, and what becomes of it when members are known.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use core::num::NonZeroU32;
 use core::time::Duration;
 use switchyard_config::{Document, Upstream};
@@ -187,7 +189,7 @@ fn an_upstream_with_a_source_has_nobody_until_members_are_known() {
 #[test]
 fn weights_whose_sum_is_too_large_are_lowered_alike() {
     let weights = |weights: &[u32]| {
-        let members: Vec<_> = weights.iter().enumerate();
+        let members = weights.iter().enumerate();
         let members: Vec<_> =
             members.map(|(index, weight)| member(index as u8, *weight, Standing::Healthy)).collect();
         let with = upstream(ETCD).with_members(&members);

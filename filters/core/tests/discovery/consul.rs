@@ -16,12 +16,12 @@ fn settings() -> Consul {
     }
 }
 
-pub fn consul() -> Source {
+pub(crate) fn consul() -> Source {
     source(Registry::Consul(settings()))
 }
 
 /// As Consul's documentation has it, in short.
-pub const INSTANCES: &str = r#"[
+pub(crate) const INSTANCES: &str = r#"[
   {"Node": {"ID": "40e4a748", "Node": "foobar", "Address": "10.1.10.12", "Datacenter": "dc1", "TaggedAddresses": {"lan": "10.1.10.12"}},
    "Service": {"ID": "redis", "Service": "redis", "Tags": ["primary"], "Address": "10.1.10.99", "Port": 8000,
                "Weights": {"Passing": 10, "Warning": 1}, "Locality": {"Region": "eu", "Zone": "eu-a"}},

@@ -10,9 +10,9 @@ use switchyard_core::health::Health;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// As Envoy 1.40.0 writes it: nothing that has its default is there.
-pub const CLUSTERS: &str = include_str!("clusters.json");
+pub(crate) const CLUSTERS: &str = include_str!("clusters.json");
 
-pub fn envoy(envoy: Envoy) -> Source {
+pub(crate) fn envoy(envoy: Envoy) -> Source {
     source(Registry::Envoy(envoy))
 }
 

@@ -5,12 +5,12 @@ use switchyard_core::discovery::{Cursor, Etcd, MOST_MEMBERS, Method, Refusal, Re
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-pub fn etcd() -> Source {
+pub(crate) fn etcd() -> Source {
     source(Registry::Etcd(Etcd { prefix: "/services/checkout/".into() }))
 }
 
 /// An answer with these values, each in base64 as `base64` writes it.
-pub fn answer(values: &[&str]) -> String {
+pub(crate) fn answer(values: &[&str]) -> String {
     let kv = |(index, value): (usize, &&str)| {
         let value = base64(value.as_bytes());
         format!(

@@ -20,11 +20,11 @@ fn settings() -> Http {
     }
 }
 
-pub fn http() -> Source {
+pub(crate) fn http() -> Source {
     source(Registry::Http(settings()))
 }
 
-pub const ENDPOINTS: &str = r#"{"data": {"endpoints": [
+pub(crate) const ENDPOINTS: &str = r#"{"data": {"endpoints": [
     {"ip": "10.0.0.2", "port": 80, "weight": 3, "priority": 1, "meta": {"name": "b", "region": "r", "zone": "z"}},
     {"ip": "10.0.0.1", "port": "80", "meta": {"name": null}},
     {"ip": "10.0.0.3:90", "weight": 0, "meta": {}}

@@ -20,7 +20,7 @@ use core::time::Duration;
 use switchyard_core::discovery::{Answer, Cursor, Envoy, Listing, Read, Refusal, Registry, Source};
 
 /// A source with the defaults of the document.
-pub fn source(registry: Registry) -> Source {
+pub(crate) fn source(registry: Registry) -> Source {
     Source {
         cluster: "registry".into(),
         host: None,
@@ -32,12 +32,12 @@ pub fn source(registry: Registry) -> Source {
     }
 }
 
-pub fn answer(body: &[u8]) -> Answer<'_> {
+pub(crate) fn answer(body: &[u8]) -> Answer<'_> {
     Answer { status: 200, etag: None, index: None, body }
 }
 
 /// What this source makes of this body, for a cluster named web.
-pub fn read(source: &Source, body: &[u8]) -> Result<Listing, Refusal> {
+pub(crate) fn read(source: &Source, body: &[u8]) -> Result<Listing, Refusal> {
     let envoy = match source.registry {
         Registry::Envoy(envoy) => envoy,
         _ => Envoy::default(),
@@ -49,6 +49,6 @@ pub fn read(source: &Source, body: &[u8]) -> Result<Listing, Refusal> {
 }
 
 /// The addresses of a list.
-pub fn addresses(listing: &Listing) -> Vec<&str> {
+pub(crate) fn addresses(listing: &Listing) -> Vec<&str> {
     listing.members.iter().map(|member| &*member.address).collect()
 }

@@ -17,11 +17,11 @@ use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::discovery::{Http, Registry, Source, Wanted};
 
-pub const SECOND: Duration = Duration::from_secs(1);
-pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// A source that answers with a list of texts.
-pub fn source() -> Source {
+pub(crate) fn source() -> Source {
     Source {
         cluster: "registry".into(),
         host: None,
@@ -43,6 +43,6 @@ pub fn source() -> Source {
     }
 }
 
-pub fn wanted(upstream: usize, cluster: &str, source: Source) -> Wanted {
+pub(crate) fn wanted(upstream: usize, cluster: &str, source: Source) -> Wanted {
     Wanted { upstream, cluster: cluster.into(), source }
 }

@@ -9,7 +9,7 @@ use switchyard_core::discovery::{Answer, News, Poller, Refusal, Source, State};
 
 /// What a source does when it is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Mood {
+pub(crate) enum Mood {
     Answers,
     Fails,
     /// Later than anybody waits, if at all.
@@ -20,7 +20,7 @@ pub enum Mood {
     BreaksOff,
 }
 
-pub const MOODS: [Mood; 6] =
+pub(crate) const MOODS: [Mood; 6] =
     [Mood::Answers, Mood::Fails, Mood::IsSlow, Mood::TellsNobody, Mood::TellsGarbage, Mood::BreaksOff];
 
 /// What is to happen.
@@ -32,14 +32,14 @@ struct Event {
     body: Option<(u16, String)>,
 }
 
-pub struct World {
-    pub poller: Poller,
-    pub now: Timestamp,
-    pub rng: Rng,
-    pub mood: Mood,
-    pub truth: Vec<u32>,
-    pub asks: usize,
-    pub news: Vec<News>,
+pub(crate) struct World {
+    pub(crate) poller: Poller,
+    pub(crate) now: Timestamp,
+    pub(crate) rng: Rng,
+    pub(crate) mood: Mood,
+    pub(crate) truth: Vec<u32>,
+    pub(crate) asks: usize,
+    pub(crate) news: Vec<News>,
     /// Every list that the source has told.
     told: BTreeSet<Vec<u32>>,
     events: Vec<Event>,
@@ -48,7 +48,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, of: impl FnOnce(Source) -> Source) -> Self {
+    pub(crate) fn new(seed: u64, of: impl FnOnce(Source) -> Source) -> Self {
         let poller = Poller::of(vec![wanted(0, "web", of(source()))]).pop().expect("one");
         Self {
             poller,
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// Until then.
-    pub fn run(&mut self, until: Timestamp, mut each: impl FnMut(&mut Self)) {
+    pub(crate) fn run(&mut self, until: Timestamp, mut each: impl FnMut(&mut Self)) {
         while self.now < until {
             each(self);
             let now = self.now;
@@ -136,19 +136,19 @@ impl World {
         }
     }
 
-    pub fn members(&self) -> Vec<u32> {
+    pub(crate) fn members(&self) -> Vec<u32> {
         let members = self.poller.lists()[0].roster.members().iter();
         let number = |address: &str| address.strip_prefix("10.0.0.")?.strip_suffix(":80")?.parse().ok();
         members.map(|member| number(&member.address).expect("one of ours")).collect()
     }
 
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.poller.lists()[0].state
     }
 
     /// What must hold at any time.
     fn check(&mut self) {
-        if self.open.is_some() && self.is_given_up_now() {
+        if self.open.is_some() && self.is_given_up() {
             self.open = None;
         }
         let members = self.members();
@@ -172,9 +172,5 @@ impl World {
             assert_eq!(*last, self.state());
         }
         self.news.clear();
-    }
-
-    fn is_given_up_now(&self) -> bool {
-        self.is_given_up()
     }
 }
