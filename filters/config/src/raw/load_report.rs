@@ -14,7 +14,7 @@ section! {
             blackout_period: Duration,
             /// How long after its last report a weight counts, 1s to 24h. Default: 3m.
             weight_expiration_period: Duration,
-            /// How often weights are worked out anew, 100ms to 1h; by a worker that gets no reports every 250ms at the most. Default: 1s.
+            /// How often weights are worked out anew, 100ms to 1h. Default: 1s.
             weight_update_period: Duration,
             /// How much busier an endpoint is taken to be for its part of errors, 0 to 1000. Default: 1.
             #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1000)))]
@@ -23,8 +23,8 @@ section! {
             /// Default, and if it reports none of them: application_utilization, or else cpu_utilization.
             #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 16)))]
             metric_names_for_computing_utilization: Vec<Option<String>>,
-            /// No weight is more than so many times the median of all, nor less than that part of it, 1 to 100: so an endpoint
-            /// that reports what is not so draws no more. Default: 10.
+            /// No weight is more than so many times the median of all, nor less than that part of it, 1 to 100: an endpoint
+            /// that reports what is not true draws no more. Default: 10.
             #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
             maximum_weight_ratio: f64,
             /// Takes the reports off the answers, so that clients do not see them. Default: true.

@@ -202,8 +202,7 @@ words! {
         LeastRequest = "least_request",
         /// Lowest time to the first byte times requests that wait for theirs.
         PeakEwma = "peak_ewma",
-        /// In turn by the weights that endpoints report with their answers (ORCA), as Envoy's client_side_weighted_round_robin. The weights of
-        /// the document are ignored.
+        /// In turn by what endpoints report of their load (ORCA), as Envoy's client_side_weighted_round_robin; weights ignored.
         LoadReported = "load_reported",
         /// Consistent hash, Envoy's ring.
         RingHash = "ring_hash",

@@ -6,7 +6,7 @@
 pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
     let (digits, padding) = text.split_at_checked(end)?;
-    if digits.len() % 4 == 1 || padding.len() > 2 || (!padding.is_empty() && text.len() % 4 != 0) {
+    if digits.len() % 4 == 1 || padding.len() > 2 || (!padding.is_empty() && !text.len().is_multiple_of(4)) {
         return None;
     }
     let mut bytes = Vec::new();
