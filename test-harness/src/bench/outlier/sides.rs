@@ -179,3 +179,42 @@ fn set_timeouts(value: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    /// Every object of this name, wherever it stands.
+    fn all<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| all(item, name, found)),
+            Value::Object(fields) => {
+                found.extend(fields.get(name));
+                fields.values().for_each(|field| all(field, name, found));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn those_that_are_compared_have_the_same_retries_and_the_third_has_as_many_of_its_own() {
+        let hosts = [SocketAddr::from(([127, 0, 0, 1], 1))];
+        let retries = |side: Side| {
+            let (ready, mut found) = (side.bootstrap(&hosts).ready().expect("a bootstrap"), Vec::new());
+            all(&ready, "retry_policy", &mut found);
+            found.into_iter().cloned().collect::<Vec<_>>()
+        };
+        for side in [Side::Native, Side::Ours] {
+            let found = retries(side);
+            assert!(
+                !found.is_empty() && found.iter().all(|one| *one == native_retries()),
+                "{side:?}: {found:?}"
+            );
+        }
+        let of_envoy = retries(Side::WithRetries);
+        assert!(of_envoy.iter().all(|one| one.get("retry_on").is_none()), "{of_envoy:?}");
+        assert_eq!(own_retries().get("num_retries"), native_retries().get("num_retries"));
+    }
+}

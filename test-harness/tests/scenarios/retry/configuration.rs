@@ -140,6 +140,18 @@ async fn ask_for_retries(envoy: &Envoy) -> anyhow::Result<Response> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_envoy_takes_nobody_for_one_of_the_house() -> Outcome {
+    let upstreams = Upstreams::start(2).await?;
+    let plain = balanced(&upstreams, &json!({ "policy": "round_robin", "candidates": 3 }));
+    let envoy = Envoy::start(retried(&upstreams, &plain)).await?;
+    all(&upstreams, 500).await?;
+    // From 127.0.0.1, which Envoy by itself would take for one.
+    ask_for_retries(&envoy).await?;
+    assert_eq!(attempts(&upstreams), 1, "without a retry section, too");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_has_no_say_in_retries() -> Outcome {
     let upstreams = Upstreams::start(2).await?;
     let plain = balanced(&upstreams, &json!({ "policy": "round_robin", "candidates": 3 }));

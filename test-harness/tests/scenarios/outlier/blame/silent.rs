@@ -1,6 +1,13 @@
 //! Requests that are open, and streams that are silent or are cut off.
 
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use super::*;
+
+const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 
 /// How a client waits at an endpoint that has nothing to say.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +18,8 @@ enum Silent {
     GrpcStream,
     /// It has asked for events.
     AsksForEvents,
+    /// It has asked for a websocket.
+    Upgrades,
 }
 
 /// `EACH` requests of every user that wait for an answer, until they are dropped.
@@ -29,6 +38,9 @@ async fn wait_silently(
                 let headers = [of_user, ("content-type", "application/grpc"), ("te", "trailers")];
                 talks.push(Talk::begin(address, true, "/shop.Orders/Watch", &headers).await?);
             }
+            Silent::Upgrades => {
+                asked.spawn(upgrade(address, user.clone()));
+            }
             Silent::AsksForEvents => {
                 let request = Client::to(address).get("/events").header("x-user", user);
                 asked.spawn(request.header("accept", "text/event-stream").send());
@@ -43,13 +55,36 @@ async fn wait_silently(
     Ok((talks, asked))
 }
 
+/// A request for a websocket, which nobody answers.
+async fn upgrade(address: SocketAddr, user: String) -> anyhow::Result<Response> {
+    let mut connection = TcpStream::connect(address).await?;
+    let hello = format!(
+        "GET /chat HTTP/1.1\r\nhost: harness.test\r\nx-user: {user}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
+    );
+    connection.write_all(hello.as_bytes()).await?;
+    let read = connection.read(&mut [0; 64]).await?;
+    anyhow::bail!("{read} bytes came")
+}
+
+/// Lets websockets through.
+fn upgrades(bootstrap: &mut Value) {
+    if let Some(manager) = bootstrap.pointer_mut(MANAGER).and_then(Value::as_object_mut) {
+        manager.insert("upgrade_configs".to_owned(), json!([{ "upgrade_type": "websocket" }]));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_open_or_asks_for_a_stream_is_no_stall() -> Outcome {
-    for how in [Silent::Uploads, Silent::GrpcStream, Silent::AsksForEvents] {
+    for how in [Silent::Uploads, Silent::GrpcStream, Silent::AsksForEvents, Silent::Upgrades] {
         let upstreams = Upstreams::start(ENDPOINTS).await?;
         let outlier = json!({ "stall": { "limit": "300ms", "requests": 2 } });
         let bootstrap = plain(&upstreams, &by_user(&upstreams, &outlier), &json!({}));
-        let bootstrap = if matches!(how, Silent::GrpcStream) { bootstrap.edit(http2) } else { bootstrap };
+        let bootstrap = match how {
+            Silent::GrpcStream => bootstrap.edit(http2),
+            Silent::Upgrades => bootstrap.edit(upgrades),
+            Silent::Uploads | Silent::AsksForEvents => bootstrap,
+        };
         let envoy = Envoy::start(bootstrap).await?;
         let users = users(&envoy, &upstreams).await?;
         for upstream in upstreams.iter() {
