@@ -14,7 +14,7 @@ pub struct Admission<'a> {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum View<'a> {
+enum View<'a> {
     Everyone,
     /// Health is ignored, but for the operator's own word.
     Panic {
@@ -43,6 +43,39 @@ pub(super) enum View<'a> {
     },
 }
 
+impl HealthTable {
+    /// What a balancer may choose from at `now`.
+    pub fn admission(&self, policy: &HealthPolicy, now: Timestamp) -> Admission<'_> {
+        let slow_start = policy.slow_start.filter(|_| self.ramping > 0);
+        if self.all.is_healthy_throughout() && slow_start.is_none() {
+            return Admission::everyone();
+        }
+        if self.levels.len() > 1 || self.all.degraded > 0 || !self.parts.is_empty() {
+            let policy = HealthPolicy { slow_start, ..*policy };
+            return Admission::of(View::Levels { table: self, policy, now, trials: false });
+        }
+        let threshold = u64::from(policy.panic_threshold);
+        let panics = u64::from(self.all.healthy) * 100 < u64::from(self.all.members) * threshold;
+        self.view(panics, &HealthPolicy { slow_start, ..*policy }, now)
+    }
+
+    /// The endpoints without regard to levels, of which this `policy` is in panic or not.
+    fn view(&self, panics: bool, policy: &HealthPolicy, now: Timestamp) -> Admission<'_> {
+        let (entries, slow_start) = (&*self.entries, policy.slow_start);
+        Admission::of(match (panics, policy.fail_traffic_on_panic) {
+            (false, _) => View::Each { entries, slow_start, now, trials: false, degraded: false },
+            (true, true) => View::Nobody { entries, trials: false },
+            (true, false) => View::Panic { entries, withdrawn: self.all.withdrawn > 0 },
+        })
+    }
+
+    /// What each level takes of the traffic.
+    fn load(&self, policy: &HealthPolicy, trials: bool) -> PriorityLoad<'_> {
+        let levels = if self.levels.is_empty() { core::slice::from_ref(&self.all) } else { &*self.levels };
+        PriorityLoad::new(levels, policy.overprovisioning_factor, policy.panic_threshold, trials)
+    }
+}
+
 impl Admission<'static> {
     /// All endpoints at their full share.
     pub const fn everyone() -> Self {
@@ -51,7 +84,7 @@ impl Admission<'static> {
 }
 
 impl<'a> Admission<'a> {
-    pub(super) fn of(view: View<'a>) -> Self {
+    fn of(view: View<'a>) -> Self {
         Self { view, members: None }
     }
 

@@ -1,8 +1,7 @@
 //! What is known of each endpoint's health.
 
-use super::admission::{Admission, View};
 use super::{Health, SlowStart};
-use crate::priority::{Layout, PriorityLoad, Tally};
+use crate::priority::{Layout, Tally};
 use crate::{EndpointIndex, Endpoints, Timestamp};
 
 /// How health bears on choices.
@@ -69,7 +68,7 @@ pub struct HealthTable {
     pub(super) levels: Vec<Tally>,
     /// By locality of the first level; empty if it is in one.
     pub(super) parts: Vec<Tally>,
-    ramping: usize,
+    pub(super) ramping: usize,
 }
 
 impl HealthTable {
@@ -146,40 +145,9 @@ impl HealthTable {
         self.is_ramping()
     }
 
-    /// What a balancer may choose from at `now`.
-    pub fn admission(&self, policy: &HealthPolicy, now: Timestamp) -> Admission<'_> {
-        let slow_start = policy.slow_start.filter(|_| self.ramping > 0);
-        if self.all.is_healthy_throughout() && slow_start.is_none() {
-            return Admission::everyone();
-        }
-        if self.levels.len() > 1 || self.all.degraded > 0 || !self.parts.is_empty() {
-            let policy = HealthPolicy { slow_start, ..*policy };
-            return Admission::of(View::Levels { table: self, policy, now, trials: false });
-        }
-        let threshold = u64::from(policy.panic_threshold);
-        let panics = u64::from(self.all.healthy) * 100 < u64::from(self.all.members) * threshold;
-        self.view(panics, &HealthPolicy { slow_start, ..*policy }, now)
-    }
-
-    /// The endpoints without regard to levels, of which this `policy` is in panic or not.
-    fn view(&self, panics: bool, policy: &HealthPolicy, now: Timestamp) -> Admission<'_> {
-        let (entries, slow_start) = (&*self.entries, policy.slow_start);
-        Admission::of(match (panics, policy.fail_traffic_on_panic) {
-            (false, _) => View::Each { entries, slow_start, now, trials: false, degraded: false },
-            (true, true) => View::Nobody { entries, trials: false },
-            (true, false) => View::Panic { entries, withdrawn: self.all.withdrawn > 0 },
-        })
-    }
-
     /// Whether all are in rotation: then it is no matter where a request goes when it is sent again.
     pub fn all_in_rotation(&self) -> bool {
         (self.all.healthy + self.all.degraded) as usize == self.entries.len()
-    }
-
-    /// What each level takes of the traffic.
-    pub(super) fn load(&self, policy: &HealthPolicy, trials: bool) -> PriorityLoad<'_> {
-        let levels = if self.levels.is_empty() { core::slice::from_ref(&self.all) } else { &*self.levels };
-        PriorityLoad::new(levels, policy.overprovisioning_factor, policy.panic_threshold, trials)
     }
 
     fn each(&mut self, members: &[EndpointIndex], change: impl Fn(&mut Entry)) {
