@@ -51,7 +51,8 @@ impl Etcd {
     /// If it is not ready in time.
     pub async fn run(&self) -> anyhow::Result<()> {
         let program = std::env::var_os("ETCD").filter(|path| !path.is_empty());
-        let program = program.context("no etcd: run this through `cargo xtask test`, or set ETCD to the program")?;
+        let program =
+            program.context("no etcd: run this through `cargo xtask test`, or set ETCD to the program")?;
         let log = File::options().create(true).append(true).open(self.folder.path().join("log"))?;
         let (clients, peers) = (format!("http://{}", self.address), format!("http://{}", self.peers));
         let child = Command::new(program)
@@ -87,7 +88,9 @@ impl Etcd {
     /// # Errors
     /// If etcd does not take it.
     pub async fn put(&self, key: &str, value: &str) -> anyhow::Result<()> {
-        self.ask("/v3/kv/put", &json!({ "key": STANDARD.encode(key), "value": STANDARD.encode(value) })).await.map(drop)
+        self.ask("/v3/kv/put", &json!({ "key": STANDARD.encode(key), "value": STANDARD.encode(value) }))
+            .await
+            .map(drop)
     }
 
     /// Sets a key that goes when nobody renews it within so many seconds.

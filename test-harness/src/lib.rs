@@ -35,8 +35,8 @@ pub mod prelude {
     pub use crate::ejecting::{
         bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_ejected, with_outlier,
     };
-    pub use crate::etcd::Etcd;
     pub use crate::envoy::{Bootstrap, Crossings, Envoy, Form, Modules, pieces};
+    pub use crate::etcd::Etcd;
     pub use crate::front::{Certificate, Front};
     pub use crate::load::{Client, Load, Reading, Report, Request, Response};
     pub use crate::retrying::{retry_stat, retrying, start_retrying};

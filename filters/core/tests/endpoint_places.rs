@@ -10,7 +10,9 @@ use switchyard_core::endpoint::SPARE_PLACES;
 use switchyard_core::{Endpoint, Endpoints};
 
 fn list(numbers: &HashSet<u16>) -> Endpoints {
-    Endpoints::new(numbers.iter().map(|number| Endpoint::new(format!("10.0.0.1:{number}"), NonZeroU32::MIN)).collect())
+    Endpoints::new(
+        numbers.iter().map(|number| Endpoint::new(format!("10.0.0.1:{number}"), NonZeroU32::MIN)).collect(),
+    )
 }
 
 proptest! {

@@ -37,7 +37,8 @@ impl Places {
     /// Takes in another list: requests under way remember places, so who stays keeps its own. Who is gone is never chosen again.
     fn take(&mut self, configured: &Upstream) {
         let (endpoints, places) = self.endpoints.successor(configured.endpoints());
-        let health = |place: Option<EndpointIndex>| place.map_or(Health::Withdrawn, |index| configured.health(index));
+        let health =
+            |place: Option<EndpointIndex>| place.map_or(Health::Withdrawn, |index| configured.health(index));
         self.listed = places.into_iter().map(health).collect();
         self.endpoints = endpoints;
     }
@@ -209,7 +210,9 @@ mod tests {
         let with = |ejected: &[usize]| {
             let rotation = rotation(&[], ejected, "");
             let list: Vec<_> = rotation.places.borrow().endpoints.iter().cloned().zip([1, 0, 0]).collect();
-            let list = list.into_iter().map(|(endpoint, priority)| switchyard_core::Endpoint { priority, ..endpoint });
+            let list = list
+                .into_iter()
+                .map(|(endpoint, priority)| switchyard_core::Endpoint { priority, ..endpoint });
             rotation.places.borrow_mut().endpoints = Endpoints::new(list.collect());
             turns(&rotation)
         };

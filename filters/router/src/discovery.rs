@@ -110,11 +110,7 @@ impl Discovery {
     }
 
     /// Something suggests that the endpoints of this upstream have changed: whoever asks is told.
-    pub(crate) fn hint(
-        &mut self,
-        upstream: usize,
-        host: &(impl SharedData + Queues),
-    ) {
+    pub(crate) fn hint(&mut self, upstream: usize, host: &(impl SharedData + Queues)) {
         let has = |group: &&mut Group| group.entries.iter().any(|entry| entry.upstream == upstream);
         let Some(group) = self.groups.iter_mut().find(has) else { return };
         if group.lease.is_some() {
@@ -129,7 +125,8 @@ impl Discovery {
 
     /// A message waits in a queue; whether it is one of these, and was taken as a hint.
     pub(crate) fn look(&mut self, queue: u32, host: &impl Queues) -> bool {
-        let is_its = |group: &&mut Group| group.lease.as_ref().is_some_and(|lease| lease.queue == Some(queue));
+        let is_its =
+            |group: &&mut Group| group.lease.as_ref().is_some_and(|lease| lease.queue == Some(queue));
         let Some(group) = self.groups.iter_mut().find(is_its) else { return false };
         while let Ok(Some(_)) = host.dequeue(queue) {}
         group.poller.hint();
@@ -222,7 +219,8 @@ impl Group {
     ) {
         let mut differs = false;
         for one in news {
-            let (News::Read { upstream, .. } | News::Refused { upstream, .. } | News::State { upstream, .. }) = one;
+            let (News::Read { upstream, .. } | News::Refused { upstream, .. } | News::State { upstream, .. }) =
+                one;
             let known = |entry: &&Entry| entry.upstream == *upstream;
             let list = self.poller.lists().iter().find(|list| list.upstream == *upstream);
             let (Some(entry), Some(list)) = (self.entries.iter().find(known), list) else { continue };

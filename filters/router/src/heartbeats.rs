@@ -11,11 +11,11 @@ use crate::plan::Plan;
 use crate::upstream::Upstream;
 use core::time::Duration;
 use hashbrown::{HashMap, HashSet};
-use switchyard_core::{Endpoints, Timestamp};
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER, heartbeat_mark};
 use switchyard_core::health::Health;
 use switchyard_core::http::{decimal, status};
 use switchyard_core::outlier::{Check, DESTINATION_HEADER, EndpointKey, GRPC_HEALTH_PATH, Heartbeat};
+use switchyard_core::{Endpoints, Timestamp};
 use switchyard_frame::shared::heartbeat_lease;
 use switchyard_host::{Call, CallAnswers, HttpCalls, SharedData};
 

@@ -40,7 +40,8 @@ impl Membership {
         let places: HashMap<&str, EndpointIndex> =
             former.iter().enumerate().map(|(index, endpoint)| (&*endpoint.address, index)).collect();
         let marks = |marks: &[bool]| {
-            let mark = |endpoint: &Endpoint| places.get(&*endpoint.address).and_then(|index| marks.get(*index));
+            let mark =
+                |endpoint: &Endpoint| places.get(&*endpoint.address).and_then(|index| marks.get(*index));
             endpoints.iter().map(|endpoint| mark(endpoint).copied().unwrap_or_default()).collect()
         };
         Self { verified: marks(&self.verified), missed: marks(&self.missed) }

@@ -116,7 +116,8 @@ impl Stream {
     fn accompany(&mut self, plan: &Plan, decision: Decision<'_>, ended: bool) {
         let Some(endpoint) = decision.chosen.first else { return };
         let (upstream, now) = (decision.upstream, decision.now.filter(|_| decision.needs_latency));
-        self.sampled = self.router.lists.as_ref().filter(|lists| lists.wants_sample(upstream)).map(|_| upstream);
+        self.sampled =
+            self.router.lists.as_ref().filter(|lists| lists.wants_sample(upstream)).map(|_| upstream);
         self.in_flight = plan.with_upstream(upstream, |live| live.start(endpoint, now)).flatten();
         if decision.needs_latency {
             self.first_byte = Some(FirstByte::of(upstream, now.filter(|_| ended)));

@@ -143,7 +143,10 @@ impl Router {
     fn take_lists(&self, now: Timestamp, host: &impl Host) {
         let Some(lists) = &self.lists else { return };
         let own = &self.setup.own;
-        let (Ok(mut roster), Ok(mut loads)) = (own.roster.try_borrow_mut(), own.loads.try_borrow_mut()) else { return };
+        let (Ok(mut roster), Ok(mut loads)) = (own.roster.try_borrow_mut(), own.loads.try_borrow_mut())
+        else {
+            return;
+        };
         lists.look(
             host,
             |position, upstream| {

@@ -134,7 +134,10 @@ fn all_follow_what_one_has_read_and_outlier_hears_of_it() {
     for worker in [&one, &two] {
         assert_eq!(worker.named(10), ["10.0.0.2:80", "10.0.0.3:80"]);
         let watched = worker.watched();
-        assert_eq!(watched[0].endpoints.iter().map(|one| &*one.address).collect::<Vec<_>>(), ["10.0.0.2:80", "10.0.0.3:80"]);
+        assert_eq!(
+            watched[0].endpoints.iter().map(|one| &*one.address).collect::<Vec<_>>(),
+            ["10.0.0.2:80", "10.0.0.3:80"]
+        );
     }
 }
 
@@ -144,7 +147,14 @@ fn whatever_fails_the_last_list_stays() {
     one.serve();
     let call = one.pass(20).remove(0);
     one.answer(&call, "200", &list(&["10.0.0.1:80"]));
-    for (status, body) in [("", &b""[..]), ("500", b""), ("200", b"<html>"), ("200", b"[]"), ("200", b"[{\"addr"), ("403", b"[]")] {
+    for (status, body) in [
+        ("", &b""[..]),
+        ("500", b""),
+        ("200", b"<html>"),
+        ("200", b"[]"),
+        ("200", b"[{\"addr"),
+        ("403", b"[]"),
+    ] {
         let calls = one.pass(70_000);
         let call = calls.first().expect("it asks again");
         one.answer(call, status, body);

@@ -9,9 +9,9 @@
 //! Source: Envoy's `orca_weight_manager.cc` (`updateWeightsOnHosts`); gRFC A58. The order of turns is nginx's and not the earliest
 //! deadline first of Envoy: as even, and the weights may change in mid-round.
 
-use super::rotation::SmoothWeighted;
 use super::Candidates;
 use super::ask::Ask;
+use super::rotation::SmoothWeighted;
 use crate::load::LoadsWithin;
 use crate::orca::ReportPolicy;
 use crate::{Timestamp, sort};

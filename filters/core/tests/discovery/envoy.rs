@@ -1,10 +1,10 @@
 //! Envoy's admin.
 
 use super::{addresses, answer, read, source};
+use switchyard_core::Locality;
 use switchyard_core::discovery::{
     Considered, Cursor, Envoy, HashKey, Listing, Member, Read, Refusal, Registry, Source, Standing,
 };
-use switchyard_core::Locality;
 use switchyard_core::health::Health;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -5,8 +5,8 @@
 use super::lease;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys::HEARTBEAT_LEASE;
-use switchyard_core::lease::is_holders_mark;
 pub use switchyard_core::lease::LEASE;
+use switchyard_core::lease::is_holders_mark;
 use switchyard_host::SharedData;
 
 /// Makes the lease, held by nobody, if it is not there, so that it can be claimed by compare-and-swap.

@@ -4,8 +4,8 @@
 
 use super::tables::SharedEntry;
 use switchyard_core::Timestamp;
-use switchyard_core::lease::{NOBODYS_LEASE, claim_lease};
 pub use switchyard_core::lease::LEASE;
+use switchyard_core::lease::{NOBODYS_LEASE, claim_lease};
 use switchyard_core::shared_value::update;
 use switchyard_host::SharedData;
 

@@ -88,7 +88,8 @@ async fn a_rolling_replacement_costs_no_client_an_error() -> Outcome {
         let upstreams = Upstreams::start(20).await?;
         let all = upstreams.addresses();
         let mut document = listed(&envoys_view(), &ring_hash());
-        document["routes"][0]["retry"] = json!({ "engine": engine, "num_retries": 2, "retry_on": { "statuses": ["503"] } });
+        document["routes"][0]["retry"] =
+            json!({ "engine": engine, "num_retries": 2, "retry_on": { "statuses": ["503"] } });
         let envoy = Envoy::start(live(&all[..10], &document).concurrency(2)).await?;
         until_listed(&envoy, 10).await?;
         let address = envoy.listener_address("ingress").await?;
@@ -108,7 +109,10 @@ async fn a_rolling_replacement_costs_no_client_an_error() -> Outcome {
         let bad: u64 = ["downstream_rq_5xx", "downstream_rq_4xx"]
             .iter()
             .map(|name| format!("http.ingress.{name}"))
-            .zip([envoy.stat("http.ingress.downstream_rq_5xx").await?, envoy.stat("http.ingress.downstream_rq_4xx").await?])
+            .zip([
+                envoy.stat("http.ingress.downstream_rq_5xx").await?,
+                envoy.stat("http.ingress.downstream_rq_4xx").await?,
+            ])
             .map(|(_, count)| count)
             .sum();
         assert_eq!(bad, 0, "{engine}");

@@ -25,8 +25,7 @@ fn envoys_view() -> Value {
 
 /// A document whose only upstream, balanced like this, has its endpoints from `source`.
 fn listed(source: &Value, balance: &Value) -> Value {
-    let mut document =
-        routed(&json!([{ "name": "checkout", "endpoints": source, "balance": balance }]));
+    let mut document = routed(&json!([{ "name": "checkout", "endpoints": source, "balance": balance }]));
     document["explain"] = json!(true);
     document
 }

@@ -87,7 +87,10 @@ async fn endpoints_are_the_passing_instances_that_consul_has() -> Outcome {
     };
     let answer = |index: u64, instances: Vec<Value>| Behaviour::Exact {
         status: 200,
-        headers: vec![("x-consul-index".to_owned(), index.to_string()), ("content-type".to_owned(), "application/json".to_owned())],
+        headers: vec![
+            ("x-consul-index".to_owned(), index.to_string()),
+            ("content-type".to_owned(), "application/json".to_owned()),
+        ],
         body: Value::from(instances).to_string().into_bytes(),
         chunked: false,
         trailers: Vec::new(),
@@ -100,7 +103,12 @@ async fn endpoints_are_the_passing_instances_that_consul_has() -> Outcome {
     until_listed_though_nobody_answers(&envoy, 2).await?;
     until_named(&envoy, &all[..2]).await?;
     let path = consul.requests().first().expect("an ask").path.clone();
-    assert!(path.starts_with("/v1/health/service/checkout?") && path.contains("passing") && path.contains("tag=v1"), "{path}");
+    assert!(
+        path.starts_with("/v1/health/service/checkout?")
+            && path.contains("passing")
+            && path.contains("tag=v1"),
+        "{path}"
+    );
     envoy
         .until("it to be asked for what comes after its last index", async || {
             Ok(consul.requests().iter().any(|one| one.path.contains("index=7")).then_some(()))
@@ -119,7 +127,10 @@ async fn endpoints_are_those_of_any_list_in_json() -> Outcome {
     let all = upstreams.addresses();
     let registry = Upstream::start("registry", "127.0.0.1:0".parse()?).await?;
     let list = |addresses: &[SocketAddr]| {
-        let hosts: Vec<_> = addresses.iter().map(|one| json!({ "host": { "ip": one.ip().to_string() }, "port": one.port(), "share": 2 })).collect();
+        let hosts: Vec<_> = addresses
+            .iter()
+            .map(|one| json!({ "host": { "ip": one.ip().to_string() }, "port": one.port(), "share": 2 }))
+            .collect();
         json!({ "data": { "hosts": hosts } }).to_string()
     };
     let tagged = |etag: &str, body: String| Behaviour::Exact {
@@ -130,7 +141,13 @@ async fn endpoints_are_those_of_any_list_in_json() -> Outcome {
         trailers: Vec::new(),
     };
     registry.behave(tagged("\"1\"", list(&all[..2]))).await?;
-    let not_modified = Behaviour::Exact { status: 304, headers: Vec::new(), body: Vec::new(), chunked: false, trailers: Vec::new() };
+    let not_modified = Behaviour::Exact {
+        status: 304,
+        headers: Vec::new(),
+        body: Vec::new(),
+        chunked: false,
+        trailers: Vec::new(),
+    };
     registry.behave_for("if-none-match", "\"1\"", not_modified)?;
     let pointers = json!({
         "cluster": "registry", "path": "/v1/checkout?env=a", "list": "/data/hosts", "address": "/host/ip", "port": "/port", "weight": "/share", "interval": "100ms",

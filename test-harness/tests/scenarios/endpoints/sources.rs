@@ -15,9 +15,7 @@ async fn beside_a_stand_in(upstreams: &Upstreams) -> anyhow::Result<(Upstream, E
 
 /// What Envoy's admin says of a cluster `checkout` with these hosts.
 fn clusters(addresses: &[SocketAddr]) -> String {
-    let host = |address: &SocketAddr| {
-        json!({ "address": pieces::socket_address(*address), "health_status": { "eds_health_status": "HEALTHY" }, "weight": 1 })
-    };
+    let host = |address: &SocketAddr| json!({ "address": pieces::socket_address(*address), "health_status": { "eds_health_status": "HEALTHY" }, "weight": 1 });
     let hosts: Vec<_> = addresses.iter().map(host).collect();
     json!({ "cluster_statuses": [{ "name": "checkout", "host_statuses": hosts }] }).to_string()
 }
@@ -69,7 +67,11 @@ async fn a_source_that_never_answers_stops_neither_the_start_nor_a_request() -> 
         let source = json!({ "envoy": { "admin_cluster": "nowhere", "interval": "100ms" } });
         let envoy = Envoy::start(live(&upstreams.addresses(), &listed(&source, &balance))).await?;
         let report = send(&envoy, 300).await?;
-        assert_eq!((report.successes(), report.by_upstream.len()), (300, 3), "as Envoy's fallback sends them");
+        assert_eq!(
+            (report.successes(), report.by_upstream.len()),
+            (300, 3),
+            "as Envoy's fallback sends them"
+        );
         envoy.wait_for_stat(&stat("fallbacks", "reason=.=no_list;.;"), |count| count == 300).await?;
         envoy.wait_for_stat(&errors("unreachable"), |count| count > 1).await?;
         envoy.wait_for_log("there is no list of endpoints of checkout yet").await?;

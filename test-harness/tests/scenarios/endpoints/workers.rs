@@ -6,7 +6,8 @@ use super::*;
 async fn one_worker_asks_and_all_follow() -> Outcome {
     let upstreams = Upstreams::start(3).await?;
     let stand_in = Upstream::start("registry", "127.0.0.1:0".parse()?).await?;
-    let list: Vec<_> = upstreams.addresses().iter().map(|address| json!({ "address": address.to_string() })).collect();
+    let list: Vec<_> =
+        upstreams.addresses().iter().map(|address| json!({ "address": address.to_string() })).collect();
     stand_in.behave(Behaviour::body(&json!(list).to_string())).await?;
     let source = json!({ "http": { "cluster": "registry", "path": "/v1/checkout", "interval": "10s" } });
     let bootstrap = live(&upstreams.addresses(), &listed(&source, &ring_hash()))
