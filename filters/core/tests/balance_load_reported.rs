@@ -179,7 +179,9 @@ mod properties {
             let mut world = World::new(count);
             for round in [weights, again] {
                 for (index, weight) in round.iter().take(count).enumerate() {
-                    weight.into_iter().for_each(|weight| world.report(index, *weight));
+                    if let Some(weight) = weight {
+                        world.report(index, *weight);
+                    }
                 }
                 world.pass(SECOND);
                 // The least that anyone may have is a hundredth of the most.
