@@ -5,7 +5,9 @@ use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
 use switchyard_core::contract::keys::gatherer;
-use switchyard_core::contract::{CANDIDATES_HEADER, REQUEST_TIMEOUT_HEADER};
+use switchyard_core::contract::{
+    CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, NO_LIMIT, REQUEST_TIMEOUT_HEADER,
+};
 use switchyard_host::{Call, HeaderMap, Host};
 
 /// The world during one callback.
@@ -48,6 +50,10 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
             let left = left.as_millis().max(1).to_string();
             // Envoy counts a route's timeout from here; a request that is not told has more time than it was given.
             let headers = [Some(REQUEST_TIMEOUT_HEADER), deadline.header.as_deref()];
+            // What is written there is not all the client's word; whom an ending may be blamed on hangs on what is.
+            let own = self.host.request_headers().ok().and_then(|head| deadline.shortened(&head));
+            let own = own.map_or_else(|| NO_LIMIT.to_owned(), |own| own.as_millis().to_string());
+            let _ = self.host.set_property(&[CLIENT_LIMIT_PROPERTY], own.as_bytes());
             for name in headers.into_iter().flatten() {
                 let _ = self.host.set_request_header(name, left.as_bytes());
             }

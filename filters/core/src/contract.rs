@@ -22,10 +22,16 @@ pub const BATCH_TRACE_HEADER: &str = "x-switchyard-batch-traceparent";
 pub const FALLBACK_HEADER: &str = "x-switchyard-fallback";
 /// Marks a heartbeat ([`heartbeat_mark`]): router.wasm to outlier.wasm.
 pub const HEARTBEAT_HEADER: &str = "x-switchyard-heartbeat";
+/// Of a call that retry.wasm or batch.wasm makes: how much time its client gives it, in milliseconds, where that is what bounds it; to
+/// outlier.wasm. A router in front of requests tells the same by [`CLIENT_LIMIT_PROPERTY`].
+pub const CLIENT_LIMIT_HEADER: &str = "x-switchyard-client-limit";
 /// The property of an attempt that was given up because another one answered: retry.wasm to outlier.wasm.
 pub const CANCELLED_PROPERTY: &str = "switchyard_cancelled";
-/// The property of a request whose client gives it only so much time, in milliseconds: router.wasm to outlier.wasm.
+/// The property of a request whose client gives it only so much time, in milliseconds, or [`NO_LIMIT`]. router.wasm or batch.wasm to
+/// outlier.wasm.
 pub const CLIENT_LIMIT_PROPERTY: &str = "switchyard_client_limit";
+/// The client gives no limit, whatever the headers say that batch.wasm has written.
+pub const NO_LIMIT: &str = "none";
 /// The property of a request that asks for a stream, which may be silent: router.wasm to outlier.wasm.
 pub const STREAM_PROPERTY: &str = "switchyard_stream";
 
@@ -144,6 +150,7 @@ mod tests {
             BATCH_TRACE_HEADER,
             FALLBACK_HEADER,
             HEARTBEAT_HEADER,
+            CLIENT_LIMIT_HEADER,
         ];
         let before = [
             "x-gateway-destination-endpoint",
@@ -151,7 +158,12 @@ mod tests {
             "x-switchyard-explain",
             "x-switchyard-batch",
         ];
-        let rest = ["x-switchyard-batch-traceparent", "x-switchyard-fallback", "x-switchyard-heartbeat"];
+        let rest = [
+            "x-switchyard-batch-traceparent",
+            "x-switchyard-fallback",
+            "x-switchyard-heartbeat",
+            "x-switchyard-client-limit",
+        ];
         assert_eq!(headers.to_vec(), [&before[..], &rest].concat());
         assert!(headers.iter().all(|name| is_our_header(name.as_bytes())));
         assert!(!is_our_header(ATTEMPT_COUNT_HEADER.as_bytes()));

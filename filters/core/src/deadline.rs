@@ -9,7 +9,7 @@
 //! again and 4 is not; Envoy's `Grpc::Utility::httpToGrpcStatus`, by which its 504 is 14.
 
 use crate::RequestView;
-use crate::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
+use crate::contract::{CLIENT_LIMIT_HEADER, REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use crate::http::{decimal, digits, is_grpc};
 use core::time::Duration;
 
@@ -106,12 +106,18 @@ pub fn is_clients_end(details: &[u8]) -> bool {
 pub struct TimeLeft {
     millis: String,
     grpc: String,
+    is_clients: bool,
 }
 
 impl TimeLeft {
-    /// So much.
-    pub fn new(left: Duration) -> Self {
-        Self { millis: left.as_millis().max(1).to_string(), grpc: encode_grpc_timeout(left) }
+    /// So much. `is_clients`: by its client's own limit, so that nobody else is to blame when it is over.
+    pub fn new(left: Duration, is_clients: bool) -> Self {
+        Self { millis: left.as_millis().max(1).to_string(), grpc: encode_grpc_timeout(left), is_clients }
+    }
+
+    /// The header that tells outlier of a client's own limit, if it is one.
+    pub fn clients(&self) -> Option<(&str, &str)> {
+        self.is_clients.then_some((CLIENT_LIMIT_HEADER, &self.millis))
     }
 
     /// In milliseconds, as headers have it that are no gRPC's.

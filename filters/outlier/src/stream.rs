@@ -14,8 +14,7 @@ use crate::worker::Outlier;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::contract::{
-    CANCELLED_PROPERTY, CLIENT_LIMIT_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEARTBEAT_HEADER,
+use switchyard_core::contract::{CLIENT_LIMIT_HEADER, CANCELLED_PROPERTY, CLIENT_LIMIT_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEARTBEAT_HEADER,
 };
 use switchyard_core::deadline::{GRPC_TIMEOUT, grpc_timeout};
 use switchyard_core::http::{decimal, is_stream, speaks_grpc, status};
@@ -54,7 +53,8 @@ struct AttemptHead {
     heartbeat: bool,
     shadow: bool,
     limit: RouteLimit,
-    grpc_timeout: Option<Duration>,
+    /// Of a call: what its client gives it.
+    clients_limit: Option<Duration>,
 }
 
 #[derive(Clone, Copy)]
@@ -247,7 +247,7 @@ impl Live {
     fn clients_limit_has_passed(&self, host: &impl Host) -> bool {
         let said = host.property(&[CLIENT_LIMIT_PROPERTY]).ok().flatten();
         let said = said.as_deref().and_then(decimal).map(Duration::from_millis);
-        let told = || self.head?.grpc_timeout.filter(|_| !has_client(host));
+        let told = || self.head?.clients_limit.filter(|_| !has_client(host));
         let Some(limit) = said.or_else(told) else { return false };
         let begun = integer(host, &["request", "time"]).map_or(self.times.started, Timestamp::from_nanos);
         host.now().is_ok_and(|now| limit_has_passed(limit, now.since(begun)))
@@ -263,8 +263,14 @@ fn read_head(host: &impl Host) -> Option<AttemptHead> {
         heartbeat: mark.is_some_and(|mark| heartbeat_lease::is_mark(host, mark)),
         shadow: headers.values(":authority").next().is_some_and(is_shadow),
         limit: limit.map_or(RouteLimit::Unlimited, RouteLimit::Of),
-        grpc_timeout: headers.values(GRPC_TIMEOUT).next().and_then(grpc_timeout),
+        clients_limit: clients_limit_of_call(&headers),
     })
+}
+
+/// The time that its client gives a call of one of our filters: as that filter says, or as a gRPC call says itself.
+fn clients_limit_of_call(headers: &HeaderMap) -> Option<Duration> {
+    let said = headers.values(CLIENT_LIMIT_HEADER).next().and_then(decimal).map(Duration::from_millis);
+    said.or_else(|| headers.values(GRPC_TIMEOUT).next().and_then(grpc_timeout))
 }
 
 /// Envoy adds `-shadow` to the host of a mirrored request, before the port.

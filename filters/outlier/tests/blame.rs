@@ -158,18 +158,23 @@ fn an_endpoint_that_says_that_the_clients_time_is_over_has_not_failed() {
 
 #[test]
 fn a_call_of_our_own_that_took_as_long_as_its_client_has_is_the_clients() {
-    let call = |millis: u64| {
-        left_by(move |worker: &mut Worker| {
-            // Suspect, so that the heads of requests are read.
-            worker.attempt(A, "500");
-            worker.host.remove_property("connection.id");
-            let mut stream = worker.begin_with(A, &[GET[0], GET[1], GET[2], ("grpc-timeout", "200m")]);
-            worker.pass(millis);
-            stream.on_done(&worker.host);
-        })
-    };
-    assert_eq!(call(200).failures, 1, "the one before");
-    assert_eq!(call(100).failures, 2);
+    for limit in [("grpc-timeout", "200m"), ("x-switchyard-client-limit", "200")] {
+        let call = |millis: u64, connected: bool| {
+            left_by(move |worker: &mut Worker| {
+                // Suspect, so that the heads of requests are read.
+                worker.attempt(A, "500");
+                if !connected {
+                    worker.host.remove_property("connection.id");
+                }
+                let mut stream = worker.begin_with(A, &[GET[0], GET[1], GET[2], limit]);
+                worker.pass(millis);
+                stream.on_done(&worker.host);
+            })
+        };
+        assert_eq!(call(200, false).failures, 1, "the one before");
+        assert_eq!(call(100, false).failures, 2);
+        assert_eq!(call(200, true).failures, 2, "what a client writes itself shields nobody");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 use switchyard_core::contract::{
-    ATTEMPT_COUNT_HEADER, CANDIDATES_HEADER, CLUSTER_HEADER, EXPECTED_TIMEOUT_HEADER,
+    ATTEMPT_COUNT_HEADER, CANDIDATES_HEADER, CLIENT_LIMIT_HEADER, CLUSTER_HEADER, EXPECTED_TIMEOUT_HEADER,
 };
 use switchyard_core::deadline::{GRPC_TIMEOUT, TimeLeft};
 use switchyard_core::http::{is_about_the_connection, is_sent_on};
@@ -12,8 +12,9 @@ use switchyard_core::retry::STEERING_HEADERS;
 use switchyard_host::HeaderMap;
 
 /// Headers that belong to one attempt, and are not sent again.
-const OWN_OF_AN_ATTEMPT: [&str; 7] = [
+const OWN_OF_AN_ATTEMPT: [&str; 8] = [
     CANDIDATES_HEADER,
+    CLIENT_LIMIT_HEADER,
     CLUSTER_HEADER,
     "content-length",
     "expect",
@@ -30,9 +31,10 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// Attempt `number`, to `address` (empty: whichever the cluster chooses), which has so much time left.
-    pub(crate) fn new(number: u32, address: &str, left: Duration) -> Self {
-        Self { number: number.to_string(), address: address.to_owned(), left: TimeLeft::new(left) }
+    /// Attempt `number`, to `address` (empty: whichever the cluster chooses), which has so much time left; `is_clients`: by its client's own
+    /// limit.
+    pub(crate) fn new(number: u32, address: &str, left: Duration, is_clients: bool) -> Self {
+        Self { number: number.to_string(), address: address.to_owned(), left: TimeLeft::new(left, is_clients) }
     }
 
     /// The headers, made from those of the request; the remaining time replaces what the request said in
@@ -57,6 +59,7 @@ impl Replay {
         if head.contains(GRPC_TIMEOUT) {
             headers.push((GRPC_TIMEOUT, self.left.grpc()));
         }
+        headers.extend(self.left.clients());
         headers.push((ATTEMPT_COUNT_HEADER, &self.number));
         if !self.address.is_empty() {
             headers.push((CANDIDATES_HEADER, &self.address));

@@ -171,7 +171,8 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
             Next::Unnamed => Box::default(),
             Next::Nowhere => return None,
         };
-        let replay = Replay::new(call.number, &address, call.timeout);
+        let is_clients = call.policy.settings().deadline.shortened(call.head).is_some();
+        let replay = Replay::new(call.number, &address, call.timeout, is_clients);
         let begins_within = call.begins_within().map(|limit| limit.as_millis().max(1).to_string());
         let mut headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;
         headers.extend(begins_within.as_deref().map(|limit| (TRY_TIMEOUT_HEADER, limit)));

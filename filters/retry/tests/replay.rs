@@ -126,6 +126,7 @@ fn an_attempt_is_told_how_much_time_is_left() {
     let first = worker.next_call();
     assert_eq!(first.request.timeout, Duration::from_millis(1_500));
     assert_eq!(sent(&first, "x-deadline-ms"), ["1500"]);
+    assert_eq!(sent(&first, "x-switchyard-client-limit"), ["1500"], "it is its client's, who else would be to blame");
     assert_eq!(sent(&first, "grpc-timeout"), ["1500000u"]);
     worker.pass(995);
     worker.reply(&first, UNAVAILABLE, b"");
@@ -138,6 +139,7 @@ fn a_request_that_says_nothing_about_its_time_is_told_nothing() {
     let call = replay(r#""deadline_header": "x-deadline-ms", "timeout": "2s""#, &[]);
     assert_eq!(call.request.timeout, Duration::from_millis(1_995));
     assert!(sent(&call, "x-deadline-ms").is_empty() && sent(&call, "grpc-timeout").is_empty());
+    assert!(sent(&call, "x-switchyard-client-limit").is_empty(), "the operator's");
 }
 
 #[test]

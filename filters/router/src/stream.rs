@@ -270,7 +270,9 @@ fn fail(host: &impl Replies) -> bool {
 /// neither.
 fn tell_judge(headers: &HeaderMap, deadline_headers: &[Box<str>], host: &impl Properties) {
     // What cannot be told is not known, and the request goes on.
-    if let Some(limit) = clients_limit(headers, deadline_headers) {
+    // Where batch has written what is left of the operator's time, it has said what of it is the client's.
+    let is_told = || matches!(host.property(&[CLIENT_LIMIT_PROPERTY]), Ok(Some(_)));
+    if let Some(limit) = clients_limit(headers, deadline_headers).filter(|_| !is_told()) {
         let _ = host.set_property(&[CLIENT_LIMIT_PROPERTY], limit.as_millis().to_string().as_bytes());
     }
     if asks_for_stream(headers) {

@@ -399,6 +399,17 @@ fn outlier_is_told_whose_time_limit_it_is_and_who_asks_for_a_stream() {
     }
 }
 
+/// batch.wasm writes what is left of a request's time for who is behind it, and says itself what of that is the client's.
+#[test]
+fn what_batch_has_said_of_a_clients_limit_stands() {
+    let worker = Worker::of(&SharedStore::default(), &document(RANDOM, "{}", ""));
+    worker.host.set_property(CLIENT_LIMIT_PROPERTY, b"none");
+    let head = [(":method", "GET"), (":path", "/"), ("x-envoy-upstream-rq-timeout-ms", "900")];
+    worker.host.receive(&head);
+    worker.root.stream(10).expect("a configuration").on_request_headers(&worker.host, &Head::default(), true);
+    assert!(worker.host.take_marks().is_empty());
+}
+
 #[test]
 fn where_nobody_judges_nobody_is_told() {
     let document = document(RANDOM, "{}", "").replace(r#""outlier": {},"#, "");

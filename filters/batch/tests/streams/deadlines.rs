@@ -3,6 +3,7 @@
 use crate::worker::{Batching, Worker, get, items, pass, with};
 use std::slice;
 use switchyard_batch::Flow;
+use switchyard_core::contract::{CLIENT_LIMIT_PROPERTY, NO_LIMIT};
 
 const HEADER: &str = r#""deadline_header": "x-time-left", "max_delay": "1s""#;
 
@@ -97,14 +98,34 @@ fn told(more: &str) -> [Vec<String>; 2] {
     let waits = worker.send(&short("/items?ids=1", "900"));
     pass(slice::from_mut(&mut worker), 30);
     worker.returns(first);
+    worker.host.take_marks();
     worker.deliver();
     assert!(worker.went_on(&waits));
+    let marks = worker.host.take_marks();
+    let limit = marks.iter().filter(|mark| mark.1 == CLIENT_LIMIT_PROPERTY).map(|mark| &*mark.2).next();
+    assert_eq!(limit, Some(&b"900"[..]).filter(|_| !marks.is_empty()), "the client's own, from the beginning");
     [ROUTE_TIMEOUT, "x-time-left"].map(|name| worker.host.request_header(name))
 }
 
 #[test]
 fn who_waited_and_goes_on_has_the_time_that_is_left() {
     assert_eq!(told(""), [["870"], ["870"]]);
+}
+
+/// What is written of the operator's time is nobody's limit but the operator's.
+#[test]
+fn who_goes_on_with_the_operators_time_has_no_limit_of_its_own() {
+    let mut worker = Worker::alone(&items(r#", "timeout": "2s""#));
+    let first = worker.goes("/items?ids=0");
+    let waits = worker.send(&get("/items?ids=1"));
+    pass(slice::from_mut(&mut worker), 30);
+    worker.returns(first);
+    worker.host.take_marks();
+    worker.deliver();
+    assert!(worker.went_on(&waits));
+    assert_eq!(worker.host.request_header(ROUTE_TIMEOUT), ["1970"]);
+    let told: Vec<_> = worker.host.take_marks().into_iter().map(|(_, name, value)| (name, value)).collect();
+    assert_eq!(told, [(CLIENT_LIMIT_PROPERTY.to_owned(), NO_LIMIT.as_bytes().to_vec())]);
 }
 
 #[test]

@@ -48,10 +48,12 @@ impl Document {
         watched.collect()
     }
 
-    /// The upstreams that retry.wasm sends attempts of its own to.
+    /// The upstreams that retry.wasm and batch.wasm send calls of their own to.
     fn called(&self) -> HashSet<&str> {
         let mut called = HashSet::new();
         for route in self.routes() {
+            let batched = route.batch().and_then(|batching| self.upstreams().get(batching.upstream()));
+            called.extend(batched.map(|upstream| upstream.name()));
             let Some(retry) = route.retry() else { continue };
             if retry.engine == Engine::Filter {
                 called.extend(route.targets().iter().map(|target| target.name()));

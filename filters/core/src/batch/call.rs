@@ -40,6 +40,7 @@ pub fn call_headers<'a>(
     }
     headers.push((ACCEPT_ENCODING, "identity"));
     headers.extend(first.header(GRPC_TIMEOUT).map(|_| (GRPC_TIMEOUT, left.grpc())));
+    headers.extend(left.clients());
     headers.extend(deadline_header.filter(|name| *name != GRPC_TIMEOUT).map(|name| (name, left.millis())));
     pseudo.append(&mut headers);
     Some(pseudo)

@@ -11,7 +11,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// What the call of a batch with this first request says besides pseudo-headers, one `name: value` each.
 fn says(first: &PlainRequest) -> Vec<String> {
-    let (joined, left) = (joined(None), TimeLeft::new(Duration::from_millis(250)));
+    let (joined, left) = (joined(None), TimeLeft::new(Duration::from_millis(250), false));
     let headers = call_headers(first, &joined, &left, None).expect("headers");
     headers.iter().skip(4).map(|(name, value)| format!("{name}: {value}")).collect()
 }
@@ -49,7 +49,7 @@ fn a_call_is_what_its_first_request_was() {
 fn pseudo_headers_come_first_and_the_path_is_the_batchs() {
     let first = PlainRequest::default().with("a", "1").with(":path", "/items/1").with(":method", "GET");
     let first = first.with("b", "2").with(":authority", "x.test").with(":scheme", "http");
-    let left = TimeLeft::new(Duration::from_secs(1));
+    let left = TimeLeft::new(Duration::from_secs(1), false);
     for (path, expected) in [(Some("/items?ids=1,2"), "/items?ids=1,2"), (None, "/items/1")] {
         let joined = joined(path);
         let headers = call_headers(&first, &joined, &left, None).expect("headers");
@@ -118,7 +118,7 @@ fn headers_that_connection_names_are_of_one_hop() {
 #[test]
 fn the_time_that_is_left_takes_the_place_of_what_the_first_had() {
     let joined = joined(None);
-    let left = TimeLeft::new(Duration::from_micros(250_900));
+    let left = TimeLeft::new(Duration::from_micros(250_900), false);
     let first = post()
         .with("x-deadline", "5000")
         .with("x-deadline", "7000")
@@ -134,14 +134,23 @@ fn the_time_that_is_left_takes_the_place_of_what_the_first_had() {
     let added = call_headers(&added, &joined, &left, Some("x-deadline")).expect("headers");
     assert!(added.contains(&("x-deadline", "250")), "another request of the batch may have had one");
     assert!(!added.iter().any(|(name, _)| *name == "grpc-timeout"));
-    let over = TimeLeft::new(Duration::ZERO);
+    let over = TimeLeft::new(Duration::ZERO, false);
     let over = call_headers(&first, &joined, &over, Some("x-deadline")).expect("headers");
     assert!(over.contains(&("x-deadline", "1")), "0 would be no deadline");
+    // A client's own word for it is nobody's.
+    let forged = post().with("x-switchyard-client-limit", "1");
+    let says = |left: &TimeLeft| {
+        let headers = call_headers(&forged, &joined, left, None).expect("headers");
+        let said: Vec<_> = headers.iter().filter(|(name, _)| *name == "x-switchyard-client-limit").collect();
+        said.iter().map(|(_, value)| (*value).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(says(&left), [""; 0]);
+    assert_eq!(says(&TimeLeft::new(Duration::from_millis(60), true)), ["60"], "whose limit it is goes along");
 }
 
 #[test]
 fn what_is_no_text_cannot_be_sent() {
-    let left = TimeLeft::new(Duration::from_secs(1));
+    let left = TimeLeft::new(Duration::from_secs(1), false);
     assert_eq!(call_headers(&post().with("a", b"\xff"), &joined(None), &left, None), None);
     assert!(call_headers(&post().with("range", b"\xff"), &joined(None), &left, None).is_some(), "nor is it");
 }

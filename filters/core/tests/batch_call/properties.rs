@@ -41,7 +41,7 @@ proptest! {
 
     #[test]
     fn a_call_says_nothing_that_its_first_request_did_not_but_what_is_written_anew(first in heads()) {
-        let (joined, left) = (joined(None), TimeLeft::new(Duration::from_millis(7)));
+        let (joined, left) = (joined(None), TimeLeft::new(Duration::from_millis(7), false));
         let call = call_headers(&first, &joined, &left, Some("x-deadline")).expect("headers");
         let written = [("accept-encoding", "identity"), ("grpc-timeout", "7000000n"), ("x-deadline", "7")];
         for (name, value) in &call {

@@ -172,11 +172,13 @@ impl<H: BatchHead> Gatherer<H> {
             return;
         }
         world.count(&policy, Event::Left(trigger, flight.items()));
-        let soonest = flight.members.iter().map(|member| member.deadline).min().unwrap_or(now);
-        let left = in_units(soonest.since(now));
+        let hurried = flight.members.iter().min_by_key(|member| member.deadline);
+        let left = in_units(hurried.map_or(now, |member| member.deadline).since(now));
+        let is_clients =
+            hurried.is_some_and(|member| policy.settings().deadline.shortened(&member.head).is_some());
         (flight.started, flight.until) = (now, now.plus(left));
         let joined = policy.settings().protocol.join(&parts(&flight));
-        let told = TimeLeft::new(left);
+        let told = TimeLeft::new(left, is_clients);
         let headers = flight.members.first().and_then(|first| {
             call_headers(&first.head, &joined, &told, policy.settings().deadline.header.as_deref())
         });

@@ -182,6 +182,10 @@ impl Poller {
         news: &mut Vec<News>,
     ) {
         let Some(ask) = self.take_ask(number) else { return };
+        // Envoy answers for a call whose time is over.
+        if answer.status == 504 && now.since(ask.at) >= ask.timeout {
+            return self.refuse(Refusal::Timeout, now, rng, news);
+        }
         let clusters: Vec<_> = self.clusters.iter().map(|(name, read)| (&**name, *read)).collect();
         let changed = match self.source.read(&clusters, &self.cursor, answer) {
             Err(why) => return self.refuse(why, now, rng, news),

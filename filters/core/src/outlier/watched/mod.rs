@@ -20,7 +20,7 @@ pub struct Watched {
     pub cluster: Box<str>,
     /// Its endpoints in the order of the document.
     pub endpoints: Vec<WatchedEndpoint>,
-    /// Whether retry.wasm sends attempts of its own there.
+    /// Whether retry.wasm or batch.wasm sends calls of its own there.
     pub called: bool,
     /// How its endpoints are ejected.
     pub settings: Settings,
