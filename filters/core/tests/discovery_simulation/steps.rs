@@ -116,6 +116,20 @@ fn an_answer_that_was_given_up_says_nothing_any_more() {
     assert_eq!(steps.answer(number, 200, None, ONE), [], "an ask has one answer");
 }
 
+/// Envoy answers for a call whose time is over: 504.
+#[test]
+fn a_504_when_the_time_is_over_is_envoys_own() {
+    let answered = |after: Duration| {
+        let mut steps = Steps::new(source());
+        let (number, _) = steps.ask();
+        steps.now = steps.now.plus(after);
+        steps.answer(number, 504, None, "")[0]
+    };
+    let refused = |why| News::Refused { upstream: 3, why };
+    assert_eq!(answered(SECOND / 2), refused(Refusal::Status(504)));
+    assert_eq!(answered(SECOND), refused(Refusal::Timeout));
+}
+
 #[test]
 fn a_call_that_breaks_off_when_its_time_is_over_was_too_late() {
     let failed = |after: Duration, why| {
