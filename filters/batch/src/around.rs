@@ -5,9 +5,7 @@ use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
 use switchyard_core::contract::keys::gatherer;
-use switchyard_core::contract::{
-    CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, NO_LIMIT, REQUEST_TIMEOUT_HEADER,
-};
+use switchyard_core::contract::{CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, NO_LIMIT, REQUEST_TIMEOUT_HEADER};
 use switchyard_host::{Call, HeaderMap, Host};
 
 /// The world during one callback.

@@ -153,7 +153,8 @@ fn only_what_is_less_than_the_route_gives_shortens_it() {
 
 #[test]
 fn an_upstream_is_told_that_there_is_some_time_left() {
-    let told = |left| (TimeLeft::new(left, false).millis().to_owned(), TimeLeft::new(left, false).grpc().to_owned());
+    let told =
+        |left| (TimeLeft::new(left, false).millis().to_owned(), TimeLeft::new(left, false).grpc().to_owned());
     assert_eq!(told(millis(1_500)), ("1500".to_owned(), "1500000u".to_owned()));
     assert_eq!(told(Duration::ZERO), ("1".to_owned(), "1n".to_owned()), "0 is read as no limit by some");
 }

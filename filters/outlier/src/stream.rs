@@ -14,7 +14,8 @@ use crate::worker::Outlier;
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::contract::{CLIENT_LIMIT_HEADER, CANCELLED_PROPERTY, CLIENT_LIMIT_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEARTBEAT_HEADER,
+use switchyard_core::contract::{
+    CANCELLED_PROPERTY, CLIENT_LIMIT_HEADER, CLIENT_LIMIT_PROPERTY, EXPECTED_TIMEOUT_HEADER, HEARTBEAT_HEADER,
 };
 use switchyard_core::deadline::{GRPC_TIMEOUT, grpc_timeout};
 use switchyard_core::http::{decimal, is_stream, speaks_grpc, status};

@@ -34,7 +34,11 @@ impl Replay {
     /// Attempt `number`, to `address` (empty: whichever the cluster chooses), which has so much time left; `is_clients`: by its client's own
     /// limit.
     pub(crate) fn new(number: u32, address: &str, left: Duration, is_clients: bool) -> Self {
-        Self { number: number.to_string(), address: address.to_owned(), left: TimeLeft::new(left, is_clients) }
+        Self {
+            number: number.to_string(),
+            address: address.to_owned(),
+            left: TimeLeft::new(left, is_clients),
+        }
     }
 
     /// The headers, made from those of the request; the remaining time replaces what the request said in

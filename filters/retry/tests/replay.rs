@@ -126,7 +126,11 @@ fn an_attempt_is_told_how_much_time_is_left() {
     let first = worker.next_call();
     assert_eq!(first.request.timeout, Duration::from_millis(1_500));
     assert_eq!(sent(&first, "x-deadline-ms"), ["1500"]);
-    assert_eq!(sent(&first, "x-switchyard-client-limit"), ["1500"], "it is its client's, who else would be to blame");
+    assert_eq!(
+        sent(&first, "x-switchyard-client-limit"),
+        ["1500"],
+        "it is its client's, who else would be to blame"
+    );
     assert_eq!(sent(&first, "grpc-timeout"), ["1500000u"]);
     worker.pass(995);
     worker.reply(&first, UNAVAILABLE, b"");

@@ -11,6 +11,7 @@
 //! The logic ([`Router`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so that
 //! another module can carry this filter beside others.
 
+mod arrivals;
 mod discovery;
 mod ejection;
 mod explain;
@@ -22,7 +23,6 @@ mod load_report;
 mod membership;
 mod plan;
 mod report;
-mod roster;
 mod stream;
 mod upstream;
 mod worker;

@@ -2,7 +2,7 @@
 //!
 //! Built once per configuration and worker; nothing is parsed, compiled or built on the request path.
 
-use crate::roster::Roster;
+use crate::arrivals::Arrivals;
 use crate::upstream::{Chosen, Upstream};
 use core::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -88,22 +88,22 @@ pub(crate) struct Decision<'plan> {
 }
 
 impl Plan {
-    /// The plan of `document`, in a worker whose VM remembers `roster`, with random numbers seeded by `seed`.
+    /// The plan of `document`, in a worker whose VM remembers `arrivals`, with random numbers seeded by `seed`.
     pub(crate) fn new(
         document: &Document,
-        roster: Option<&mut Roster>,
+        arrivals: Option<&mut Arrivals>,
         book: Option<&mut LoadBook>,
         seed: u64,
         now: Timestamp,
     ) -> Self {
-        let mut nothing = Roster::default();
-        let roster = roster.unwrap_or(&mut nothing);
+        let mut nothing = Arrivals::default();
+        let arrivals = arrivals.unwrap_or(&mut nothing);
         let mut empty = LoadBook::default();
         let book = book.unwrap_or(&mut empty);
         let mut upstreams = Vec::new();
         let mut names = Vec::new();
         for settings in document.upstreams() {
-            let since = roster.update(settings.name(), Upstream::states(settings), now);
+            let since = arrivals.update(settings.name(), Upstream::states(settings), now);
             let mut upstream = Upstream::new(settings, &since, book);
             // What was reported under the configuration before.
             upstream.refresh(now);
@@ -114,7 +114,7 @@ impl Plan {
                 judged: settings.outlier().is_some(),
             });
         }
-        roster.retain(&names.iter().map(|names| &*names.name).collect::<Vec<_>>());
+        arrivals.retain(&names.iter().map(|names| &*names.name).collect::<Vec<_>>());
         Self {
             mode: document.mode(),
             explain: document.explain(),
@@ -132,10 +132,10 @@ impl Plan {
         &self,
         upstream: usize,
         settings: &switchyard_config::Upstream,
-        (roster, book): (&mut Roster, &mut LoadBook),
+        (arrivals, book): (&mut Arrivals, &mut LoadBook),
         now: Timestamp,
     ) {
-        let since = roster.update(settings.name(), Upstream::states(settings), now);
+        let since = arrivals.update(settings.name(), Upstream::states(settings), now);
         self.with_upstream(upstream, |live| live.succeed(settings, &since, book));
     }
 

@@ -2,11 +2,11 @@
 //!
 //! Old and new configuration are two roots in one VM and share what the VM remembers ([`Vm`]).
 
+use crate::arrivals::Arrivals;
 use crate::heartbeats::Heartbeats;
 use crate::lists::Lists;
 use crate::membership::VERIFY_AGAIN;
 use crate::plan::Plan;
-use crate::roster::Roster;
 use crate::upstream::Upstream;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
@@ -30,7 +30,7 @@ const NEWS_TICK: Duration = Duration::from_millis(20);
 /// What outlives a configuration.
 #[derive(Default)]
 pub struct Vm {
-    roster: RefCell<Roster>,
+    arrivals: RefCell<Arrivals>,
     loads: RefCell<LoadBook>,
     /// This VM has seen a request: it is a worker's, not the main thread's.
     serves: Cell<bool>,
@@ -76,10 +76,10 @@ impl Router {
     /// # Errors
     /// When there can be no ticks.
     pub(crate) fn of(document: &Document, setup: Setup<Vm>, host: &impl Host) -> Result<Self, HostError> {
-        let (mut roster, mut loads) =
-            (setup.own.roster.try_borrow_mut().ok(), setup.own.loads.try_borrow_mut().ok());
-        let plan = Plan::new(document, roster.as_deref_mut(), loads.as_deref_mut(), setup.seed, setup.now);
-        drop((roster, loads));
+        let (mut arrivals, mut loads) =
+            (setup.own.arrivals.try_borrow_mut().ok(), setup.own.loads.try_borrow_mut().ok());
+        let plan = Plan::new(document, arrivals.as_deref_mut(), loads.as_deref_mut(), setup.seed, setup.now);
+        drop((arrivals, loads));
         let heartbeats = plan.has_heartbeats().then(|| {
             heartbeat_lease::create(host);
             Heartbeats::new(fastrand::Rng::with_seed(setup.seed).u64(..))
@@ -143,14 +143,14 @@ impl Router {
     fn take_lists(&self, now: Timestamp, host: &impl Host) {
         let Some(lists) = &self.lists else { return };
         let own = &self.setup.own;
-        let (Ok(mut roster), Ok(mut loads)) = (own.roster.try_borrow_mut(), own.loads.try_borrow_mut())
+        let (Ok(mut arrivals), Ok(mut loads)) = (own.arrivals.try_borrow_mut(), own.loads.try_borrow_mut())
         else {
             return;
         };
         lists.look(
             host,
             |position, upstream| {
-                self.plan.replace(position, upstream, (&mut roster, &mut loads), now);
+                self.plan.replace(position, upstream, (&mut arrivals, &mut loads), now);
                 if let Ok(Some(heartbeats)) = self.heartbeats.try_borrow_mut().as_deref_mut() {
                     heartbeats.endpoints_change(position, upstream.endpoints());
                 }

@@ -103,7 +103,11 @@ fn told(more: &str) -> [Vec<String>; 2] {
     assert!(worker.went_on(&waits));
     let marks = worker.host.take_marks();
     let limit = marks.iter().filter(|mark| mark.1 == CLIENT_LIMIT_PROPERTY).map(|mark| &*mark.2).next();
-    assert_eq!(limit, Some(&b"900"[..]).filter(|_| !marks.is_empty()), "the client's own, from the beginning");
+    assert_eq!(
+        limit,
+        Some(&b"900"[..]).filter(|_| !marks.is_empty()),
+        "the client's own, from the beginning"
+    );
     [ROUTE_TIMEOUT, "x-time-left"].map(|name| worker.host.request_header(name))
 }
 

@@ -20,11 +20,11 @@ struct Seen {
 
 /// The endpoints of the last configuration of every upstream.
 #[derive(Debug, Default)]
-pub(crate) struct Roster {
+pub(crate) struct Arrivals {
     upstreams: HashMap<String, HashMap<String, Seen>>,
 }
 
-impl Roster {
+impl Arrivals {
     /// Notes the endpoints that `upstream` has from `now` on; returns since when each has been in rotation,
     /// in the same order: `None` for "longer than anybody cares".
     pub(crate) fn update<'a>(
@@ -69,35 +69,35 @@ mod tests {
 
     #[test]
     fn only_an_endpoint_that_joins_later_is_new() {
-        let mut roster = Roster::default();
-        assert_eq!(roster.update("web", healthy(&["a", "b"]), at(1)), [None, None]);
-        assert_eq!(roster.update("web", healthy(&["a", "b", "c"]), at(2)), [None, None, Some(at(2))]);
-        assert_eq!(roster.update("web", healthy(&["c", "a"]), at(3)), [Some(at(2)), None]);
+        let mut arrivals = Arrivals::default();
+        assert_eq!(arrivals.update("web", healthy(&["a", "b"]), at(1)), [None, None]);
+        assert_eq!(arrivals.update("web", healthy(&["a", "b", "c"]), at(2)), [None, None, Some(at(2))]);
+        assert_eq!(arrivals.update("web", healthy(&["c", "a"]), at(3)), [Some(at(2)), None]);
     }
 
     #[test]
     fn an_endpoint_that_left_and_came_back_is_new_again() {
-        let mut roster = Roster::default();
-        roster.update("web", healthy(&["a", "b"]), at(1));
-        roster.update("web", healthy(&["a"]), at(2));
-        assert_eq!(roster.update("web", healthy(&["a", "b"]), at(3)), [None, Some(at(3))]);
+        let mut arrivals = Arrivals::default();
+        arrivals.update("web", healthy(&["a", "b"]), at(1));
+        arrivals.update("web", healthy(&["a"]), at(2));
+        assert_eq!(arrivals.update("web", healthy(&["a", "b"]), at(3)), [None, Some(at(3))]);
     }
 
     #[test]
     fn an_endpoint_taken_back_into_rotation_ramps_up_from_then() {
-        let mut roster = Roster::default();
+        let mut arrivals = Arrivals::default();
         let states = |health| [("a", Health::Healthy), ("b", health)].into_iter();
-        roster.update("web", states(Health::Ejected), at(1));
-        assert_eq!(roster.update("web", states(Health::Healthy), at(5)), [None, Some(at(5))]);
-        assert_eq!(roster.update("web", states(Health::Healthy), at(9)), [None, Some(at(5))]);
+        arrivals.update("web", states(Health::Ejected), at(1));
+        assert_eq!(arrivals.update("web", states(Health::Healthy), at(5)), [None, Some(at(5))]);
+        assert_eq!(arrivals.update("web", states(Health::Healthy), at(9)), [None, Some(at(5))]);
     }
 
     #[test]
     fn upstreams_that_are_gone_are_forgotten() {
-        let mut roster = Roster::default();
-        roster.update("web", healthy(&["a"]), at(1));
-        roster.update("old", healthy(&["a"]), at(1));
-        roster.retain(&["web"]);
-        assert_eq!(roster.upstreams.len(), 1);
+        let mut arrivals = Arrivals::default();
+        arrivals.update("web", healthy(&["a"]), at(1));
+        arrivals.update("old", healthy(&["a"]), at(1));
+        arrivals.retain(&["web"]);
+        assert_eq!(arrivals.upstreams.len(), 1);
     }
 }
