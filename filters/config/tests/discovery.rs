@@ -5,8 +5,9 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 use switchyard_config::{Document, Upstream};
+use switchyard_core::Locality;
 use switchyard_core::discovery::{
-    Considered, Consul, Envoy, Etcd, HashKey, Http, Locality, Member, Registry, Source, Standing,
+    Considered, Consul, Envoy, Etcd, HashKey, Http, Member, Registry, Source, Standing,
 };
 use switchyard_core::health::Health;
 #[cfg(target_arch = "wasm32")]
