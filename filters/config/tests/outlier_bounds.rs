@@ -205,7 +205,10 @@ fn what_could_not_be_read_is_no_measure_for_others() {
     );
     let document = br#"{"upstreams": [{"name": "a", "endpoints": "none", "outlier": {"min_healthy": 1}}]}"#;
     let refused = Document::from_json(document).expect_err("endpoints are no list");
-    assert_eq!(refused.to_string(), r#"upstreams[0].endpoints: "none" is not a list"#);
+    assert_eq!(
+        refused.to_string(),
+        r#"upstreams[0].endpoints: "none" is not a list of endpoints, or one of envoy, etcd, consul, http"#
+    );
 }
 
 #[cfg(feature = "schema")]

@@ -693,7 +693,7 @@ fn all_errors_of_a_document_come_at_once_and_bad_fields_are_not_called_missing()
         [
             r#"mode: "of" is not one of enforce, shadow"#,
             "upstreams[0].name: 7 is not a text; put it in quotes",
-            r#"upstreams[1].endpoints: "none" is not a list"#,
+            r#"upstreams[1].endpoints: "none" is not a list of endpoints, or one of envoy, etcd, consul, http"#,
             "routes[0].match.path: 1 is not a text; put it in quotes",
             "routes[1].split: 5 is not a list",
             r#"upstreams[0].endpoints[0].address: "x" is not ip:port; write "10.0.0.1:8080" or "[2001:db8::1]:8080", no host names"#,

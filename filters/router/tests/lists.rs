@@ -119,7 +119,8 @@ fn nobody_asks_before_a_request_was_served_and_then_one_does() {
 #[test]
 fn all_follow_what_one_has_read_and_outlier_hears_of_it() {
     let [mut one, mut two] = Worker::several();
-    (one.serve(), two.serve());
+    one.serve();
+    two.serve();
     let call = one.pass(20).remove(0);
     one.answer(&call, "200", &list(&["10.0.0.1:80", "10.0.0.2:80"]));
     assert_eq!(one.named(10), ["10.0.0.1:80", "10.0.0.2:80"], "at once");
@@ -169,7 +170,8 @@ fn whatever_fails_the_last_list_stays() {
 #[test]
 fn another_asks_when_the_one_that_did_is_gone_and_the_list_stays() {
     let [mut one, mut two] = Worker::several();
-    (one.serve(), two.serve());
+    one.serve();
+    two.serve();
     let call = one.pass(20).remove(0);
     one.answer(&call, "200", &list(&["10.0.0.1:80"]));
     drop(one);
@@ -181,7 +183,8 @@ fn another_asks_when_the_one_that_did_is_gone_and_the_list_stays() {
 #[test]
 fn what_one_worker_notices_the_one_that_asks_hears_at_once() {
     let [mut one, mut two] = Worker::several();
-    (one.serve(), two.serve());
+    one.serve();
+    two.serve();
     let call = one.pass(20).remove(0);
     one.answer(&call, "200", &list(&["10.0.0.1:80"]));
     for worker in [&mut one, &mut two] {
@@ -252,10 +255,12 @@ fn requests_in_flight_count_at_their_endpoint_through_a_change() {
 #[test]
 fn the_ticks_of_a_worker_at_rest_are_those_of_asking() {
     let [mut one, mut two] = Worker::several();
-    (one.serve(), two.serve());
+    one.serve();
+    two.serve();
     let call = one.pass(20).remove(0);
     one.answer(&call, "200", &list(&["10.0.0.1:80"]));
-    (one.pass(3_000), two.pass(3_000));
+    one.pass(3_000);
+    two.pass(3_000);
     for worker in [&one, &two] {
         assert!(worker.host.tick_period() >= Duration::from_millis(500), "{:?}", worker.host.tick_period());
     }

@@ -119,7 +119,7 @@ fn who_waited_and_goes_on_has_the_time_that_is_left() {
 /// What is written of the operator's time is nobody's limit but the operator's.
 #[test]
 fn who_goes_on_with_the_operators_time_has_no_limit_of_its_own() {
-    let mut worker = Worker::alone(&items(r#", "timeout": "2s""#));
+    let mut worker = Worker::alone(&items(r#""timeout": "2s", "max_delay": "1s""#));
     let first = worker.goes("/items?ids=0");
     let waits = worker.send(&get("/items?ids=1"));
     pass(slice::from_mut(&mut worker), 30);

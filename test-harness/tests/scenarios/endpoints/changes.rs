@@ -75,7 +75,7 @@ async fn natives(envoy: &Envoy, keys: u64) -> anyhow::Result<Vec<String>> {
     let client = envoy.client("ingress").await?;
     let mut all = Vec::new();
     for key in 0..keys {
-        let answer = client.get("/native").header("x-user", &format!("user-{key}")).send().await?;
+        let answer = client.get("/native").header("x-user", format!("user-{key}")).send().await?;
         all.push(answer.header("x-upstream-address").to_owned());
     }
     Ok(all)

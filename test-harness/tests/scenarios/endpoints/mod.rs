@@ -63,7 +63,7 @@ async fn named(envoy: &Envoy, keys: u64) -> anyhow::Result<Vec<String>> {
     let client = envoy.client("ingress").await?;
     let mut all = Vec::new();
     for key in 0..keys {
-        let answer = client.get("/").header("x-user", &format!("user-{key}")).send().await?;
+        let answer = client.get("/").header("x-user", format!("user-{key}")).send().await?;
         let said = answer.header("x-switchyard-explain");
         let first = said.split("candidates=").nth(1).and_then(|list| list.split([',', ';']).next());
         all.push(first.unwrap_or_default().to_owned());

@@ -20,12 +20,13 @@ fn with(document: &mut Value, field: &str, value: impl Fn(usize) -> Value) {
 
 /// Fails until every router leaves this one out.
 async fn eject(envoy: &Envoy, upstreams: &Upstreams, index: usize) -> Outcome {
-    upstreams[index].behave(Behaviour::status(500)).await?;
+    let one = upstreams.get(index).ok_or_else(|| anyhow::anyhow!("there is no upstream {index}"))?;
+    one.behave(Behaviour::status(500)).await?;
     envoy
         .until("it to be ejected", async || {
             upstreams.forget();
             send(envoy, 200).await?;
-            Ok((upstreams[index].count() == 0).then_some(()))
+            Ok((one.count() == 0).then_some(()))
         })
         .await
 }
@@ -84,7 +85,7 @@ async fn requests_stay_in_the_zone_of_the_node_as_far_as_it_can_serve_them() -> 
         bootstrap["node"] = json!({ "id": "harness", "cluster": "harness", "locality": locality });
     });
     let envoy = Envoy::start(located).await?;
-    let own = |index: usize| index % 2 == 0;
+    let own = |index: usize| index.is_multiple_of(2);
     assert_parts(&parts(&envoy, &upstreams, own).await?, 100.0);
     // Two of five can take 40 % of all, and half of all starts here.
     eject(&envoy, &upstreams, 0).await?;
