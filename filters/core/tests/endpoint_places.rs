@@ -5,11 +5,11 @@
 
 use core::num::NonZeroU32;
 use proptest::prelude::*;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use switchyard_core::endpoint::SPARE_PLACES;
 use switchyard_core::{Endpoint, Endpoints};
 
-fn list(numbers: &HashSet<u16>) -> Endpoints {
+fn list(numbers: &BTreeSet<u16>) -> Endpoints {
     Endpoints::new(
         numbers.iter().map(|number| Endpoint::new(format!("10.0.0.1:{number}"), NonZeroU32::MIN)).collect(),
     )
@@ -18,7 +18,7 @@ fn list(numbers: &HashSet<u16>) -> Endpoints {
 proptest! {
     #[test]
     fn who_stays_keeps_its_place_and_places_are_bounded(
-        lists in prop::collection::vec(prop::collection::hash_set(1..400u16, 0..60), 1..40),
+        lists in prop::collection::vec(prop::collection::btree_set(1..400u16, 0..60), 1..40),
     ) {
         let mut known = Endpoints::default();
         let mut most = 0;
@@ -28,7 +28,7 @@ proptest! {
             prop_assert_eq!(next.len(), places.len());
             let live: Vec<_> = places.iter().flatten().copied().collect();
             prop_assert_eq!(live.len(), newer.len(), "each has one place");
-            prop_assert_eq!(live.iter().collect::<HashSet<_>>().len(), newer.len());
+            prop_assert_eq!(live.iter().collect::<BTreeSet<_>>().len(), newer.len());
             for (place, index) in places.iter().enumerate() {
                 if let Some(index) = index {
                     prop_assert_eq!(next.get(place), newer.get(*index));
@@ -50,7 +50,7 @@ proptest! {
 fn a_list_of_which_one_leaves_every_second_does_not_grow() {
     let mut known = Endpoints::default();
     for round in 0..2_000u16 {
-        let numbers: HashSet<u16> = (round..round + 10).map(|number| number + 1).collect();
+        let numbers: BTreeSet<u16> = (round..round + 10).map(|number| number + 1).collect();
         known = known.successor(&list(&numbers)).0;
     }
     assert_eq!(known.len(), 2 * 10 + SPARE_PLACES);
