@@ -27,7 +27,10 @@ async fn one_worker_asks_and_all_follow() -> Outcome {
 async fn another_asks_when_the_vm_of_the_one_that_does_is_gone() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let all = upstreams.addresses();
-    let bootstrap = live(&all[..3], &listed(&envoys_view(), &ring_hash())).concurrency(2).trapping("router");
+    let bootstrap = live(&all[..3], &listed(&envoys_view(), &ring_hash()))
+        .modules(Modules::Chain)
+        .concurrency(2)
+        .trapping("router");
     let envoy = Envoy::start(bootstrap).await?;
     until_listed(&envoy, 3).await?;
     until_named(&envoy, &all[..3]).await?;
