@@ -6,11 +6,12 @@
 
 use crate::shared::rosters;
 use core::cell::{Cell, RefCell};
+use core::hash::{Hash as _, Hasher as _};
 use switchyard_config::{Document, Upstream};
 use switchyard_core::contract::keys;
 use switchyard_core::discovery::Wanted;
 use switchyard_host::SharedData;
-use xxhash_rust::xxh64::xxh64;
+use xxhash_rust::xxh64::{Xxh64, xxh64};
 
 /// The upstreams of a document that have a source.
 #[derive(Default)]
@@ -29,8 +30,15 @@ struct Followed {
 
 /// The number of what is asked for the endpoints of an upstream: two documents that ask for the same share a list.
 pub fn asked(wanted: &Wanted) -> u64 {
-    // Both ends are of one build, so the text of it is the same.
-    xxh64(format!("{:?} {}", wanted.source, wanted.cluster).as_bytes(), 0)
+    // Whoever follows is of the same release as whoever asks, so both have the same of the same.
+    let mut hasher = Xxh64::new(0);
+    (&wanted.source, &wanted.cluster).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A number that only these numbers, in this order, give.
+pub fn number_of(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, |seed, number| xxh64(&number.to_le_bytes(), seed))
 }
 
 /// What is asked for the endpoints of the upstreams of `document` that have a source.
@@ -92,6 +100,6 @@ impl Following {
 
     /// A number that only the same lists give.
     pub fn versions(&self) -> u64 {
-        self.upstreams.iter().fold(0, |sum: u64, followed| sum.rotate_left(9) ^ followed.version.get())
+        number_of(self.upstreams.iter().map(|followed| followed.version.get()))
     }
 }

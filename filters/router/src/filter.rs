@@ -37,4 +37,8 @@ impl Filter for Router {
     fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
         self.on_call_response((call, headers, body_size), host);
     }
+
+    fn ended<H: Host>(&self, _host: &H) {
+        self.on_ended();
+    }
 }

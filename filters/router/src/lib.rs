@@ -12,7 +12,6 @@
 //! another module can carry this filter beside others.
 
 mod arrivals;
-mod discovery;
 mod ejection;
 mod explain;
 mod filter;
@@ -21,8 +20,8 @@ mod heartbeats;
 mod lists;
 mod load_report;
 mod membership;
+mod owners;
 mod plan;
-mod report;
 mod stream;
 mod upstream;
 mod worker;

@@ -136,7 +136,11 @@ impl Plan {
         now: Timestamp,
     ) {
         let since = arrivals.update(settings.name(), Upstream::states(settings), now);
-        self.with_upstream(upstream, |live| live.succeed(settings, &since, book));
+        self.with_upstream(upstream, |live| {
+            live.succeed(settings, &since, book);
+            // What was reported by those that stay.
+            live.refresh(now);
+        });
     }
 
     /// Upstreams and routes, for the log.

@@ -6,11 +6,11 @@ use crate::arrivals::Arrivals;
 use crate::heartbeats::Heartbeats;
 use crate::lists::Lists;
 use crate::membership::VERIFY_AGAIN;
+use crate::owners::Owners;
 use crate::plan::Plan;
 use crate::upstream::Upstream;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-use hashbrown::HashMap;
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::load::LoadBook;
@@ -34,12 +34,12 @@ pub struct Vm {
     loads: RefCell<LoadBook>,
     /// This VM has seen a request: it is a worker's, not the main thread's.
     serves: Cell<bool>,
-    /// The root that was configured last with an upstream of this name sends its heartbeats.
-    owners: RefCell<HashMap<String, u32>>,
+    /// Who sends the heartbeats of the upstream of this name.
+    beating: Owners,
     /// What it is called in leases for asking where endpoints are; 0: it has asked for none yet.
     asker: Cell<u64>,
-    /// The root that was configured last asks.
-    asking: Cell<u32>,
+    /// Who asks where endpoints are, by the lease for it.
+    asking: Owners,
 }
 
 impl Vm {
@@ -84,13 +84,11 @@ impl Router {
             heartbeat_lease::create(host);
             Heartbeats::new(fastrand::Rng::with_seed(setup.seed).u64(..))
         });
-        if let Ok(mut owners) = setup.own.owners.try_borrow_mut() {
-            plan.each_named(|_, names, _| {
-                owners.insert(names.name().to_owned(), setup.context);
-            });
+        plan.each_named(|_, names, _| setup.own.beating.take(names.name(), setup.context));
+        let lists = Lists::new(document, (setup.own.asker(setup.seed), &setup.memory.kept), host);
+        if let Some(lists) = &lists {
+            lists.each_lease(|lease| setup.own.asking.take(lease, setup.context));
         }
-        let lists = Lists::new(document, setup.own.asker(setup.seed), host);
-        setup.own.asking.set(setup.context);
         let follows = plan.follows() || lists.is_some();
         let router = Self {
             lists,
@@ -201,8 +199,9 @@ impl Router {
     /// Asks for the lists of endpoints that are due; in how long to look again, if at all.
     fn ask(&self, now: Timestamp, host: &impl Host) -> Option<Duration> {
         let own = &self.setup.own;
-        let is_its_role = (own.serves.get(), own.asking.get() == self.setup.context);
-        self.lists.as_ref()?.tick(is_its_role, now, &self.setup.registry, host)
+        // The main thread and canaries, which serve nothing, ask for nothing.
+        let decides = |lease: &str| own.serves.get() && own.asking.owns(lease, self.setup.context);
+        self.lists.as_ref()?.tick(decides, now, &self.setup.registry, host)
     }
 
     /// A message waits in a queue: that endpoints may have changed.
@@ -219,9 +218,14 @@ impl Router {
             return None;
         }
         let mut heartbeats = self.heartbeats.try_borrow_mut().ok()?;
-        let (owners, root) = (&self.setup.own.owners, self.setup.context);
-        let decides = |name: &str| owners.borrow().get(name) == Some(&root);
+        let decides = |name: &str| self.setup.own.beating.owns(name, self.setup.context);
         heartbeats.as_mut()?.tick(&self.plan, now, decides, host)
+    }
+
+    /// The root has ended: what it did for others, one of them does.
+    pub(crate) fn on_ended(&self) {
+        self.setup.own.asking.leave(self.setup.context);
+        self.setup.own.beating.leave(self.setup.context);
     }
 
     /// A heartbeat has been answered, or has failed.

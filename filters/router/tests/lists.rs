@@ -6,12 +6,14 @@
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::CANDIDATES_HEADER;
+use switchyard_core::memory::Memory;
 use switchyard_core::outlier::{Published, Watched};
+use switchyard_frame::chain::Single;
 use switchyard_frame::shared::settings;
-use switchyard_frame::{Head, Stream as _, Vm};
+use switchyard_frame::{Filter, Head, Stream as _, Vm};
 use switchyard_host::Status;
 use switchyard_host::fake::{Called, FakeHost, SharedStore};
-use switchyard_router::{Root, Stream};
+use switchyard_router::{Root, Router, Stream};
 
 const START: u64 = 1_700_000_000_000;
 
@@ -33,6 +35,8 @@ fn list(addresses: &[&str]) -> Vec<u8> {
     format!("[{}]", entries.join(",")).into_bytes()
 }
 
+type TestVm = Vm<<Single<Router> as Filter>::Vm>;
+
 struct Worker {
     root: Root,
     host: FakeHost,
@@ -41,10 +45,14 @@ struct Worker {
 
 impl Worker {
     fn of(store: &SharedStore, start: u64, balance: &str) -> Self {
-        let host = FakeHost::with_shared(store);
-        host.set_configuration(document(balance).as_bytes());
+        Self::in_vm(&Vm::default(), 1, FakeHost::with_shared(store), start, &document(balance))
+    }
+
+    /// A root of this VM, by its context, under this document.
+    fn in_vm(vm: &TestVm, context: u32, host: FakeHost, start: u64, document: &str) -> Self {
+        host.set_configuration(document.as_bytes());
         host.set_now(Timestamp::from_nanos(START * 1_000_000 + start));
-        let mut root = Root::in_vm(1, Vm::default());
+        let mut root = Root::in_vm(context, vm.clone());
         assert!(root.configure(&host), "the document must be accepted");
         Self { root, host, now: START }
     }
@@ -250,6 +258,45 @@ fn requests_in_flight_count_at_their_endpoint_through_a_change() {
         stream.on_done(&worker.host);
     }
     assert_eq!(worker.named(20), ["10.0.0.1:80", "10.0.0.3:80"]);
+}
+
+/// Two listeners of one worker are two roots of one VM; each has what it asks for, and one asks for what both want.
+#[test]
+fn listeners_with_different_documents_both_have_their_lists() {
+    let (store, vm) = (SharedStore::default(), Vm::default());
+    let web = document(r#"{"policy": "round_robin"}"#);
+    let api = web.replace("/web", "/api").replace(r#""name": "web""#, r#""name": "api""#);
+    let api = api.replace(r#""upstream": "web""#, r#""upstream": "api""#);
+    let of =
+        |context, document: &str| Worker::in_vm(&vm, context, FakeHost::with_shared(&store), 0, document);
+    let (mut one, mut two) = (of(1, &web), of(2, &api));
+    for (worker, address) in [(&mut one, "10.0.0.1:80"), (&mut two, "10.0.0.2:80")] {
+        worker.serve();
+        let call = worker.pass(20).remove(0);
+        worker.answer(&call, "200", &list(&[address]));
+        assert_eq!(worker.named(3), [address]);
+    }
+    // A third wants what the first does, and asks in its place; when it ends, the first one does again.
+    let mut three = of(3, &web);
+    three.serve();
+    assert_eq!(three.named(3), ["10.0.0.1:80"]);
+    assert!(one.pass(6_000).is_empty());
+    assert_eq!(three.pass(6_000).len(), 1);
+    three.root.on_done(&three.host);
+    one.serve();
+    assert_eq!(one.pass(6_000).len(), 1, "with its next request");
+}
+
+#[test]
+fn an_answer_that_there_is_no_room_for_is_not_taken_in() {
+    let vm: TestVm = Vm { memory: Memory::bounded(10, 10), ..Vm::default() };
+    let web = document(r#"{"policy": "round_robin"}"#);
+    let mut worker = Worker::in_vm(&vm, 1, FakeHost::default(), 0, &web);
+    worker.serve();
+    let call = worker.pass(20).remove(0);
+    worker.answer(&call, "200", &list(&["10.0.0.1:80"]));
+    assert_eq!(worker.host.calls("proxy_get_buffer_bytes"), 1, "the configuration alone");
+    assert_eq!(worker.named(1), [""]);
 }
 
 #[test]

@@ -26,6 +26,21 @@ struct Shared<'a> {
     max_body: Option<ByteSize>,
 }
 
+/// What the section of the source of this name has in common with those of others; this field names the cluster that is asked.
+macro_rules! shared {
+    ($raw:ident, $name:literal, $cluster:ident) => {
+        Shared {
+            name: $name,
+            cluster: (stringify!($cluster), $raw.$cluster.as_deref()),
+            host: $raw.host.as_deref(),
+            interval: $raw.interval,
+            timeout: $raw.timeout,
+            allow_empty: $raw.allow_empty,
+            max_body: $raw.max_body,
+        }
+    };
+}
+
 /// The source; `None` if it is not known which one is meant. What is wrong in any of them is added to `errors`.
 pub(super) fn resolve(raw: &raw::Source, at: &Path<'_>, errors: &mut Errors) -> Option<Source> {
     let found = [
@@ -94,15 +109,7 @@ fn envoy(raw: &raw::EnvoySource, at: &Path<'_>, errors: &mut Errors) -> Named {
             eds_health_status: raw.eds_health_status.unwrap_or(true),
         },
     });
-    let shared = Shared {
-        name: "envoy",
-        cluster: ("admin_cluster", raw.admin_cluster.as_deref()),
-        host: raw.host.as_deref(),
-        interval: raw.interval,
-        timeout: raw.timeout,
-        allow_empty: raw.allow_empty,
-        max_body: raw.max_body,
-    };
+    let shared = shared!(raw, "envoy", admin_cluster);
     source(&shared, Some(registry), at, errors)
 }
 
@@ -116,15 +123,7 @@ fn etcd(raw: &raw::EtcdSource, at: &Path<'_>, errors: &mut Errors) -> Named {
         }
         _ => {}
     }
-    let shared = Shared {
-        name: "etcd",
-        cluster: ("cluster", raw.cluster.as_deref()),
-        host: raw.host.as_deref(),
-        interval: raw.interval,
-        timeout: raw.timeout,
-        allow_empty: raw.allow_empty,
-        max_body: raw.max_body,
-    };
+    let shared = shared!(raw, "etcd", cluster);
     let registry = prefix.map(|prefix| Registry::Etcd(Etcd { prefix: prefix.into() }));
     source(&shared, registry, at, errors)
 }
@@ -149,15 +148,7 @@ fn consul(raw: &raw::ConsulSource, at: &Path<'_>, errors: &mut Errors) -> Named 
             wait,
         })
     });
-    let shared = Shared {
-        name: "consul",
-        cluster: ("cluster", raw.cluster.as_deref()),
-        host: raw.host.as_deref(),
-        interval: raw.interval,
-        timeout: raw.timeout,
-        allow_empty: raw.allow_empty,
-        max_body: raw.max_body,
-    };
+    let shared = shared!(raw, "consul", cluster);
     source(&shared, registry, at, errors)
 }
 
@@ -187,14 +178,6 @@ fn http(raw: &raw::HttpSource, at: &Path<'_>, errors: &mut Errors) -> Named {
             zone,
         })
     });
-    let shared = Shared {
-        name: "http",
-        cluster: ("cluster", raw.cluster.as_deref()),
-        host: raw.host.as_deref(),
-        interval: raw.interval,
-        timeout: raw.timeout,
-        allow_empty: raw.allow_empty,
-        max_body: raw.max_body,
-    };
+    let shared = shared!(raw, "http", cluster);
     source(&shared, registry, at, errors)
 }

@@ -15,7 +15,7 @@ use crate::batch::json::Value;
 use core::time::Duration;
 
 /// Which instances are members.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Consul {
     /// The service.
     pub service: Box<str>,

@@ -15,7 +15,7 @@ use crate::Locality;
 use crate::batch::json::Value;
 
 /// How the hosts of a cluster become members.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Envoy {
     /// What consistent hashing hashes.
     pub hash_key: HashKey,
@@ -24,7 +24,7 @@ pub struct Envoy {
 }
 
 /// What consistent hashing hashes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HashKey {
     /// The address.
     #[default]
@@ -34,7 +34,7 @@ pub enum HashKey {
 }
 
 /// Which of Envoy's words on the health of a host count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Considered {
     /// What active health checks found.
     pub failed_active_health_check: bool,

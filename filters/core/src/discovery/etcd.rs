@@ -6,19 +6,20 @@
 //! Invariant: a list with fewer keys than etcd counts is refused. Trade-off: the range is read every time; a watch would be a stream.
 //! Source: etcd's `rpc.proto` (RangeRequest, RangeResponse) and its gRPC gateway, which writes bytes in base64 and 64-bit numbers as texts.
 
-use super::base64;
 use super::document::{field, gathered, is_true, list, name, number, priority, read};
 use super::listing::{Gathered, MOST_MEMBERS};
 use super::member::{Member, NoMember};
 use super::read::{Cursor, Read};
 use super::refusal::Refusal;
 use crate::batch::json::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 /// The longest value that is looked into, in bytes of base64; an instance has a few hundred, a service with its nodes some thousands.
 const MOST_VALUE: usize = 256 << 10;
 
 /// Which keys are members.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Etcd {
     /// What the keys begin with; not empty.
     pub prefix: Box<str>,
@@ -35,7 +36,7 @@ impl Etcd {
         if let Some(last) = end.last_mut() {
             *last = last.saturating_add(1);
         }
-        let (key, end) = (base64::encode(self.prefix.as_bytes()), base64::encode(&end));
+        let (key, end) = (BASE64_STANDARD.encode(&*self.prefix), BASE64_STANDARD.encode(&end));
         format!(r#"{{"key":"{key}","range_end":"{end}","limit":"{}"}}"#, MOST_MEMBERS + 1)
     }
 
@@ -63,7 +64,7 @@ impl Etcd {
 /// One key and its value.
 fn instance(kv: Value<'_>, gathered: &mut Gathered) {
     let value = field(kv, "value").filter(|value| value.text().len() <= MOST_VALUE).and_then(Value::string);
-    let value = value.and_then(|text| base64::decode(&text));
+    let value = value.and_then(|text| BASE64_STANDARD.decode(&*text).ok());
     let Some(text) = value.as_deref().and_then(|value| str::from_utf8(value).ok()) else {
         return gathered.add(Err(NoMember::Malformed));
     };

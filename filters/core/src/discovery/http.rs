@@ -15,7 +15,7 @@ use crate::batch::json::Value;
 const MOST_ETAG: usize = 1024;
 
 /// Where it is, and where in it the members are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Http {
     /// Path and query.
     pub path: Box<str>,

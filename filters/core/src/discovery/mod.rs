@@ -9,7 +9,6 @@
 //! Trade-off: a member that cannot be named to Envoy (a host name, a pipe) is skipped and counted, and does not spoil the others.
 
 mod ask;
-mod base64;
 mod consul;
 mod document;
 mod encoding;

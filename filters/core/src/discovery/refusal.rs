@@ -16,6 +16,8 @@ pub enum Refusal {
         /// The longest that is read, in bytes.
         most: usize,
     },
+    /// There is no room for the body in what a worker may keep.
+    Memory,
     /// The body is no JSON; after so many bytes it stops being that.
     Syntax {
         /// Bytes before what is wrong.
@@ -45,6 +47,8 @@ pub enum Reason {
     Status,
     /// [`Refusal::TooLong`].
     TooLong,
+    /// [`Refusal::Memory`].
+    Memory,
     /// [`Refusal::Syntax`] and [`Refusal::Shape`].
     Malformed,
     /// [`Refusal::NoCluster`].
@@ -55,11 +59,12 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unreachable,
         Self::Timeout,
         Self::Status,
         Self::TooLong,
+        Self::Memory,
         Self::Malformed,
         Self::NoCluster,
         Self::Empty,
@@ -72,6 +77,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::Status => "status",
             Self::TooLong => "too_long",
+            Self::Memory => "memory",
             Self::Malformed => "malformed",
             Self::NoCluster => "no_cluster",
             Self::Empty => "empty",
@@ -87,6 +93,7 @@ impl Refusal {
             Self::Timeout => Reason::Timeout,
             Self::Status(_) => Reason::Status,
             Self::TooLong { .. } => Reason::TooLong,
+            Self::Memory => Reason::Memory,
             Self::Syntax { .. } | Self::Shape(_) => Reason::Malformed,
             Self::NoCluster => Reason::NoCluster,
             Self::Empty | Self::NoneUsable { .. } => Reason::Empty,
@@ -101,6 +108,7 @@ impl fmt::Display for Refusal {
             Self::Timeout => formatter.write_str("nobody answered in time"),
             Self::Status(status) => write!(formatter, "the answer has status {status}"),
             Self::TooLong { most } => write!(formatter, "the answer is longer than max_body ({most} bytes)"),
+            Self::Memory => formatter.write_str("there is no room for the answer"),
             Self::Syntax { at } => write!(formatter, "the answer is no JSON from byte {at} on"),
             Self::Shape(what) => write!(formatter, "the answer {what}"),
             Self::NoCluster => formatter.write_str("Envoy has no such cluster"),

@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use core::time::Duration;
 
 /// Where the endpoints of an upstream come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     /// The Envoy cluster that is asked.
     pub cluster: Box<str>,
@@ -32,7 +32,7 @@ pub struct Source {
 }
 
 /// What answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Registry {
     /// Envoy's own admin.
     Envoy(Envoy),

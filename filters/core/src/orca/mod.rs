@@ -11,7 +11,6 @@
 //! which one counts) and `orca_weight_manager.cc`; gRFC A58 and A114. Not as there: a metric that nobody knows is passed over, not a
 //! reason to refuse the report, so that an endpoint may be newer than the proxy.
 
-mod base64;
 mod binary;
 mod json;
 mod metric;
@@ -19,6 +18,8 @@ mod text;
 mod weight;
 
 use crate::RequestView;
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 pub use metric::MetricName;
 pub use weight::{ReportPolicy, ReportedWeight};
 
@@ -73,10 +74,41 @@ impl Report {
     }
 
     fn of_base64(value: &[u8], wanted: &[MetricName]) -> Option<Self> {
-        binary::read(&base64::decode(value)?, wanted)
+        binary::read(&decoded(value)?, wanted)
     }
+}
+
+/// Base64 with or without padding: gRPC leaves it out, Envoy's own encoder does not.
+fn decoded(value: &[u8]) -> Option<Vec<u8>> {
+    BASE64_STANDARD.decode(value).or_else(|_| BASE64_STANDARD_NO_PAD.decode(value)).ok()
 }
 
 fn bounded(value: &[u8]) -> Option<&[u8]> {
     (value.len() <= MOST_BYTES).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn base64_is_read_with_and_without_padding_and_nothing_else_is() {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+        ] {
+            assert_eq!(decoded(encoded.as_bytes()).as_deref(), Some(plain.as_bytes()), "{encoded}");
+            assert_eq!(decoded(encoded.trim_end_matches('=').as_bytes()).as_deref(), Some(plain.as_bytes()));
+        }
+        assert_eq!(decoded(b"+/+/").as_deref(), Some(&[0xfb, 0xff, 0xbf][..]));
+        for wrong in ["Z", "Zg=", "Zg===", "Zm9v=", "Zh==", "Zm 8", "Zm8-", "=", "====", "Zg==Zg=="] {
+            assert_eq!(decoded(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
 }

@@ -70,3 +70,30 @@ async fn a_new_configuration_goes_on_with_the_list_that_is_there() -> Outcome {
     assert_eq!(envoy.stat(&stat("fallbacks", "reason=.=no_list;.;")).await?, unlisted);
     Ok(())
 }
+
+/// Two listeners are two roots in the VM of each worker: each asks for its own, whichever was configured last.
+#[tokio::test(flavor = "multi_thread")]
+async fn listeners_with_different_documents_both_have_their_lists() -> Outcome {
+    let upstreams = Upstreams::start(3).await?;
+    let all = upstreams.addresses();
+    let document = listed(&envoys_view(), &ring_hash());
+    let mut other = listed(&json!({ "envoy": { "admin_cluster": ADMIN, "interval": "20s" } }), &ring_hash());
+    for pointer in ["/upstreams/0/name", "/routes/0/upstream"] {
+        *other.pointer_mut(pointer).expect("a name") = json!("second");
+    }
+    other["upstreams"][0]["cluster"] = json!("checkout");
+    let mut second = live(&all, &other).listener_named("ingress")?;
+    second["name"] = json!("second");
+    let envoy = Envoy::start(live(&all, &document).concurrency(2).listener(second)).await?;
+    for (listener, upstream) in [("ingress", "checkout"), ("second", "second")] {
+        let client = envoy.client(listener).await?;
+        let name = format!("wasmcustom.switchyard.upstream=.={upstream};.;state=.=healthy;.;endpoints");
+        envoy
+            .until(&format!("a list of {upstream}"), async || {
+                client.get("/").send().await?;
+                Ok((envoy.stat(&name).await? == 3).then_some(()))
+            })
+            .await?;
+    }
+    Ok(())
+}

@@ -10,18 +10,18 @@ use switchyard_host::MetricSink;
 
 /// Speaks of the list of one upstream.
 #[derive(Clone)]
-pub(crate) struct Report {
+pub(super) struct Report {
     upstream: Box<str>,
 }
 
 impl Report {
     /// What is said of this upstream.
-    pub(crate) fn new(upstream: &str) -> Self {
+    pub(super) fn new(upstream: &str) -> Self {
         Self { upstream: upstream.into() }
     }
 
     /// Tells what an ask has brought.
-    pub(crate) fn news(
+    pub(super) fn news(
         &self,
         news: &News,
         list: &List,

@@ -4,30 +4,35 @@
 //! has served a request asks: the main thread ticks, too, and must not; of all workers the one that holds the lease; no request waits for it.
 //! Whoever notices that the endpoints may have changed tells the one that asks, by its queue.
 
-use crate::report::Report;
+use super::report::Report;
 use core::time::Duration;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
 use switchyard_core::discovery::{Answer, News, Poller, Refusal};
-use switchyard_frame::following::{asked, key_of, wanted};
+use switchyard_core::memory::{Account, length};
+use switchyard_frame::following::{asked, key_of, number_of, wanted};
 use switchyard_frame::metrics::Registry;
 use switchyard_frame::shared::{lease, rosters};
-use switchyard_host::{Call, CallAnswers, HostError, HttpCalls, MetricSink, Queues, SharedData};
+use switchyard_host::{Call, CallAnswers, HttpCalls, MetricSink, Queues, SharedData};
 
 /// A lease is renewed when a third of it is over.
 const RENEW: Duration = Duration::from_secs(1);
 
 /// All that this configuration asks for.
-pub(crate) struct Discovery {
+pub(super) struct Asking {
     holder: u64,
+    /// What may be kept of answers while they are read.
+    kept: Account,
     rng: fastrand::Rng,
     groups: Vec<Group>,
 }
 
 /// What one ask answers.
 struct Group {
-    asked: u64,
+    /// The keys of the lease for asking, and of the queue of whoever has it.
+    lease_key: String,
+    queue_key: String,
     poller: Poller,
     /// The list of each upstream, in the poller's order.
     entries: Vec<Entry>,
@@ -49,9 +54,9 @@ struct Lease {
     queue: Option<u32>,
 }
 
-impl Discovery {
-    /// What `document` asks for, by `holder` (random, not 0).
-    pub(crate) fn new(document: &Document, holder: u64, host: &impl SharedData) -> Self {
+impl Asking {
+    /// What `document` asks for, by `holder` (random, not 0), who may keep so much.
+    pub(super) fn new(document: &Document, (holder, kept): (u64, &Account), host: &impl SharedData) -> Self {
         let all = wanted(document);
         let entries: Vec<_> = all
             .iter()
@@ -63,40 +68,50 @@ impl Discovery {
         let group = |poller: Poller| {
             let of = |upstream| entries.iter().find(|entry| entry.0 == upstream);
             let mine: Vec<_> = poller.lists().iter().filter_map(|list| of(list.upstream)).collect();
-            let asked = mine.iter().fold(0, |sum: u64, entry| sum.rotate_left(7) ^ entry.1);
-            lease::create(&keys::asker(asked), host);
+            let asked = number_of(mine.iter().map(|entry| entry.1));
+            let (lease_key, queue_key) = (keys::asker(asked), keys::asker_queue(asked));
+            lease::create(&lease_key, host);
             let entry = |entry: &&(usize, u64, String, Report)| Entry {
                 upstream: entry.0,
                 key: entry.2.clone(),
                 report: entry.3.clone(),
             };
             let entries = mine.iter().map(entry).collect();
-            Group { asked, poller, entries, lease: None, claimed: Timestamp::default(), call: None }
+            let claimed = Timestamp::default();
+            Group { lease_key, queue_key, poller, entries, lease: None, claimed, call: None }
         };
         let groups = Poller::of(all).into_iter().map(group).collect();
-        Self { holder: holder.max(1), rng: fastrand::Rng::with_seed(holder), groups }
+        let rng = fastrand::Rng::with_seed(holder);
+        Self { holder: holder.max(1), kept: kept.clone(), rng, groups }
     }
 
-    /// Asks for what is due, where this worker has the role; in how long to look again, though no request comes.
-    pub(crate) fn tick(
+    /// The keys of all leases.
+    pub(super) fn leases(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(|group| &*group.lease_key)
+    }
+
+    /// Asks for what is due, where this root decides and this worker has the role; in how long to look again, though no request comes.
+    pub(super) fn tick(
         &mut self,
+        decides: impl Fn(&str) -> bool,
         now: Timestamp,
         registry: &Registry,
         host: &(impl SharedData + Queues + HttpCalls + MetricSink),
     ) -> Option<Duration> {
-        let Self { holder, rng, groups } = self;
-        groups.iter_mut().map(|group| group.tick(*holder, now, rng, registry, host)).min()
-    }
-
-    /// Another configuration has taken this one's place: it asks no more, and lets the role go.
-    pub(crate) fn resign(&mut self) {
-        for group in &mut self.groups {
+        let Self { holder, rng, groups, .. } = self;
+        let waits = groups.iter_mut().filter_map(|group| {
+            if decides(&group.lease_key) {
+                return Some(group.tick(*holder, now, rng, registry, host));
+            }
+            // Another configuration has taken this one's place, and has the role of this VM at once.
             group.lease = None;
-        }
+            None
+        });
+        waits.min()
     }
 
     /// A call has been answered; `false`: it is none of these. No headers: it has failed.
-    pub(crate) fn answered(
+    pub(super) fn answered(
         &mut self,
         (call, headers, body): (u32, usize, usize),
         now: Timestamp,
@@ -105,18 +120,19 @@ impl Discovery {
     ) -> bool {
         let is_its = |group: &&mut Group| group.call.is_some_and(|(known, _)| known == call);
         let Some(group) = self.groups.iter_mut().find(is_its) else { return false };
-        group.answered((headers, body), now, &mut self.rng, registry, host);
+        let fits = self.kept.has_room(length(body));
+        group.answered((headers, body, fits), now, &mut self.rng, registry, host);
         true
     }
 
     /// Something suggests that the endpoints of this upstream have changed: whoever asks is told.
-    pub(crate) fn hint(&mut self, upstream: usize, host: &(impl SharedData + Queues)) {
+    pub(super) fn hint(&mut self, upstream: usize, host: &(impl SharedData + Queues)) {
         let has = |group: &&mut Group| group.entries.iter().any(|entry| entry.upstream == upstream);
         let Some(group) = self.groups.iter_mut().find(has) else { return };
         if group.lease.is_some() {
             return group.poller.hint();
         }
-        let queue = host.shared_data(&keys::asker_queue(group.asked)).ok().flatten();
+        let queue = host.shared_data(&group.queue_key).ok().flatten();
         if let Some(queue) = queue.and_then(|shared| shared.value.first_chunk().copied()) {
             // Whoever has it no more is followed by one who asks at once.
             let _ = host.enqueue(u32::from_le_bytes(queue), &[]);
@@ -124,7 +140,7 @@ impl Discovery {
     }
 
     /// A message waits in a queue; whether it is one of these, and was taken as a hint.
-    pub(crate) fn look(&mut self, queue: u32, host: &impl Queues) -> bool {
+    pub(super) fn look(&mut self, queue: u32, host: &impl Queues) -> bool {
         let is_its =
             |group: &&mut Group| group.lease.as_ref().is_some_and(|lease| lease.queue == Some(queue));
         let Some(group) = self.groups.iter_mut().find(is_its) else { return false };
@@ -145,7 +161,7 @@ impl Group {
     ) -> Duration {
         if now.is_due(self.claimed, RENEW) {
             self.claimed = now;
-            let holds = lease::claim(&keys::asker(self.asked), host, holder, now);
+            let holds = lease::claim(&self.lease_key, host, holder, now);
             match (holds, self.lease.is_some()) {
                 (true, false) => self.begin(host),
                 (false, true) => self.lease = None,
@@ -160,8 +176,7 @@ impl Group {
             let headers: Vec<_> = ask.pairs().collect();
             let body = Some(&*ask.body).filter(|body| !body.is_empty());
             let call = Call { cluster: self.poller.cluster(), headers: &headers, body, timeout: ask.timeout };
-            let called: Result<u32, HostError> = host.call(&call);
-            match called {
+            match host.call(&call) {
                 Ok(call) => self.call = Some((call, ask.number)),
                 Err(_) => self.poller.failed(ask.number, Refusal::Unreachable, now, rng, &mut news),
             }
@@ -177,18 +192,18 @@ impl Group {
                 self.poller.adopt(entry.upstream, roster);
             }
         }
-        let key = keys::asker_queue(self.asked);
+        let key = &self.queue_key;
         // Without a queue endpoints that change are noticed by the interval alone.
-        let queue = host.register_queue(&key).ok();
+        let queue = host.register_queue(key).ok();
         if let Some(queue) = queue {
-            let _ = host.set_shared_data(&key, &queue.to_le_bytes());
+            let _ = host.set_shared_data(key, &queue.to_le_bytes());
         }
         self.lease = Some(Lease { queue });
     }
 
     fn answered(
         &mut self,
-        (headers, body): (usize, usize),
+        (headers, body, fits): (usize, usize, bool),
         now: Timestamp,
         rng: &mut fastrand::Rng,
         registry: &Registry,
@@ -201,6 +216,8 @@ impl Group {
             self.poller.failed(number, Refusal::Unreachable, now, rng, &mut news);
         } else if body > most {
             self.poller.failed(number, Refusal::TooLong { most }, now, rng, &mut news);
+        } else if !fits {
+            self.poller.failed(number, Refusal::Memory, now, rng, &mut news);
         } else {
             let head = host.call_headers().unwrap_or_default();
             let body = if body > 0 { host.call_body(body).unwrap_or_default() } else { Vec::new() };

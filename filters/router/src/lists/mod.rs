@@ -5,11 +5,15 @@
 //! nobody could be connected to. Invariant: a request costs no host call more unless it is one of those, or its upstream's list has
 //! changed. Trade-off: one endpoint that takes another's place is noticed when it fails, is missed, or by the interval.
 
-use crate::discovery::Discovery;
+mod asking;
+mod report;
+
+use asking::Asking;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use switchyard_config::{Document, Upstream};
 use switchyard_core::Timestamp;
+use switchyard_core::memory::Account;
 use switchyard_frame::Interval;
 use switchyard_frame::following::Following;
 use switchyard_frame::metrics::Registry;
@@ -25,7 +29,7 @@ const UNCONNECTED: u64 = 0x2 | 0x20;
 /// Of the upstreams of one document.
 pub(crate) struct Lists {
     following: Following,
-    discovery: RefCell<Discovery>,
+    asking: RefCell<Asking>,
     /// With the lists that are in force.
     document: RefCell<Document>,
     samples: Vec<Option<Sample>>,
@@ -42,8 +46,8 @@ struct Sample {
 }
 
 impl Lists {
-    /// Those of `document`; `None`: all of its endpoints stand in it. `holder` is this VM's number in leases.
-    pub(crate) fn new(document: &Document, holder: u64, host: &impl SharedData) -> Option<Self> {
+    /// Those of `document`; `None`: all of its endpoints stand in it. `vm`: its number in leases, and what it may keep.
+    pub(crate) fn new(document: &Document, vm: (u64, &Account), host: &impl SharedData) -> Option<Self> {
         let following = Following::new(document);
         if following.is_empty() {
             return None;
@@ -51,7 +55,7 @@ impl Lists {
         let sample = |upstream: &Upstream| upstream.source().map(|_| Sample::default());
         Some(Self {
             following,
-            discovery: RefCell::new(Discovery::new(document, holder, host)),
+            asking: RefCell::new(Asking::new(document, vm, host)),
             samples: document.upstreams().iter().map(sample).collect(),
             document: RefCell::new(document.clone()),
             sampled: Interval::default(),
@@ -82,10 +86,17 @@ impl Lists {
         }
     }
 
-    /// Asks for what is due, if this worker `serves` and this root `decides`; in how long to look again, though no request comes.
+    /// The leases for all that is asked.
+    pub(crate) fn each_lease(&self, visit: impl FnMut(&str)) {
+        if let Ok(asking) = self.asking.try_borrow() {
+            asking.leases().for_each(visit);
+        }
+    }
+
+    /// Asks for what is due, of that whose lease this root `decides` on; in how long to look again, though no request comes.
     pub(crate) fn tick(
         &self,
-        (serves, decides): (bool, bool),
+        decides: impl Fn(&str) -> bool,
         now: Timestamp,
         registry: &Registry,
         host: &(impl SharedData + Queues + HttpCalls + MetricSink),
@@ -93,12 +104,7 @@ impl Lists {
         if self.sampled.passes(SAMPLE, now) {
             self.samples.iter().flatten().for_each(|sample| sample.is_due.set(true));
         }
-        let mut discovery = self.discovery.try_borrow_mut().ok()?;
-        if !decides {
-            discovery.resign();
-            return None;
-        }
-        if serves { discovery.tick(now, registry, host) } else { None }
+        self.asking.try_borrow_mut().ok()?.tick(decides, now, registry, host)
     }
 
     /// A call has been answered; whether it was one of these.
@@ -109,12 +115,12 @@ impl Lists {
         registry: &Registry,
         host: &(impl SharedData + CallAnswers + MetricSink),
     ) -> bool {
-        self.discovery.try_borrow_mut().is_ok_and(|mut all| all.answered(answer, now, registry, host))
+        self.asking.try_borrow_mut().is_ok_and(|mut all| all.answered(answer, now, registry, host))
     }
 
     /// A message waits in a queue; whether it was a hint.
     pub(crate) fn hinted(&self, queue: u32, host: &impl Queues) -> bool {
-        self.discovery.try_borrow_mut().is_ok_and(|mut all| all.look(queue, host))
+        self.asking.try_borrow_mut().is_ok_and(|mut all| all.look(queue, host))
     }
 
     /// Whether the end of a request to this upstream is to be looked at with [`Lists::sample`].
@@ -139,8 +145,8 @@ impl Lists {
 
     /// Something suggests that the endpoints of this upstream have changed.
     pub(crate) fn hint(&self, upstream: usize, host: &(impl SharedData + Queues)) {
-        if let Ok(mut discovery) = self.discovery.try_borrow_mut() {
-            discovery.hint(upstream, host);
+        if let Ok(mut asking) = self.asking.try_borrow_mut() {
+            asking.hint(upstream, host);
         }
     }
 }
