@@ -15,7 +15,8 @@ use std::rc::Rc;
 use switchyard_config::Mode;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{
-    CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, CLUSTER_HEADER, EXPLAIN_HEADER, STREAM_PROPERTY,
+    CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, CLUSTER_HEADER, EXPLAIN_HEADER, REQUEST_TIMEOUT_HEADER,
+    STREAM_PROPERTY,
 };
 use switchyard_core::deadline::clients_limit;
 use switchyard_core::hash::NewCookie;
@@ -270,8 +271,9 @@ fn fail(host: &impl Replies) -> bool {
 /// neither.
 fn tell_judge(headers: &HeaderMap, deadline_headers: &[Box<str>], host: &impl Properties) {
     // What cannot be told is not known, and the request goes on.
-    // Where batch has written what is left of the operator's time, it has said what of it is the client's.
-    let is_told = || matches!(host.property(&[CLIENT_LIMIT_PROPERTY]), Ok(Some(_)));
+    // Where batch has written what is left of the operator's time, it has said what of it is the client's; nobody else has.
+    let is_written = headers.contains(REQUEST_TIMEOUT_HEADER);
+    let is_told = || is_written && matches!(host.property(&[CLIENT_LIMIT_PROPERTY]), Ok(Some(_)));
     if let Some(limit) = clients_limit(headers, deadline_headers).filter(|_| !is_told()) {
         let _ = host.set_property(&[CLIENT_LIMIT_PROPERTY], limit.as_millis().to_string().as_bytes());
     }

@@ -408,6 +408,11 @@ fn what_batch_has_said_of_a_clients_limit_stands() {
     worker.host.receive(&head);
     worker.root.stream(10).expect("a configuration").on_request_headers(&worker.host, &Head::default(), true);
     assert!(worker.host.take_marks().is_empty());
+    // Without that header batch has said nothing, and is not asked.
+    let asked = worker.host.calls("proxy_get_property");
+    worker.host.receive(&[head[0], head[1], ("grpc-timeout", "200m")]);
+    worker.root.stream(11).expect("a configuration").on_request_headers(&worker.host, &Head::default(), true);
+    assert_eq!(worker.host.calls("proxy_get_property"), asked);
 }
 
 #[test]
