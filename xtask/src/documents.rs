@@ -104,7 +104,7 @@ pub(crate) fn check_file(file: &Path) -> Result<bool> {
                 "{}{place}: ok, {} upstreams, {} routes",
                 file.display(),
                 document.upstreams().len(),
-                document.routes().len()
+                document.routes().iter().filter(|route| !route.is_envoys()).count()
             ),
             Err(errors) => {
                 good = false;

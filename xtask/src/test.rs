@@ -1,14 +1,16 @@
 //! `cargo xtask test`: every check there is, in order, with one summary at the end.
 //!
-//! A step that fails does not stop the later ones: one run shows all there is to mend.
+//! A step that fails does not stop the later ones: one run shows all there is to mend. Modules are linked one at a time, on one core, so
+//! that is done beside the steps that need none.
 
 mod counts;
 mod steps;
 
 use crate::build;
-use crate::setup::{Envoy, etcd};
-use anyhow::Result;
+use crate::setup::{Envoy, WasmCargo, etcd};
+use anyhow::{Result, anyhow};
 use counts::Counts;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use steps::{Programs, Step};
 
@@ -22,7 +24,7 @@ struct Ended {
 /// Runs all steps, or the one (or the scenarios) that `only` names, on these modules; returns whether everything passed.
 ///
 /// # Errors
-/// When Envoy cannot be set up or the modules do not build, for then nothing else says anything.
+/// When Envoy or etcd cannot be set up, for then nothing else says anything.
 pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<bool> {
     let steps = match only {
         // What a part of the scenarios shows on single modules, all of them do.
@@ -34,14 +36,28 @@ pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> 
     let needed = steps.iter().any(Step::needs_modules);
     let envoy = if needed { Some(Envoy::set_up(version)?) } else { None };
     if let Some(envoy) = &envoy {
-        build::print(&build::build()?);
         println!("Envoy {} ({})", envoy.version, envoy.path.display());
+        // Not by two threads at once.
+        WasmCargo::set_up()?;
     }
+    let mut modules_under_way =
+        envoy.is_some().then(|| Building(Instant::now(), thread::spawn(build::build)));
+    let mut has_modules = true;
     // Compose runs no scenario.
     let etcd = if steps.iter().any(Step::needs_etcd) { Some(etcd::set_up()?) } else { None };
     let programs = Programs { envoy, etcd };
     let mut ended = Vec::new();
     for step in steps {
+        if step.needs_modules()
+            && let Some(building) = modules_under_way.take()
+        {
+            let built = building.end();
+            has_modules = built.outcome.is_ok();
+            ended.push(built);
+        }
+        if step.needs_modules() && !has_modules {
+            continue;
+        }
         println!("\n== {step}");
         let started = Instant::now();
         let outcome = step.run(&programs, modules);
@@ -51,6 +67,26 @@ pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> 
         ended.push(Ended { name: step.to_string(), took: started.elapsed(), outcome });
     }
     Ok(summarize(&ended))
+}
+
+/// The modules, since when they are being built.
+struct Building(Instant, JoinHandle<Result<Vec<build::Module>>>);
+
+impl Building {
+    /// Waits for them and lists them.
+    fn end(self) -> Ended {
+        let Self(started, thread) = self;
+        println!("\n== build");
+        let built = thread.join().unwrap_or_else(|_| Err(anyhow!("the build panicked")));
+        let outcome = built.map(|modules| {
+            build::print(&modules);
+            Counts::default()
+        });
+        if let Err(error) = &outcome {
+            eprintln!("error: {error:#}");
+        }
+        Ended { name: "build".to_owned(), took: started.elapsed(), outcome }
+    }
 }
 
 /// Prints the summary; its last line is the one that counts.

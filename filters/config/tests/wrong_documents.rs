@@ -531,7 +531,9 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         r#"{"\r\nmode: fine": 1}"#,
-        &[r#"\r\nmode: fine: unknown field; there are mode, explain, default_cluster, upstreams, routes"#],
+        &[
+            r#"\r\nmode: fine: unknown field; there are mode, explain, default_cluster, upstreams, routes, document"#,
+        ],
     ),
     (
         r#"@route {"match": {"methods": [1, "get"]}, "upstream": "a"}"#,

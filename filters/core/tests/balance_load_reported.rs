@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 #![allow(dead_code, reason = "each test binary uses its part of balance_support")]
 
-mod balance_support;
+use crate::balance_support;
 
 use balance_support::Upstream;
 use core::time::Duration;

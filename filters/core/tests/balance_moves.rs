@@ -6,7 +6,7 @@
 // A bare VM has no seed for proptest; the tables themselves are tested there in ring_maglev.rs.
 #![cfg(not(target_arch = "wasm32"))]
 
-mod balance_support;
+use crate::balance_support;
 
 use balance_support::upstream;
 use proptest::prelude::*;

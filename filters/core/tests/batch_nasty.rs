@@ -4,8 +4,6 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
-mod batch_shares;
-
 use crate::batch_shares::SplitAll as _;
 use proptest::prelude::*;
 use serde_json::Value as Json;

@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(dead_code, reason = "each test binary uses its part of outlier_support")]
 
-mod outlier_support;
+use crate::outlier_support;
 
 use core::time::Duration;
 use outlier_support::{SECOND, START, Upstream, by_time, verdict};

@@ -7,7 +7,7 @@
 // A bare VM has no seed for proptest.
 #![cfg(not(target_arch = "wasm32"))]
 
-mod outlier_support;
+use crate::outlier_support;
 
 use core::time::Duration;
 use fastrand::Rng;

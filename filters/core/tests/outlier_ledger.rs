@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 #![allow(dead_code, reason = "each test binary uses its part of outlier_support")]
 
-mod outlier_support;
+use crate::outlier_support;
 
 use core::time::Duration;
 use outlier_support::{SECOND, START, Upstream};

@@ -5,7 +5,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 #![allow(dead_code, reason = "each test binary uses its part of worker")]
 
-mod worker;
+use crate::worker;
 
 use switchyard_core::contract::{CLIENT_LIMIT_PROPERTY, STREAM_PROPERTY};
 use switchyard_core::health::Health;

@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 #![allow(dead_code, reason = "each test binary uses its part of worker")]
 
-mod worker;
+use crate::worker;
 
 use switchyard_core::Timestamp;
 use switchyard_core::health::Health;

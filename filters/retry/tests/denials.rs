@@ -9,7 +9,7 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its part of worker")]
 
-mod worker;
+use crate::worker;
 
 use switchyard_host::Status;
 use switchyard_retry::Flow;

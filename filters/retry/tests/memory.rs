@@ -9,7 +9,7 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its part of worker")]
 
-mod worker;
+use crate::worker;
 
 use switchyard_retry::{Flow, MOST_KEPT, Root};
 use worker::{OK, PUT, Request, Worker, document_with, filter};

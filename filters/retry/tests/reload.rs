@@ -9,7 +9,7 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its part of worker")]
 
-mod worker;
+use crate::worker;
 
 use switchyard_frame::metrics::series_name;
 use switchyard_host::fake::Reply;

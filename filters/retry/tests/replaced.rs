@@ -10,7 +10,7 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its part of worker")]
 
-mod worker;
+use crate::worker;
 
 use switchyard_host::Status;
 use switchyard_host::fake::Reply;

@@ -9,7 +9,7 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its part of worker")]
 
-mod worker;
+use crate::worker;
 
 use switchyard_core::memory::{MOST_ANSWER, MOST_KEPT, MOST_LONG_UNREAD};
 use switchyard_host::fake::Reply;

@@ -9,12 +9,13 @@ use switchyard_core::Timestamp;
 use switchyard_core::contract::{CANDIDATES_HEADER, HEARTBEAT_HEADER};
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{DESTINATION_HEADER, EndpointKey, Ledger, Record};
+use switchyard_frame::chain::Single;
 use switchyard_frame::shared::heartbeat_lease::{self, LEASE};
 use switchyard_frame::shared::tables::{Table, announce};
-use switchyard_frame::{Head, Stream as _};
+use switchyard_frame::{Filter, Head, Stream as _, Vm};
 use switchyard_host::Status;
 use switchyard_host::fake::{Called, Dispatched, FakeHost, SharedStore};
-use switchyard_router::Root;
+use switchyard_router::{Root, Router};
 
 const START: u64 = 1_700_000_000_000;
 const ALL: &str = r#"{"path": "/healthz", "interval": "1s", "timeout": "300ms", "watch": "all"}"#;
@@ -35,6 +36,7 @@ fn document(heartbeat: &str) -> String {
 
 struct Worker {
     root: Root,
+    vm: Vm<<Single<Router> as Filter>::Vm>,
     host: FakeHost,
     now: u64,
 }
@@ -45,9 +47,10 @@ impl Worker {
         let host = FakeHost::with_shared(store);
         host.set_configuration(document(heartbeat).as_bytes());
         host.set_now(Timestamp::from_nanos(START * 1_000_000 + start));
-        let mut root = Root::new(1);
+        let vm = Vm::default();
+        let mut root = Root::in_vm(1, vm.clone());
         assert!(root.configure(&host), "the document must be accepted");
-        Self { root, host, now: START }
+        Self { root, vm, host, now: START }
     }
 
     /// A worker that has served a request.
@@ -214,10 +217,11 @@ fn who_was_taken_out_by_hand_gets_none_whatever_outlier_says() {
     let by_hand = r#"{"address": "10.0.0.2:80", "health": "ejected"}"#;
     host.set_configuration(document(ALL).replace(r#"{"address": "10.0.0.2:80"}"#, by_hand).as_bytes());
     host.set_now(Timestamp::from_millis(START));
-    let mut root = Root::new(1);
+    let vm = Vm::default();
+    let mut root = Root::in_vm(1, vm.clone());
     assert!(root.configure(&host));
     serve(&root, &host);
-    let mut worker = Worker { root, host, now: START };
+    let mut worker = Worker { root, vm, host, now: START };
     assert_eq!(targets(&worker.pass(1_000)), ["10.0.0.1:80", "10.0.0.3:80"]);
     for health in [Health::Ejected, Health::HalfOpen] {
         worker.say("10.0.0.2:80", health);
@@ -233,10 +237,11 @@ fn many_endpoints_get_them_over_several_ticks() {
     let host = FakeHost::default();
     host.set_configuration(document(ALL).replace(three, &addresses.join(",")).as_bytes());
     host.set_now(Timestamp::from_millis(START));
-    let mut root = Root::new(1);
+    let vm = Vm::default();
+    let mut root = Root::in_vm(1, vm.clone());
     assert!(root.configure(&host));
     serve(&root, &host);
-    let mut worker = Worker { root, host, now: START };
+    let mut worker = Worker { root, vm, host, now: START };
     let mut all = Vec::new();
     for _ in 0..4 {
         let sent = worker.pass(20);
@@ -271,7 +276,7 @@ fn at_rest_it_wakes_for_what_is_due_and_to_keep_the_role() {
 fn the_replaced_root_stops() {
     let mut old = Worker::alone(ALL);
     assert!(!old.pass(20).is_empty());
-    let mut new = Root::new(2);
+    let mut new = Root::in_vm(2, old.vm.clone());
     assert!(new.configure(&old.host));
     assert!(old.pass(5_000).is_empty());
 }
@@ -312,7 +317,7 @@ fn the_new_root_takes_over_within_a_lease() {
     // The old root lives on while its listener drains, and ticks.
     let mut old = Worker::alone(ALL);
     assert!(!old.pass(20).is_empty());
-    let mut new = Root::new(2);
+    let mut new = Root::in_vm(2, old.vm.clone());
     old.host.set_now(Timestamp::from_nanos(START * 1_000_000 + 20_000_777));
     assert!(new.configure(&old.host));
     serve(&new, &old.host);

@@ -289,7 +289,7 @@ fn listeners_with_different_documents_both_have_their_lists() {
 
 #[test]
 fn an_answer_that_there_is_no_room_for_is_not_taken_in() {
-    let vm: TestVm = Vm { memory: Memory::bounded(10, 10), ..Vm::default() };
+    let vm: TestVm = Vm::with_memory(Memory::bounded(10, 10));
     let web = document(r#"{"policy": "round_robin"}"#);
     let mut worker = Worker::in_vm(&vm, 1, FakeHost::default(), 0, &web);
     worker.serve();

@@ -1,8 +1,6 @@
 //! Clients, endpoints and a clock; and whoever says where requests go: the balancer, or Finagle's rules.
 
-#[path = "../balance_support/mod.rs"]
-#[allow(dead_code, reason = "each test binary uses its part of balance_support")]
-mod balance_support;
+use crate::balance_support;
 
 use balance_support::upstream;
 use core::cmp::Reverse;

@@ -1,6 +1,6 @@
 //! What clients get of an answer.
 
-use crate::world::{Done, Proxy, head, items, post, replied, with};
+use crate::batch_gather::world::{Done, Proxy, head, items, post, replied, with};
 use switchyard_core::batch::Broken;
 use switchyard_core::batch::gather::{Arrival, End, Event, Failure};
 use switchyard_core::batch::{IdForm, IdList, Protocol, Settings};

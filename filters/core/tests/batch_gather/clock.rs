@@ -1,6 +1,6 @@
 //! Clocks that step.
 
-use crate::world::{Done, Proxy, items, ms, post, resumed, with};
+use crate::batch_gather::world::{Done, Proxy, items, ms, post, resumed, with};
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::batch::gather::{Arrival, Event, Failure};

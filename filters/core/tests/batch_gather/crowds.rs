@@ -1,6 +1,6 @@
 //! Clients that come back together when they are answered go together.
 
-use crate::world::{Proxy, items, ms, resumed, with};
+use crate::batch_gather::world::{Proxy, items, ms, resumed, with};
 use core::time::Duration;
 use switchyard_core::batch::Leaves;
 use switchyard_core::batch::gather::Arrival;

@@ -1,6 +1,6 @@
 //! Requests with little time.
 
-use crate::world::{Done, Proxy, items, ms, post, replied, resumed, with};
+use crate::batch_gather::world::{Done, Proxy, items, ms, post, replied, resumed, with};
 use core::time::Duration;
 use switchyard_core::batch::gather::{Arrival, End, Event, Failure, Trigger};
 use switchyard_core::batch::{Adaptive, Broken, Estimator, Leaves, OnFailure, Short};
@@ -178,7 +178,7 @@ fn a_call_that_nobody_ends_is_given_up_soon_after_its_time() {
     assert_eq!(proxy.passes(ms(600)), []);
     let done = proxy.passes(ms(100));
     assert!(late(2, &done) && done.contains(&Done::Resumed(3)), "{done:?}");
-    let answer = (crate::world::head(200), b"[2,3]".as_slice());
+    let answer = (crate::batch_gather::world::head(200), b"[2,3]".as_slice());
     proxy.workers[0].answered(&mut proxy.outside, call, Some((&answer.0, answer.1.to_vec())));
     assert_eq!(proxy.done(), [], "what comes after that is nobody's");
     proxy.returns(3);
@@ -208,7 +208,7 @@ fn no_call_is_made_with_less_than_the_shortest_time() {
     proxy.returns(1);
     proxy.outside.now = proxy.outside.now.plus(ms(192));
     let body = "not an answer";
-    let done = proxy.answer_call(Some((crate::world::head(200), body)));
+    let done = proxy.answer_call(Some((crate::batch_gather::world::head(200), body)));
     assert!(matches!(&done[0], Done::Replied(2, 502, _)), "{done:?}");
     assert!(proxy.outside.calls.is_empty());
     proxy.is_quiet();
@@ -232,7 +232,7 @@ fn an_answer_of_the_host_that_time_is_over_is_a_timeout_and_any_other_504_is_the
         proxy.arrives(0, 3, within(200), "3");
         proxy.returns(1);
         proxy.outside.now = proxy.outside.now.plus(ms(after));
-        proxy.answer_call(Some((crate::world::head(504), "upstream request timeout")));
+        proxy.answer_call(Some((crate::batch_gather::world::head(504), "upstream request timeout")));
         assert_eq!(proxy.count(Event::Failed(failure)), 1, "after {after} ms");
     }
 }

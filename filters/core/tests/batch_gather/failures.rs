@@ -1,6 +1,6 @@
 //! Batches that fail as a whole.
 
-use crate::world::{Done, Proxy, head, items, ms, post, resumed, with};
+use crate::batch_gather::world::{Done, Proxy, head, items, ms, post, resumed, with};
 use switchyard_core::batch::gather::{Arrival, End, Event, Failure, Repeat, Trigger};
 use switchyard_core::batch::{JsonRpc, OnFailure, Protocol, Settings};
 use switchyard_core::request::PlainRequest;

@@ -1,6 +1,6 @@
 //! Shares that are given out as clients read, and what there is no room for.
 
-use crate::world::{Done, Proxy, head, items, ms, replied, resumed, with};
+use crate::batch_gather::world::{Done, Proxy, head, items, ms, replied, resumed, with};
 use switchyard_core::batch::gather::{End, Event, Failure, MOST_UNSEEN, Repeat};
 use switchyard_core::batch::{JsonArray, Protocol, Settings};
 use switchyard_core::memory::Memory;

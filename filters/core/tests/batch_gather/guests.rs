@@ -1,7 +1,7 @@
 //! Workers that are no more, or say nothing, and messages that nobody should heed.
 
-use crate::proxy::{busy, guests, settings};
-use crate::world::{Done, Proxy, head, ms, post, replied, resumed};
+use crate::batch_gather::proxy::{busy, guests, settings};
+use crate::batch_gather::world::{Done, Proxy, head, ms, post, replied, resumed};
 use std::rc::Rc;
 use switchyard_core::Address;
 use switchyard_core::batch::gather::{Arrival, End, Event, Gatherer, Policy};

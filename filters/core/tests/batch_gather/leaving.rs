@@ -1,6 +1,6 @@
 //! Clients that leave, whatever is being done for them.
 
-use crate::world::{Proxy, items, ms, replied, resumed, with};
+use crate::batch_gather::world::{Proxy, items, ms, replied, resumed, with};
 use switchyard_core::batch::Leaves;
 use switchyard_core::batch::gather::{Arrival, End, Event};
 #[cfg(target_arch = "wasm32")]

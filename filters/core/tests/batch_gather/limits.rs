@@ -1,6 +1,6 @@
 //! What is held, and what is not.
 
-use crate::world::{Proxy, items, ms, post, replied, with};
+use crate::batch_gather::world::{Proxy, items, ms, post, replied, with};
 use switchyard_core::batch::gather::{Arrival, Event, Pass};
 use switchyard_core::batch::{JsonArray, Leaves, Protocol, Sends, Settings};
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,6 @@
 //! Requests that the upstream left out of its answer.
 
-use crate::world::{Done, Proxy, head, resumed};
+use crate::batch_gather::world::{Done, Proxy, head, resumed};
 use switchyard_core::batch::gather::{End, Event, Repeat};
 use switchyard_core::batch::{JsonRpc, OnFailure, Protocol, Settings};
 #[cfg(target_arch = "wasm32")]

@@ -1,8 +1,8 @@
 //! Requests whose worker that gathered them is no more.
 
-use crate::guests::dies;
-use crate::proxy::{busy, settings};
-use crate::world::{Done, Proxy, ms, post, resumed};
+use crate::batch_gather::guests::dies;
+use crate::batch_gather::proxy::{busy, settings};
+use crate::batch_gather::world::{Done, Proxy, ms, post, resumed};
 use switchyard_core::batch::Settings;
 use switchyard_core::batch::gather::{Arrival, End, Event};
 #[cfg(target_arch = "wasm32")]

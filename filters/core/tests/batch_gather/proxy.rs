@@ -1,6 +1,6 @@
 //! Requests of several workers in one batch.
 
-use crate::world::{Done, Proxy, head, ms, post, replied, resumed, with};
+use crate::batch_gather::world::{Done, Proxy, head, ms, post, replied, resumed, with};
 use switchyard_core::batch::gather::{Arrival, End, Event, Pass, Trigger};
 use switchyard_core::batch::{JsonArray, Protocol, Scope, Settings, Short};
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,6 @@
 //! What is under way and does not move holds nobody up for long, whatever its client does.
 
-use crate::world::{Proxy, ms, post, replied, resumed, with};
+use crate::batch_gather::world::{Proxy, ms, post, replied, resumed, with};
 use switchyard_core::batch::gather::{Arrival, Event, StreamId};
 use switchyard_core::batch::{Leaves, Scope, Settings};
 #[cfg(target_arch = "wasm32")]

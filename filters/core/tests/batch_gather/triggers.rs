@@ -1,6 +1,6 @@
 //! When a batch leaves, and who is in it.
 
-use crate::world::{Proxy, items, ms, post, replied, resumed, with};
+use crate::batch_gather::world::{Proxy, items, ms, post, replied, resumed, with};
 use switchyard_core::batch::gather::{Arrival, Event, Pass, Trigger};
 use switchyard_core::batch::{Adaptive, Estimator, Leaves};
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,6 @@
 //! Who leads which key, for all workers to see.
 
-use crate::proxy::{KEY, Proxy, collapsed, get, resumed};
+use crate::coalesce_flights::proxy::{KEY, Proxy, collapsed, get, resumed};
 use core::time::Duration;
 use switchyard_core::coalesce::{Address, Arrival, Event, Flights, Settings};
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,6 @@
 //! Leaders that took too long, and whose answers may still be the first.
 
-use crate::proxy::{Proxy, collapsed, head, resumed};
+use crate::coalesce_flights::proxy::{Proxy, collapsed, head, resumed};
 use core::time::Duration;
 use switchyard_core::coalesce::{Begun, Settings};
 #[cfg(target_arch = "wasm32")]

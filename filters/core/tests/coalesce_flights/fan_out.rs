@@ -1,6 +1,6 @@
 //! How an answer comes to those who waited for it.
 
-use crate::proxy::{Done, KEY, Proxy, collapsed, get, head, resumed};
+use crate::coalesce_flights::proxy::{Done, KEY, Proxy, collapsed, get, head, resumed};
 use core::time::Duration;
 use switchyard_core::coalesce::{Arrival, Begun, Event, Exit, NotShared, QUICK_TICK, Served, Settings};
 use switchyard_core::request::PlainRequest;

@@ -1,6 +1,6 @@
 //! Messages: late ones, strange ones, and ones for somebody else.
 
-use crate::proxy::{Proxy, collapsed, head, resumed};
+use crate::coalesce_flights::proxy::{Proxy, collapsed, head, resumed};
 use core::time::Duration;
 use switchyard_core::coalesce::{Address, Arrival, Begun, Flights, Settings};
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,6 @@
 //! Beyond a limit a request goes on as if nobody coalesced.
 
-use crate::proxy::{KEY, Proxy, collapsed, get, head, resumed};
+use crate::coalesce_flights::proxy::{KEY, Proxy, collapsed, get, head, resumed};
 use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::coalesce::{

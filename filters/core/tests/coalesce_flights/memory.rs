@@ -1,6 +1,6 @@
 //! Several routes in one VM, which has room for so much.
 
-use crate::proxy::{Done, KEY, Proxy, get, head, resumed};
+use crate::coalesce_flights::proxy::{Done, KEY, Proxy, get, head, resumed};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Event, NotShared, Policy, Settings};
 use switchyard_core::memory::Memory;

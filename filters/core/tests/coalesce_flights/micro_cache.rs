@@ -1,6 +1,6 @@
 //! Answers that serve further requests for a moment.
 
-use crate::proxy::{Done, KEY, Proxy, collapsed, get, head};
+use crate::coalesce_flights::proxy::{Done, KEY, Proxy, collapsed, get, head};
 use core::time::Duration;
 use switchyard_core::coalesce::{Arrival, Begun, Event, Served, Settings};
 use switchyard_core::request::PlainRequest;

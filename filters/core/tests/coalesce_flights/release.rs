@@ -1,6 +1,6 @@
 //! How those go on whose answer is for another one alone.
 
-use crate::proxy::{Done, KEY, Proxy, get, head, resumed};
+use crate::coalesce_flights::proxy::{Done, KEY, Proxy, get, head, resumed};
 use core::time::Duration;
 use switchyard_core::coalesce::{Arrival, Begun, Event, Exit, NotShared, OnError, Pass, Settings};
 #[cfg(target_arch = "wasm32")]

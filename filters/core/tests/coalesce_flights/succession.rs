@@ -1,6 +1,6 @@
 //! Who leads when the leader does not.
 
-use crate::proxy::{Done, Proxy, collapsed, get, head, resumed};
+use crate::coalesce_flights::proxy::{Done, Proxy, collapsed, get, head, resumed};
 use core::time::Duration;
 use switchyard_core::coalesce::{Arrival, Begun, Event, OnError, Settings, Why};
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,6 @@
 //! What a client gets when all attempts have failed, or none has answered.
 
-use crate::support::{Case, DEADLINE_MS, FAILED, at, failed, sorry, stale};
+use crate::retry_attempts::support::{Case, DEADLINE_MS, FAILED, at, failed, sorry, stale};
 use core::time::Duration;
 use switchyard_core::retry::{Decision, Denied, Failure, Fallback, GRACE, Step, Substitute, Verdict};
 #[cfg(target_arch = "wasm32")]

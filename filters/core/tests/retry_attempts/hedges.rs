@@ -1,6 +1,6 @@
 //! A second attempt before the first has failed.
 
-use crate::support::{Case, DEADLINE_MS, FAILED, Refusal, at};
+use crate::retry_attempts::support::{Case, DEADLINE_MS, FAILED, Refusal, at};
 use core::time::Duration;
 use switchyard_core::retry::{Decision, Denied, Step, Verdict};
 #[cfg(target_arch = "wasm32")]
@@ -77,9 +77,9 @@ fn a_first_attempt_that_fails_while_its_hedge_is_under_way_waits_for_it() {
     assert_eq!(lost.sends(140).number, 3);
 }
 
-fn script(case: &Case) -> crate::support::Script {
+fn script(case: &Case) -> crate::retry_attempts::support::Script {
     let rng = case.world.rng.clone();
-    crate::support::Script { rng, ..Case::hedged().world }
+    crate::retry_attempts::support::Script { rng, ..Case::hedged().world }
 }
 
 #[test]

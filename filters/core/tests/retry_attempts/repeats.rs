@@ -1,6 +1,6 @@
 //! What is tried again, and what is not.
 
-use crate::support::{Case, FAILED, Refusal, asks, at, failed};
+use crate::retry_attempts::support::{Case, FAILED, Refusal, asks, at, failed};
 use core::time::Duration;
 use switchyard_core::retry::{Attempts, Decision, Denied, Failure, Reason, Settings, Step, Verdict};
 #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,6 @@
 //! Waits, and ticks that come late.
 
-use crate::support::{Case, DEADLINE_MS, FAILED, asks, at, sorry};
+use crate::retry_attempts::support::{Case, DEADLINE_MS, FAILED, asks, at, sorry};
 use core::time::Duration;
 use switchyard_core::retry::{Decision, Denied, Jitter, Step, Substitute};
 #[cfg(target_arch = "wasm32")]

@@ -4,8 +4,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 #![allow(dead_code, reason = "each test binary uses its part of balance_support")]
 
-#[path = "../balance_support/mod.rs"]
-mod balance_support;
+use crate::balance_support;
 mod health;
 mod levels;
 #[cfg(not(target_arch = "wasm32"))]

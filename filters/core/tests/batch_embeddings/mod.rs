@@ -4,8 +4,6 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod answers;
-#[path = "../batch_shares/mod.rs"]
-mod batch_shares;
 mod inputs;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;

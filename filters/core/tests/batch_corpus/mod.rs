@@ -7,8 +7,6 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
-#[path = "../batch_shares/mod.rs"]
-mod batch_shares;
 mod case;
 mod changes;
 

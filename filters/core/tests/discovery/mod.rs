@@ -12,6 +12,7 @@ mod consul;
 mod envoy;
 mod etcd;
 mod http;
+mod keeper;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 mod roster;

@@ -1,0 +1,16 @@
+//! All tests of outlier from outside, as one program: linking one for each file took longer than running them.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+
+mod answers;
+mod blame;
+mod budget;
+mod endings;
+mod faults;
+mod heartbeats;
+mod in_flight;
+mod published;
+mod rest;
+mod strangers;
+mod worker;
+mod workers;

@@ -1,0 +1,14 @@
+//! All tests of router from outside, as one program: linking one for each file took longer than running them.
+
+#![allow(missing_docs, reason = "a test is documented by its name")]
+
+mod by_hand;
+mod clusters;
+mod ejection;
+mod first_byte;
+mod heartbeats;
+mod levels;
+mod lists;
+mod load_report;
+mod stored;
+mod stream;
