@@ -165,8 +165,9 @@ impl switchyard_frame::Stream for Stream {
         worker.begin(host);
         // A request that cannot be read goes on.
         let Some(headers) = head.headers(host).cloned() else { return Flow::Continue };
-        let policy =
-            head.route(worker.site.plan.table(), host).and_then(|route| worker.site.plan.policy(route));
+        let policy = head
+            .route_of_document(worker.site.plan.table(), host)
+            .and_then(|route| worker.site.plan.policy(route));
         let Some(policy) = policy.map(Rc::clone) else { return Flow::Continue };
         let flow = match policy.key(&headers) {
             Err(why) => self.pass(&policy, Pass::Bypass(why), host),

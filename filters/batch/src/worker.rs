@@ -70,7 +70,7 @@ impl Batch {
             return;
         }
         let setup = &self.site.setup;
-        let queue = self.mailbox.open(Self::NAME, setup.context, &setup.registry, host);
+        let queue = self.mailbox.open(Self::NAME, setup.number, &setup.registry, host);
         if let Some(queue) = queue.filter(|_| self.site.plan.has_proxy_scope()) {
             self.with(host, |gatherer, _| gatherer.reachable_at(queue.address(host)));
         }

@@ -62,6 +62,6 @@ impl Filter for Coalesce {
     /// Envoy wakes nobody for a queue whose root is gone, and nothing is held under its configuration any more.
     fn ended<H: Host>(&self, _host: &H) {
         self.tell_held(|_| (0, 0));
-        self.setup.own.mailbox.root_ended(self.setup.context);
+        self.setup.own.mailbox.root_ended(self.setup.number);
     }
 }

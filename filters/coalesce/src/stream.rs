@@ -110,7 +110,8 @@ impl switchyard_frame::Stream for Stream {
         worker.begin(host);
         // A request that cannot be read goes on.
         let Some(headers) = head.headers(host).cloned() else { return Flow::Continue };
-        let policy = head.route(worker.plan.table(), host).and_then(|route| worker.plan.policy(route));
+        let policy =
+            head.route_of_document(worker.plan.table(), host).and_then(|route| worker.plan.policy(route));
         let Some(policy) = policy.map(Rc::clone) else { return Flow::Continue };
         let flow = match ended {
             true => self.arrive(headers, &policy, None, host),

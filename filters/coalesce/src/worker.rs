@@ -51,7 +51,7 @@ impl Coalesce {
             return;
         }
         // Without a queue flights stay within the worker, and the tick alone wakes followers.
-        let queue = mailbox.open(Self::NAME, self.setup.context, &self.setup.registry, host);
+        let queue = mailbox.open(Self::NAME, self.setup.number, &self.setup.registry, host);
         if let Some(queue) = queue
             && self.plan.has_proxy_scope()
             && let Ok(mut flights) = self.setup.own.flights.try_borrow_mut()

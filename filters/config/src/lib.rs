@@ -24,7 +24,7 @@ mod values;
 pub use error::{ConfigError, ConfigErrors, MAX_LISTED};
 #[cfg(feature = "schema")]
 pub use reference::reference_markdown;
-pub use resolve::{Batching, Document, Mode, Route, Target, Upstream};
+pub use resolve::{Batching, ClusterPatterns, Document, Mode, Route, Target, Upstream};
 #[cfg(feature = "schema")]
 pub use schema::schema_json;
 pub use values::ByteSize;
@@ -77,5 +77,23 @@ impl Document {
     /// Everything that is wrong with it.
     pub fn from_plugin_configuration(bytes: &[u8]) -> Result<Self, ConfigErrors> {
         if is_struct(bytes) { Self::from_struct(bytes) } else { Self::from_json(bytes) }
+    }
+
+    /// The document that a store has; as [`Document::from_json`], but that it must be one: a key that was emptied by mistake does not
+    /// take everything out of force, and a store does not name another.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_store(text: &[u8]) -> Result<Self, ConfigErrors> {
+        if bounded(text)?.iter().all(u8::is_ascii_whitespace) {
+            return Err(ConfigErrors::unreadable("is empty; write {} for one that does nothing".to_owned()));
+        }
+        let document = Self::from_json(text)?;
+        match document.stored() {
+            None => Ok(document),
+            Some(_) => {
+                Err(ConfigErrors::unreadable("is in a store and names another; put it there".to_owned()))
+            }
+        }
     }
 }

@@ -19,6 +19,10 @@ pub fn reference_markdown() -> String {
     let mut text = HEAD.to_owned();
     section(&mut text, "The document", &schema);
     let order = [
+        ("document", "StoredDocument"),
+        ("document.etcd", "EtcdKey"),
+        ("document.consul", "ConsulKey"),
+        ("document.http", "HttpDocument"),
         ("upstreams[]", "Upstream"),
         ("upstreams[].endpoints[]", "Endpoint"),
         ("upstreams[].endpoints", "Source"),

@@ -73,6 +73,26 @@ pub mod keys {
     /// Written whenever somebody has read a list of endpoints that differs from the one before.
     pub const ROSTERS_NUMBER: &str = "switchyard.endpoints.number";
 
+    /// The document of a filter that is in force, by what asks for it: its revision and its text.
+    pub fn document(filter: &str, asked: u64) -> String {
+        format!("switchyard.document.{filter}.{asked:x}")
+    }
+
+    /// Written whenever that document is another.
+    pub fn document_number(filter: &str, asked: u64) -> String {
+        format!("switchyard.document.{filter}.{asked:x}.number")
+    }
+
+    /// Which worker asks for it.
+    pub fn document_asker(filter: &str, asked: u64) -> String {
+        format!("switchyard.document.{filter}.{asked:x}.asker")
+    }
+
+    /// The clusters that are followed under the document with this number.
+    pub fn clusters(configuration: u64) -> String {
+        format!("switchyard.clusters.{configuration:x}")
+    }
+
     /// The list of endpoints of an upstream, by what asks for it.
     pub fn roster(upstream: &str, asked: u64) -> String {
         format!("switchyard.endpoints.{upstream}.{asked:x}")
@@ -188,6 +208,10 @@ mod tests {
             (keys::gatherer(255), "switchyard.batch.gatherer.ff"),
             (keys::board(2047), "switchyard.coalesce.board.7ff"),
             (keys::board(10), "switchyard.coalesce.board.00a"),
+            (keys::document("router", 10), "switchyard.document.router.a"),
+            (keys::document_number("router", 10), "switchyard.document.router.a.number"),
+            (keys::document_asker("router", 10), "switchyard.document.router.a.asker"),
+            (keys::clusters(10), "switchyard.clusters.a"),
             (keys::ROSTERS_NUMBER.to_owned(), "switchyard.endpoints.number"),
             (keys::roster("web", 10), "switchyard.endpoints.web.a"),
             (keys::asker(10), "switchyard.endpoints.asker.a"),

@@ -3,7 +3,8 @@
 //! Invariant: whatever a filter asks of its host it asks through the host of the present callback, so that it runs unchanged on a
 //! host that another filter, or a chain of them, puts in between.
 
-use crate::{EffectiveContext, Head, Mailbox, Vm};
+use crate::timer::Timer;
+use crate::{EffectiveContext, FoundClusters, Head, Mailbox, Vm};
 use core::ops::Deref;
 use std::rc::Rc;
 use switchyard_config::Document;
@@ -67,10 +68,14 @@ pub trait Filter: Sized + 'static {
 
 /// What a configuration begins with.
 pub struct Setup<V> {
-    /// The root's context.
-    pub context: u32,
+    /// A number that no other configuration in the VM has, of this root or another.
+    pub number: u32,
     /// What outlives the configuration.
     pub vm: Vm<V>,
+    /// Clusters that requests have gone to and that should be followed.
+    pub clusters: Rc<FoundClusters>,
+    /// When the root ticks.
+    pub timer: Rc<Timer>,
     /// In whose name calls are made.
     pub effective_context: Rc<EffectiveContext>,
     /// A number that only configurations with the same bytes have.

@@ -11,6 +11,7 @@
 
 mod busy_ticks;
 pub mod chain;
+mod clusters;
 mod counterpart;
 mod effective_context;
 #[cfg(any(target_arch = "wasm32", clippy))]
@@ -31,9 +32,12 @@ mod reporter;
 mod root;
 pub mod rotation;
 pub mod shared;
+mod stored;
+mod timer;
 mod vm;
 
 pub use busy_ticks::{BusyTicks, QUIET};
+pub use clusters::FoundClusters;
 pub use counterpart::Counterpart;
 pub use effective_context::EffectiveContext;
 pub use filter::{Filter, Setup, Stream};
@@ -45,4 +49,5 @@ pub use reporter::Reporter;
 pub use root::Root;
 #[doc(hidden)]
 pub use switchyard_host;
+pub use timer::{Timed, Timer};
 pub use vm::Vm;

@@ -1,21 +1,69 @@
 //! The one root of all filters: takes a configuration or refuses it, and hands on what happens.
 //!
+//! A document that lives in a store may change while the root lives, and clusters that its sections stand for are found then: then the filter under the new document serves, and those before
+//! it stay until their last stream has ended, as those of other roots do.
+//!
 //! Invariants: a configuration that is refused changes nothing, and the log has every error; Envoy keeps the listener that serves.
 //! After every callback of the root calls are made in its own name again.
 
+use crate::clusters::{FollowedClusters, FoundClusters};
+use crate::following::number_of;
 use crate::metrics::series_name;
+use crate::stored::{Found, Stored};
+use crate::timer::Timer;
 use crate::{EffectiveContext, Filter, Setup, Vm};
+use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
-use switchyard_host::Host;
+use switchyard_core::Timestamp;
+use switchyard_host::{Host, Ticks as _};
 use xxhash_rust::xxh64::xxh64;
+
+/// The root's own number at its timer.
+const ROOT: u32 = 0;
+/// How often a worker looks for clusters that others have found, and the same before its first request.
+const LOOK: Duration = Duration::from_millis(250);
+const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// How often clusters that were found are taken in.
+const GROW: Duration = Duration::from_secs(1);
 
 /// One configuration of the plugin in one worker, or none yet.
 pub struct Root<F: Filter> {
     context: u32,
     vm: Vm<F::Vm>,
     effective_context: Rc<EffectiveContext>,
-    filter: Option<Rc<F>>,
+    timer: Rc<Timer>,
+    serving: Option<Numbered<F>>,
+    /// Under documents before, with requests under way.
+    draining: Vec<Numbered<F>>,
+    stored: Option<Stored>,
+    clusters: Rc<FoundClusters>,
+    followed: Option<Followed>,
+}
+
+/// The document whose sections stand for many clusters, its number, and those that are followed.
+struct Followed {
+    document: Document,
+    number: u64,
+    clusters: FollowedClusters,
+    /// When there were others last.
+    changed: Timestamp,
+}
+
+/// A filter under one document, and its number in the VM.
+struct Numbered<F> {
+    number: u32,
+    filter: Rc<F>,
+}
+
+impl Followed {
+    fn whole(&self) -> Document {
+        self.document.with_clusters(self.clusters.names())
+    }
+
+    fn whole_number(&self) -> u64 {
+        number_of([self.number, self.clusters.number()].into_iter())
+    }
 }
 
 impl<F: Filter> Root<F> {
@@ -26,60 +74,210 @@ impl<F: Filter> Root<F> {
 
     /// The same in another VM than this thread's: tests have several workers in one thread.
     pub fn in_vm(context: u32, vm: Vm<F::Vm>) -> Self {
-        Self { context, vm, effective_context: Rc::new(EffectiveContext::new(context)), filter: None }
+        Self {
+            context,
+            vm,
+            effective_context: Rc::new(EffectiveContext::new(context)),
+            timer: Rc::default(),
+            serving: None,
+            draining: Vec::new(),
+            stored: None,
+            clusters: Rc::default(),
+            followed: None,
+        }
     }
 
     /// The configuration in force, if there is one.
     pub fn filter(&self) -> Option<&Rc<F>> {
-        self.filter.as_ref()
+        self.serving.as_ref().map(|serving| &serving.filter)
     }
 
     /// Takes the plugin's configuration; `false` refuses it, with every error in the log.
     pub fn configure(&mut self, host: &impl Host) -> bool {
         let bytes = host.plugin_configuration().unwrap_or_default();
         let accepted = match Document::from_plugin_configuration(&bytes) {
-            Ok(document) => self.accept(&document, &bytes, host),
+            Ok(document) => {
+                let accepted = self.begin(&document, xxh64(&bytes, 0), host);
+                if accepted {
+                    self.keep(&document, host);
+                }
+                accepted
+            }
             Err(errors) => refuse(F::NAME, &errors),
         };
-        let labels = [("filter", F::NAME), ("result", if accepted { "accepted" } else { "rejected" })];
-        self.vm.registry.counter(host, &series_name("configurations", &labels)).increment();
+        self.count(accepted, host);
         self.vm.registry.flush(host);
         accepted
     }
 
-    fn accept(&mut self, document: &Document, bytes: &[u8], host: &impl Host) -> bool {
+    fn count(&self, accepted: bool, host: &impl Host) {
+        let labels = [("filter", F::NAME), ("result", if accepted { "accepted" } else { "rejected" })];
+        self.vm.registry.counter(host, &series_name("configurations", &labels)).increment();
+    }
+
+    /// This document is in force from now on, with the clusters that others follow under it; whether it is.
+    fn begin(&mut self, document: &Document, number: u64, host: &impl Host) -> bool {
+        let Some(clusters) = FollowedClusters::of(number, document.cluster_patterns(), host) else {
+            self.followed = None;
+            return self.accept(document, number, host);
+        };
+        let followed =
+            Followed { document: document.clone(), number, clusters, changed: Timestamp::default() };
+        let accepted = self.accept(&followed.whole(), followed.whole_number(), host);
+        if accepted {
+            self.followed = Some(followed);
+        }
+        accepted
+    }
+
+    /// The filter under this document serves from now on; whether there is one. `configuration`: a number that only the same bytes have.
+    fn accept(&mut self, document: &Document, configuration: u64, host: &impl Host) -> bool {
         let now = host.now().unwrap_or_default();
+        let number = self.vm.take_number();
         let setup = Setup {
-            context: self.context,
+            number,
             vm: self.vm.clone(),
+            clusters: Rc::clone(&self.clusters),
+            timer: Rc::clone(&self.timer),
             effective_context: Rc::clone(&self.effective_context),
-            configuration: xxh64(bytes, 0),
+            configuration,
             now,
-            // Workers start within nanoseconds of each other; the context id tells roots of one VM apart.
-            seed: now.as_nanos() ^ u64::from(self.context).rotate_left(32),
+            // Workers start within nanoseconds of each other; the numbers tell those of one VM apart.
+            seed: self.seed(now) ^ u64::from(number.wrapping_sub(1)).rotate_left(24),
         };
         let filter = match F::new(document, setup, host) {
             Ok(filter) => filter,
             Err(error) => {
+                self.timer.leave(number, host);
                 log::error!("switchyard.{}: configuration refused: {error}", F::NAME);
                 return false;
             }
         };
-        log::info!("switchyard.{}: configuration accepted: {}", F::NAME, filter.summary());
-        self.filter = Some(Rc::new(filter));
+        match document.stored() {
+            None => log::info!("switchyard.{}: configuration accepted: {}", F::NAME, filter.summary()),
+            Some(_) => {
+                log::info!("switchyard.{}: configuration accepted: the document is in a store", F::NAME)
+            }
+        }
+        let serving = Numbered { number, filter: Rc::new(filter) };
+        self.draining.extend(self.serving.replace(serving));
         let version = [("filter", F::NAME), ("version", env!("CARGO_PKG_VERSION"))];
         self.vm.registry.set_gauge(host, &series_name("build_info", &version), 1);
         true
     }
 
+    fn seed(&self, now: Timestamp) -> u64 {
+        now.as_nanos() ^ u64::from(self.context).rotate_left(32)
+    }
+
+    /// If the document lives in a store, the one that is in force there is taken, and asked for from now on.
+    fn keep(&mut self, document: &Document, host: &impl Host) {
+        let now = host.now().unwrap_or_default();
+        let stored = document.stored().map(|stored| Stored::new(F::NAME, stored, !self.seed(now), host));
+        self.stored = stored;
+        self.look_after(now, host);
+    }
+
+    /// Does what is to be done again and again, though no request comes.
+    fn look_after(&mut self, now: Timestamp, host: &impl Host) {
+        let next =
+            self.look_after_store(now, host).into_iter().chain(self.look_after_clusters(now, host)).min();
+        if let Some(next) = next {
+            // A host that refuses ticks has this root take nothing else.
+            let _ = self.timer.of(ROOT, host).set_tick_period(next);
+            self.vm.registry.flush(host);
+        }
+    }
+
+    /// Takes the document that another worker has taken, and asks for the next, if that is this one's to do; when to look again.
+    fn look_after_store(&mut self, now: Timestamp, host: &impl Host) -> Option<Duration> {
+        if let Some(found) = self.stored.as_mut()?.look(host) {
+            self.take(&found, host);
+        }
+        let (registry, serves) = (Rc::clone(&self.vm.registry), self.vm.serves());
+        Some(self.stored.as_mut()?.tick(serves, now, &registry, host))
+    }
+
+    /// Follows the clusters that this worker and others have found; when to look again.
+    fn look_after_clusters(&mut self, now: Timestamp, host: &impl Host) -> Option<Duration> {
+        let followed = self.followed.as_mut()?;
+        followed.clusters.tell(&self.clusters, host);
+        // Tables are made for all: not for each of a hundred that are found one after another.
+        if now.is_due(followed.changed, GROW) && followed.clusters.look(host) {
+            followed.changed = now;
+            let (whole, number) = (followed.whole(), followed.whole_number());
+            self.accept(&whole, number, host);
+        }
+        Some(if self.vm.serves() { LOOK } else { IDLE_LOOK })
+    }
+
+    /// Takes a document of the store's; whether it is in force now.
+    fn take(&mut self, found: &Found, host: &impl Host) -> bool {
+        let accepted = self.begin(&found.document, found.number, host);
+        self.count(accepted, host);
+        if let (true, Some(stored)) = (accepted, &mut self.stored) {
+            stored.took(found);
+        }
+        accepted
+    }
+
+    /// A call to the store has been answered.
+    fn hear_of_store(&mut self, answer: (usize, usize), host: &impl Host) {
+        let (now, registry) = (host.now().unwrap_or_default(), Rc::clone(&self.vm.registry));
+        let Some(stored) = &mut self.stored else { return };
+        match stored.answered(answer, now, &self.vm.memory.kept, &registry, host) {
+            Ok(Some(found)) => {
+                if self.take(&found, host)
+                    && let Some(stored) = &mut self.stored
+                {
+                    stored.publish(found, &registry, host);
+                }
+            }
+            Ok(None) => {}
+            Err(errors) => {
+                refuse(F::NAME, &errors);
+                self.count(false, host);
+            }
+        }
+        registry.flush(host);
+    }
+
     /// The stream of this context, under this configuration; `None`: there is none yet, and every request passes.
     pub fn stream(&self, context: u32) -> Option<F::Stream> {
-        Some(self.filter.as_ref()?.stream(context))
+        self.vm.set_serves();
+        Some(self.filter()?.stream(context))
     }
 
     /// The period that was asked for has passed.
     pub fn tick(&mut self, host: &impl Host) {
-        self.act(host, |filter| filter.tick(host));
+        if self.stored.is_none() && self.followed.is_none() && self.draining.is_empty() {
+            return self.act(host, |filter| filter.tick(host));
+        }
+        let now = host.now().unwrap_or_default();
+        let due = self.timer.ticked(now);
+        for one in self.draining.iter().chain(&self.serving).filter(|one| due.contains(&one.number)) {
+            one.filter.tick(host);
+            self.effective_context.come_back(host);
+        }
+        if due.contains(&ROOT) {
+            self.look_after(now, host);
+        }
+        self.drain(host);
+    }
+
+    /// Lets filters go whose last stream has ended.
+    fn drain(&mut self, host: &impl Host) {
+        let Self { draining, timer, effective_context, .. } = self;
+        draining.retain(|one| {
+            // Whoever has one has the filter, too.
+            let stays = Rc::strong_count(&one.filter) > 1;
+            if !stays {
+                one.filter.ended(host);
+                effective_context.come_back(host);
+                timer.leave(one.number, host);
+            }
+            stays
+        });
     }
 
     /// A message waits in a queue.
@@ -89,18 +287,27 @@ impl<F: Filter> Root<F> {
 
     /// A call of its own has been answered, or has failed: then with no headers.
     pub fn on_call_response(&mut self, host: &impl Host, call: u32, headers: usize, body_size: usize) {
-        self.act(host, |filter| filter.called(host, call, headers, body_size));
+        if self.stored.as_ref().is_some_and(|stored| stored.is_its(call)) {
+            return self.hear_of_store((headers, body_size), host);
+        }
+        // Each knows its own calls.
+        for one in self.draining.iter().chain(&self.serving) {
+            one.filter.called(host, call, headers, body_size);
+            self.effective_context.come_back(host);
+        }
     }
 
     /// It has ended, after its last stream.
     pub fn on_done(&mut self, host: &impl Host) {
-        self.act(host, |filter| filter.ended(host));
-        self.filter = None;
+        for one in self.draining.drain(..).chain(self.serving.take()) {
+            one.filter.ended(host);
+            self.effective_context.come_back(host);
+        }
     }
 
     fn act(&self, host: &impl Host, act: impl FnOnce(&Rc<F>)) {
-        if let Some(filter) = &self.filter {
-            act(filter);
+        if let Some(serving) = &self.serving {
+            act(&serving.filter);
             self.effective_context.come_back(host);
         }
     }

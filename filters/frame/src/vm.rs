@@ -4,7 +4,7 @@
 
 use crate::metrics::Registry;
 use core::any::{Any, TypeId};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_core::memory::Memory;
 
@@ -16,17 +16,57 @@ pub struct Vm<V> {
     pub memory: Memory,
     /// The filter's own.
     pub own: Rc<V>,
+    configurations: Rc<Cell<u32>>,
+    serves: Rc<Cell<bool>>,
 }
 
 impl<V> Clone for Vm<V> {
     fn clone(&self) -> Self {
-        Self { registry: Rc::clone(&self.registry), memory: self.memory.clone(), own: Rc::clone(&self.own) }
+        Self {
+            registry: Rc::clone(&self.registry),
+            memory: self.memory.clone(),
+            own: Rc::clone(&self.own),
+            configurations: Rc::clone(&self.configurations),
+            serves: Rc::clone(&self.serves),
+        }
     }
 }
 
 impl<V: Default> Default for Vm<V> {
     fn default() -> Self {
-        Self { registry: Rc::default(), memory: Memory::default(), own: Rc::default() }
+        Self {
+            registry: Rc::default(),
+            memory: Memory::default(),
+            own: Rc::default(),
+            configurations: Rc::default(),
+            serves: Rc::default(),
+        }
+    }
+}
+
+impl<V: Default> Vm<V> {
+    /// One that may keep this.
+    pub fn with_memory(memory: Memory) -> Self {
+        Self { memory, ..Self::default() }
+    }
+}
+
+impl<V> Vm<V> {
+    /// A number that no configuration of it has had, and no one's that is none has: not 0.
+    pub(crate) fn take_number(&self) -> u32 {
+        let number = self.configurations.get().wrapping_add(1).max(1);
+        self.configurations.set(number);
+        number
+    }
+
+    /// A request has come: it is a worker's, not the main thread's.
+    pub(crate) fn set_serves(&self) {
+        self.serves.set(true);
+    }
+
+    /// Whether a request has come.
+    pub(crate) fn serves(&self) -> bool {
+        self.serves.get()
     }
 }
 

@@ -33,14 +33,14 @@ impl Vm {
         self.clock.set(now);
     }
 
-    /// Makes the root `context` the newest under this root_id.
-    pub(crate) fn take_over(&self, root_id: Vec<u8>, context: u32) {
-        self.newest.borrow_mut().insert(root_id, context);
+    /// Makes the configuration of this number the newest under this root_id.
+    pub(crate) fn take_over(&self, root_id: Vec<u8>, number: u32) {
+        self.newest.borrow_mut().insert(root_id, number);
     }
 
-    /// Whether no root has been configured under the same root_id since `context` was.
-    pub(crate) fn is_newest(&self, root_id: &[u8], context: u32) -> bool {
-        self.newest.borrow().get(root_id) == Some(&context)
+    /// Whether no other has come under the same root_id since this one did.
+    pub(crate) fn is_newest(&self, root_id: &[u8], number: u32) -> bool {
+        self.newest.borrow().get(root_id) == Some(&number)
     }
 
     /// Remembers that attempts come under this root_id.

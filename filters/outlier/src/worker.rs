@@ -55,7 +55,7 @@ impl Outlier {
         setup.own.set_time(setup.now);
         let root_id = host.property(&["plugin_root_id"]).ok().flatten().unwrap_or_default();
         let plan = Plan::new(of_document(document, &root_id), setup.seed, host, setup.now);
-        setup.own.take_over(root_id.clone(), setup.context);
+        setup.own.take_over(root_id.clone(), setup.number);
         let outlier = Self {
             plans: RefCell::new(vec![Rc::new(plan)]),
             setup,
@@ -174,7 +174,7 @@ impl Outlier {
         self.hear(host);
         self.miss(now, host);
         self.plan().tell_strangers(&self.setup.registry, host);
-        let decides = self.setup.own.is_newest(&self.root_id, self.setup.context);
+        let decides = self.setup.own.is_newest(&self.root_id, self.setup.number);
         let rest = self.work(decides, now, host);
         let awake = self.busy_ticks.settle(now, rest, host);
         if self.flushed.passes(FLUSH, now) || !awake {

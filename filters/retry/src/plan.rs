@@ -11,10 +11,11 @@ use switchyard_core::retry::exchanges::{Fund, Policy, Upstream as Known, WorkerB
 use switchyard_core::retry::{Engine, Steering};
 use switchyard_core::route::RouteTable;
 use switchyard_core::{RequestView, Timestamp};
+use switchyard_frame::Head;
 use switchyard_frame::following::Following;
 use switchyard_frame::rotation::Rotation;
 use switchyard_frame::shared::tables::Table;
-use switchyard_host::SharedData;
+use switchyard_host::{Properties, RequestHeaders, SharedData};
 
 /// A configuration in force in one worker.
 #[derive(Default)]
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     upstreams: Vec<Upstream>,
     following: Following,
     default_cluster: Option<Box<str>>,
+    /// A route of Envoy's own has a retry policy.
+    retries_envoys: bool,
 }
 
 /// A route whose requests may be tried again.
@@ -76,7 +79,10 @@ impl Plan {
         let routes: Vec<_> = routes.collect();
         let default_cluster = document.default_cluster().map(Into::into);
         let following = Following::new(document);
-        Self { routes, upstreams, following, default_cluster, table: Rc::clone(document.table()) }
+        let retries_envoys =
+            document.routes().iter().any(|route| route.is_envoys() && route.retry().is_some());
+        let table = Rc::clone(document.table());
+        Self { table, routes, upstreams, following, default_cluster, retries_envoys }
     }
 
     /// How many routes have a retry policy.
@@ -126,9 +132,12 @@ impl Plan {
         }
     }
 
-    /// Which route a request is of.
-    pub(crate) fn table_of_routes(&self) -> &RouteTable {
-        &self.table
+    /// Which route a request with this head is of. Envoy's own routes are looked for only where one of them has a retry policy.
+    pub(crate) fn route_of(&self, head: &Head, host: &(impl RequestHeaders + Properties)) -> Option<usize> {
+        match self.retries_envoys {
+            true => head.route(&self.table, host),
+            false => head.route_of_document(&self.table, host),
+        }
     }
 
     /// The route at this position, if it has a retry policy.

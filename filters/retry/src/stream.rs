@@ -46,7 +46,7 @@ impl Stream {
         }
         // A request that cannot be read gets what Envoy's own route gives.
         let Some(headers) = head.headers(host).cloned() else { return };
-        let found = head.route(worker.plan.table_of_routes(), host).and_then(|position| {
+        let found = worker.plan.route_of(head, host).and_then(|position| {
             let route = worker.plan.route(position)?;
             let upstream = worker.plan.upstream_of(route, &headers)?;
             Some((position, route, upstream, worker.plan.upstream(upstream)?))

@@ -5,7 +5,7 @@
 use core::cell::RefCell;
 use hashbrown::HashMap;
 
-/// Owners by the name of what they own: roots, by their contexts.
+/// Owners by the name of what they own: configurations, by their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Owners(RefCell<HashMap<Box<str>, u32>>);
 

@@ -6,7 +6,7 @@ use crate::arrivals::Arrivals;
 use crate::upstream::{Chosen, Upstream};
 use core::cell::{OnceCell, RefCell};
 use std::rc::Rc;
-use switchyard_config::{Document, Mode, Route as RouteSettings};
+use switchyard_config::{ClusterPatterns, Document, Mode, Route as RouteSettings};
 use switchyard_core::hash::{HashOutcome, NewCookie, RequestHash};
 use switchyard_core::load::LoadBook;
 use switchyard_core::route::RouteTable;
@@ -19,10 +19,12 @@ use switchyard_host::{Clock, MetricSink};
 pub(crate) struct Plan {
     pub(crate) mode: Mode,
     pub(crate) explain: bool,
-    pub(crate) default_cluster: Option<Box<str>>,
+    default_cluster: Option<Box<str>>,
     /// Requests that no route matches.
     pub(crate) unmatched: OnceCell<Counter>,
     table: Rc<RouteTable>,
+    /// Sections that stand for many clusters.
+    pub(crate) patterns: ClusterPatterns,
     routes: Vec<Route>,
     upstreams: Vec<Names>,
     worker: RefCell<Worker>,
@@ -30,6 +32,8 @@ pub(crate) struct Plan {
 
 struct Route {
     name: Box<str>,
+    /// It is one of Envoy's own.
+    is_envoys: bool,
     split: Option<Split>,
     split_on: RequestHash,
     targets: Vec<Target>,
@@ -74,6 +78,8 @@ pub(crate) struct Decision<'plan> {
     pub(crate) upstream: usize,
     pub(crate) upstream_name: &'plan str,
     pub(crate) cluster: &'plan str,
+    /// Envoy's own route leads to that cluster.
+    pub(crate) is_there: bool,
     pub(crate) hash: Option<u64>,
     pub(crate) chosen: Chosen,
     pub(crate) cookies: Vec<NewCookie>,
@@ -121,6 +127,7 @@ impl Plan {
             default_cluster: document.default_cluster().map(Into::into),
             routes: document.routes().iter().map(Route::new).collect(),
             table: Rc::clone(document.table()),
+            patterns: document.cluster_patterns().clone(),
             unmatched: OnceCell::new(),
             upstreams: names,
             worker: RefCell::new(Worker { rng: fastrand::Rng::with_seed(seed), upstreams }),
@@ -143,9 +150,10 @@ impl Plan {
         });
     }
 
-    /// Upstreams and routes, for the log.
+    /// Upstreams, and routes of the document, for the log.
     pub(crate) fn size(&self) -> (usize, usize) {
-        (self.upstreams.len(), self.routes.len())
+        let own = self.routes.iter().filter(|route| !route.is_envoys);
+        (self.upstreams.len(), own.count())
     }
 
     /// Which route a request is of.
@@ -178,6 +186,7 @@ impl Plan {
             upstream: target.upstream,
             upstream_name: &names.name,
             cluster: &names.cluster,
+            is_there: route.is_envoys || self.default_cluster.as_ref() == Some(&names.cluster),
             hash,
             chosen,
             cookies,
@@ -272,6 +281,7 @@ impl Route {
         let split = || targets.iter().map(|target| (target.name().into(), target.weight())).collect();
         Self {
             name: settings.name().into(),
+            is_envoys: settings.is_envoys(),
             split: (targets.len() > 1).then(|| Split::new(split())),
             split_on: RequestHash::new(settings.split_on().to_vec()),
             targets: targets

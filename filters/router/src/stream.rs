@@ -105,8 +105,7 @@ impl Stream {
         if decision.chosen.fails && fail(host) {
             return Flow::Pause;
         }
-        let cluster =
-            Some(decision.cluster).filter(|cluster| plan.default_cluster.as_deref() != Some(cluster));
+        let cluster = Some(decision.cluster).filter(|_| !decision.is_there);
         steer(host, headers, cluster, decision.chosen.named().as_deref());
         self.cookies = core::mem::take(&mut decision.cookies);
         self.accompany(plan, decision, ended);
@@ -147,6 +146,17 @@ impl Stream {
             self.trial = Some(trial);
             (decision.chosen.first, decision.chosen.addresses) = (Some(endpoint), addresses);
             decision.chosen.fails = false;
+        }
+    }
+
+    /// A request that is of no route goes to a cluster that should be followed, perhaps.
+    fn look_for_cluster(&self, head: &Head, host: &impl Host) {
+        let Router { plan, setup, .. } = &*self.router;
+        if !plan.patterns.is_empty()
+            && let Some(cluster) = head.cluster(host)
+            && plan.patterns.stand_for(cluster)
+        {
+            setup.clusters.add(cluster);
         }
     }
 
@@ -194,6 +204,7 @@ impl switchyard_frame::Stream for Stream {
                 self.carry_out(plan, decision, (headers, ended), host)
             }
             None => {
+                self.look_for_cluster(head, host);
                 let unmatched = || registry.counter(host, &series_name("unmatched", &[]));
                 plan.unmatched.get_or_init(unmatched).increment();
                 steer(host, headers, None, None);

@@ -84,10 +84,10 @@ impl Router {
             heartbeat_lease::create(host);
             Heartbeats::new(fastrand::Rng::with_seed(setup.seed).u64(..))
         });
-        plan.each_named(|_, names, _| setup.own.beating.take(names.name(), setup.context));
+        plan.each_named(|_, names, _| setup.own.beating.take(names.name(), setup.number));
         let lists = Lists::new(document, (setup.own.asker(setup.seed), &setup.memory.kept), host);
         if let Some(lists) = &lists {
-            lists.each_lease(|lease| setup.own.asking.take(lease, setup.context));
+            lists.each_lease(|lease| setup.own.asking.take(lease, setup.number));
         }
         let follows = plan.follows() || lists.is_some();
         let router = Self {
@@ -200,7 +200,7 @@ impl Router {
     fn ask(&self, now: Timestamp, host: &impl Host) -> Option<Duration> {
         let own = &self.setup.own;
         // The main thread and canaries, which serve nothing, ask for nothing.
-        let decides = |lease: &str| own.serves.get() && own.asking.owns(lease, self.setup.context);
+        let decides = |lease: &str| own.serves.get() && own.asking.owns(lease, self.setup.number);
         self.lists.as_ref()?.tick(decides, now, &self.setup.registry, host)
     }
 
@@ -218,14 +218,14 @@ impl Router {
             return None;
         }
         let mut heartbeats = self.heartbeats.try_borrow_mut().ok()?;
-        let decides = |name: &str| self.setup.own.beating.owns(name, self.setup.context);
+        let decides = |name: &str| self.setup.own.beating.owns(name, self.setup.number);
         heartbeats.as_mut()?.tick(&self.plan, now, decides, host)
     }
 
     /// The root has ended: what it did for others, one of them does.
     pub(crate) fn on_ended(&self) {
-        self.setup.own.asking.leave(self.setup.context);
-        self.setup.own.beating.leave(self.setup.context);
+        self.setup.own.asking.leave(self.setup.number);
+        self.setup.own.beating.leave(self.setup.number);
     }
 
     /// A heartbeat has been answered, or has failed.

@@ -298,6 +298,17 @@ impl Bootstrap {
         self
     }
 
+    /// The cluster of this name: to make another one like it.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn cluster_named(&self, name: &str) -> anyhow::Result<Value> {
+        let clusters = self.value.pointer("/static_resources/clusters").and_then(Value::as_array);
+        let named = |item: &&Value| item.get("name").and_then(Value::as_str) == Some(name);
+        let found = clusters.and_then(|clusters| clusters.iter().find(named)).cloned();
+        found.with_context(|| format!("the bootstrap has no cluster {name:?}"))
+    }
+
     /// The listener of this name as it would be started: to change it and hand it to
     /// [`super::Envoy::update_listener`].
     ///

@@ -12,6 +12,7 @@ pub(crate) mod load_report;
 pub(crate) mod outlier;
 pub(crate) mod retry;
 pub(crate) mod retry_on;
+pub(crate) mod stored;
 
 use crate::read::{section, words};
 use crate::values::{Duration, Percent};
@@ -21,6 +22,7 @@ pub(crate) use discovery::Endpoints;
 pub(crate) use load_report::LoadReport;
 pub(crate) use outlier::Outlier;
 pub(crate) use retry::Retry;
+pub(crate) use stored::StoredDocument;
 
 section! {
     /// The configuration that all Switchyard filters share. An empty document does nothing.
@@ -38,8 +40,10 @@ section! {
             /// The services that requests can be sent to.
             upstreams: Vec<Upstream>,
             /// Which request goes where. Of the routes that match, the one whose host is nearest wins, and of those the first. A request
-            /// that none matches passes untouched.
+            /// that none matches goes where Envoy's own route leads: to an endpoint of the upstream that names that route's cluster, or, if none does, untouched.
             routes: Vec<Route>,
+            /// Where the document is, if not here; then nothing else stands here. Default: here.
+            document: StoredDocument,
         }
     }
 }
@@ -66,6 +70,13 @@ section! {
         optional {
             /// The Envoy cluster, whose policy is override_host. Default: the name.
             cluster: String,
+            /// This section is for each of Envoy's clusters whose name matches this expression whole and that no other upstream
+            /// names: an upstream for each, whose name is the cluster's, once a request that no route of the document matches goes there. `endpoints` must be Envoy's
+            /// own view. Instead of `cluster`. Default: none.
+            cluster_pattern: String,
+            /// How many clusters are followed by `cluster_pattern`, 1 to 1000; requests to others pass untouched. Default: 100.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000)))]
+            max_clusters: u64,
             /// How endpoints are chosen. Default: smooth_weighted_round_robin, which honours weights and is plain
             /// round robin if they are equal.
             balance: Balance,
@@ -74,7 +85,16 @@ section! {
             /// How many retries there may be, of all routes to this upstream together. Default: what the routes' own budgets
             /// allow.
             retry_budget: retry::Budget,
+            /// Retries, by retry.wasm, of requests that go to this upstream alone and whose route says nothing of retries. Default: none.
+            retry: Retry,
         }
+    }
+}
+
+impl Upstream {
+    /// Whether it is no upstream itself, but one for each of several clusters.
+    pub(crate) fn stands_for_many(&self) -> bool {
+        self.cluster_pattern.is_some() || self.bad.contains(&"cluster_pattern")
     }
 }
 

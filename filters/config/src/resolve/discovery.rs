@@ -1,45 +1,15 @@
 //! Where the endpoints of an upstream come from.
 //!
-//! Invariant: a section has one source. Trade-off: whether the cluster that is asked exists, Envoy knows only when it is.
+//! Invariant: a section has one source.
 
-use super::{check_path, check_pointer, is_graphic, size, within};
-use crate::error::{Errors, Path, cut};
+use super::asked::{Written, the_one, wait, written};
+use super::{check_path, check_pointer};
+use crate::error::{Errors, Path};
 use crate::raw::discovery as raw;
-use crate::values::{ByteSize, Duration as Written};
-use core::time::Duration;
 use switchyard_core::discovery::{Considered, Consul, Envoy, Etcd, HashKey, Http, Registry, Source};
-use switchyard_core::memory::MOST_ANSWER;
 
 /// No key of etcd's that anybody writes by hand is longer, in bytes.
 const MOST_PREFIX: usize = 1024;
-/// Consul holds an ask no longer.
-const MOST_WAIT: Duration = Duration::from_secs(600);
-
-/// What all sources have.
-struct Shared<'a> {
-    name: &'static str,
-    cluster: (&'static str, Option<&'a str>),
-    host: Option<&'a str>,
-    interval: Option<Written>,
-    timeout: Option<Written>,
-    allow_empty: Option<bool>,
-    max_body: Option<ByteSize>,
-}
-
-/// What the section of the source of this name has in common with those of others; this field names the cluster that is asked.
-macro_rules! shared {
-    ($raw:ident, $name:literal, $cluster:ident) => {
-        Shared {
-            name: $name,
-            cluster: (stringify!($cluster), $raw.$cluster.as_deref()),
-            host: $raw.host.as_deref(),
-            interval: $raw.interval,
-            timeout: $raw.timeout,
-            allow_empty: $raw.allow_empty,
-            max_body: $raw.max_body,
-        }
-    };
-}
 
 /// The source; `None` if it is not known which one is meant. What is wrong in any of them is added to `errors`.
 pub(super) fn resolve(raw: &raw::Source, at: &Path<'_>, errors: &mut Errors) -> Option<Source> {
@@ -49,52 +19,29 @@ pub(super) fn resolve(raw: &raw::Source, at: &Path<'_>, errors: &mut Errors) -> 
         raw.consul.as_ref().map(|raw| consul(raw, &at.field("consul"), errors)),
         raw.http.as_ref().map(|raw| http(raw, &at.field("http"), errors)),
     ];
-    let mut found: Vec<_> = found.into_iter().flatten().collect();
-    if found.len() > 1 {
-        let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
-        errors.add(at, format!("has several sources ({}); keep one", names.join(", ")));
-        return None;
-    }
-    if found.is_empty() && raw.bad.is_empty() {
-        errors.add(at, "names no source; add one of envoy, etcd, consul, http");
-    }
-    // One that could not be read may be the one that is meant.
-    found.pop().filter(|_| raw.bad.is_empty())?.1
+    the_one(found, ("source", "envoy, etcd, consul, http"), &raw.bad, at, errors)
 }
 
 /// The name of a source, and the source.
 type Named = (&'static str, Option<Source>);
 
-fn source(shared: &Shared<'_>, registry: Option<Registry>, at: &Path<'_>, errors: &mut Errors) -> Named {
-    let (field, cluster) = shared.cluster;
-    if cluster == Some("") {
-        errors.add(&at.field(field), "is empty; name a cluster");
-    }
-    match shared.host {
-        Some("") => errors.add(&at.field("host"), "is empty; name a host or remove it"),
-        Some(host) if !is_graphic(host) => {
-            errors.add(&at.field("host"), format!("{:?} is no host; use visible ASCII", cut(host)));
-        }
-        _ => {}
-    }
-    let (least, default) = (Duration::from_millis(100), Duration::from_secs(5));
-    let most = Duration::from_secs(3600);
-    let interval = within(shared.interval, default, (least, most), &at.field("interval"), errors);
-    let second = Duration::from_secs(1);
-    let (least, most) = (Duration::from_millis(1), Duration::from_secs(60));
-    let timeout = within(shared.timeout, second, (least, most), &at.field("timeout"), errors);
-    let most = u64::try_from(MOST_ANSWER).unwrap_or(u64::MAX);
-    let max_body = size(shared.max_body, 16 << 20, (1 << 10, most), &at.field("max_body"), errors);
-    let made = registry.zip(cluster).map(|(registry, cluster)| Source {
-        cluster: cluster.into(),
-        host: shared.host.map(Into::into),
-        interval,
-        timeout,
-        allow_empty: shared.allow_empty.unwrap_or_default(),
-        max_body: usize::try_from(max_body).unwrap_or(MOST_ANSWER),
+fn source(
+    (name, asked, allow_empty): (&'static str, Written<'_>, Option<bool>),
+    registry: Option<Registry>,
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Named {
+    let asked = asked.resolve(at, errors);
+    let made = registry.zip(asked).map(|(registry, asked)| Source {
+        cluster: asked.cluster,
+        host: asked.host,
+        interval: asked.interval,
+        timeout: asked.timeout,
+        allow_empty: allow_empty.unwrap_or_default(),
+        max_body: asked.max_body,
         registry,
     });
-    (shared.name, made)
+    (name, made)
 }
 
 fn envoy(raw: &raw::EnvoySource, at: &Path<'_>, errors: &mut Errors) -> Named {
@@ -109,8 +56,8 @@ fn envoy(raw: &raw::EnvoySource, at: &Path<'_>, errors: &mut Errors) -> Named {
             eds_health_status: raw.eds_health_status.unwrap_or(true),
         },
     });
-    let shared = shared!(raw, "envoy", admin_cluster);
-    source(&shared, Some(registry), at, errors)
+    let asked = ("envoy", written!(raw, admin_cluster), raw.allow_empty);
+    source(asked, Some(registry), at, errors)
 }
 
 fn etcd(raw: &raw::EtcdSource, at: &Path<'_>, errors: &mut Errors) -> Named {
@@ -123,9 +70,9 @@ fn etcd(raw: &raw::EtcdSource, at: &Path<'_>, errors: &mut Errors) -> Named {
         }
         _ => {}
     }
-    let shared = shared!(raw, "etcd", cluster);
+    let asked = ("etcd", written!(raw, cluster), raw.allow_empty);
     let registry = prefix.map(|prefix| Registry::Etcd(Etcd { prefix: prefix.into() }));
-    source(&shared, registry, at, errors)
+    source(asked, registry, at, errors)
 }
 
 fn consul(raw: &raw::ConsulSource, at: &Path<'_>, errors: &mut Errors) -> Named {
@@ -137,8 +84,7 @@ fn consul(raw: &raw::ConsulSource, at: &Path<'_>, errors: &mut Errors) -> Named 
             errors.add(&at.field(name), "is empty; name one or remove it");
         }
     }
-    let bounds = (Duration::ZERO, MOST_WAIT);
-    let wait = within(raw.wait, Duration::from_secs(30), bounds, &at.field("wait"), errors);
+    let wait = wait(raw.wait, at, errors);
     let registry = raw.service.as_deref().map(|service| {
         Registry::Consul(Consul {
             service: service.into(),
@@ -148,8 +94,8 @@ fn consul(raw: &raw::ConsulSource, at: &Path<'_>, errors: &mut Errors) -> Named 
             wait,
         })
     });
-    let shared = shared!(raw, "consul", cluster);
-    source(&shared, registry, at, errors)
+    let asked = ("consul", written!(raw, cluster), raw.allow_empty);
+    source(asked, registry, at, errors)
 }
 
 fn http(raw: &raw::HttpSource, at: &Path<'_>, errors: &mut Errors) -> Named {
@@ -178,6 +124,6 @@ fn http(raw: &raw::HttpSource, at: &Path<'_>, errors: &mut Errors) -> Named {
             zone,
         })
     });
-    let shared = shared!(raw, "http", cluster);
-    source(&shared, registry, at, errors)
+    let asked = ("http", written!(raw, cluster), raw.allow_empty);
+    source(asked, registry, at, errors)
 }

@@ -3,8 +3,10 @@
 //! Invariant: a resolved document decides without looking anything up by name, and every number in it is
 //! within the bounds that the core relies on.
 
+mod asked;
 mod balance;
 mod batch;
+mod clusters;
 mod coalesce;
 mod coalesce_key;
 mod deadline;
@@ -22,6 +24,7 @@ mod retry;
 mod retry_on;
 mod ring;
 mod route;
+mod stored;
 mod upstream;
 mod watched;
 
@@ -30,6 +33,7 @@ use crate::raw;
 use crate::read::Read;
 use crate::values;
 pub use batch::Batching;
+pub use clusters::ClusterPatterns;
 use core::cell::OnceCell;
 use core::hash::Hash;
 use core::time::Duration;
@@ -37,6 +41,7 @@ use hashbrown::HashMap;
 pub use route::{Route, Target};
 use serde_json::Value;
 use std::rc::Rc;
+use switchyard_core::discovery::StoredDocument;
 use switchyard_core::route::{Matcher, RouteTable};
 pub use upstream::Upstream;
 
@@ -74,6 +79,8 @@ pub struct Document {
     routes: Rc<[Route]>,
     matchers: Rc<[Matcher]>,
     table: OnceCell<Rc<RouteTable>>,
+    stored: Option<Rc<StoredDocument>>,
+    patterns: ClusterPatterns,
 }
 
 impl Document {
@@ -96,8 +103,11 @@ impl Document {
         if raw.default_cluster.as_deref() == Some("") {
             errors.add(&at, "is empty; name a cluster or remove it");
         }
-        let upstreams = upstream::resolve_all(raw, errors);
-        let (routes, matchers) = route::resolve_all(raw, errors);
+        let retries = route::retries_of_upstreams(raw, errors);
+        let (upstreams, patterns) = upstream::resolve_all(raw, retries, errors);
+        let (mut routes, matchers) = route::resolve_all(raw, &upstreams, errors);
+        let named = upstreams.iter().enumerate();
+        routes.extend(named.map(|(position, one)| Route::envoys(position, one.name(), one.retry().cloned())));
         Self {
             mode: if raw.mode == Some(raw::Mode::Shadow) { Mode::Shadow } else { Mode::Enforce },
             explain: raw.explain.unwrap_or_default(),
@@ -106,6 +116,8 @@ impl Document {
             routes: routes.into(),
             matchers: matchers.into(),
             table: OnceCell::new(),
+            stored: stored::resolve(raw, errors).map(Rc::new),
+            patterns,
         }
     }
 
@@ -124,12 +136,17 @@ impl Document {
         self.default_cluster.as_deref()
     }
 
+    /// Where the document is, if it is not this one, which then is empty.
+    pub fn stored(&self) -> Option<&StoredDocument> {
+        self.stored.as_deref()
+    }
+
     /// All upstreams, in order; routes refer to them by position.
     pub fn upstreams(&self) -> &[Upstream] {
         &self.upstreams
     }
 
-    /// All routes, in order.
+    /// All routes, in order: those of the document, then Envoy's own, one for each upstream.
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
@@ -150,7 +167,8 @@ impl Document {
     /// Which route a request is of. All who decide by this document share the one table, and may keep it without the rest; it is
     /// made when somebody asks first.
     pub fn table(&self) -> &Rc<RouteTable> {
-        self.table.get_or_init(|| Rc::new(RouteTable::new(Rc::clone(&self.matchers))))
+        let table = || RouteTable::new(Rc::clone(&self.matchers)).with_clusters(self.clusters());
+        self.table.get_or_init(|| Rc::new(table()))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::batch::Batching;
 use super::matcher::matcher;
+use super::upstream::Upstream;
 use super::{batch, check_name, coalesce, hash_on, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut, suggestion};
 use crate::raw;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use switchyard_core::coalesce::Settings as CoalesceSettings;
 use switchyard_core::hash::HashOn;
 use switchyard_core::retry::Settings as RetrySettings;
@@ -20,6 +21,7 @@ pub struct Route {
     retry: Option<RetrySettings>,
     coalesce: Option<CoalesceSettings>,
     batch: Option<Batching>,
+    is_envoys: bool,
 }
 
 /// One upstream of a route and its share.
@@ -74,6 +76,11 @@ impl Route {
         self.coalesce.as_ref()
     }
 
+    /// Whether it is one of Envoy's own, whose requests go to the upstream's cluster anyhow.
+    pub fn is_envoys(&self) -> bool {
+        self.is_envoys
+    }
+
     /// The headers by which clients say how much time a request of it has, besides `grpc-timeout`.
     pub fn deadline_headers(&self) -> impl Iterator<Item = &str> {
         let of_retry = self.retry().and_then(|retry| retry.deadline.header.as_deref());
@@ -88,12 +95,40 @@ impl Route {
     }
 }
 
+/// What the names of Envoy's own routes begin with; the rest is the upstream's.
+const ENVOYS: &str = "cluster:";
+
+impl Route {
+    /// Envoy's own route to the cluster of the upstream at this position.
+    pub(super) fn envoys(upstream: usize, name: &str, retry: Option<RetrySettings>) -> Self {
+        Self {
+            name: format!("{ENVOYS}{name}").into(),
+            targets: vec![Target { upstream, name: name.into(), weight: 1 }],
+            split_on: Vec::new(),
+            retry,
+            coalesce: None,
+            batch: None,
+            is_envoys: true,
+        }
+    }
+
+    /// The same, whose requests are tried again by what its only upstream says, if it says nothing itself.
+    fn inheriting(mut self, upstreams: &[Upstream]) -> Self {
+        if let (None, [only]) = (&self.retry, self.targets.as_slice()) {
+            self.retry = upstreams.get(only.upstream).and_then(Upstream::retry).cloned();
+        }
+        self
+    }
+}
+
 /// More shares than anybody tells apart.
 const MAX_SHARES: usize = 64;
 
 /// Upstreams by name.
 struct Known<'a> {
     positions: HashMap<&'a str, usize>,
+    /// Those that stand for many clusters.
+    patterns: HashSet<&'a str>,
     list: &'a [raw::Upstream],
     /// The whole document only decides and counts.
     shadow: bool,
@@ -104,9 +139,11 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn new(document: &'a raw::Document) -> Self {
         let list = document.upstreams.as_deref().unwrap_or_default();
-        let named = list.iter().enumerate();
+        let is_pattern = |raw: &&raw::Upstream| raw.stands_for_many();
+        let named = list.iter().filter(|raw| !is_pattern(raw)).enumerate();
         Self {
             positions: named.filter_map(|(index, raw)| Some((raw.name.as_deref()?, index))).collect(),
+            patterns: list.iter().filter(is_pattern).filter_map(|raw| raw.name.as_deref()).collect(),
             list,
             shadow: document.mode == Some(raw::Mode::Shadow),
             complete: !document.bad.contains(&"upstreams") && list.iter().all(|raw| raw.name.is_some()),
@@ -114,8 +151,30 @@ impl<'a> Known<'a> {
     }
 }
 
-/// All routes, and their conditions in the same order.
-pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> (Vec<Route>, Vec<Matcher>) {
+/// The retries that each upstream asks for, in the order of the document.
+pub(super) fn retries_of_upstreams(raw: &raw::Document, errors: &mut Errors) -> Vec<Option<RetrySettings>> {
+    let known = Known::new(raw);
+    let at = Path::Root.field("upstreams");
+    let retry = |(index, upstream): (usize, &raw::Upstream)| {
+        let at = at.index(index);
+        // As a route to it alone.
+        let route = raw::Route {
+            retry: upstream.retry.clone(),
+            upstream: upstream.name.clone(),
+            ..raw::Route::default()
+        };
+        let other = |name: &str, at: &Path<'_>, errors: &mut Errors| other(name, &route, &known, at, errors);
+        retry::resolve(&route, known.shadow, other, &at.field("retry"), errors)
+    };
+    known.list.iter().enumerate().map(retry).collect()
+}
+
+/// All routes of the document, and their conditions in the same order.
+pub(super) fn resolve_all(
+    raw: &raw::Document,
+    upstreams: &[Upstream],
+    errors: &mut Errors,
+) -> (Vec<Route>, Vec<Matcher>) {
     let list = raw.routes.as_deref().unwrap_or_default();
     let at = Path::Root.field("routes");
     refuse_equal_names(list, &at, errors);
@@ -124,7 +183,7 @@ pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> (Vec<Rout
         let at = at.index(index);
         let matcher = raw.r#match.as_ref().map(|raw| matcher(raw, &at.field("match"), errors));
         let route = resolve(raw, index, &known, &at, errors);
-        Some((route?, matcher?))
+        Some((route?.inheriting(upstreams), matcher?))
     });
     resolved.unzip()
 }
@@ -159,19 +218,17 @@ fn resolve(
 ) -> Option<Route> {
     if let Some(name) = &raw.name {
         check_name(name, &at.field("name"), errors);
+        if name.starts_with(ENVOYS) {
+            let problem = format!("{:?}: Envoy's own routes are called so; take another name", cut(name));
+            errors.add(&at.field("name"), problem);
+        }
     }
     let split_on_at = at.field("split_on");
     let split_on = raw.split_on.as_deref().map(|list| hash_on::resolve(list, &split_on_at, errors));
     if raw.split_on.is_some() && raw.split.is_none() && !raw.bad.contains(&"split") {
         errors.add(&split_on_at, "belongs to a split; add `split` or remove it");
     }
-    let other = |name: &str, at: &Path<'_>, errors: &mut Errors| {
-        if goes_to(raw, name) {
-            let problem = format!("{:?} is where the route's requests go already; name another", cut(name));
-            errors.add(at, problem);
-        }
-        target(name, 1, known, at, errors).map(|target| target.upstream)
-    };
+    let other = |name: &str, at: &Path<'_>, errors: &mut Errors| other(name, raw, known, at, errors);
     let retry = retry::resolve(raw, known.shadow, other, &at.field("retry"), errors);
     let coalesce = coalesce::resolve(raw, known.shadow, &at.field("coalesce"), errors);
     let named =
@@ -182,7 +239,23 @@ fn resolve(
     let batch = batch.and_then(|(settings, upstream)| {
         Some(Batching::new(settings, upstream.or_else(|| Some(targets.first()?.upstream))?))
     });
-    Some(Route { name, targets, split_on: split_on.unwrap_or_default(), retry, coalesce, batch })
+    let split_on = split_on.unwrap_or_default();
+    Some(Route { name, targets, split_on, retry, coalesce, batch, is_envoys: false })
+}
+
+/// The upstream of this name, where requests of the route do not go otherwise.
+fn other(
+    name: &str,
+    route: &raw::Route,
+    known: &Known<'_>,
+    at: &Path<'_>,
+    errors: &mut Errors,
+) -> Option<usize> {
+    if goes_to(route, name) {
+        let problem = format!("{:?} is where the route's requests go already; name another", cut(name));
+        errors.add(at, problem);
+    }
+    target(name, 1, known, at, errors).map(|target| target.upstream)
 }
 
 /// Whether requests of a route go to this upstream; a share of 0 gets none.
@@ -213,7 +286,11 @@ fn targets(raw: &raw::Route, known: &Known<'_>, at: &Path<'_>, errors: &mut Erro
 
 fn target(name: &str, weight: u32, known: &Known<'_>, at: &Path<'_>, errors: &mut Errors) -> Option<Target> {
     let Some(upstream) = known.positions.get(name) else {
-        if known.complete {
+        if known.patterns.contains(name) {
+            let problem =
+                format!("{:?} stands for many clusters; give one of them an upstream of its own", cut(name));
+            errors.add(at, problem);
+        } else if known.complete {
             errors.add_with(at, || {
                 let near = suggestion(name, known.list.iter().filter_map(|raw| raw.name.as_deref()));
                 format!("{:?} is not an upstream of this document{near}", cut(name))

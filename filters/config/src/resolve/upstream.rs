@@ -1,5 +1,6 @@
 //! Upstreams and their endpoints.
 
+use super::clusters::{self, ClusterPatterns};
 use super::{balance, bounded, check_name, discovery, narrow, outlier, refuse_duplicates, retry};
 use crate::error::{Errors, Path, cut};
 use crate::raw;
@@ -12,6 +13,7 @@ use switchyard_core::discovery::{Member, Source, Standing};
 use switchyard_core::hash::HashOn;
 use switchyard_core::health::{Health, HealthPolicy};
 use switchyard_core::outlier::Settings;
+use switchyard_core::retry::Settings as RetrySettings;
 use switchyard_core::{Endpoint, EndpointIndex, Endpoints, Locality};
 
 /// Envoy's highest number of a level.
@@ -30,6 +32,7 @@ pub struct Upstream {
     balance: balance::Balance,
     outlier: Option<Settings>,
     retry_budget: Option<BudgetPolicy>,
+    retry: Option<RetrySettings>,
 }
 
 impl Upstream {
@@ -125,14 +128,29 @@ impl Upstream {
         self.retry_budget.as_ref()
     }
 
+    /// How its requests are tried again, if they are and their route does not say it.
+    pub fn retry(&self) -> Option<&RetrySettings> {
+        self.retry.as_ref()
+    }
+
+    /// The same for this cluster, under this name.
+    pub(super) fn of_cluster(&self, name: &str, cluster: &str) -> Self {
+        Self { name: name.into(), cluster: cluster.into(), ..self.clone() }
+    }
+
     /// How health bears on choices.
     pub fn health_policy(&self) -> HealthPolicy {
         self.balance.health
     }
 }
 
-/// All upstreams. One that cannot be resolved is left out, with an error: the document is refused anyway.
-pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> Vec<Upstream> {
+/// All upstreams, and the sections that stand for many, with these `retries`, which are in the order of the sections. One that cannot be resolved
+/// is left out, with an error: the document is refused anyway.
+pub(super) fn resolve_all(
+    raw: &raw::Document,
+    retries: Vec<Option<RetrySettings>>,
+    errors: &mut Errors,
+) -> (Vec<Upstream>, ClusterPatterns) {
     let list = raw.upstreams.as_deref().unwrap_or_default();
     let at = Path::Root.field("upstreams");
     let names =
@@ -142,9 +160,17 @@ pub(super) fn resolve_all(raw: &raw::Document, errors: &mut Errors) -> Vec<Upstr
         errors.add(&at.index(index).field("name"), problem);
     });
     let shadow = raw.mode == Some(raw::Mode::Shadow);
-    let resolved =
-        list.iter().enumerate().filter_map(|(index, raw)| resolve(raw, shadow, &at.index(index), errors));
-    resolved.collect()
+    let (mut upstreams, mut patterns) = (Vec::new(), Vec::new());
+    for ((index, raw), retry) in list.iter().enumerate().zip(retries) {
+        let at = at.index(index);
+        let Some(mut upstream) = resolve(raw, shadow, &at, errors) else { continue };
+        upstream.retry = retry;
+        patterns.extend(clusters::pattern(raw, &upstream, &at, errors));
+        if !raw.stands_for_many() {
+            upstreams.push(upstream);
+        }
+    }
+    (upstreams, patterns.into_iter().collect())
 }
 
 fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors) -> Option<Upstream> {
@@ -186,6 +212,7 @@ fn resolve(raw: &raw::Upstream, shadow: bool, at: &Path<'_>, errors: &mut Errors
         balance: balance?,
         outlier,
         retry_budget,
+        retry: None,
     })
 }
 

@@ -4,6 +4,9 @@ use crate::RequestView;
 use crate::http;
 use core::time::Duration;
 
+/// The longest `etag` that is kept, in bytes.
+const MOST_ETAG: usize = 1024;
+
 /// How it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -73,5 +76,10 @@ impl<'a> Answer<'a> {
             index: head.header("x-consul-index").and_then(http::decimal),
             body,
         }
+    }
+
+    /// The `etag` for the next ask, if there is one that can be kept.
+    pub(super) fn tag(&self) -> Option<Box<str>> {
+        self.etag.filter(|etag| !etag.is_empty() && etag.len() <= MOST_ETAG).map(Into::into)
     }
 }

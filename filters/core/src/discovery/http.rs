@@ -11,9 +11,6 @@ use super::read::{Cursor, Read};
 use super::refusal::Refusal;
 use crate::batch::json::Value;
 
-/// The longest `etag` that is kept, in bytes.
-const MOST_ETAG: usize = 1024;
-
 /// Where it is, and where in it the members are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Http {
@@ -37,12 +34,12 @@ pub struct Http {
     pub zone: Option<Box<str>>,
 }
 
-impl Http {
-    /// The header that asks for what is new only.
-    pub(super) fn condition(&self, cursor: &Cursor) -> Option<(&'static str, Box<str>)> {
-        Some(("if-none-match", cursor.etag.clone()?))
-    }
+/// The header that asks for what is new only.
+pub(super) fn condition(cursor: &Cursor) -> Option<(&'static str, Box<str>)> {
+    Some(("if-none-match", cursor.etag.clone()?))
+}
 
+impl Http {
     /// The list in this answer.
     pub(super) fn read(&self, answer: Answer<'_>) -> Result<Read, Refusal> {
         let document = read(answer.body)?;
@@ -50,8 +47,7 @@ impl Http {
             document.pointer(&self.list).ok_or(Refusal::Shape("has nothing where the list should be"))?;
         let entries = list(Some(found), "has no list where it should be")?;
         let gathered = gathered(entries, |entry, gathered: &mut Gathered| gathered.add(self.member(entry)));
-        let etag = answer.etag.filter(|etag| !etag.is_empty() && etag.len() <= MOST_ETAG).map(Into::into);
-        Ok(Read::one(gathered.finish(), Cursor { etag, ..Cursor::default() }))
+        Ok(Read::one(gathered.finish(), Cursor { etag: answer.tag(), ..Cursor::default() }))
     }
 
     fn member(&self, entry: Value<'_>) -> Result<Member, NoMember> {

@@ -1,6 +1,8 @@
 //! Where endpoints come from, if they do not stand in the document: Envoy's own view of the cluster, etcd, Consul, or any address that
 //! answers with JSON.
 //!
+//! And where the document itself is, if it lives in a store: a [`Keeper`] asks for that.
+//!
 //! A [`Source`] says what is asked ([`Ask`]) and reads what is answered ([`Read`], or why not: [`Refusal`]); a [`Poller`] says when, and
 //! keeps the last list that was believed, a [`Roster`], which is also what workers hand each other.
 //!
@@ -17,11 +19,14 @@ mod etcd;
 mod http;
 mod listing;
 mod member;
+mod pace;
 mod poller;
 mod read;
 mod refusal;
 mod roster;
 mod source;
+mod stored;
+mod turns;
 
 pub use ask::{Answer, Ask, Method};
 pub use consul::Consul;
@@ -35,3 +40,4 @@ pub use read::{Cursor, Read};
 pub use refusal::{Reason, Refusal};
 pub use roster::{MOST_MEMBERS, Roster};
 pub use source::{Registry, Source};
+pub use stored::{Brought, Keeper, Store, StoredDocument};

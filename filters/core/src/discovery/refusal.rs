@@ -27,6 +27,8 @@ pub enum Refusal {
     Shape(&'static str),
     /// Envoy does not have the cluster.
     NoCluster,
+    /// The store has nothing under the key.
+    NoKey,
     /// The list is empty, and an empty list is not believed.
     Empty,
     /// The list has entries, and none of them is an address that Envoy could be given.
@@ -53,7 +55,7 @@ pub enum Reason {
     Malformed,
     /// [`Refusal::NoCluster`].
     NoCluster,
-    /// [`Refusal::Empty`] and [`Refusal::NoneUsable`].
+    /// [`Refusal::Empty`], [`Refusal::NoneUsable`] and [`Refusal::NoKey`].
     Empty,
 }
 
@@ -96,7 +98,7 @@ impl Refusal {
             Self::Memory => Reason::Memory,
             Self::Syntax { .. } | Self::Shape(_) => Reason::Malformed,
             Self::NoCluster => Reason::NoCluster,
-            Self::Empty | Self::NoneUsable { .. } => Reason::Empty,
+            Self::Empty | Self::NoneUsable { .. } | Self::NoKey => Reason::Empty,
         }
     }
 }
@@ -112,6 +114,7 @@ impl fmt::Display for Refusal {
             Self::Syntax { at } => write!(formatter, "the answer is no JSON from byte {at} on"),
             Self::Shape(what) => write!(formatter, "the answer {what}"),
             Self::NoCluster => formatter.write_str("Envoy has no such cluster"),
+            Self::NoKey => formatter.write_str("the store has nothing under the key"),
             Self::Empty => formatter.write_str("the list is empty, and allow_empty is false"),
             Self::NoneUsable { skipped } => {
                 write!(formatter, "none of the {skipped} entries is an ip:port that Envoy could be given")

@@ -7,7 +7,7 @@ use super::ask::{Answer, Ask, Method};
 use super::consul::Consul;
 use super::envoy::Envoy;
 use super::etcd::Etcd;
-use super::http::Http;
+use super::http::{Http, condition};
 use super::read::{Cursor, Read};
 use super::refusal::Refusal;
 use core::time::Duration;
@@ -56,7 +56,7 @@ impl Source {
             Registry::Envoy(_) => (Envoy::path(clusters), None),
             Registry::Etcd(_) => (Etcd::PATH.to_owned(), Some(("content-type", "application/json".into()))),
             Registry::Consul(consul) => (consul.path(cursor), None),
-            Registry::Http(http) => (http.path.to_string(), http.condition(cursor)),
+            Registry::Http(http) => (http.path.to_string(), condition(cursor)),
         };
         let (method, body) = match &self.registry {
             Registry::Etcd(etcd) => (Method::Post, etcd.question().into_bytes()),

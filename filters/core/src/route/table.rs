@@ -7,6 +7,7 @@ use super::literals::Literals;
 use super::paths::{Asked, Paths};
 use super::{HostPattern, Matcher};
 use crate::RequestView;
+use hashbrown::HashMap;
 use std::rc::Rc;
 
 /// The conditions of all routes, in order.
@@ -16,6 +17,8 @@ pub struct RouteTable {
     hosts: ByHost,
     /// Routes that are for every host.
     everywhere: Paths,
+    /// Routes that are the proxy's own, by their clusters: of requests that meet no condition.
+    clusters: HashMap<Box<str>, usize>,
 }
 
 /// Routes that are for some hosts.
@@ -47,6 +50,26 @@ impl RouteTable {
         let asked = Asked { matchers: &self.matchers, path: request.path(), request };
         let named = if self.hosts.is_empty() { None } else { self.hosts.find(&request.host(), &asked) };
         named.or_else(|| self.everywhere.find(&asked))
+    }
+
+    /// The same, with these positions for requests that meet no condition, by the clusters that the proxy sends those to. Of
+    /// several with one cluster the first counts.
+    #[must_use]
+    pub fn with_clusters(mut self, clusters: impl IntoIterator<Item = (Box<str>, usize)>) -> Self {
+        for (cluster, position) in clusters {
+            self.clusters.entry(cluster).or_insert(position);
+        }
+        self
+    }
+
+    /// Whether the cluster of a request that meets no condition says anything.
+    pub fn asks_for_cluster(&self) -> bool {
+        !self.clusters.is_empty()
+    }
+
+    /// Position of a request that meets no condition and that the proxy sends to this cluster.
+    pub fn of_cluster(&self, cluster: &str) -> Option<usize> {
+        self.clusters.get(cluster).copied()
     }
 
     /// How many conditions there are.

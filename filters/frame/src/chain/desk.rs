@@ -3,6 +3,8 @@
 use super::filters::Filters;
 use super::journey::Journey;
 use super::ticks::Ticks;
+use crate::Setup;
+use crate::timer::{Timed, Timer};
 use core::cell::{Cell, RefCell};
 use hashbrown::HashMap;
 use std::rc::Rc;
@@ -11,14 +13,27 @@ use switchyard_core::chain::Direction;
 use switchyard_host::{Clock, HostError};
 
 /// One configuration's calls and ticks.
-#[derive(Default)]
 pub struct Desk<const N: usize> {
     pub(super) ticks: Ticks<N>,
+    /// The root's timer, and the number by which it knows the configuration.
+    timer: (Rc<Timer>, u32),
     /// Whose call it is that is under way. As many as stages make, which bound them.
     calls: RefCell<HashMap<u32, usize>>,
 }
 
 impl<const N: usize> Desk<N> {
+    /// That of a configuration which has nothing under way.
+    pub(super) fn of<V>(setup: &Setup<V>) -> Self {
+        let timer = (Rc::clone(&setup.timer), setup.number);
+        Self { ticks: Ticks::default(), timer, calls: RefCell::default() }
+    }
+
+    /// The root's timer, as this configuration has it.
+    pub(super) fn timer<'a, H>(&'a self, host: &'a H) -> Timed<'a, H> {
+        let (timer, number) = &self.timer;
+        timer.of(*number, host)
+    }
+
     /// A stage has made this call.
     pub(super) fn calls(&self, call: u32, stage: usize) {
         if let Ok(mut calls) = self.calls.try_borrow_mut() {

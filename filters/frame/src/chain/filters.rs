@@ -73,8 +73,10 @@ fn setup_of<V, T: Filters<N>, const N: usize>(
     stage: u32,
 ) -> Setup<V> {
     Setup {
-        context: setup.context,
+        number: setup.number,
         vm: vm.clone(),
+        clusters: Rc::clone(&setup.clusters),
+        timer: Rc::clone(&setup.timer),
         effective_context: Rc::clone(&setup.effective_context),
         configuration: setup.configuration,
         now: setup.now,
@@ -115,7 +117,7 @@ macro_rules! filters {
             type Streams = ($(Option<$filter::Stream>,)+);
 
             fn vms(memory: &Memory) -> Self::Vms {
-                ($(Vm::<$filter::Vm> { memory: memory.clone(), ..Vm::default() },)+)
+                ($(Vm::<$filter::Vm>::with_memory(memory.clone()),)+)
             }
 
             fn make<H: Host>(

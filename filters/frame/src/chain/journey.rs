@@ -90,7 +90,7 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
             }
         }
         if !journeys.owes_nothing() {
-            desk.ticks.set_own(crate::SHORTEST_TICK, host);
+            desk.ticks.set_own(crate::SHORTEST_TICK, &desk.timer(host));
         }
     }
 

@@ -82,10 +82,10 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
     fn new<H: Host>(document: &Document, setup: Setup<Self::Vm>, host: &H) -> Result<Self, HostError> {
         let vms = setup.own.vms.get_or_init(|| T::vms(&setup.memory));
         setup.own.journeys.callback_begins();
-        let desk = Desk::default();
+        let desk = Desk::of(&setup);
         let stages = T::make(document, vms, &setup, &desk, host)?;
         let used = T::used(&stages);
-        desk.ticks.concern(used, host)?;
+        desk.ticks.concern(used, &desk.timer(host))?;
         Ok(Self { stages, used, desk, setup })
     }
 
@@ -108,7 +108,7 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         }
         self.let_go(host);
         self.setup.effective_context.come_back(host);
-        self.desk.ticks.rest(self.setup.own.journeys.owes_nothing(), host);
+        self.desk.ticks.rest(self.setup.own.journeys.owes_nothing(), &self.desk.timer(host));
     }
 
     fn look<H: Host>(&self, host: &H, queue: u32) {

@@ -82,7 +82,7 @@ impl<H: Host, T: Filters<N>, const N: usize> Clock for StageHost<'_, H, T, N> {
 
 impl<H: Host, T: Filters<N>, const N: usize> Ticks for StageHost<'_, H, T, N> {
     fn set_tick_period(&self, period: Duration) -> Result<(), HostError> {
-        self.desk.ticks.set(self.stage, period, self.host)
+        self.desk.ticks.set(self.stage, period, &self.desk.timer(self.host))
     }
 }
 

@@ -5,33 +5,11 @@
 //! may be sooner than it must be, which its stage finds out by itself; and while the timer is at most twice as quick as it must be it is
 //! left alone. A chain of which one stage is used has that stage's own timer, and asks for no time.
 
+use crate::timer::Wanted;
 use core::cell::Cell;
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_host::HostError;
-
-/// What the host's timer can tell apart.
-const SLACK: Duration = Duration::from_millis(1);
-
-/// When one of them is to tick.
-#[derive(Clone, Copy, Debug, Default)]
-struct Wanted {
-    /// Zero: never.
-    period: Duration,
-    since: Timestamp,
-}
-
-impl Wanted {
-    fn left(self, now: Timestamp) -> Option<Duration> {
-        let left = self.period.saturating_sub(now.since(self.since)).max(SLACK);
-        (!self.period.is_zero()).then_some(left)
-    }
-
-    fn is_due(self, now: Timestamp) -> bool {
-        let over = now.since(self.since).saturating_add(SLACK) >= self.period || now < self.since;
-        !self.period.is_zero() && over
-    }
-}
 
 /// The timer of one root.
 #[derive(Debug)]

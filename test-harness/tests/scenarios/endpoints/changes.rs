@@ -38,9 +38,7 @@ async fn keys_go_where_envoys_own_ring_and_table_send_them_after_every_change() 
             "match": { "prefix": "/native" },
             "route": { "cluster": "native", "hash_policy": [{ "header": { "header_name": "x-user" } }] },
         });
-        // Nothing but the interval shows that weights are others.
-        let often = json!({ "envoy": { "admin_cluster": ADMIN, "interval": "500ms" } });
-        let bootstrap = live(&all[..4], &listed(&often, &balance))
+        let bootstrap = live(&all[..4], &listed(&envoys_view_often(), &balance))
             .cluster(cluster)
             .live_endpoints("native")
             .first_route(&route);

@@ -6,6 +6,7 @@ mod changes;
 mod registries;
 mod sources;
 mod state;
+mod stored;
 mod workers;
 
 use serde_json::{Value, json};
@@ -18,9 +19,14 @@ type Outcome = anyhow::Result<()>;
 /// The cluster by which the filters reach Envoy's admin.
 const ADMIN: &str = "admin";
 
-/// The source that is Envoy's own view, asked often.
+/// The source that is Envoy's own view, which is asked for early when there are signs that it is another.
 fn envoys_view() -> Value {
     json!({ "envoy": { "admin_cluster": ADMIN, "interval": "30s" } })
+}
+
+/// The same, asked so often that no sign is needed: as many endpoints as before, or their weights, give none.
+fn envoys_view_often() -> Value {
+    json!({ "envoy": { "admin_cluster": ADMIN, "interval": "500ms" } })
 }
 
 /// A document whose only upstream, balanced like this, has its endpoints from `source`.

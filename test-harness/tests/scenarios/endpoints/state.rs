@@ -6,7 +6,8 @@ use super::*;
 async fn an_endpoint_that_is_ejected_stays_ejected_though_the_list_changes() -> Outcome {
     let upstreams = Upstreams::start(5).await?;
     let all = upstreams.addresses();
-    let document = with_outlier(listed(&envoys_view(), &json!({ "policy": "round_robin" })), &json!({}));
+    let balance = json!({ "policy": "round_robin" });
+    let document = with_outlier(listed(&envoys_view_often(), &balance), &json!({}));
     let policy = json!({ "retry_on": "5xx", "num_retries": 2 });
     let envoy = Envoy::start(live(&all[..3], &document).concurrency(2).retry_policy(&policy)).await?;
     until_listed(&envoy, 3).await?;

@@ -3,6 +3,7 @@
 mod by_hand;
 mod configuration;
 mod connect;
+mod envoys_routes;
 mod hashing;
 mod levels;
 mod load;

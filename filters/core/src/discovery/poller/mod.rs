@@ -5,7 +5,6 @@
 //! an answer, so that one cluster that is not there does not make those beside it stale.
 
 mod list;
-mod pace;
 
 use super::ask::{Answer, Ask};
 use super::encoding::pattern;
@@ -14,14 +13,12 @@ use super::read::{Cursor, Read};
 use super::refusal::Refusal;
 use super::roster::Roster;
 use super::source::{Registry, Source};
+use super::turns::Turns;
 use crate::Timestamp;
 use core::time::Duration;
 use fastrand::Rng;
 pub use list::{List, News, State, Tally};
-use pace::Pace;
 
-/// How much longer than Envoy an ask waits for its answer, which is Envoy's to break off.
-const GRACE: Duration = Duration::from_secs(1);
 /// The longest pattern of clusters in one ask, in bytes: it stands in a path, three bytes for one at worst.
 const MOST_PATTERN: usize = 4096;
 
@@ -46,17 +43,7 @@ pub struct Poller {
     pattern: usize,
     lists: Vec<List>,
     cursor: Cursor,
-    pace: Pace,
-    under_way: Option<UnderWay>,
-    asked: u64,
-}
-
-/// An ask that was made.
-#[derive(Clone, Copy, Debug)]
-struct UnderWay {
-    number: u64,
-    at: Timestamp,
-    timeout: Duration,
+    turns: Turns,
 }
 
 impl Poller {
@@ -78,14 +65,12 @@ impl Poller {
 
     fn new(source: Source) -> Self {
         Self {
-            pace: Pace::new(source.interval),
+            turns: Turns::new(source.interval),
             source,
             clusters: Vec::new(),
             pattern: 0,
             lists: Vec::new(),
             cursor: Cursor::default(),
-            under_way: None,
-            asked: 0,
         }
     }
 
@@ -108,10 +93,6 @@ impl Poller {
         self.pattern += pattern([&*one.cluster].into_iter()).len();
         self.clusters.push((one.cluster.clone(), read));
         self.lists.push(List::new(one.upstream));
-    }
-
-    fn names(&self) -> Vec<&str> {
-        self.clusters.iter().map(|(name, _)| &**name).collect()
     }
 
     /// The Envoy cluster that is asked.
@@ -143,33 +124,21 @@ impl Poller {
     /// Something suggests that the endpoints have changed: they are asked for as soon as may be, which is not at once if they were just
     /// now, or if asking is dear, fails, or was for nothing after the hints before.
     pub fn hint(&mut self) {
-        self.pace.hint(self.under_way.is_some());
+        self.turns.hint();
     }
 
     /// How long until [`Poller::poll`] has something to do.
     pub fn due_in(&self, now: Timestamp) -> Duration {
-        match self.under_way {
-            Some(ask) if now < ask.at => Duration::ZERO,
-            Some(ask) => (ask.timeout + GRACE).saturating_sub(now.since(ask.at)),
-            None => self.pace.due_in(now),
-        }
+        self.turns.due_in(now)
     }
 
     /// The ask that is due, if one is. Before that, one that was not answered in time is given up.
     pub fn poll(&mut self, now: Timestamp, rng: &mut Rng, news: &mut Vec<News>) -> Option<Ask> {
-        if let Some(ask) = self.under_way
-            && now.is_due(ask.at, ask.timeout + GRACE)
-        {
-            self.failed(ask.number, Refusal::Timeout, now, rng, news);
+        if let Some(number) = self.turns.overdue(now) {
+            self.failed(number, Refusal::Timeout, now, rng, news);
         }
-        if self.under_way.is_some() || !self.pace.is_due(now) {
-            return None;
-        }
-        let mut ask = self.source.request(&self.names(), &self.cursor);
-        self.asked = self.asked.wrapping_add(1);
-        ask.number = self.asked;
-        self.under_way = Some(UnderWay { number: ask.number, at: now, timeout: ask.timeout });
-        Some(ask)
+        let names: Vec<_> = self.clusters.iter().map(|(name, _)| &**name).collect();
+        self.turns.ask(now, || self.source.request(&names, &self.cursor))
     }
 
     /// The ask of this number was answered.
@@ -181,9 +150,9 @@ impl Poller {
         rng: &mut Rng,
         news: &mut Vec<News>,
     ) {
-        let Some(ask) = self.take_ask(number) else { return };
+        let Some(ask) = self.turns.end(number) else { return };
         // Envoy answers for a call whose time is over.
-        if answer.status == 504 && now.since(ask.at) >= ask.timeout {
+        if answer.status == 504 && ask.is_over(now) {
             return self.refuse(Refusal::Timeout, now, rng, news);
         }
         let clusters: Vec<_> = self.clusters.iter().map(|(name, read)| (&**name, *read)).collect();
@@ -208,28 +177,24 @@ impl Poller {
             }
         };
         match changed {
-            Some(changed) => self.pace.succeeded(ask.at, answer.body.len(), changed, rng),
-            None => self.pace.failed(now, self.is_new(), rng),
+            Some(changed) => self.turns.pace.succeeded(ask.at, answer.body.len(), changed, rng),
+            None => self.turns.pace.failed(now, self.is_new(), rng),
         }
     }
 
     /// The ask of this number could not be made or was broken off ([`Refusal::Unreachable`]), or its answer is too long to be read.
     pub fn failed(&mut self, number: u64, why: Refusal, now: Timestamp, rng: &mut Rng, news: &mut Vec<News>) {
-        let Some(ask) = self.take_ask(number) else { return };
+        let Some(ask) = self.turns.end(number) else { return };
         // Envoy does not say why it broke a call off.
-        let is_late = why == Refusal::Unreachable && now.since(ask.at) >= ask.timeout;
+        let is_late = why == Refusal::Unreachable && ask.is_over(now);
         self.refuse(if is_late { Refusal::Timeout } else { why }, now, rng, news);
-    }
-
-    fn take_ask(&mut self, number: u64) -> Option<UnderWay> {
-        self.under_way.take_if(|ask| ask.number == number)
     }
 
     /// Nothing of an answer is believed.
     fn refuse(&mut self, why: Refusal, now: Timestamp, rng: &mut Rng, news: &mut Vec<News>) {
         self.cursor = Cursor::default();
         self.lists.iter_mut().for_each(|list| list.refuse(why, news));
-        self.pace.failed(now, self.is_new(), rng);
+        self.turns.pace.failed(now, self.is_new(), rng);
     }
 
     /// Whether nothing was ever read.

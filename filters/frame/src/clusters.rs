@@ -1,0 +1,99 @@
+//! The clusters that a section of the document stands for, as requests go to them: found by one worker, followed by all.
+//!
+//! Invariants: as many are followed as the sections allow, in the order in which they were found; none is followed twice, and none is forgotten while
+//! the document is in force. Trade-off: the request that finds a cluster goes as Envoy's own route sends it, and so do those of the
+//! next quarter of a second.
+
+use crate::shared::tables::Table;
+use core::cell::RefCell;
+use switchyard_config::ClusterPatterns;
+use switchyard_core::contract::keys;
+use switchyard_host::SharedData;
+use xxhash_rust::xxh64::xxh64;
+
+/// As many as one worker finds between two ticks; the others are found later.
+const MOST_FOUND: usize = 64;
+
+/// What streams of a root have found.
+#[derive(Debug, Default)]
+pub struct FoundClusters(RefCell<Vec<Box<str>>>);
+
+impl FoundClusters {
+    /// A request has gone to this cluster, which a section stands for and nobody follows.
+    pub fn add(&self, cluster: &str) {
+        if let Ok(mut found) = self.0.try_borrow_mut()
+            && found.len() < MOST_FOUND
+            && !found.iter().any(|known| **known == *cluster)
+        {
+            found.push(cluster.into());
+        }
+    }
+
+    fn take(&self) -> Vec<Box<str>> {
+        self.0.try_borrow_mut().map(|mut found| core::mem::take(&mut *found)).unwrap_or_default()
+    }
+}
+
+/// Those that are followed under one document.
+pub(crate) struct FollowedClusters {
+    table: Table,
+    most: usize,
+    /// One in a line.
+    list: Vec<u8>,
+}
+
+impl FollowedClusters {
+    /// Those under the document with this number; `None`: no section of it stands for any.
+    pub(crate) fn of(configuration: u64, patterns: &ClusterPatterns, host: &impl SharedData) -> Option<Self> {
+        if patterns.is_empty() {
+            return None;
+        }
+        let table = Table::of(&keys::clusters(configuration));
+        let list = table.read(host);
+        Some(Self { table, most: patterns.most(), list })
+    }
+
+    /// All of them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        names(&self.list)
+    }
+
+    /// A number that only the same ones have.
+    pub(crate) fn number(&self) -> u64 {
+        xxh64(&self.list, 0)
+    }
+
+    /// Tells all workers what has been found here.
+    pub(crate) fn tell(&self, found: &FoundClusters, host: &impl SharedData) {
+        let found = found.take();
+        if found.is_empty() {
+            return;
+        }
+        self.table.update(host, |list| {
+            let mut longer = list.to_vec();
+            for cluster in &found {
+                // No cluster of anybody's has a line break in its name.
+                let is_new = !cluster.contains('\n') && !names(&longer).any(|known| known == &**cluster);
+                if is_new && names(&longer).count() < self.most {
+                    longer.extend_from_slice(cluster.as_bytes());
+                    longer.push(b'\n');
+                }
+            }
+            (Some(longer).filter(|longer| longer.len() > list.len()), ())
+        });
+    }
+
+    /// Whether there are others than at the last look.
+    pub(crate) fn look(&mut self, host: &impl SharedData) -> bool {
+        let list = self.table.read(host);
+        let is_longer = list.len() > self.list.len();
+        if is_longer {
+            self.list = list;
+        }
+        is_longer
+    }
+}
+
+fn names(list: &[u8]) -> impl Iterator<Item = &str> {
+    str::from_utf8(list).unwrap_or_default().lines()
+}
