@@ -130,7 +130,9 @@ impl<F: Filter> Root<F> {
         accepted
     }
 
-    /// The filter under this document serves from now on; whether there is one. `configuration`: a number that only the same bytes have.
+    /// The filter under this document serves from now on; whether there is one. It is large, and has several callers.
+    /// `configuration`: a number that only the same bytes have.
+    #[inline(never)]
     fn accept(&mut self, document: &Document, configuration: u64, host: &impl Host) -> bool {
         let now = host.now().unwrap_or_default();
         let number = self.vm.take_number();

@@ -4,6 +4,7 @@
 //! accounts (schedstat) are not kept by every kernel that runs containers.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -31,12 +32,31 @@ pub fn envoy_pid() -> anyhow::Result<u32> {
 /// # Errors
 /// If the process is gone.
 pub fn used(pid: u32) -> anyhow::Result<Duration> {
-    let fields = fields(pid).with_context(|| format!("process {pid} is not there"))?;
+    in_stat(Path::new(&format!("/proc/{pid}/stat")))
+}
+
+/// The same of a process or a thread, whose `stat` this is.
+///
+/// # Errors
+/// If it is gone.
+pub fn in_stat(stat: &Path) -> anyhow::Result<Duration> {
+    let fields = fields_of(stat).with_context(|| format!("there is no {}", stat.display()))?;
     // utime and stime are fields 14 and 15 of proc(5), the first after the name being field 3.
     let ticks = |number: usize| fields.get(number - 3).and_then(|field| field.parse::<u64>().ok());
     let (user, system) = (ticks(14), ticks(15));
-    let ticks = user.zip(system).with_context(|| format!("/proc/{pid}/stat has no CPU time"))?;
+    let ticks = user.zip(system).with_context(|| format!("{} has no CPU time", stat.display()))?;
     Ok(TICK * u32::try_from(ticks.0 + ticks.1)?)
+}
+
+/// The memory of a process that is resident, in MiB.
+///
+/// # Errors
+/// If the process is gone.
+pub fn resident_mib(pid: u32) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+    Ok(kib.context("no VmRSS")? / 1024.0)
 }
 
 fn parent(pid: u32) -> Option<u32> {
@@ -45,7 +65,11 @@ fn parent(pid: u32) -> Option<u32> {
 
 /// What follows the name in `/proc/<pid>/stat`. The name, in parentheses, may hold anything.
 fn fields(pid: u32) -> Option<Vec<String>> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    fields_of(Path::new(&format!("/proc/{pid}/stat")))
+}
+
+fn fields_of(stat: &Path) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(stat).ok()?;
     Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
 }
 

@@ -10,6 +10,7 @@ pub mod chain;
 pub mod coalesce;
 pub mod core;
 pub mod cpu;
+pub mod discovery;
 pub mod movement;
 mod others;
 pub mod outlier;

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use switchyard_test_harness::bench::{batch, chain, coalesce, core, outlier, retry, router, scale, table};
+use switchyard_test_harness::bench::{
+    batch, chain, coalesce, core, discovery, outlier, retry, router, scale, table,
+};
 
 /// Measures the filters in Envoy, or the consistent hashes alone.
 #[derive(Parser)]
@@ -39,6 +41,8 @@ enum Name {
     Batch,
     /// The chain, beside separate modules, filters that do nothing, Envoy's own policies, Lua and no filter.
     Chain,
+    /// Endpoints that come and go: how soon that is followed, what asking costs, and what clients see.
+    Discovery,
     /// Many clusters, many endpoints, many workers, and next to no traffic.
     Scale,
     /// Ring and Maglev: build, look-up, and the keys that move when a host leaves.
@@ -64,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Name::Coalesce => coalesce::measure(coalesce::Size { rounds: rounds.unwrap_or(20) }).await?,
         Name::Batch => batch::measure(batch::Size { rounds: rounds.unwrap_or(3) }).await?,
+        Name::Discovery => discovery::measure().await?,
         Name::Scale => scale::measure().await?,
         Name::Core => core::measure()?,
     };

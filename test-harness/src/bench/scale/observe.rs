@@ -1,6 +1,5 @@
 //! One Envoy, looked at while nothing comes, while every cluster gets a few requests, and after.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -57,7 +56,7 @@ pub(super) async fn run(shape: &Shape, look: Look) -> anyhow::Result<Seen> {
     if look == Look::Idle {
         seen.idle_after_percent = idle(pid).await?;
     }
-    seen.rss_mib = resident_mib(pid)?;
+    seen.rss_mib = cpu::resident_mib(pid)?;
     Ok(seen)
 }
 
@@ -82,11 +81,4 @@ async fn idle(pid: u32) -> anyhow::Result<f64> {
     let (before, began) = (cpu::used(pid)?, Instant::now());
     tokio::time::sleep_until(rests + COUNTED).await;
     Ok(cpu::used(pid)?.saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0)
-}
-
-fn resident_mib(pid: u32) -> anyhow::Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
-    Ok(kib.context("no VmRSS")? / 1024.0)
 }

@@ -77,7 +77,7 @@ async fn all_workers_take_what_etcd_has_and_what_is_wrong_there_changes_nothing(
     etcd.delete(KEY).await?;
     envoy.wait_for_stat(&of_filter("document_errors", "reason=.=empty;.;"), |count| count > 1).await?;
     etcd.stop();
-    envoy.wait_for_stat(&of_filter("document_errors", "reason=.=unreachable;.;"), |count| count > 0).await?;
+    envoy.wait_for_stat(&of_filter("document_errors", "reason=.=status;.;"), |count| count > 0).await?;
     until_of_route(&envoy, &clients, "second").await?;
 
     // A reload with etcd gone: the new listener's roots have the last one at once.

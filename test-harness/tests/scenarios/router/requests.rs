@@ -132,7 +132,7 @@ async fn odd_header_values_are_hashed_like_any_other() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_route_that_matches_wins_and_no_route_leaves_the_request_alone() -> Outcome {
+async fn the_first_route_that_matches_wins_and_what_none_matches_stays_in_its_cluster() -> Outcome {
     let upstreams = Upstreams::start(3).await?;
     let one = |name: &str, index: usize| json!({ "name": name, "cluster": "checkout", "endpoints": [endpoint(&upstreams[index].address())] });
     let document = json!({
@@ -158,7 +158,9 @@ async fn the_first_route_that_matches_wins_and_no_route_leaves_the_request_alone
     for _ in 0..9 {
         homes.insert(client.get("/items/seven").send().await?.upstream().to_owned());
     }
-    assert_eq!(homes.len(), 3, "no route: Envoy's own policy decides");
-    envoy.wait_for_stat("wasmcustom.switchyard.unmatched", |count| count == 9).await?;
+    assert_eq!(homes.into_iter().collect::<Vec<_>>(), [name(0)], "of the first that names Envoy's cluster");
+    let decisions = "wasmcustom.switchyard.route=.=cluster:a;.;upstream=.=a;.;policy=.=smooth_weighted_round_robin;.;decisions";
+    envoy.wait_for_stat(decisions, |count| count == 9).await?;
+    assert_eq!(envoy.stat("wasmcustom.switchyard.unmatched").await?, 0);
     Ok(())
 }
