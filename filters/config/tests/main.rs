@@ -1,6 +1,13 @@
 //! All tests of the configuration from outside, as one program: linking one for each file took longer than running them.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking"
+)]
 
 mod batch;
 mod batch_wrong;

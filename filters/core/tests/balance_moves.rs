@@ -2,7 +2,6 @@
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
-#![allow(dead_code, reason = "each test binary uses its part of balance_support")]
 // A bare VM has no seed for proptest; the tables themselves are tested there in ring_maglev.rs.
 #![cfg(not(target_arch = "wasm32"))]
 

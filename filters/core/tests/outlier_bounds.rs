@@ -1,7 +1,6 @@
 //! How many may go: the percentage, one always, those that stay; and shadow mode, which moves nobody.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
-#![allow(dead_code, reason = "each test binary uses its part of outlier_support")]
 
 use crate::outlier_support;
 

@@ -1,7 +1,6 @@
 //! When an endpoint goes: consecutive failures as Envoy counts them, the bounds, and for how long.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
-#![allow(dead_code, reason = "each test binary uses its part of outlier_support")]
 
 use crate::outlier_support;
 

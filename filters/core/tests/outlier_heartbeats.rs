@@ -1,7 +1,6 @@
 //! What heartbeats do: eject, readmit, hold an ejection while they fail, and leave the rest to time.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
-#![allow(dead_code, reason = "each test binary uses its part of outlier_support")]
 
 use crate::outlier_support;
 

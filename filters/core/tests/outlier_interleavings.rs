@@ -3,7 +3,6 @@
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::indexing_slicing, reason = "a test may fail by panicking")]
-#![allow(dead_code, reason = "each test binary uses its part of outlier_support")]
 // A bare VM has no seed for proptest.
 #![cfg(not(target_arch = "wasm32"))]
 

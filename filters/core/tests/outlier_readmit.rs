@@ -1,7 +1,6 @@
 //! How an endpoint comes back: by time, by trials, by heartbeats; and what makes its next ejection shorter.
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
-#![allow(dead_code, reason = "each test binary uses its part of outlier_support")]
 
 use crate::outlier_support;
 

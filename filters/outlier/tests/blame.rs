@@ -3,7 +3,6 @@
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
-#![allow(dead_code, reason = "each test binary uses its part of worker")]
 
 use crate::worker;
 

@@ -8,7 +8,6 @@
     clippy::panic,
     reason = "a test may fail by panicking"
 )]
-#![allow(dead_code, reason = "each test binary uses its part of worker")]
 
 use crate::worker;
 

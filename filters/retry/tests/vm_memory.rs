@@ -7,7 +7,6 @@
     clippy::panic,
     reason = "a test may fail by panicking"
 )]
-#![allow(dead_code, reason = "each test binary uses its part of worker")]
 
 use crate::worker;
 

@@ -2,7 +2,6 @@
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
-#![allow(dead_code, reason = "each test binary uses its part of balance_support")]
 
 use crate::balance_support;
 mod health;

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::envoy::{Bootstrap, Envoy, pieces};
-use crate::steered::routed;
 
 /// The cluster by which the filter reaches Envoy's admin.
 pub(super) const ADMIN: &str = "admin";
@@ -18,10 +17,16 @@ pub(super) fn by_user(policy: &str) -> Value {
 
 /// A document whose only upstream has the endpoints that Envoy has.
 pub(super) fn listed(balance: &Value, interval: &str) -> Value {
-    let source = json!({ "envoy": { "admin_cluster": ADMIN, "interval": interval } });
-    let mut document = routed(&json!([{ "name": "checkout", "endpoints": source, "balance": balance }]));
-    document["explain"] = json!(true);
-    document
+    document_of(&json!({ "envoy": { "admin_cluster": ADMIN, "interval": interval } }), balance)
+}
+
+/// A document whose only upstream has these endpoints, and that explains itself.
+pub(super) fn document_of(endpoints: &Value, balance: &Value) -> Value {
+    json!({
+        "explain": true,
+        "upstreams": [{ "name": "checkout", "endpoints": endpoints, "balance": balance }],
+        "routes": [{ "match": {}, "upstream": "checkout" }],
+    })
 }
 
 /// A bootstrap with `document`, whose cluster has these of the endpoints at first.

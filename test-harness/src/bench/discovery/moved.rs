@@ -9,10 +9,12 @@ use crate::upstream::Upstreams;
 const KEYS: u64 = 2_000;
 
 pub(super) async fn measure() -> anyhow::Result<Map<String, Value>> {
-    let mut fixed = by_user("ring_hash");
-    fixed["points_per_endpoint"] = json!(160);
+    let hash_on = json!([{ "header": "x-user" }]);
     let policies = [
-        ("keys_moved_vs_optimum", fixed),
+        (
+            "keys_moved_vs_optimum",
+            json!({ "policy": "ring_hash", "hash_on": hash_on, "points_per_endpoint": 160 }),
+        ),
         ("keys_moved_vs_optimum_maglev", by_user("maglev")),
         ("keys_moved_vs_optimum_ring_hash", by_user("ring_hash")),
     ];

@@ -5,10 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::{listed, live};
+use super::bootstrap::{document_of, listed, live};
 use crate::envoy::Crossings;
 use crate::load::Client;
-use crate::steered::balanced;
+use crate::steered::endpoint;
 use crate::upstream::Upstreams;
 
 const REQUESTS: u64 = 400;
@@ -16,8 +16,8 @@ const REQUESTS: u64 = 400;
 pub(super) async fn added() -> anyhow::Result<Map<String, Value>> {
     let upstreams = Upstreams::start(3).await?;
     let balance = json!({ "policy": "round_robin" });
-    let mut fixed = balanced(&upstreams, &balance);
-    fixed["explain"] = json!(true);
+    let endpoints: Vec<_> = upstreams.addresses().iter().map(endpoint).collect();
+    let fixed = document_of(&json!(endpoints), &balance);
     let (mut all, mut properties) = (Vec::new(), Vec::new());
     for document in [listed(&balance, "30s"), fixed] {
         let bootstrap = live(&upstreams.addresses(), &document);

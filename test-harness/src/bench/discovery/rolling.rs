@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::{by_user, listed, live, localities, until_named};
+use super::bootstrap::{ADMIN, by_user, live, localities, until_named};
 use crate::envoy::Envoy;
 use crate::load::Load;
 use crate::upstream::{Behaviour, Upstreams};
@@ -13,9 +13,16 @@ use crate::upstream::{Behaviour, Upstreams};
 pub(super) async fn measure() -> anyhow::Result<Map<String, Value>> {
     let upstreams = Upstreams::start(20).await?;
     let all = upstreams.addresses();
-    let mut document = listed(&by_user("ring_hash"), "5s");
-    document["routes"][0]["retry"] =
-        json!({ "engine": "filter", "num_retries": 2, "retry_on": { "statuses": ["503"] } });
+    let document = json!({
+        "explain": true,
+        "upstreams": [{
+            "name": "checkout",
+            "endpoints": { "envoy": { "admin_cluster": ADMIN } },
+            "balance": by_user("ring_hash"),
+            "retry": { "engine": "filter", "num_retries": 2, "retry_on": { "statuses": ["503"] } },
+        }],
+        "routes": [{ "match": {}, "upstream": "checkout" }],
+    });
     let at = |from: usize, to: usize| all.get(from..to).context("twenty upstreams");
     let envoy = Envoy::start(live(at(0, 10)?, &document).concurrency(2)).await?;
     until_named(&envoy, 100, at(0, 10)?).await?;
