@@ -9,10 +9,12 @@ pub mod bench;
 pub mod coalescing;
 pub mod compose;
 pub mod demo;
+pub mod dns;
 pub mod ejecting;
 pub mod envoy;
 pub mod etcd;
 pub mod front;
+pub mod listed;
 pub mod load;
 pub mod retrying;
 pub mod services;
@@ -32,6 +34,7 @@ pub mod prelude {
         alone, answers, client_of_each_worker, clients_by_worker, coalesce_stat, coalescing,
         start_coalescing, together, until_followers, until_under_way, until_waiting,
     };
+    pub use crate::dns::Dns;
     pub use crate::ejecting::{
         bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_ejected, with_outlier,
     };

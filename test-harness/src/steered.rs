@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::envoy::Bootstrap;
 use crate::upstream::Upstreams;
 
-/// The shipped bootstrap, of our filters router and outlier, with `document`; its cluster `checkout` has all of `upstreams`. Envoy's own
+/// The shipped bootstrap, of our filters router and, if the document has it judge anybody, outlier, with `document`; its cluster `checkout` has all of `upstreams`. Envoy's own
 /// policy tries again what fails.
 #[must_use]
 pub fn steered(upstreams: &Upstreams, document: &Value) -> Bootstrap {
@@ -16,20 +16,27 @@ pub fn steered(upstreams: &Upstreams, document: &Value) -> Bootstrap {
         "num_retries": 2,
         "retry_back_off": { "base_interval": "0.005s", "max_interval": "0.05s" },
     });
-    retried(upstreams, document).only(&["router", "outlier"]).retry_policy(&policy)
+    batched(upstreams, document).only(&judged(document, &["router"])).retry_policy(&policy)
 }
 
-/// The shipped bootstrap, of our filters router, retry and outlier, with `document`; its cluster `checkout` has all of `upstreams`. The retry
+/// The shipped bootstrap, of our filters router, retry and, if it has anybody to judge, outlier, with `document`; its cluster `checkout` has all of `upstreams`. The retry
 /// filter alone says what is tried again.
 #[must_use]
 pub fn retried(upstreams: &Upstreams, document: &Value) -> Bootstrap {
-    batched(upstreams, document).only(&["router", "retry", "outlier"])
+    batched(upstreams, document).only(&judged(document, &["router", "retry"]))
 }
 
 /// The shipped bootstrap, of our filters all but batch, with `document`; its cluster `checkout` has all of `upstreams`.
 #[must_use]
 pub fn coalesced(upstreams: &Upstreams, document: &Value) -> Bootstrap {
-    batched(upstreams, document).only(&["coalesce", "router", "retry", "outlier"])
+    batched(upstreams, document).only(&judged(document, &["coalesce", "router", "retry"]))
+}
+
+/// These filters, and outlier, if the document has it judge anybody: without it Envoy is ready half a second sooner.
+pub(crate) fn judged<'a>(document: &Value, filters: &[&'a str]) -> Vec<&'a str> {
+    let upstreams = document.get("upstreams").and_then(Value::as_array).into_iter().flatten();
+    let judges = upstreams.into_iter().any(|upstream| upstream.get("outlier").is_some());
+    filters.iter().copied().chain(judges.then_some("outlier")).collect()
 }
 
 /// The shipped bootstrap with `document`; its cluster `checkout` has all of `upstreams`.

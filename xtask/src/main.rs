@@ -65,8 +65,9 @@ enum Task {
         /// What: router (requests through Envoy), outlier (faults, against Envoy's own detection), retry (faults, against
         /// Envoy's own retries), coalesce (bursts, against nginx and Varnish), batch (a service with a cost
         /// per call, against no batching), chain (all filters as one module, against several, no-op filters and Envoy's own
-        /// policies), scale (many clusters and workers, little traffic) or core (hash tables, native and in wasm).
-        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "batch", "chain", "scale", "core"])]
+        /// policies), scale (many clusters and workers, little traffic), discovery (endpoints that come and go) or core (hash
+        /// tables, native and in wasm).
+        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "batch", "chain", "scale", "discovery", "core"])]
         name: String,
         /// Print one JSON object, alone on standard output.
         #[arg(long)]

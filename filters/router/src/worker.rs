@@ -40,6 +40,8 @@ pub struct Vm {
     asker: Cell<u64>,
     /// Who asks where endpoints are, by the lease for it.
     asking: Owners,
+    /// Whose document outlier hears of, by the root: of several in one the last.
+    publishing: Owners,
 }
 
 impl Vm {
@@ -89,6 +91,7 @@ impl Router {
         if let Some(lists) = &lists {
             lists.each_lease(|lease| setup.own.asking.take(lease, setup.number));
         }
+        setup.own.publishing.take(&root_of(&setup), setup.number);
         let follows = plan.follows() || lists.is_some();
         let router = Self {
             lists,
@@ -154,6 +157,9 @@ impl Router {
                 }
             },
             |document, versions| {
+                if !own.publishing.owns(&root_of(&self.setup), self.setup.number) {
+                    return;
+                }
                 let part = part(document, versions, &self.setup, host);
                 if self.unpublished.take().is_some() {
                     self.unpublished.set(Some(part));
@@ -226,6 +232,7 @@ impl Router {
     pub(crate) fn on_ended(&self) {
         self.setup.own.asking.leave(self.setup.number);
         self.setup.own.beating.leave(self.setup.number);
+        self.setup.own.publishing.leave(self.setup.number);
     }
 
     /// A heartbeat has been answered, or has failed.
@@ -259,6 +266,11 @@ impl Router {
             self.plan.each_upstream(Upstream::verify_again);
         }
     }
+}
+
+/// The name of the root, of whose documents one is published.
+fn root_of(setup: &Setup<Vm>) -> String {
+    setup.effective_context.root().to_string()
 }
 
 /// Where the proxy's node is. It cannot be asked before the configuration is in force.

@@ -6,6 +6,7 @@
 use switchyard_core::Timestamp;
 use switchyard_core::contract::CANDIDATES_HEADER;
 use switchyard_frame::chain::Single;
+use switchyard_frame::shared::settings;
 use switchyard_frame::{Filter, Head, Stream as _, Vm};
 use switchyard_host::fake::{Called, FakeHost, SharedStore};
 use switchyard_router::{Root, Router, Stream};
@@ -179,4 +180,41 @@ fn a_request_ends_under_the_document_that_it_began_under() {
     new.on_done(&one.host);
     one.answer_next("200", &naming("10.0.0.3:80"));
     assert_eq!(one.serve(), "10.0.0.3:80");
+}
+
+/// A document whose upstream of this name has its endpoints from a registry, and outlier judges them.
+fn listing(upstream: &str) -> Vec<u8> {
+    format!(
+        r#"{{"upstreams": [{{"name": "{upstream}", "outlier": {{}}, "endpoints": {{"http": {{"cluster": "registry", "path": "/{upstream}", "interval": "1s"}}}}}}],
+            "routes": [{{"match": {{}}, "upstream": "{upstream}"}}]}}"#
+    )
+    .into_bytes()
+}
+
+#[test]
+fn outlier_hears_of_the_document_in_force_though_lists_change_under_the_one_before() {
+    let [mut one] = Worker::several();
+    let answer_all = |one: &mut Worker, document: &[u8], list: &str| {
+        for _ in 0..200 {
+            for call in one.pass(20) {
+                let body = if call.request.cluster == "config" { document } else { list.as_bytes() };
+                one.answer(&call, "200", body);
+            }
+            one.serve();
+        }
+    };
+    let heard = |one: &Worker| -> Vec<String> {
+        let published = settings::published(&one.host);
+        let watched = published.parts().iter().filter_map(|part| part.watched()).flatten();
+        watched.map(|watched| watched.name.to_string()).collect()
+    };
+    one.serve();
+    answer_all(&mut one, &listing("first"), r#"[{"address": "10.0.0.1:80"}]"#);
+    assert_eq!(heard(&one), ["first"]);
+    let (_, mut old) = one.begin(11);
+    answer_all(&mut one, &listing("second"), r#"[{"address": "10.0.0.2:80"}]"#);
+    assert_eq!(heard(&one), ["second"]);
+    answer_all(&mut one, &listing("second"), r#"[{"address": "10.0.0.3:80"}, {"address": "10.0.0.4:80"}]"#);
+    assert_eq!(heard(&one), ["second"]);
+    old.on_done(&one.host);
 }

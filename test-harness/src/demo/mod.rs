@@ -1,10 +1,11 @@
-//! The demonstration: the shipped bootstrap and document in front of three upstreams, in eight acts.
+//! The demonstration: the shipped bootstrap and document in front of three upstreams, in nine acts.
 //!
 //! Every number that it prints was counted from answers that came through Envoy, and what it claims it checks:
 //! if a claim does not hold, it fails.
 
 mod batching;
 mod coalescing;
+mod coming_and_going;
 mod ejection;
 mod retries;
 mod table;
@@ -37,6 +38,7 @@ pub async fn run() -> Result<()> {
     stage.retries_know_why().await?;
     stage.many_ask_for_the_same().await?;
     Stage::many_call_at_a_time().await?;
+    Stage::endpoints_come_and_go().await?;
     println!(
         "\nenvoy-config/envoy.yaml is the Envoy that you saw; switchyard.yaml beside it is what it was told."
     );

@@ -133,7 +133,9 @@ impl Lists {
         let Some(sample) = self.samples.get(upstream).and_then(Option::as_ref) else { return };
         let Ok(now) = host.now() else { return };
         let members = number(&["upstream", "num_endpoints"], host);
-        let changed = members.is_some() && sample.members.replace(members) != members;
+        // Before the first list it is asked for anyhow.
+        let before = members.and_then(|_| sample.members.replace(members));
+        let changed = before.is_some() && before != members;
         let failed = || {
             let flags = number(&["response", "flags"], host).unwrap_or_default();
             flags & UNCONNECTED != 0 && sample.failed.passes(FAILURES, now)

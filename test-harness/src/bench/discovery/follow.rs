@@ -6,8 +6,9 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::{listed, live, localities, until_named};
+use super::documents::listed;
 use crate::envoy::Envoy;
+use crate::listed::{first_of, live, localities, until_named};
 use crate::load::Client;
 use crate::upstream::Upstreams;
 
@@ -53,9 +54,7 @@ async fn followed(
             // One round of all there are.
             for _ in 0..4 {
                 let answer = client.get("/").send().await?;
-                let said = answer.header("x-switchyard-explain");
-                let first = said.split("candidates=").nth(1).and_then(|list| list.split([',', ';']).next());
-                is_named |= first == Some(endpoint.as_str());
+                is_named |= first_of(answer.header("x-switchyard-explain")) == endpoint;
             }
             Ok((is_named == comes).then_some(began))
         })

@@ -4,7 +4,7 @@
 //! the moment in which that file is another, so Envoy's own part is in them. Trade-off: times are of this machine; CPU of a worker is read from
 //! Linux in ticks of 10 ms, over some seconds.
 
-mod bootstrap;
+mod documents;
 mod follow;
 mod moved;
 mod polls;

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::{by_user, listed, live, localities, until_named};
+use super::documents::{by_user, listed};
 use crate::envoy::Envoy;
+use crate::listed::{live, localities, until_named};
 use crate::upstream::Upstreams;
 
 const KEYS: u64 = 2_000;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::{ADMIN, listed, live};
+use super::documents::listed;
 use crate::bench::cpu;
 use crate::envoy::{Bootstrap, Envoy, pieces};
+use crate::listed::{ADMIN, live};
 use crate::load::Client;
 use crate::upstream::Upstreams;
 

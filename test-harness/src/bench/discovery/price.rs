@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::{document_of, listed, live};
+use super::documents::{document_of, listed};
 use crate::envoy::Crossings;
+use crate::listed::live;
 use crate::load::Client;
 use crate::steered::endpoint;
 use crate::upstream::Upstreams;

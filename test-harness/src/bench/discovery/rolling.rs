@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::{ADMIN, by_user, live, localities, until_named};
+use super::documents::by_user;
 use crate::envoy::Envoy;
+use crate::listed::{envoys_view, live, localities, until_named};
 use crate::load::Load;
 use crate::upstream::{Behaviour, Upstreams};
 
@@ -17,7 +18,7 @@ pub(super) async fn measure() -> anyhow::Result<Map<String, Value>> {
         "explain": true,
         "upstreams": [{
             "name": "checkout",
-            "endpoints": { "envoy": { "admin_cluster": ADMIN } },
+            "endpoints": envoys_view("5s"),
             "balance": by_user("ring_hash"),
             "retry": { "engine": "filter", "num_retries": 2, "retry_on": { "statuses": ["503"] } },
         }],

@@ -6,7 +6,8 @@ use super::*;
 async fn who_comes_is_named_and_who_goes_is_not() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let all = upstreams.addresses();
-    let envoy = Envoy::start(live(&all[..3], &listed(&envoys_view(), &ring_hash())).concurrency(2)).await?;
+    let envoy =
+        Envoy::start(live(&all[..3], &listed_by(&envoys_view(), &ring_hash())).concurrency(2)).await?;
     // Before the first list requests go as Envoy's fallback sends them.
     let first = envoy.client("ingress").await?.get("/").send().await?;
     assert_eq!(first.status, 200);
@@ -15,7 +16,7 @@ async fn who_comes_is_named_and_who_goes_is_not() -> Outcome {
     until_named(&envoy, &all[..3]).await?;
 
     // One comes and one goes: seen long before the interval of 30 s is over.
-    envoy.update_endpoints("checkout", &weighted(&all[1..])).await?;
+    envoy.update_endpoints("checkout", &localities(&all[1..])).await?;
     until_named(&envoy, &all[1..]).await?;
     upstreams.forget();
     let load = Load::against(envoy.listener_address("ingress").await?).requests(1_000);
@@ -38,7 +39,7 @@ async fn keys_go_where_envoys_own_ring_and_table_send_them_after_every_change() 
             "match": { "prefix": "/native" },
             "route": { "cluster": "native", "hash_policy": [{ "header": { "header_name": "x-user" } }] },
         });
-        let bootstrap = live(&all[..4], &listed(&envoys_view_often(), &balance))
+        let bootstrap = live(&all[..4], &listed_by(&envoys_view_often(), &balance))
             .cluster(cluster)
             .live_endpoints("native")
             .first_route(&route);
@@ -87,7 +88,7 @@ async fn a_rolling_replacement_costs_no_client_an_error() -> Outcome {
     for engine in ["router", "filter"] {
         let upstreams = Upstreams::start(20).await?;
         let all = upstreams.addresses();
-        let mut document = listed(&envoys_view(), &ring_hash());
+        let mut document = listed_by(&envoys_view(), &ring_hash());
         document["routes"][0]["retry"] =
             json!({ "engine": engine, "num_retries": 2, "retry_on": { "statuses": ["503"] } });
         let envoy = Envoy::start(live(&all[..10], &document).concurrency(2)).await?;
@@ -98,8 +99,8 @@ async fn a_rolling_replacement_costs_no_client_an_error() -> Outcome {
         let running = tokio::spawn(async move { load.run().await });
         for step in 1..=10 {
             // As a deployment does it: the new one is there before the old one leaves, and that one ends only then.
-            envoy.update_endpoints("checkout", &weighted(&all[step - 1..10 + step])).await?;
-            envoy.update_endpoints("checkout", &weighted(&all[step..10 + step])).await?;
+            envoy.update_endpoints("checkout", &localities(&all[step - 1..10 + step])).await?;
+            envoy.update_endpoints("checkout", &localities(&all[step..10 + step])).await?;
             until_listed(&envoy, 10).await?;
             upstreams[step - 1].behave(Behaviour::Refuse).await?;
         }
@@ -127,17 +128,18 @@ async fn a_rolling_replacement_costs_no_client_an_error() -> Outcome {
 async fn who_drains_or_is_unhealthy_by_the_control_plane_is_not_named() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let all = upstreams.addresses();
-    let envoy = Envoy::start(live(&all, &listed(&envoys_view(), &ring_hash()))).await?;
+    let envoy = Envoy::start(live(&all, &listed_by(&envoys_view(), &ring_hash()))).await?;
     until_listed(&envoy, 4).await?;
-    let mut localities = weighted(&all);
-    localities[0]["lb_endpoints"][0]["health_status"] = json!("DRAINING");
-    localities[0]["lb_endpoints"][1]["health_status"] = json!("UNHEALTHY");
-    envoy.update_endpoints("checkout", &localities).await?;
+    let mut changed = localities(&all);
+    changed[0]["lb_endpoints"][0]["health_status"] = json!("DRAINING");
+    changed[0]["lb_endpoints"][1]["health_status"] = json!("UNHEALTHY");
+    envoy.update_endpoints("checkout", &changed).await?;
     // The number of members is the same, and nobody is missed: the interval alone would show it. A reload asks at once.
-    let document = listed(&json!({ "envoy": { "admin_cluster": ADMIN, "interval": "100ms" } }), &ring_hash());
+    let document =
+        listed_by(&json!({ "envoy": { "admin_cluster": ADMIN, "interval": "100ms" } }), &ring_hash());
     drop(envoy);
     let envoy = Envoy::start(live(&all, &document)).await?;
-    envoy.update_endpoints("checkout", &localities).await?;
+    envoy.update_endpoints("checkout", &changed).await?;
     until_listed(&envoy, 2).await?;
     until_named(&envoy, &all[2..]).await?;
     upstreams.forget();

@@ -33,7 +33,7 @@ async fn endpoints_are_those_that_a_real_etcd_has() -> Outcome {
     etcd.put("/services/other/1", "10.0.0.1:80").await?;
     let mut balance = ring_hash();
     balance["candidates"] = json!(1);
-    let envoy = Envoy::start(anywhere(&listed(&etcds_keys(), &balance), etcd.address())).await?;
+    let envoy = Envoy::start(anywhere(&listed_by(&etcds_keys(), &balance), etcd.address())).await?;
     until_listed_though_nobody_answers(&envoy, 2).await?;
     until_named(&envoy, &all[..2]).await?;
     let report = send(&envoy, 200).await?;
@@ -99,7 +99,7 @@ async fn endpoints_are_the_passing_instances_that_consul_has() -> Outcome {
     let source = json!({ "consul": { "cluster": "registry", "service": "checkout", "tag": "v1", "interval": "100ms" } });
     let mut balance = ring_hash();
     balance["candidates"] = json!(1);
-    let envoy = Envoy::start(anywhere(&listed(&source, &balance), consul.address())).await?;
+    let envoy = Envoy::start(anywhere(&listed_by(&source, &balance), consul.address())).await?;
     until_listed_though_nobody_answers(&envoy, 2).await?;
     until_named(&envoy, &all[..2]).await?;
     let path = consul.requests().first().expect("an ask").path.clone();
@@ -155,7 +155,7 @@ async fn endpoints_are_those_of_any_list_in_json() -> Outcome {
     let source = json!({ "http": pointers });
     let mut balance = ring_hash();
     balance["candidates"] = json!(1);
-    let envoy = Envoy::start(anywhere(&listed(&source, &balance), registry.address())).await?;
+    let envoy = Envoy::start(anywhere(&listed_by(&source, &balance), registry.address())).await?;
     until_listed_though_nobody_answers(&envoy, 2).await?;
     until_named(&envoy, &all[..2]).await?;
     envoy

@@ -7,7 +7,7 @@ async fn beside_a_stand_in(upstreams: &Upstreams) -> anyhow::Result<(Upstream, E
     let stand_in = Upstream::start("admin", "127.0.0.1:0".parse()?).await?;
     stand_in.behave(Behaviour::body(&clusters(&upstreams.addresses()))).await?;
     let source = json!({ "envoy": { "admin_cluster": "registry", "interval": "100ms", "timeout": "500ms", "max_body": 100_000 } });
-    let bootstrap = live(&upstreams.addresses(), &listed(&source, &ring_hash()))
+    let bootstrap = live(&upstreams.addresses(), &listed_by(&source, &ring_hash()))
         .cluster(pieces::cluster("registry", &[stand_in.address()]));
     let envoy = Envoy::start(bootstrap).await?;
     Ok((stand_in, envoy))
@@ -81,7 +81,7 @@ async fn a_source_that_never_answers_stops_neither_the_start_nor_a_request() -> 
     let upstreams = Upstreams::start(3).await?;
     for balance in [ring_hash(), json!({ "policy": "round_robin", "fail_traffic_on_panic": true })] {
         let source = json!({ "envoy": { "admin_cluster": "nowhere", "interval": "100ms" } });
-        let envoy = Envoy::start(live(&upstreams.addresses(), &listed(&source, &balance))).await?;
+        let envoy = Envoy::start(live(&upstreams.addresses(), &listed_by(&source, &balance))).await?;
         let report = send(&envoy, 300).await?;
         assert_eq!(
             (report.successes(), report.by_upstream.len()),

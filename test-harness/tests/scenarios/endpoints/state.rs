@@ -7,7 +7,7 @@ async fn an_endpoint_that_is_ejected_stays_ejected_though_the_list_changes() -> 
     let upstreams = Upstreams::start(5).await?;
     let all = upstreams.addresses();
     let balance = json!({ "policy": "round_robin" });
-    let document = with_outlier(listed(&envoys_view_often(), &balance), &json!({}));
+    let document = with_outlier(listed_by(&envoys_view_often(), &balance), &json!({}));
     let policy = json!({ "retry_on": "5xx", "num_retries": 2 });
     let envoy = Envoy::start(live(&all[..3], &document).concurrency(2).retry_policy(&policy)).await?;
     until_listed(&envoy, 3).await?;
@@ -20,7 +20,7 @@ async fn an_endpoint_that_is_ejected_stays_ejected_though_the_list_changes() -> 
     // Others come and go beside it; it goes itself, and comes back within its time.
     let changes: [&[SocketAddr]; 4] = [&all[..4], &[all[0], all[2], all[4]], &all[2..], &all];
     for addresses in changes {
-        envoy.update_endpoints("checkout", &weighted(addresses)).await?;
+        envoy.update_endpoints("checkout", &localities(addresses)).await?;
         until_listed(&envoy, addresses.len() as u64).await?;
         let rest: Vec<_> = addresses.iter().filter(|address| **address != all[0]).copied().collect();
         until_named(&envoy, &rest).await?;
@@ -34,11 +34,11 @@ async fn an_endpoint_that_is_ejected_stays_ejected_though_the_list_changes() -> 
 async fn an_endpoint_that_has_come_is_judged() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let all = upstreams.addresses();
-    let document = with_outlier(listed(&envoys_view(), &json!({ "policy": "round_robin" })), &json!({}));
+    let document = with_outlier(listed_by(&envoys_view(), &json!({ "policy": "round_robin" })), &json!({}));
     let policy = json!({ "retry_on": "5xx", "num_retries": 2 });
     let envoy = Envoy::start(live(&all[1..], &document).concurrency(2).retry_policy(&policy)).await?;
     until_listed(&envoy, 3).await?;
-    envoy.update_endpoints("checkout", &weighted(&all)).await?;
+    envoy.update_endpoints("checkout", &localities(&all)).await?;
     until_listed(&envoy, 4).await?;
     until_named(&envoy, &all).await?;
     upstreams[0].behave(Behaviour::status(503)).await?;
@@ -53,7 +53,7 @@ async fn requests_in_flight_count_at_their_endpoint_through_every_change() -> Ou
     let upstreams = Upstreams::start(3).await?;
     let all = upstreams.addresses();
     let balance = json!({ "policy": "least_request", "choice_count": 10 });
-    let envoy = Envoy::start(live(&all[..2], &listed(&envoys_view(), &balance))).await?;
+    let envoy = Envoy::start(live(&all[..2], &listed_by(&envoys_view(), &balance))).await?;
     until_listed(&envoy, 2).await?;
     until_named(&envoy, &all[..2]).await?;
     upstreams[0].behave_for("x-hold", "1", Behaviour::held(Behaviour::status(200)))?;
@@ -63,7 +63,7 @@ async fn requests_in_flight_count_at_their_endpoint_through_every_change() -> Ou
     let held = together(4, |_| client.get("/").header("x-hold", "1"));
     until_under_way(&envoy, &upstreams[0], 2).await?;
     until_under_way(&envoy, &upstreams[1], 2).await?;
-    envoy.update_endpoints("checkout", &weighted(&all)).await?;
+    envoy.update_endpoints("checkout", &localities(&all)).await?;
     until_listed(&envoy, 3).await?;
     envoy
         .until("the new one, which has nothing under way, to get all", async || {

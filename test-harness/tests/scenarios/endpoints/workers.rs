@@ -10,7 +10,7 @@ async fn one_worker_asks_and_all_follow() -> Outcome {
         upstreams.addresses().iter().map(|address| json!({ "address": address.to_string() })).collect();
     stand_in.behave(Behaviour::body(&json!(list).to_string())).await?;
     let source = json!({ "http": { "cluster": "registry", "path": "/v1/checkout", "interval": "10s" } });
-    let bootstrap = live(&upstreams.addresses(), &listed(&source, &ring_hash()))
+    let bootstrap = live(&upstreams.addresses(), &listed_by(&source, &ring_hash()))
         .cluster(pieces::cluster("registry", &[stand_in.address()]));
     let envoy = Envoy::start(bootstrap.concurrency(4)).await?;
     // Every worker serves.
@@ -27,7 +27,7 @@ async fn one_worker_asks_and_all_follow() -> Outcome {
 async fn another_asks_when_the_vm_of_the_one_that_does_is_gone() -> Outcome {
     let upstreams = Upstreams::start(4).await?;
     let all = upstreams.addresses();
-    let bootstrap = live(&all[..3], &listed(&envoys_view(), &ring_hash()))
+    let bootstrap = live(&all[..3], &listed_by(&envoys_view(), &ring_hash()))
         .modules(Modules::Chain)
         .concurrency(2)
         .trapping("router");
@@ -39,7 +39,7 @@ async fn another_asks_when_the_vm_of_the_one_that_does_is_gone() -> Outcome {
         // Whichever worker it meets.
         let _ = client.get("/").header("x-trap", "1").send().await;
     }
-    envoy.update_endpoints("checkout", &weighted(&all[1..])).await?;
+    envoy.update_endpoints("checkout", &localities(&all[1..])).await?;
     until_named(&envoy, &all[1..]).await
 }
 
@@ -48,7 +48,7 @@ async fn another_asks_when_the_vm_of_the_one_that_does_is_gone() -> Outcome {
 async fn a_new_configuration_goes_on_with_the_list_that_is_there() -> Outcome {
     let upstreams = Upstreams::start(3).await?;
     let all = upstreams.addresses();
-    let document = listed(&envoys_view(), &ring_hash());
+    let document = listed_by(&envoys_view(), &ring_hash());
     let envoy = Envoy::start(live(&all, &document).live_listeners()).await?;
     until_listed(&envoy, 3).await?;
     until_named(&envoy, &all).await?;
@@ -76,8 +76,9 @@ async fn a_new_configuration_goes_on_with_the_list_that_is_there() -> Outcome {
 async fn listeners_with_different_documents_both_have_their_lists() -> Outcome {
     let upstreams = Upstreams::start(3).await?;
     let all = upstreams.addresses();
-    let document = listed(&envoys_view(), &ring_hash());
-    let mut other = listed(&json!({ "envoy": { "admin_cluster": ADMIN, "interval": "20s" } }), &ring_hash());
+    let document = listed_by(&envoys_view(), &ring_hash());
+    let mut other =
+        listed_by(&json!({ "envoy": { "admin_cluster": ADMIN, "interval": "20s" } }), &ring_hash());
     for pointer in ["/upstreams/0/name", "/routes/0/upstream"] {
         *other.pointer_mut(pointer).expect("a name") = json!("second");
     }

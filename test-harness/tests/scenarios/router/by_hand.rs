@@ -118,13 +118,14 @@ async fn an_endpoint_that_outliers_document_lacks_is_counted_and_said_once() -> 
     let mut document = routed(&json!([{
         "name": "checkout", "endpoints": endpoints, "balance": { "policy": "round_robin" }, "outlier": {},
     }]));
-    // What no route matches goes to whom Envoy chooses.
+    // What no route matches and names a cluster itself goes to whom Envoy chooses.
     document["routes"][0]["match"] = json!({ "path_prefix": "/api" });
     let envoy = Envoy::start(steered(&upstreams, &document).concurrency(1)).await?;
     let load = Load::against(envoy.listener_address("ingress").await?);
     assert_eq!(load.requests(30).path("/api").run().await?.successes(), 30);
     let load = Load::against(envoy.listener_address("ingress").await?);
-    assert_eq!(load.requests(90).path("/other").run().await?.successes(), 90);
+    let load = load.requests(90).path("/other").header("x-switchyard-cluster", "nobody");
+    assert_eq!(load.run().await?.successes(), 90);
     let strangers = upstreams[2].count();
     assert!(strangers > 0);
     let counted = "wasmcustom.switchyard.upstream=.=checkout;.;reason=.=not_in_document;.;unjudged";
