@@ -4,15 +4,21 @@
 //! the document is in force. Trade-off: the request that finds a cluster goes as Envoy's own route sends it, and so do those of the
 //! next quarter of a second.
 
+use crate::following::number_of;
 use crate::shared::tables::Table;
 use core::cell::RefCell;
-use switchyard_config::ClusterPatterns;
+use core::time::Duration;
+use switchyard_config::Document;
+use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
 use switchyard_host::SharedData;
 use xxhash_rust::xxh64::xxh64;
 
 /// As many as one worker finds between two ticks; the others are found later.
 const MOST_FOUND: usize = 64;
+
+/// How often clusters that were found are taken in: tables are made for all, not for each of a hundred that are found one after another.
+const GROW: Duration = Duration::from_secs(1);
 
 /// What streams of a root have found.
 #[derive(Debug, Default)]
@@ -36,31 +42,38 @@ impl FoundClusters {
 
 /// Those that are followed under one document.
 pub(crate) struct FollowedClusters {
+    document: Document,
+    /// Of the document alone.
+    configuration: u64,
     table: Table,
     most: usize,
     /// One in a line.
     list: Vec<u8>,
+    /// When others were taken in last.
+    changed: Timestamp,
 }
 
 impl FollowedClusters {
-    /// Those under the document with this number; `None`: no section of it stands for any.
-    pub(crate) fn of(configuration: u64, patterns: &ClusterPatterns, host: &impl SharedData) -> Option<Self> {
+    /// Those under this document, which has this number; `None`: no section of it stands for any.
+    pub(crate) fn of(document: &Document, configuration: u64, host: &impl SharedData) -> Option<Self> {
+        let patterns = document.cluster_patterns();
         if patterns.is_empty() {
             return None;
         }
         let table = Table::of(&keys::clusters(configuration));
-        let list = table.read(host);
-        Some(Self { table, most: patterns.most(), list })
+        let (list, most) = (table.read(host), patterns.most());
+        let changed = Timestamp::default();
+        Some(Self { document: document.clone(), configuration, table, most, list, changed })
     }
 
-    /// All of them.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        names(&self.list)
+    /// The document with an upstream for each of them.
+    pub(crate) fn whole(&self) -> Document {
+        self.document.with_clusters(names(&self.list))
     }
 
-    /// A number that only the same ones have.
+    /// A number that only the same document with the same ones has.
     pub(crate) fn number(&self) -> u64 {
-        xxh64(&self.list, 0)
+        number_of([self.configuration, xxh64(&self.list, 0)].into_iter())
     }
 
     /// Tells all workers what has been found here.
@@ -83,12 +96,15 @@ impl FollowedClusters {
         });
     }
 
-    /// Whether there are others than at the last look.
-    pub(crate) fn look(&mut self, host: &impl SharedData) -> bool {
+    /// Whether there are others than at the last look, and it is time to take them in.
+    pub(crate) fn look(&mut self, now: Timestamp, host: &impl SharedData) -> bool {
+        if !now.is_due(self.changed, GROW) {
+            return false;
+        }
         let list = self.table.read(host);
         let is_longer = list.len() > self.list.len();
         if is_longer {
-            self.list = list;
+            (self.list, self.changed) = (list, now);
         }
         is_longer
     }

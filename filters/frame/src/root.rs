@@ -1,13 +1,12 @@
 //! The one root of all filters: takes a configuration or refuses it, and hands on what happens.
 //!
-//! A document that lives in a store may change while the root lives, and clusters that its sections stand for are found then: then the filter under the new document serves, and those before
-//! it stay until their last stream has ended, as those of other roots do.
+//! While it lives another document may come from a store, and clusters be found that sections of it stand for: then the filter under the new
+//! document serves, and those before it stay until their last stream has ended, as those of other roots do.
 //!
 //! Invariants: a configuration that is refused changes nothing, and the log has every error; Envoy keeps the listener that serves.
 //! After every callback of the root calls are made in its own name again.
 
 use crate::clusters::{FollowedClusters, FoundClusters};
-use crate::following::number_of;
 use crate::metrics::series_name;
 use crate::stored::{Found, Stored};
 use crate::timer::Timer;
@@ -21,12 +20,10 @@ use xxhash_rust::xxh64::xxh64;
 
 /// The root's own number at its timer.
 const ROOT: u32 = 0;
-/// How often a worker looks for clusters that others have found, and the same before its first request.
-const LOOK: Duration = Duration::from_millis(250);
-const IDLE_LOOK: Duration = Duration::from_secs(1);
-/// How often clusters that were found are taken in.
-const GROW: Duration = Duration::from_secs(1);
-
+/// How often a worker looks whether another one has taken another document or found a cluster.
+pub(crate) const LOOK: Duration = Duration::from_millis(250);
+/// The same before its first request: on the main thread, for ever.
+pub(crate) const IDLE_LOOK: Duration = Duration::from_secs(1);
 /// One configuration of the plugin in one worker, or none yet.
 pub struct Root<F: Filter> {
     context: u32,
@@ -38,32 +35,13 @@ pub struct Root<F: Filter> {
     draining: Vec<Numbered<F>>,
     stored: Option<Stored>,
     clusters: Rc<FoundClusters>,
-    followed: Option<Followed>,
-}
-
-/// The document whose sections stand for many clusters, its number, and those that are followed.
-struct Followed {
-    document: Document,
-    number: u64,
-    clusters: FollowedClusters,
-    /// When there were others last.
-    changed: Timestamp,
+    followed: Option<FollowedClusters>,
 }
 
 /// A filter under one document, and its number in the VM.
 struct Numbered<F> {
     number: u32,
     filter: Rc<F>,
-}
-
-impl Followed {
-    fn whole(&self) -> Document {
-        self.document.with_clusters(self.clusters.names())
-    }
-
-    fn whole_number(&self) -> u64 {
-        number_of([self.number, self.clusters.number()].into_iter())
-    }
 }
 
 impl<F: Filter> Root<F> {
@@ -117,15 +95,13 @@ impl<F: Filter> Root<F> {
 
     /// This document is in force from now on, with the clusters that others follow under it; whether it is.
     fn begin(&mut self, document: &Document, number: u64, host: &impl Host) -> bool {
-        let Some(clusters) = FollowedClusters::of(number, document.cluster_patterns(), host) else {
-            self.followed = None;
-            return self.accept(document, number, host);
+        let followed = FollowedClusters::of(document, number, host);
+        let accepted = match &followed {
+            Some(followed) => self.accept(&followed.whole(), followed.number(), host),
+            None => self.accept(document, number, host),
         };
-        let followed =
-            Followed { document: document.clone(), number, clusters, changed: Timestamp::default() };
-        let accepted = self.accept(&followed.whole(), followed.whole_number(), host);
         if accepted {
-            self.followed = Some(followed);
+            self.followed = followed;
         }
         accepted
     }
@@ -203,11 +179,9 @@ impl<F: Filter> Root<F> {
     /// Follows the clusters that this worker and others have found; when to look again.
     fn look_after_clusters(&mut self, now: Timestamp, host: &impl Host) -> Option<Duration> {
         let followed = self.followed.as_mut()?;
-        followed.clusters.tell(&self.clusters, host);
-        // Tables are made for all: not for each of a hundred that are found one after another.
-        if now.is_due(followed.changed, GROW) && followed.clusters.look(host) {
-            followed.changed = now;
-            let (whole, number) = (followed.whole(), followed.whole_number());
+        followed.tell(&self.clusters, host);
+        if followed.look(now, host) {
+            let (whole, number) = (followed.whole(), followed.number());
             self.accept(&whole, number, host);
         }
         Some(if self.vm.serves() { LOOK } else { IDLE_LOOK })
@@ -284,7 +258,11 @@ impl<F: Filter> Root<F> {
 
     /// A message waits in a queue.
     pub fn on_queue_ready(&mut self, host: &impl Host, queue: u32) {
-        self.act(host, |filter| filter.look(host, queue));
+        // Each looks into its own queue; of one that they share the last to come hears, as of several roots.
+        for one in self.serving.iter().chain(&self.draining) {
+            one.filter.look(host, queue);
+            self.effective_context.come_back(host);
+        }
     }
 
     /// A call of its own has been answered, or has failed: then with no headers.

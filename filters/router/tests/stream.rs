@@ -269,9 +269,11 @@ fn what_is_in_flight_counts_on_under_the_next_configuration_and_is_given_back_th
     // The busy one wins only if both draws fall on it: one in four.
     let busy = firsts();
     assert!((1..=19).contains(&busy), "{busy} of 40");
-    let under_way: Vec<_> = (0..4).map(|_| sent(&next, &host)).collect();
-    assert!(under_way.iter().any(|(first, _)| first == "10.0.0.2:80"));
-    drop(under_way);
+    // Three in four go to the other one; of ten times four by chance never fewer than half.
+    let four = || (0..4).map(|_| sent(&next, &host)).collect::<Vec<_>>();
+    let others = |all: &[(String, Stream)]| all.iter().filter(|(first, _)| first == "10.0.0.2:80").count();
+    let others: usize = (0..10).map(|_| others(&four())).sum();
+    assert!(others >= 20, "{others} of 40");
     drop(open);
     drop(root);
     let even = firsts();

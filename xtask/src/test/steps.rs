@@ -40,14 +40,8 @@ type Prepare<'a> = &'a dyn Fn(Command) -> Command;
 const NO_ENVOY: &str = "this step needs an Envoy, and none was set up for it";
 
 /// What runs on single modules: docs/architecture.md says why these.
-const SEPARATE: [&str; 6] = [
-    "batch::limits::",
-    "coalesce::bodies::",
-    "coalesce::reload::",
-    "retry::answers::",
-    "router::envoys_routes::",
-    "router::requests::",
-];
+const SEPARATE: [&str; 5] =
+    ["batch::limits::", "coalesce::bodies::", "coalesce::reload::", "retry::answers::", "router::"];
 
 const NAMES: [(&str, Step); 9] = [
     ("fmt", Step::Fmt),

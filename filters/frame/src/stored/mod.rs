@@ -8,6 +8,7 @@
 mod report;
 
 use crate::metrics::Registry;
+use crate::root::{IDLE_LOOK, LOOK};
 use crate::shared::lease;
 use core::hash::{Hash as _, Hasher as _};
 use core::time::Duration;
@@ -23,10 +24,8 @@ use xxhash_rust::xxh64::{Xxh64, xxh64};
 
 /// A lease is renewed when a third of it is over.
 const RENEW: Duration = Duration::from_secs(1);
-/// How often a worker that serves looks whether there is another document.
-const LOOK: Duration = Duration::from_millis(250);
-/// The same while there is none at all.
-const FIRST_LOOK: Duration = Duration::from_millis(20);
+/// An ask that is due is made with the next tick, and those come no quicker than this.
+const SOON: Duration = Duration::from_millis(20);
 
 /// A document that a root is to take.
 pub(crate) struct Found {
@@ -125,12 +124,8 @@ impl Stored {
         registry: &Registry,
         host: &(impl SharedData + HttpCalls + MetricSink),
     ) -> Duration {
-        let look = match (serves, self.taken) {
-            (true, None) => FIRST_LOOK,
-            (true, Some(_)) => LOOK,
-            // The main thread, canaries, and workers that have nothing to do yet.
-            (false, _) => RENEW.min(LOOK * 4),
-        };
+        // The main thread, canaries and workers that have nothing to do yet have time, unless their first request may come without a document.
+        let look = if serves || self.taken.is_none() { LOOK } else { IDLE_LOOK };
         if !serves {
             return look;
         }
@@ -157,7 +152,7 @@ impl Stored {
                 }
             }
         }
-        self.keeper.due_in(now).max(FIRST_LOOK).min(look)
+        self.keeper.due_in(now).max(SOON).min(look)
     }
 
     /// Whether this is the call under way.

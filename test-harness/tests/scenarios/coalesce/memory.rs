@@ -15,7 +15,7 @@ async fn whatever_routes_allow_a_worker_holds_what_it_can_and_everybody_is_serve
     let upstreams = Upstreams::start(1).await?;
     let section = json!({
         "max_body_bytes": "64MiB", "max_bytes_held": "1024MiB",
-        "max_wait": "60s", "max_leader_age": "60s", "stall_timeout": "120s",
+        "max_wait": "60s", "max_leader_age": "60s", "stall_timeout": "30s",
     });
     // Clients that do not read are to be the filter's business here, and not Envoy's.
     let bootstrap = alone(&upstreams, &section).stream_timeouts(300);

@@ -18,7 +18,7 @@ use switchyard_test_harness::prelude::*;
 
 use cases::{Case, with};
 
-const KEYS: u64 = 4_000;
+const KEYS: u64 = 10_000;
 const CONCURRENCY: usize = 16;
 /// The cases whose keys are really steered, too.
 const STEERED: [&str; 4] = [
