@@ -9,6 +9,7 @@
 //! Invariant: nothing here knows which filter it is for, and no filter knows that the root, the queue, the tick or what is kept in
 //! the thread are its own: a module may hold several, each on a host of its own.
 
+pub mod asker;
 mod busy_ticks;
 pub mod chain;
 mod clusters;

@@ -202,11 +202,11 @@ impl<F: Filter> Root<F> {
         let (now, registry) = (host.now().unwrap_or_default(), Rc::clone(&self.vm.registry));
         let Some(stored) = &mut self.stored else { return };
         match stored.answered(answer, now, &self.vm.memory.kept, &registry, host) {
-            Ok(Some(found)) => {
+            Ok(Some((found, text))) => {
                 if self.take(&found, host)
                     && let Some(stored) = &mut self.stored
                 {
-                    stored.publish(found, &registry, host);
+                    stored.publish(&found, &text, &registry, host);
                 }
             }
             Ok(None) => {}

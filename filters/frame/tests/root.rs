@@ -181,3 +181,29 @@ fn the_roots_of_a_vm_share_what_outlives_them_and_know_each_other_by_number() {
     assert_ne!(other.setup.configuration, one.setup.configuration);
     assert_eq!((other.summary(), one.summary()), ("0 routes".to_owned(), "1 routes".to_owned()));
 }
+
+/// As when another document comes from a store: the filter under the one before serves its streams to their end.
+#[test]
+fn a_filter_under_the_document_before_hears_its_queue_and_its_calls_until_its_last_stream_has_ended() {
+    let host = FakeHost::default();
+    let mut root = configured(5, &host);
+    let old = Rc::downgrade(root.filter().expect("a configuration"));
+    let seen = |old: &std::rc::Weak<Diary>| {
+        old.upgrade().map(|old| old.seen.borrow_mut().drain(..).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    let stream = root.stream(6).expect("a configuration");
+    assert!(stream.0.mailbox.open("diary", 1, &stream.0.setup.registry, &host).is_some());
+    let queue = host.queue().expect("a queue");
+    host.set_configuration(&[DOCUMENT, b"\n"].concat());
+    assert!(root.configure(&host));
+    host.enqueue(queue, b"four").expect("a queue");
+    root.on_queue_ready(&host, queue);
+    root.on_call_response(&host, 7, 2, 3);
+    assert_eq!(seen(&old), ["message 4", "act", "called 7 2 3"]);
+    assert_eq!(host.context(), 5, "the root speaks in its own name again");
+    root.tick(&host);
+    assert!(old.upgrade().is_some() && seen(&old).is_empty());
+    drop(stream);
+    root.tick(&host);
+    assert!(old.upgrade().is_none(), "it has gone with its last stream");
+}

@@ -7,23 +7,21 @@
 
 mod report;
 
+use crate::asker::{Asked, Asker};
 use crate::metrics::Registry;
 use crate::root::{IDLE_LOOK, LOOK};
-use crate::shared::lease;
 use core::hash::{Hash as _, Hasher as _};
 use core::time::Duration;
 use report::Report;
 use switchyard_config::{ConfigErrors, Document};
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
-use switchyard_core::discovery::{Answer, Brought, Keeper, Refusal, StoredDocument};
+use switchyard_core::discovery::{Brought, Keeper, Refusal, StoredDocument};
 use switchyard_core::memory::{Account, length};
 use switchyard_core::wire::Reader;
-use switchyard_host::{Call, CallAnswers, HttpCalls, MetricSink, SharedData};
+use switchyard_host::{CallAnswers, HttpCalls, MetricSink, SharedData};
 use xxhash_rust::xxh64::{Xxh64, xxh64};
 
-/// A lease is renewed when a third of it is over.
-const RENEW: Duration = Duration::from_secs(1);
 /// An ask that is due is made with the next tick, and those come no quicker than this.
 const SOON: Duration = Duration::from_millis(20);
 
@@ -33,19 +31,16 @@ pub(crate) struct Found {
     /// A number that only documents with the same text have.
     pub(crate) number: u64,
     version: u64,
-    text: Vec<u8>,
 }
 
 /// What a root knows of the store.
 pub(crate) struct Stored {
-    asked: Keys,
-    holder: u64,
+    /// The keys of the document in shared data, and of the number that tells of another one.
+    document: String,
+    number: String,
     keeper: Keeper,
     rng: fastrand::Rng,
-    leads: bool,
-    claimed: Timestamp,
-    /// The call under way, and which of the keeper's asks it is.
-    call: Option<(u32, u64)>,
+    asker: Asker,
     /// The number that shared data had at the last look.
     heard: Option<u32>,
     /// The text that is in force here.
@@ -55,14 +50,8 @@ pub(crate) struct Stored {
     report: Report,
 }
 
-struct Keys {
-    document: String,
-    number: String,
-    lease: String,
-}
-
 impl Stored {
-    /// Asks for `stored` on behalf of this filter, and is called `holder` in the lease for that.
+    /// Asks for `stored` on behalf of this filter.
     pub(crate) fn new(
         filter: &'static str,
         stored: &StoredDocument,
@@ -73,21 +62,13 @@ impl Stored {
         let mut hasher = Xxh64::new(0);
         stored.hash(&mut hasher);
         let asked = hasher.finish();
-        let asked = Keys {
-            document: keys::document(filter, asked),
-            number: keys::document_number(filter, asked),
-            lease: keys::document_asker(filter, asked),
-        };
-        lease::create(&asked.lease, host);
         let mut rng = fastrand::Rng::with_seed(seed);
         Self {
-            asked,
-            holder: rng.u64(1..),
+            document: keys::document(filter, asked),
+            number: keys::document_number(filter, asked),
             keeper: Keeper::new(stored.clone()),
+            asker: Asker::new(keys::document_asker(filter, asked), rng.u64(1..), host),
             rng,
-            leads: false,
-            claimed: Timestamp::default(),
-            call: None,
             heard: None,
             taken: None,
             version: 0,
@@ -97,12 +78,12 @@ impl Stored {
 
     /// The document that another worker has taken since the last look.
     pub(crate) fn look(&mut self, host: &impl SharedData) -> Option<Found> {
-        let number = host.shared_data(&self.asked.number).ok().flatten().map(|shared| shared.cas);
+        let number = host.shared_data(&self.number).ok().flatten().map(|shared| shared.cas);
         if number.is_none() || number == self.heard {
             return None;
         }
         self.heard = number;
-        let bytes = host.shared_data(&self.asked.document).ok().flatten()?.value;
+        let bytes = host.shared_data(&self.document).ok().flatten()?.value;
         let mut reader = Reader::new(&bytes);
         let version = reader.long()?;
         let text = bytes.get(8..)?;
@@ -113,7 +94,7 @@ impl Stored {
         }
         // Somebody has read it well.
         let document = Document::from_store(text).ok()?;
-        Some(Found { document, number, version, text: text.to_vec() })
+        Some(Found { document, number, version })
     }
 
     /// Asks, if that is due and this worker's to do; when to look again.
@@ -129,84 +110,63 @@ impl Stored {
         if !serves {
             return look;
         }
-        if now.is_due(self.claimed, RENEW) {
-            self.claimed = now;
-            self.leads = lease::claim(&self.asked.lease, host, self.holder, now);
-        }
-        if !self.leads {
+        self.asker.claim(now, host);
+        if !self.asker.holds() {
             return look;
         }
         if let Some(ask) = self.keeper.overdue(now) {
-            let why = self.keeper.failed(ask, Refusal::Timeout, now, &mut self.rng);
-            self.refused(why, now, registry, host);
+            self.failed(ask, Refusal::Timeout, now, registry, host);
         }
-        if let Some(ask) = self.keeper.poll(now) {
-            let headers: Vec<_> = ask.pairs().collect();
-            let body = Some(&*ask.body).filter(|body| !body.is_empty());
-            let call = Call { cluster: self.keeper.cluster(), headers: &headers, body, timeout: ask.timeout };
-            match host.call(&call) {
-                Ok(call) => self.call = Some((call, ask.number)),
-                Err(_) => {
-                    let why = self.keeper.failed(ask.number, Refusal::Unreachable, now, &mut self.rng);
-                    self.refused(why, now, registry, host);
-                }
-            }
+        if let Some(ask) = self.keeper.poll(now)
+            && !self.asker.ask(self.keeper.cluster(), &ask, host)
+        {
+            self.failed(ask.number, Refusal::Unreachable, now, registry, host);
         }
         self.keeper.due_in(now).max(SOON).min(look)
     }
 
     /// Whether this is the call under way.
     pub(crate) fn is_its(&self, call: u32) -> bool {
-        self.call.is_some_and(|(known, _)| known == call)
+        self.asker.is_its(call)
     }
 
-    /// The call under way has been answered, with so many headers and bytes; no headers: it has failed. What it has brought.
+    /// The call under way has been answered, with so many headers and bytes; no headers: it has failed. The document that it has brought, and its text.
     ///
     /// # Errors
     /// Everything that is wrong with the document.
     pub(crate) fn answered(
         &mut self,
-        (headers, body): (usize, usize),
+        answer: (usize, usize),
         now: Timestamp,
         kept: &Account,
         registry: &Registry,
         host: &(impl CallAnswers + MetricSink),
-    ) -> Result<Option<Found>, ConfigErrors> {
-        let Some((_, ask)) = self.call.take() else { return Ok(None) };
+    ) -> Result<Option<(Found, Vec<u8>)>, ConfigErrors> {
         let most = self.keeper.max_body();
-        let failure = match headers {
-            0 => Some(Refusal::Unreachable),
-            _ if body > most => Some(Refusal::TooLong { most }),
-            // As it comes, and as what it means.
-            _ if !kept.has_room(length(body).saturating_mul(2)) => Some(Refusal::Memory),
-            _ => None,
+        // As it comes, and as what it means.
+        let has_room = kept.has_room(length(answer.1).saturating_mul(2));
+        let Some(Asked { number, answer }) = self.asker.answered(answer, most, has_room, host) else {
+            return Ok(None);
         };
-        let brought = match failure {
-            Some(why) => self.keeper.failed(ask, why, now, &mut self.rng).map(Err),
-            None => {
-                let head = host.call_headers().unwrap_or_default();
-                let body = if body > 0 { host.call_body(body).unwrap_or_default() } else { Vec::new() };
-                self.keeper.answered(ask, Answer::of(&head, &body), now, &mut self.rng)
+        let brought = match &answer {
+            Err(why) => {
+                self.failed(number, *why, now, registry, host);
+                None
             }
+            Ok(answered) => self.keeper.answered(number, answered.answer(), now, &mut self.rng),
         };
         match brought {
-            None => Ok(None),
+            None => return Ok(None),
             Some(Err(why)) => {
-                self.refused(Some(why), now, registry, host);
-                Ok(None)
+                self.report.refused(why, self.taken.is_some(), now, registry, host);
+                return Ok(None);
             }
-            Some(Ok(Brought::Nothing)) => {
-                self.report.read(now, registry, host);
-                Ok(None)
-            }
-            Some(Ok(Brought::Text { text, revision })) => {
-                self.report.read(now, registry, host);
-                let document =
-                    Document::from_store(&text).inspect_err(|_| self.report.invalid(registry, host))?;
-                let version = if revision > 0 { revision } else { self.version.saturating_add(1) };
-                Ok(Some(Found { document, number: xxh64(&text, 0), version, text }))
-            }
+            Some(Ok(_)) => self.report.read(now, registry, host),
         }
+        let Some(Ok(Brought::Text { text, revision })) = brought else { return Ok(None) };
+        let document = Document::from_store(&text).inspect_err(|_| self.report.invalid(registry, host))?;
+        let version = if revision > 0 { revision } else { self.version.saturating_add(1) };
+        Ok(Some((Found { document, number: xxh64(&text, 0), version }, text)))
     }
 
     /// It is in force here.
@@ -217,21 +177,28 @@ impl Stored {
     /// It is in force here, and is to be so everywhere.
     pub(crate) fn publish(
         &mut self,
-        found: Found,
+        found: &Found,
+        text: &[u8],
         registry: &Registry,
         host: &(impl SharedData + MetricSink),
     ) {
-        self.took(&found);
         let mut value = found.version.to_le_bytes().to_vec();
-        value.extend_from_slice(&found.text);
+        value.extend_from_slice(text);
         // What cannot be written is in force here alone, and is read again by whoever asks next.
-        let written = host.set_shared_data(&self.asked.document, &value);
-        let _ = written.and_then(|()| host.set_shared_data(&self.asked.number, &[]));
+        let written = host.set_shared_data(&self.document, &value);
+        let _ = written.and_then(|()| host.set_shared_data(&self.number, &[]));
         self.report.changed(found.version, registry, host);
     }
 
-    fn refused(&mut self, why: Option<Refusal>, now: Timestamp, registry: &Registry, host: &impl MetricSink) {
-        if let Some(why) = why {
+    fn failed(
+        &mut self,
+        ask: u64,
+        why: Refusal,
+        now: Timestamp,
+        registry: &Registry,
+        host: &impl MetricSink,
+    ) {
+        if let Some(why) = self.keeper.failed(ask, why, now, &mut self.rng) {
             self.report.refused(why, self.taken.is_some(), now, registry, host);
         }
     }

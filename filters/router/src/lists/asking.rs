@@ -9,19 +9,16 @@ use core::time::Duration;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
-use switchyard_core::discovery::{Answer, News, Poller, Refusal};
+use switchyard_core::discovery::{News, Poller, Refusal};
 use switchyard_core::memory::{Account, length};
+use switchyard_frame::asker::{Asked, Asker, RENEW};
 use switchyard_frame::following::{asked, key_of, number_of, wanted};
 use switchyard_frame::metrics::Registry;
-use switchyard_frame::shared::{lease, rosters};
-use switchyard_host::{Call, CallAnswers, HttpCalls, MetricSink, Queues, SharedData};
-
-/// A lease is renewed when a third of it is over.
-const RENEW: Duration = Duration::from_secs(1);
+use switchyard_frame::shared::rosters;
+use switchyard_host::{CallAnswers, HttpCalls, MetricSink, Queues, SharedData};
 
 /// All that this configuration asks for.
 pub(super) struct Asking {
-    holder: u64,
     /// What may be kept of answers while they are read.
     kept: Account,
     rng: fastrand::Rng,
@@ -30,28 +27,20 @@ pub(super) struct Asking {
 
 /// What one ask answers.
 struct Group {
-    /// The keys of the lease for asking, and of the queue of whoever has it.
-    lease_key: String,
-    queue_key: String,
+    asker: Asker,
     poller: Poller,
     /// The list of each upstream, in the poller's order.
     entries: Vec<Entry>,
-    lease: Option<Lease>,
-    claimed: Timestamp,
-    /// The call under way, and which of the poller's asks it is.
-    call: Option<(u32, u64)>,
+    /// The key of the queue of whoever asks: messages there say that endpoints may have changed.
+    queue_key: String,
+    /// That queue, if it is ours.
+    queue: Option<u32>,
 }
 
 struct Entry {
     upstream: usize,
     key: String,
     report: Report,
-}
-
-/// The role of asking.
-struct Lease {
-    /// Messages here say that endpoints may have changed.
-    queue: Option<u32>,
 }
 
 impl Asking {
@@ -69,25 +58,23 @@ impl Asking {
             let of = |upstream| entries.iter().find(|entry| entry.0 == upstream);
             let mine: Vec<_> = poller.lists().iter().filter_map(|list| of(list.upstream)).collect();
             let asked = number_of(mine.iter().map(|entry| entry.1));
-            let (lease_key, queue_key) = (keys::asker(asked), keys::asker_queue(asked));
-            lease::create(&lease_key, host);
+            let asker = Asker::new(keys::asker(asked), holder.max(1), host);
             let entry = |entry: &&(usize, u64, String, Report)| Entry {
                 upstream: entry.0,
                 key: entry.2.clone(),
                 report: entry.3.clone(),
             };
             let entries = mine.iter().map(entry).collect();
-            let claimed = Timestamp::default();
-            Group { lease_key, queue_key, poller, entries, lease: None, claimed, call: None }
+            Group { asker, poller, entries, queue_key: keys::asker_queue(asked), queue: None }
         };
         let groups = Poller::of(all).into_iter().map(group).collect();
         let rng = fastrand::Rng::with_seed(holder);
-        Self { holder: holder.max(1), kept: kept.clone(), rng, groups }
+        Self { kept: kept.clone(), rng, groups }
     }
 
     /// The keys of all leases.
     pub(super) fn leases(&self) -> impl Iterator<Item = &str> {
-        self.groups.iter().map(|group| &*group.lease_key)
+        self.groups.iter().map(|group| group.asker.lease())
     }
 
     /// Asks for what is due, where this root decides and this worker has the role; in how long to look again, though no request comes.
@@ -98,13 +85,13 @@ impl Asking {
         registry: &Registry,
         host: &(impl SharedData + Queues + HttpCalls + MetricSink),
     ) -> Option<Duration> {
-        let Self { holder, rng, groups, .. } = self;
+        let Self { rng, groups, .. } = self;
         let waits = groups.iter_mut().filter_map(|group| {
-            if decides(&group.lease_key) {
-                return Some(group.tick(*holder, now, rng, registry, host));
+            if decides(group.asker.lease()) {
+                return Some(group.tick(now, rng, registry, host));
             }
             // Another configuration has taken this one's place, and has the role of this VM at once.
-            group.lease = None;
+            group.asker.step_back();
             None
         });
         waits.min()
@@ -118,10 +105,12 @@ impl Asking {
         registry: &Registry,
         host: &(impl SharedData + CallAnswers + MetricSink),
     ) -> bool {
-        let is_its = |group: &&mut Group| group.call.is_some_and(|(known, _)| known == call);
+        let is_its = |group: &&mut Group| group.asker.is_its(call);
         let Some(group) = self.groups.iter_mut().find(is_its) else { return false };
-        let fits = self.kept.has_room(length(body));
-        group.answered((headers, body, fits), now, &mut self.rng, registry, host);
+        let (most, has_room) = (group.poller.max_body(), self.kept.has_room(length(body)));
+        if let Some(asked) = group.asker.answered((headers, body), most, has_room, host) {
+            group.answered(asked, now, &mut self.rng, registry, host);
+        }
         true
     }
 
@@ -129,7 +118,7 @@ impl Asking {
     pub(super) fn hint(&mut self, upstream: usize, host: &(impl SharedData + Queues)) {
         let has = |group: &&mut Group| group.entries.iter().any(|entry| entry.upstream == upstream);
         let Some(group) = self.groups.iter_mut().find(has) else { return };
-        if group.lease.is_some() {
+        if group.asker.holds() {
             return group.poller.hint();
         }
         let queue = host.shared_data(&group.queue_key).ok().flatten();
@@ -141,8 +130,7 @@ impl Asking {
 
     /// A message waits in a queue; whether it is one of these, and was taken as a hint.
     pub(super) fn look(&mut self, queue: u32, host: &impl Queues) -> bool {
-        let is_its =
-            |group: &&mut Group| group.lease.as_ref().is_some_and(|lease| lease.queue == Some(queue));
+        let is_its = |group: &&mut Group| group.asker.holds() && group.queue == Some(queue);
         let Some(group) = self.groups.iter_mut().find(is_its) else { return false };
         while let Ok(Some(_)) = host.dequeue(queue) {}
         group.poller.hint();
@@ -153,33 +141,22 @@ impl Asking {
 impl Group {
     fn tick(
         &mut self,
-        holder: u64,
         now: Timestamp,
         rng: &mut fastrand::Rng,
         registry: &Registry,
         host: &(impl SharedData + Queues + HttpCalls + MetricSink),
     ) -> Duration {
-        if now.is_due(self.claimed, RENEW) {
-            self.claimed = now;
-            let holds = lease::claim(&self.lease_key, host, holder, now);
-            match (holds, self.lease.is_some()) {
-                (true, false) => self.begin(host),
-                (false, true) => self.lease = None,
-                _ => {}
-            }
+        if self.asker.claim(now, host) {
+            self.begin(host);
         }
-        if self.lease.is_none() {
+        if !self.asker.holds() {
             return RENEW;
         }
         let mut news = Vec::new();
-        if let Some(ask) = self.poller.poll(now, rng, &mut news) {
-            let headers: Vec<_> = ask.pairs().collect();
-            let body = Some(&*ask.body).filter(|body| !body.is_empty());
-            let call = Call { cluster: self.poller.cluster(), headers: &headers, body, timeout: ask.timeout };
-            match host.call(&call) {
-                Ok(call) => self.call = Some((call, ask.number)),
-                Err(_) => self.poller.failed(ask.number, Refusal::Unreachable, now, rng, &mut news),
-            }
+        if let Some(ask) = self.poller.poll(now, rng, &mut news)
+            && !self.asker.ask(self.poller.cluster(), &ask, host)
+        {
+            self.poller.failed(ask.number, Refusal::Unreachable, now, rng, &mut news);
         }
         self.pass_on(&news, now, registry, host);
         self.poller.due_in(now).min(RENEW)
@@ -194,34 +171,24 @@ impl Group {
         }
         let key = &self.queue_key;
         // Without a queue endpoints that change are noticed by the interval alone.
-        let queue = host.register_queue(key).ok();
-        if let Some(queue) = queue {
+        self.queue = host.register_queue(key).ok();
+        if let Some(queue) = self.queue {
             let _ = host.set_shared_data(key, &queue.to_le_bytes());
         }
-        self.lease = Some(Lease { queue });
     }
 
     fn answered(
         &mut self,
-        (headers, body, fits): (usize, usize, bool),
+        Asked { number, answer }: Asked,
         now: Timestamp,
         rng: &mut fastrand::Rng,
         registry: &Registry,
-        host: &(impl SharedData + CallAnswers + MetricSink),
+        host: &(impl SharedData + MetricSink),
     ) {
-        let Some((_, number)) = self.call.take() else { return };
         let mut news = Vec::new();
-        let most = self.poller.max_body();
-        if headers == 0 {
-            self.poller.failed(number, Refusal::Unreachable, now, rng, &mut news);
-        } else if body > most {
-            self.poller.failed(number, Refusal::TooLong { most }, now, rng, &mut news);
-        } else if !fits {
-            self.poller.failed(number, Refusal::Memory, now, rng, &mut news);
-        } else {
-            let head = host.call_headers().unwrap_or_default();
-            let body = if body > 0 { host.call_body(body).unwrap_or_default() } else { Vec::new() };
-            self.poller.answered(number, Answer::of(&head, &body), now, rng, &mut news);
+        match &answer {
+            Err(why) => self.poller.failed(number, *why, now, rng, &mut news),
+            Ok(answered) => self.poller.answered(number, answered.answer(), now, rng, &mut news),
         }
         self.pass_on(&news, now, registry, host);
     }
