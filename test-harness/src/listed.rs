@@ -46,10 +46,18 @@ pub fn first_of(explanation: &str) -> &str {
 /// # Errors
 /// If there is no answer.
 pub async fn named(envoy: &Envoy, users: u64) -> anyhow::Result<Vec<String>> {
+    named_for(envoy, "/", users).await
+}
+
+/// The same for requests of this path.
+///
+/// # Errors
+/// If there is no answer.
+pub async fn named_for(envoy: &Envoy, path: &str, users: u64) -> anyhow::Result<Vec<String>> {
     let client = envoy.client("ingress").await?;
     let mut all = Vec::new();
     for user in 0..users {
-        let answer = client.get("/").header("x-user", format!("user-{user}")).send().await?;
+        let answer = client.get(path).header("x-user", format!("user-{user}")).send().await?;
         all.push(first_of(answer.header("x-switchyard-explain")).to_owned());
     }
     Ok(all)

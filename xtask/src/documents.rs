@@ -100,6 +100,9 @@ pub(crate) fn check_file(file: &Path) -> Result<bool> {
     for Found { place, result, .. } in found {
         let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
         match result {
+            Ok(document) if document.stored().is_some() => {
+                println!("{}{place}: ok, the document is in a store; check that one, too", file.display());
+            }
             Ok(document) => println!(
                 "{}{place}: ok, {} upstreams, {} routes",
                 file.display(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::documents::listed;
 use crate::bench::cpu;
-use crate::envoy::{Bootstrap, Envoy, pieces};
+use crate::envoy::{Envoy, pieces};
 use crate::listed::{ADMIN, live};
 use crate::load::Client;
 use crate::upstream::Upstreams;
@@ -53,7 +53,7 @@ async fn run(endpoints: u16, others: u16, interval: &str) -> anyhow::Result<Seen
     let document = listed(&json!({ "policy": "round_robin" }), interval);
     let mut bootstrap = live(&addresses, &document).concurrency(1);
     for other in 0..others {
-        bootstrap = with_another(bootstrap, other, &addresses);
+        bootstrap = bootstrap.cluster(pieces::cluster(&format!("other-{other}"), &addresses));
     }
     let envoy = Envoy::start(bootstrap).await?;
     let client = envoy.client("ingress").await?;
@@ -75,11 +75,6 @@ async fn run(endpoints: u16, others: u16, interval: &str) -> anyhow::Result<Seen
         main: after.2.saturating_sub(before.2),
         rss_mib: cpu::resident_mib(pid)?,
     })
-}
-
-/// One more cluster like the one that is asked for.
-fn with_another(bootstrap: Bootstrap, number: u16, addresses: &[SocketAddr]) -> Bootstrap {
-    bootstrap.cluster(pieces::cluster(&format!("other-{number}"), addresses))
 }
 
 /// Ten requests in a second keep the worker asking.

@@ -158,3 +158,50 @@ async fn no_request_is_lost_when_documents_change_under_load() -> Outcome {
     assert!(envoy.stat("http.ingress.downstream_rq_2xx").await? > 100);
     Ok(())
 }
+
+/// Batches that workers gather together end under the document that they began under.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_batch_is_lost_when_documents_change_under_load() -> Outcome {
+    let cost = std::time::Duration::from_millis(20);
+    let service = Service::start(Cost::new(cost, std::time::Duration::ZERO)).await?;
+    let store = Upstream::start("store", "127.0.0.1:0".parse()?).await?;
+    let settings = json!({ "max_in_flight": 1, "max_delay": "200ms", "scope": "proxy" });
+    let document = |number: usize| {
+        let mut document = batching(&service, &batch_section(Protocol::JsonRpc, &settings));
+        document["routes"][0]["name"] = json!(format!("route-of-{number}"));
+        document.to_string()
+    };
+    store.behave(Behaviour::body(&document(0))).await?;
+    let source = json!({ "http": { "cluster": "store", "path": "/", "interval": "100ms" } });
+    let bootstrap = Bootstrap::shipped()
+        .endpoints("checkout", &[service.address()])
+        .cluster(pieces::cluster("store", &[store.address()]))
+        .document(&json!({ "document": source }))
+        .only(&["batch"])
+        .concurrency(2);
+    let envoy = Envoy::start(bootstrap).await?;
+    let address = envoy.listener_address("ingress").await?;
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "echo", "params": [1] });
+    let load = Load::against(address).concurrency(16).lasting(std::time::Duration::from_secs(600));
+    let load =
+        load.method("POST").path("/rpc").header("content-type", "application/json").body(body.to_string());
+    let running = tokio::spawn(async move { load.run().await });
+    for number in 0..6 {
+        store.behave(Behaviour::body(&document(number))).await?;
+        let gathered = format!("wasmcustom.switchyard.route=.=route-of-{number};.;");
+        envoy
+            .until(&format!("batches of document {number}"), async || {
+                let stats = envoy.stats().await?;
+                Ok(stats.iter().any(|(name, count)| name.starts_with(&gathered) && *count > 20).then_some(()))
+            })
+            .await?;
+    }
+    running.abort();
+    let _ = running.await;
+    let bad = [
+        envoy.stat("http.ingress.downstream_rq_5xx").await?,
+        envoy.stat("http.ingress.downstream_rq_4xx").await?,
+    ];
+    assert_eq!(bad, [0, 0]);
+    Ok(())
+}

@@ -6,6 +6,7 @@ use super::*;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use switchyard_test_harness::listed::named_for;
 
 const MESH: [&str; 2] =
     ["outbound|8080||cart.default.svc.cluster.local", "outbound|8080||catalogue.default.svc.cluster.local"];
@@ -88,17 +89,9 @@ fn mesh_of(of_each: [&[SocketAddr]; 2], section: &Value, filters: &[&str]) -> Bo
     bootstrap
 }
 
-/// Whom the router names for these keys, in the cluster that is behind this path.
+/// Whom the router names, in the cluster that is behind this path.
 async fn named(envoy: &Envoy, path: &str) -> anyhow::Result<BTreeSet<String>> {
-    let client = envoy.client("ingress").await?;
-    let mut all = BTreeSet::new();
-    for user in 0..40 {
-        let answer = client.get(path).header("x-user", format!("user-{user}")).send().await?;
-        let said = answer.header("x-switchyard-explain").to_owned();
-        let first = said.split("candidates=").nth(1).and_then(|list| list.split([',', ';']).next());
-        all.insert(first.unwrap_or_default().to_owned());
-    }
-    Ok(all)
+    Ok(named_for(envoy, path, 40).await?.into_iter().collect())
 }
 
 async fn until_named(envoy: &Envoy, path: &str, wanted: &[SocketAddr]) -> Outcome {
