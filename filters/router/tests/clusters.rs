@@ -4,14 +4,12 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
-use switchyard_core::Timestamp;
+use crate::worker::Worker;
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
-use switchyard_frame::chain::Single;
-use switchyard_frame::{Filter, Head, Stream as _, Vm};
-use switchyard_host::fake::{FakeHost, SharedStore};
-use switchyard_router::{Root, Router, Stream};
+use switchyard_frame::{Head, Stream as _};
+use switchyard_host::fake::SharedStore;
+use switchyard_router::Stream;
 
-const START: u64 = 1_700_000_000_000;
 const NAMED: &str = r#"{
     "upstreams": [
         {"name": "web", "cluster": "outbound|80||web.default.svc", "endpoints": [{"address": "10.0.0.1:80"}], "balance": {"policy": "least_request"}},
@@ -27,24 +25,7 @@ const MANY: &str = r#"{
     }]
 }"#;
 
-type TestVm = Vm<<Single<Router> as Filter>::Vm>;
-
-struct Worker {
-    root: Root,
-    host: FakeHost,
-    now: u64,
-}
-
 impl Worker {
-    fn of(store: &SharedStore, document: &str) -> Self {
-        let host = FakeHost::with_shared(store);
-        let mut root = Root::in_vm(1, TestVm::default());
-        host.set_configuration(document.as_bytes());
-        host.set_now(Timestamp::from_millis(START));
-        assert!(root.configure(&host), "the document must be accepted");
-        Self { root, host, now: START }
-    }
-
     /// A request that Envoy's route sends to this cluster: the cluster and the candidates that it has then.
     fn send(&self, cluster: &str, head: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         self.host.set_property("xds.cluster_name", cluster.as_bytes());
@@ -55,28 +36,20 @@ impl Worker {
         (self.host.request_header(CLUSTER_HEADER), self.host.request_header(CANDIDATES_HEADER))
     }
 
-    fn pass(&mut self, millis: u64) {
-        let end = self.now + millis;
-        while self.now < end {
-            self.now += 50;
-            self.host.set_now(Timestamp::from_millis(self.now));
-            self.root.tick(&self.host);
-            for call in self.host.take_called() {
-                let pattern = call.request.headers.iter().find(|(name, _)| name == ":path").expect("a path");
-                let clusters: Vec<_> = ["a", "b", "c"]
-                    .iter()
-                    .filter(|name| pattern.1.contains(&format!("{name}.svc")) || pattern.1.contains(&format!("{name}%5C.svc")))
+    /// Lets time pass, in which Envoy's admin tells of the clusters that it is asked for, each with one endpoint.
+    fn pass_and_answer(&mut self, millis: u64) {
+        for _ in 0..millis / 20 {
+            for call in self.pass(20) {
+                let path = call.request.headers.iter().find(|(name, _)| name == ":path").expect("a path");
+                let asked = ["a", "b", "c"].iter().filter(|name| path.1.contains(&format!("{name}%5C.svc")));
+                let clusters: Vec<_> = asked
                     .map(|name| {
-                        format!(
-                            r#"{{"name": "outbound|80||{name}.svc", "host_statuses": [{{"address": {{"socket_address": {{"address": "10.0.0.{}", "port_value": 80}}}}, "health_status": {{"eds_health_status": "HEALTHY"}}}}]}}"#,
-                            name.as_bytes()[0]
-                        )
+                        let host = format!(r#"{{"address": {{"socket_address": {{"address": "10.0.0.{}", "port_value": 80}}}}}}"#, name.as_bytes()[0]);
+                        format!(r#"{{"name": "outbound|80||{name}.svc", "host_statuses": [{host}]}}"#)
                     })
                     .collect();
                 let body = format!(r#"{{"cluster_statuses": [{}]}}"#, clusters.join(","));
-                let head = [(":status", "200")];
-                self.host.answer_call(&head, body.as_bytes(), &[]);
-                self.root.on_call_response(&self.host, call.number, 1, body.len());
+                self.answer(&call, "200", body.as_bytes());
             }
         }
     }
@@ -86,7 +59,7 @@ const PLAIN: [(&str, &str); 2] = [(":method", "GET"), (":path", "/")];
 
 #[test]
 fn a_request_of_no_route_is_steered_within_the_cluster_that_it_goes_to() {
-    let worker = Worker::of(&SharedStore::default(), NAMED);
+    let worker = Worker::of(&SharedStore::default(), 0, NAMED);
     let nothing = Vec::<String>::new();
     let web = "outbound|80||web.default.svc";
     assert_eq!(worker.send(web, &PLAIN), (nothing.clone(), vec!["10.0.0.1:80".to_owned()]));
@@ -100,7 +73,7 @@ fn a_request_of_no_route_is_steered_within_the_cluster_that_it_goes_to() {
 
 #[test]
 fn it_costs_one_host_call_more_than_a_route_of_the_document_and_writes_one_header_less() {
-    let worker = Worker::of(&SharedStore::default(), NAMED);
+    let worker = Worker::of(&SharedStore::default(), 0, NAMED);
     let calls = |cluster: &str, head: &[(&str, &str)]| {
         worker.send(cluster, head);
         worker.host.set_property("upstream.address", b"10.0.0.1:80");
@@ -118,13 +91,13 @@ fn it_costs_one_host_call_more_than_a_route_of_the_document_and_writes_one_heade
 #[test]
 fn a_section_serves_each_cluster_that_requests_go_to_in_every_worker_up_to_its_bound() {
     let store = SharedStore::default();
-    let (mut one, mut two) = (Worker::of(&store, MANY), Worker::of(&store, MANY));
+    let (mut one, mut two) = (Worker::of(&store, 0, MANY), Worker::of(&store, 1, MANY));
     let named = |worker: &Worker, name: &str| worker.send(&format!("outbound|80||{name}.svc"), &PLAIN).1;
     let nobody = Vec::<String>::new();
     assert_eq!((named(&one, "a"), named(&two, "b")), (nobody.clone(), nobody.clone()));
     for _ in 0..4 {
         for worker in [&mut one, &mut two] {
-            worker.pass(1_500);
+            worker.pass_and_answer(1_500);
             // Nobody asks for endpoints while no request comes.
             named(worker, "a");
         }
@@ -135,8 +108,8 @@ fn a_section_serves_each_cluster_that_requests_go_to_in_every_worker_up_to_its_b
         assert_eq!(named(worker, "c"), nobody, "two are followed at most");
         assert_eq!(worker.send("inbound|80||", &PLAIN).1, nobody);
     }
-    one.pass(3_000);
+    one.pass_and_answer(3_000);
     assert_eq!(named(&one, "c"), nobody);
-    let late = Worker::of(&store, MANY);
+    let late = Worker::of(&store, 2, MANY);
     assert_eq!(named(&late, "b"), of("b"), "another worker, and one after it, know it at once");
 }

@@ -3,19 +3,14 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+use crate::worker::{START, TestVm, Worker};
 use core::time::Duration;
 use switchyard_core::Timestamp;
-use switchyard_core::contract::CANDIDATES_HEADER;
 use switchyard_core::memory::Memory;
-use switchyard_core::outlier::{Published, Watched};
-use switchyard_frame::chain::Single;
-use switchyard_frame::shared::settings;
-use switchyard_frame::{Filter, Head, Stream as _, Vm};
+use switchyard_frame::{Stream as _, Vm};
 use switchyard_host::Status;
-use switchyard_host::fake::{Called, FakeHost, SharedStore};
-use switchyard_router::{Root, Router, Stream};
-
-const START: u64 = 1_700_000_000_000;
+use switchyard_host::fake::{FakeHost, SharedStore};
+use switchyard_router::Root;
 
 fn document(balance: &str) -> String {
     format!(
@@ -35,86 +30,11 @@ fn list(addresses: &[&str]) -> Vec<u8> {
     format!("[{}]", entries.join(",")).into_bytes()
 }
 
-type TestVm = Vm<<Single<Router> as Filter>::Vm>;
-
-struct Worker {
-    root: Root,
-    host: FakeHost,
-    now: u64,
-}
-
-impl Worker {
-    fn of(store: &SharedStore, start: u64, balance: &str) -> Self {
-        Self::in_vm(&Vm::default(), 1, FakeHost::with_shared(store), start, &document(balance))
-    }
-
-    /// A root of this VM, by its context, under this document.
-    fn in_vm(vm: &TestVm, context: u32, host: FakeHost, start: u64, document: &str) -> Self {
-        host.set_configuration(document.as_bytes());
-        host.set_now(Timestamp::from_nanos(START * 1_000_000 + start));
-        let mut root = Root::in_vm(context, vm.clone());
-        assert!(root.configure(&host), "the document must be accepted");
-        Self { root, host, now: START }
-    }
-
-    fn several<const N: usize>() -> [Self; N] {
-        let store = SharedStore::default();
-        std::array::from_fn(|number| Self::of(&store, number as u64, r#"{"policy": "round_robin"}"#))
-    }
-
-    /// A request comes: whom the router names for it, and the stream.
-    fn begin(&self) -> (String, Stream) {
-        self.host.receive(&[(":method", "GET"), (":path", "/")]);
-        let mut stream = self.root.stream(10).expect("a configuration");
-        stream.on_request_headers(&self.host, &Head::default(), true);
-        (self.host.request_header(CANDIDATES_HEADER).pop().unwrap_or_default(), stream)
-    }
-
-    fn serve(&self) -> String {
-        let (named, mut stream) = self.begin();
-        stream.on_done(&self.host);
-        named
-    }
-
-    /// Everybody who is named first in so many requests.
-    fn named(&self, requests: usize) -> Vec<String> {
-        let first = |list: String| list.split(',').next().unwrap_or_default().to_owned();
-        let mut all: Vec<_> = (0..requests).map(|_| first(self.serve())).collect();
-        all.sort();
-        all.dedup();
-        all
-    }
-
-    /// Lets time pass, with its ticks; the calls that were made meanwhile.
-    fn pass(&mut self, millis: u64) -> Vec<Called> {
-        let end = self.now + millis;
-        let mut called = Vec::new();
-        while self.now < end {
-            self.now += 20;
-            self.host.set_now(Timestamp::from_millis(self.now));
-            self.root.tick(&self.host);
-            called.extend(self.host.take_called());
-        }
-        called
-    }
-
-    fn answer(&mut self, call: &Called, status: &str, body: &[u8]) {
-        let headers = [(":status", status)];
-        let headers = if status.is_empty() { &[][..] } else { &headers };
-        self.host.answer_call(headers, body, &[]);
-        self.root.on_call_response(&self.host, call.number, headers.len(), body.len());
-    }
-
-    /// What outlier would hear.
-    fn watched(&self) -> Vec<Watched> {
-        let published: Published = settings::published(&self.host);
-        published.parts().iter().filter_map(|part| part.watched()).flatten().collect()
-    }
-}
+const ROUND_ROBIN: &str = r#"{"policy": "round_robin"}"#;
 
 #[test]
 fn nobody_asks_before_a_request_was_served_and_then_one_does() {
-    let [mut one, mut two] = Worker::several();
+    let [mut one, mut two] = Worker::several(&document(ROUND_ROBIN));
     assert!(one.pass(10_000).is_empty() && two.pass(10_000).is_empty(), "either may be the main thread");
     assert_eq!((one.serve(), two.serve()), (String::new(), String::new()), "as Envoy's fallback sends them");
     let (first, second) = (one.pass(1_000), two.pass(1_000));
@@ -126,7 +46,7 @@ fn nobody_asks_before_a_request_was_served_and_then_one_does() {
 
 #[test]
 fn all_follow_what_one_has_read_and_outlier_hears_of_it() {
-    let [mut one, mut two] = Worker::several();
+    let [mut one, mut two] = Worker::several(&document(ROUND_ROBIN));
     one.serve();
     two.serve();
     let call = one.pass(20).remove(0);
@@ -152,7 +72,7 @@ fn all_follow_what_one_has_read_and_outlier_hears_of_it() {
 
 #[test]
 fn whatever_fails_the_last_list_stays() {
-    let [mut one] = Worker::several();
+    let [mut one] = Worker::several(&document(ROUND_ROBIN));
     one.serve();
     let call = one.pass(20).remove(0);
     one.answer(&call, "200", &list(&["10.0.0.1:80"]));
@@ -177,7 +97,7 @@ fn whatever_fails_the_last_list_stays() {
 
 #[test]
 fn another_asks_when_the_one_that_did_is_gone_and_the_list_stays() {
-    let [mut one, mut two] = Worker::several();
+    let [mut one, mut two] = Worker::several(&document(ROUND_ROBIN));
     one.serve();
     two.serve();
     let call = one.pass(20).remove(0);
@@ -190,7 +110,7 @@ fn another_asks_when_the_one_that_did_is_gone_and_the_list_stays() {
 
 #[test]
 fn what_one_worker_notices_the_one_that_asks_hears_at_once() {
-    let [mut one, mut two] = Worker::several();
+    let [mut one, mut two] = Worker::several(&document(ROUND_ROBIN));
     one.serve();
     two.serve();
     let call = one.pass(20).remove(0);
@@ -216,7 +136,7 @@ fn what_one_worker_notices_the_one_that_asks_hears_at_once() {
 
 #[test]
 fn a_request_that_is_no_sample_costs_no_host_call_more() {
-    let [mut one] = Worker::several();
+    let [mut one] = Worker::several(&document(ROUND_ROBIN));
     one.serve();
     let call = one.pass(20).remove(0);
     one.answer(&call, "200", &list(&["10.0.0.1:80"]));
@@ -230,12 +150,7 @@ fn a_request_that_is_no_sample_costs_no_host_call_more() {
         r#"{"http": {"cluster": "registry", "path": "/web", "interval": "5s"}}"#,
         r#"[{"address": "10.0.0.1:80"}]"#,
     );
-    let host = FakeHost::default();
-    host.set_configuration(fixed.as_bytes());
-    host.set_now(Timestamp::from_millis(START));
-    let mut root = Root::in_vm(1, Vm::default());
-    assert!(root.configure(&host));
-    let other = Worker { root, host, now: START };
+    let other = Worker::in_vm(&Vm::default(), 1, FakeHost::default(), 0, &fixed);
     other.host.set_property("upstream.address", b"10.0.0.1:80");
     other.named(3);
     let before = other.host.all_calls();
@@ -246,7 +161,7 @@ fn a_request_that_is_no_sample_costs_no_host_call_more() {
 #[test]
 fn requests_in_flight_count_at_their_endpoint_through_a_change() {
     let store = SharedStore::default();
-    let mut worker = Worker::of(&store, 0, r#"{"policy": "least_request", "choice_count": 10}"#);
+    let mut worker = Worker::of(&store, 0, &document(r#"{"policy": "least_request", "choice_count": 10}"#));
     worker.serve();
     let call = worker.pass(20).remove(0);
     worker.answer(&call, "200", &list(&["10.0.0.1:80", "10.0.0.2:80"]));
@@ -301,7 +216,7 @@ fn an_answer_that_there_is_no_room_for_is_not_taken_in() {
 
 #[test]
 fn the_ticks_of_a_worker_at_rest_are_those_of_asking() {
-    let [mut one, mut two] = Worker::several();
+    let [mut one, mut two] = Worker::several(&document(ROUND_ROBIN));
     one.serve();
     two.serve();
     let call = one.pass(20).remove(0);

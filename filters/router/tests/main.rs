@@ -19,3 +19,4 @@ mod lists;
 mod load_report;
 mod stored;
 mod stream;
+mod worker;

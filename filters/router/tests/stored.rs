@@ -3,15 +3,10 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
-use switchyard_core::Timestamp;
-use switchyard_core::contract::CANDIDATES_HEADER;
-use switchyard_frame::chain::Single;
-use switchyard_frame::shared::settings;
-use switchyard_frame::{Filter, Head, Stream as _, Vm};
-use switchyard_host::fake::{Called, FakeHost, SharedStore};
-use switchyard_router::{Root, Router, Stream};
+use crate::worker::Worker;
+use switchyard_frame::Stream as _;
+use switchyard_host::fake::SharedStore;
 
-const START: u64 = 1_700_000_000_000;
 const CONFIGURATION: &str =
     r#"{"document": {"http": {"cluster": "config", "path": "/switchyard.json", "interval": "1s"}}}"#;
 
@@ -23,69 +18,10 @@ fn naming(address: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-type TestVm = Vm<<Single<Router> as Filter>::Vm>;
-
-struct Worker {
-    root: Root,
-    host: FakeHost,
-    vm: TestVm,
-    now: u64,
-}
-
 impl Worker {
-    fn of(store: &SharedStore, start: u64) -> Self {
-        let (host, vm) = (FakeHost::with_shared(store), TestVm::default());
-        let mut root = Root::in_vm(1, vm.clone());
-        host.set_configuration(CONFIGURATION.as_bytes());
-        host.set_now(Timestamp::from_nanos(START * 1_000_000 + start));
-        assert!(root.configure(&host), "the document must be accepted");
-        Self { root, host, vm, now: START }
-    }
-
-    fn several<const N: usize>() -> [Self; N] {
-        let store = SharedStore::default();
-        std::array::from_fn(|number| Self::of(&store, number as u64))
-    }
-
-    fn begin(&self, context: u32) -> (String, Stream) {
-        self.host.receive(&[(":method", "GET"), (":path", "/")]);
-        let mut stream = self.root.stream(context).expect("a configuration");
-        stream.on_request_headers(&self.host, &Head::default(), true);
-        (self.host.request_header(CANDIDATES_HEADER).pop().unwrap_or_default(), stream)
-    }
-
-    /// Whom the router names for a request.
-    fn serve(&self) -> String {
-        let (named, mut stream) = self.begin(10);
-        stream.on_done(&self.host);
-        named
-    }
-
-    /// Lets time pass, with the ticks that were asked for; the calls that were made meanwhile.
-    fn pass(&mut self, millis: u64) -> Vec<Called> {
-        let end = self.now + millis;
-        let mut called = Vec::new();
-        while self.now < end {
-            let period = self.host.tick_period().as_millis() as u64;
-            assert!(period > 0, "a store is looked after for ever");
-            self.now += period;
-            self.host.set_now(Timestamp::from_millis(self.now));
-            self.root.tick(&self.host);
-            called.extend(self.host.take_called());
-        }
-        called
-    }
-
-    fn answer(&mut self, call: &Called, status: &str, body: &[u8]) {
-        let headers = [(":status", status)];
-        let headers = if status.is_empty() { &[][..] } else { &headers };
-        self.host.answer_call(headers, body, &[]);
-        self.root.on_call_response(&self.host, call.number, headers.len(), body.len());
-    }
-
     /// The next ask is answered so.
     fn answer_next(&mut self, status: &str, body: &[u8]) {
-        let call = (0..10_000).find_map(|_| self.pass(1).pop()).expect("it is asked again and again");
+        let call = (0..500).find_map(|_| self.pass(20).pop()).expect("it is asked again and again");
         self.answer(&call, status, body);
     }
 
@@ -97,7 +33,7 @@ impl Worker {
 
 #[test]
 fn one_worker_asks_once_it_serves_and_all_take_what_it_took() {
-    let [mut one, mut two, mut idle] = Worker::several();
+    let [mut one, mut two, mut idle] = Worker::several(CONFIGURATION);
     assert!(one.pass(5_000).is_empty() && two.pass(5_000).is_empty(), "either may be the main thread");
     assert_eq!((one.serve(), two.serve()), (String::new(), String::new()), "as Envoy's own routes say");
     let (calls, others) = (one.pass(1_000), two.pass(1_000));
@@ -121,7 +57,7 @@ fn one_worker_asks_once_it_serves_and_all_take_what_it_took() {
 
 #[test]
 fn what_is_refused_or_fails_changes_nothing_and_is_counted() {
-    let [mut one] = Worker::several();
+    let [mut one] = Worker::several(CONFIGURATION);
     one.serve();
     one.answer_next("200", &naming("10.0.0.1:80"));
     let error = |reason: &str| format!("switchyard.filter=.=router;.;reason=.={reason};.;document_errors");
@@ -146,13 +82,13 @@ fn what_is_refused_or_fails_changes_nothing_and_is_counted() {
 #[test]
 fn the_last_one_survives_the_worker_that_asked_and_another_configuration() {
     let store = SharedStore::default();
-    let (mut one, mut two) = (Worker::of(&store, 0), Worker::of(&store, 1));
+    let (mut one, mut two) = (Worker::of(&store, 0, CONFIGURATION), Worker::of(&store, 1, CONFIGURATION));
     one.serve();
     two.serve();
     one.answer_next("200", &naming("10.0.0.1:80"));
     drop(one);
     // Nobody has asked the new ones, and they have it.
-    let late = Worker::of(&store, 2);
+    let late = Worker::of(&store, 2, CONFIGURATION);
     assert_eq!(late.serve(), "10.0.0.1:80");
     two.answer_next("200", &naming("10.0.0.1:80"));
     assert_eq!(two.serve(), "10.0.0.1:80");
@@ -164,15 +100,15 @@ fn the_last_one_survives_the_worker_that_asked_and_another_configuration() {
 
 #[test]
 fn a_request_ends_under_the_document_that_it_began_under() {
-    let [mut one] = Worker::several();
+    let [mut one] = Worker::several(CONFIGURATION);
     one.serve();
     one.answer_next("200", &naming("10.0.0.1:80"));
-    let (named, mut old) = one.begin(11);
+    let (named, mut old) = one.begin();
     assert_eq!(named, "10.0.0.1:80");
     one.answer_next("200", &naming("10.0.0.2:80"));
     one.answer_next("200", &naming("10.0.0.3:80"));
     one.pass(1_000);
-    let (named, mut new) = one.begin(12);
+    let (named, mut new) = one.begin();
     assert_eq!(named, "10.0.0.3:80");
     old.on_response_headers(&one.host, true);
     old.on_done(&one.host);
@@ -193,7 +129,7 @@ fn listing(upstream: &str) -> Vec<u8> {
 
 #[test]
 fn outlier_hears_of_the_document_in_force_though_lists_change_under_the_one_before() {
-    let [mut one] = Worker::several();
+    let [mut one] = Worker::several(CONFIGURATION);
     let answer_all = |one: &mut Worker, document: &[u8], list: &str| {
         for _ in 0..200 {
             for call in one.pass(20) {
@@ -203,15 +139,11 @@ fn outlier_hears_of_the_document_in_force_though_lists_change_under_the_one_befo
             one.serve();
         }
     };
-    let heard = |one: &Worker| -> Vec<String> {
-        let published = settings::published(&one.host);
-        let watched = published.parts().iter().filter_map(|part| part.watched()).flatten();
-        watched.map(|watched| watched.name.to_string()).collect()
-    };
+    let heard = |one: &Worker| one.watched().iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
     one.serve();
     answer_all(&mut one, &listing("first"), r#"[{"address": "10.0.0.1:80"}]"#);
     assert_eq!(heard(&one), ["first"]);
-    let (_, mut old) = one.begin(11);
+    let (_, mut old) = one.begin();
     answer_all(&mut one, &listing("second"), r#"[{"address": "10.0.0.2:80"}]"#);
     assert_eq!(heard(&one), ["second"]);
     answer_all(&mut one, &listing("second"), r#"[{"address": "10.0.0.3:80"}, {"address": "10.0.0.4:80"}]"#);
