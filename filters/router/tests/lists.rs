@@ -3,14 +3,13 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
-use crate::worker::{START, TestVm, Worker};
+use crate::worker::{TestVm, Worker};
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::memory::Memory;
 use switchyard_frame::{Stream as _, Vm};
 use switchyard_host::Status;
 use switchyard_host::fake::{FakeHost, SharedStore};
-use switchyard_router::Root;
 
 fn document(balance: &str) -> String {
     format!(
