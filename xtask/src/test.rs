@@ -91,6 +91,13 @@ impl Building {
 
 /// Prints the summary; its last line is the one that counts.
 fn summarize(ended: &[Ended]) -> bool {
+    // What a runner said of them may be far above.
+    for Ended { name, outcome, .. } in ended {
+        match outcome {
+            Ok(counts) => counts.failures.iter().for_each(|test| println!("failed in {name}: {test}")),
+            Err(error) => println!("failed in {name}: {error:#}"),
+        }
+    }
     println!("\n{:<12} {:>7}  result", "step", "seconds");
     let mut total = Counts::default();
     for Ended { name, took, outcome } in ended {

@@ -5,7 +5,7 @@
 
 use crate::balance_support;
 
-use balance_support::{LATENCY, Upstream, least_request, maglev, peak_ewma, ring_hash};
+use balance_support::{Upstream, least_request, maglev, peak_ewma, ring_hash};
 use switchyard_core::balance::{HashFunction, Policy, RingSize};
 use switchyard_core::health::{Admission, Health, HealthPolicy, HealthTable};
 use switchyard_core::orca::ReportPolicy;
@@ -111,6 +111,7 @@ fn without_a_hash_only_hash_policies_choose_nobody() {
 #[cfg(not(target_arch = "wasm32"))]
 mod properties {
     use super::*;
+    use balance_support::LATENCY;
     use core::time::Duration;
     use proptest::prelude::*;
     use switchyard_core::health::SlowStart;

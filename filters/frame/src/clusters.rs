@@ -46,7 +46,6 @@ pub(crate) struct FollowedClusters {
     /// Of the document alone.
     configuration: u64,
     table: Table,
-    most: usize,
     /// One in a line.
     list: Vec<u8>,
     /// When others were taken in last.
@@ -56,14 +55,12 @@ pub(crate) struct FollowedClusters {
 impl FollowedClusters {
     /// Those under this document, which has this number; `None`: no section of it stands for any.
     pub(crate) fn of(document: &Document, configuration: u64, host: &impl SharedData) -> Option<Self> {
-        let patterns = document.cluster_patterns();
-        if patterns.is_empty() {
+        if document.cluster_patterns().is_empty() {
             return None;
         }
         let table = Table::of(&keys::clusters(configuration));
-        let (list, most) = (table.read(host), patterns.most());
-        let changed = Timestamp::default();
-        Some(Self { document: document.clone(), configuration, table, most, list, changed })
+        let (document, list) = (document.clone(), table.read(host));
+        Some(Self { document, configuration, table, list, changed: Timestamp::default() })
     }
 
     /// The document with an upstream for each of them.
@@ -87,7 +84,7 @@ impl FollowedClusters {
             for cluster in &found {
                 // No cluster of anybody's has a line break in its name.
                 let is_new = !cluster.contains('\n') && !names(&longer).any(|known| known == &**cluster);
-                if is_new && names(&longer).count() < self.most {
+                if is_new && self.document.cluster_patterns().take(cluster, names(&longer)) {
                     longer.extend_from_slice(cluster.as_bytes());
                     longer.push(b'\n');
                 }

@@ -9,7 +9,7 @@
 use crate::clusters::{FollowedClusters, FoundClusters};
 use crate::metrics::series_name;
 use crate::stored::{Found, Stored};
-use crate::timer::Timer;
+use crate::timer::{IDLE_LOOK, LOOK, Timer};
 use crate::{EffectiveContext, Filter, Setup, Vm};
 use core::time::Duration;
 use std::rc::Rc;
@@ -20,10 +20,7 @@ use xxhash_rust::xxh64::xxh64;
 
 /// The root's own number at its timer.
 const ROOT: u32 = 0;
-/// How often a worker looks whether another one has taken another document or found a cluster.
-pub(crate) const LOOK: Duration = Duration::from_millis(250);
-/// The same before its first request: on the main thread, for ever.
-pub(crate) const IDLE_LOOK: Duration = Duration::from_secs(1);
+
 /// One configuration of the plugin in one worker, or none yet.
 pub struct Root<F: Filter> {
     context: u32,

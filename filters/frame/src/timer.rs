@@ -10,6 +10,10 @@ use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_host::{HostError, Ticks};
 
+/// How often a worker looks whether another one has taken another document or found a cluster.
+pub(crate) const LOOK: Duration = Duration::from_millis(250);
+/// The same before its first request: on the main thread, for ever.
+pub(crate) const IDLE_LOOK: Duration = Duration::from_secs(1);
 /// What the host's timer can tell apart.
 pub(crate) const SLACK: Duration = Duration::from_millis(1);
 

@@ -10,6 +10,8 @@ pub(crate) struct Counts {
     pub(crate) skipped: u64,
     /// Why something was skipped.
     pub(crate) reason: Option<String>,
+    /// The names of those that failed, each once.
+    pub(crate) failures: Vec<String>,
 }
 
 impl Counts {
@@ -27,6 +29,7 @@ impl Counts {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.failures.extend(other.failures.iter().cloned());
     }
 
     /// What the closing lines of nextest, cargo test and wasm-bindgen-test in `output` add up to. Tests that a
@@ -35,6 +38,11 @@ impl Counts {
         let mut counts = Self::default();
         // nextest shows the closing lines of the test binaries that it runs; its own counts them already.
         let nextest = output.lines().any(|line| line.trim().starts_with("Summary ["));
+        for name in output.lines().filter_map(|line| failure(line.trim(), nextest)) {
+            if !counts.failures.iter().any(|known| known == name) {
+                counts.failures.push(name.to_owned());
+            }
+        }
         for line in output.lines().map(str::trim).filter(|line| !nextest || line.starts_with("Summary [")) {
             let summary = line.strip_prefix("Summary").map(|rest| rest.split(':').nth(1).unwrap_or_default());
             let result =
@@ -51,6 +59,18 @@ impl Counts {
         }
         counts
     }
+}
+
+/// The test that this line says has failed.
+fn failure(line: &str, nextest: bool) -> Option<&str> {
+    if nextest {
+        // FAIL [   0.3s] (7/9) crate::program module::name
+        let (word, rest) = line.split_once(" [")?;
+        let failed = word.starts_with("FAIL") || ["TIMEOUT", "SIGABRT", "SIGSEGV", "SIGKILL"].contains(&word);
+        return failed.then(|| rest.split_whitespace().next_back()).flatten();
+    }
+    let (name, result) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    result.to_ascii_uppercase().starts_with("FAIL").then_some(name)
 }
 
 impl fmt::Display for Counts {
@@ -72,11 +92,20 @@ mod tests {
         let nextest =
             "     Summary [   1.2s] 40 tests run: 37 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
         assert_eq!(Counts::of(nextest), Counts { passed: 37, failed: 3, ..Counts::default() });
+        let named = format!(
+            "FAIL [   0.289s] (1/3) xtask::bin/xtask tidy::this_workspace\n\
+             test tidy::this_workspace ... FAILED\n\
+             TIMEOUT [ 300.000s] (2/3) harness::scenarios router::hangs\n{nextest}\n\
+             FAIL [   0.289s] (1/3) xtask::bin/xtask tidy::this_workspace"
+        );
+        assert_eq!(Counts::of(&named).failures, ["tidy::this_workspace", "router::hangs"]);
         let inner = format!("test result: FAILED. 0 passed; 1 failed; 0 ignored\n{nextest}");
         assert_eq!(Counts::of(&inner), Counts::of(nextest), "counted once");
         let cargo = "test result: ok. 9 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s\n\
                      test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
-        assert_eq!(Counts::of(cargo), Counts { passed: 10, failed: 2, skipped: 1, reason: None });
+        assert_eq!(Counts::of(cargo), Counts { passed: 10, failed: 2, skipped: 1, ..Counts::default() });
+        let named = format!("test a::b ... ok\ntest c::d ... FAILED\ntest e::f ... FAIL\n{cargo}");
+        assert_eq!(Counts::of(&named).failures, ["c::d", "e::f"]);
         assert_eq!(Counts::of("running 3 tests\n3 passed by a friend"), Counts::default());
     }
 }

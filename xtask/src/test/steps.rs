@@ -149,7 +149,7 @@ fn clippy() -> Result<Counts> {
     let mut native = cargo();
     native.args(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
     quietly("clippy", &mut native)?;
-    let filters = ["core", "config", "host", "batch", "coalesce", "router", "outlier", "retry"]
+    let filters = ["core", "config", "host", "frame", "batch", "coalesce", "router", "outlier", "retry"]
         .map(|name| format!("--package=switchyard-{name}"));
     let wasm_cargo = WasmCargo::set_up()?;
     if wasm_cargo == WasmCargo::Installed {

@@ -40,9 +40,11 @@ impl ClusterPatterns {
         self.find(cluster).is_some()
     }
 
-    /// How many clusters they stand for at most.
-    pub fn most(&self) -> usize {
-        self.0.iter().map(|pattern| pattern.most).fold(0, usize::saturating_add)
+    /// Whether the section that stands for this cluster takes it beside those that are `followed`: what is found of one takes no place of another's.
+    pub fn take<'a>(&self, cluster: &str, followed: impl Iterator<Item = &'a str>) -> bool {
+        let Some(section) = self.find(cluster) else { return false };
+        let most = self.0.get(section).map(|pattern| pattern.most).unwrap_or_default();
+        followed.filter(|other| self.find(other) == Some(section)).count() < most
     }
 
     fn find(&self, cluster: &str) -> Option<usize> {

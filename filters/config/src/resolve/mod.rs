@@ -25,6 +25,7 @@ mod retry_on;
 mod ring;
 mod route;
 mod stored;
+mod target;
 mod upstream;
 mod watched;
 
@@ -38,11 +39,12 @@ use core::cell::OnceCell;
 use core::hash::Hash;
 use core::time::Duration;
 use hashbrown::HashMap;
-pub use route::{Route, Target};
+pub use route::Route;
 use serde_json::Value;
 use std::rc::Rc;
 use switchyard_core::discovery::StoredDocument;
 use switchyard_core::route::{Matcher, RouteTable};
+pub use target::Target;
 pub use upstream::Upstream;
 
 /// Whether decisions are acted on.

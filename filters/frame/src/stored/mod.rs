@@ -9,7 +9,7 @@ mod report;
 
 use crate::asker::{Asked, Asker};
 use crate::metrics::Registry;
-use crate::root::{IDLE_LOOK, LOOK};
+use crate::timer::{IDLE_LOOK, LOOK};
 use core::hash::{Hash as _, Hasher as _};
 use core::time::Duration;
 use report::Report;
