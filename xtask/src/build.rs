@@ -1,8 +1,9 @@
 //! `cargo xtask build`: the modules, as small and as cheap to call as they can be.
 //!
 //! The SDK exports every callback there is, and Envoy calls what is exported: an empty callback still costs a
-//! crossing per request. So a filter names the callbacks that it uses in its manifest
-//! (`[package.metadata.switchyard] callbacks`), and every other export is cut out, with the code behind it.
+//! crossing per request. So a filter names the callbacks of streams that it uses in its manifest
+//! (`[package.metadata.switchyard] callbacks`), and every other export is cut out, with the code behind it. Those of roots stay in every
+//! module: no request pays for them.
 //!
 //! Invariant: a module imports nothing but the host's `proxy_*` functions.
 
@@ -16,6 +17,9 @@ use std::path::PathBuf;
 /// Exports that a module needs whatever it does: loading, contexts, configuration.
 const ALWAYS: [&str; 4] =
     ["proxy_on_context_create", "proxy_on_delete", "proxy_on_vm_start", "proxy_on_configure"];
+
+/// Callbacks of a root, which every module keeps: the frame asks and tells in them on behalf of every filter, and no request pays for them.
+const OF_ROOTS: [&str; 3] = ["on_tick", "on_http_call_response", "on_queue_ready"];
 
 /// A module that is to be built.
 struct Plan {
@@ -138,10 +142,15 @@ fn finish(wasm: &[u8], callbacks: Option<&[String]>) -> Result<Vec<u8>> {
         !name.starts_with("proxy_on_")
             || ALWAYS.contains(&name)
             || name == "proxy_on_memory_allocate"
+            || OF_ROOTS.iter().any(|callback| name.strip_prefix("proxy_") == Some(callback))
             || callbacks.iter().any(|callback| name.strip_prefix("proxy_") == Some(callback))
     };
     let exports: Vec<String> = module.exports.iter().map(|export| export.name.clone()).collect();
     for callback in callbacks {
+        ensure!(
+            !OF_ROOTS.contains(&callback.as_str()),
+            "its manifest lists {callback}, which every module has; take it off the list"
+        );
         let export = format!("proxy_{callback}");
         ensure!(exports.contains(&export), "its manifest lists {callback}, but it exports no {export}");
     }
@@ -179,9 +188,11 @@ mod tests {
 
     #[test]
     fn only_listed_callbacks_and_what_every_module_needs_stay() {
-        let all = ["malloc", "proxy_on_delete", "proxy_on_log", "proxy_on_done", "proxy_on_memory_allocate"];
+        let kept = ["malloc", "proxy_on_delete", "proxy_on_done", "proxy_on_memory_allocate"];
+        let of_roots = ["proxy_on_tick", "proxy_on_http_call_response", "proxy_on_queue_ready"];
+        let all = [&kept[..], &of_roots, &["proxy_on_log"]].concat();
         let cut = finish(&module("proxy_log", &all), Some(&["on_done".to_owned()])).unwrap();
-        assert_eq!(exports(&cut), ["malloc", "proxy_on_delete", "proxy_on_done", "proxy_on_memory_allocate"]);
+        assert_eq!(exports(&cut), [&kept[..], &of_roots].concat());
         let whole = finish(&module("proxy_log", &all), None).unwrap();
         assert_eq!(exports(&whole), all);
     }
@@ -191,7 +202,7 @@ mod tests {
         let package =
             |name: &str, switchyard: Value| json!({"name": name, "metadata": {"switchyard": switchyard}});
         let plans = plans(&json!({"packages": [
-            package("switchyard-a", json!({"callbacks": ["on_tick"]})),
+            package("switchyard-a", json!({"callbacks": ["on_request_headers"]})),
             package("switchyard-b", Value::Null),
             package("switchyard-c", json!({"modules": {"a-c": {"feature": "a", "filter": "switchyard-a"}}})),
             {"name": "switchyard-d", "targets": [{"kind": ["cdylib"]}]},
@@ -207,6 +218,16 @@ mod tests {
     fn a_listed_callback_that_is_not_there_is_an_error() {
         let error = finish(&module("proxy_log", &["malloc"]), Some(&["on_dnoe".to_owned()])).unwrap_err();
         assert_eq!(error.to_string(), "its manifest lists on_dnoe, but it exports no proxy_on_dnoe");
+    }
+
+    #[test]
+    fn a_callback_of_roots_is_not_for_a_filter_to_choose() {
+        let error =
+            finish(&module("proxy_log", &["proxy_on_tick"]), Some(&["on_tick".to_owned()])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "its manifest lists on_tick, which every module has; take it off the list"
+        );
     }
 
     #[test]

@@ -15,11 +15,16 @@ fn naming(address: SocketAddr, route: &str) -> Value {
 
 /// The shipped bootstrap with all of `upstreams`, whose document is where `source` says; `store` is where that leads.
 fn stored(upstreams: &Upstreams, source: &Value, store: SocketAddr) -> Bootstrap {
+    stored_for(&["router"], upstreams, source, store)
+}
+
+/// The same, of our filters these alone.
+fn stored_for(filters: &[&str], upstreams: &Upstreams, source: &Value, store: SocketAddr) -> Bootstrap {
     Bootstrap::shipped()
         .endpoints("checkout", &upstreams.addresses())
         .cluster(pieces::cluster("store", &[store]))
         .document(&json!({ "document": source }))
-        .only(&["router"])
+        .only(filters)
         .concurrency(2)
 }
 
@@ -91,6 +96,31 @@ async fn all_workers_take_what_etcd_has_and_what_is_wrong_there_changes_nothing(
     until_of_route(&envoy, &client_of_each_worker(&envoy, &upstreams, 2).await?, "third").await
 }
 
+/// Modules that do not share memory ask each for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_single_module_takes_the_document_that_a_store_has() -> Outcome {
+    let (store, upstreams) =
+        (Upstream::start("store", "127.0.0.1:0".parse()?).await?, Upstreams::start(1).await?);
+    store.behave(Behaviour::body(&naming(upstreams.addresses()[0], "first").to_string())).await?;
+    let source = json!({ "http": { "cluster": "store", "path": "/", "interval": "100ms" } });
+    let modules = Modules::Separate;
+    let filters = ["batch", "coalesce", "retry", "router"];
+    let bootstrap = stored_for(&filters, &upstreams, &source, store.address()).modules(modules);
+    let envoy = Envoy::start(bootstrap.concurrency(1)).await?;
+    let client = envoy.client("ingress").await?;
+    for filter in filters {
+        let version =
+            format!("wasmcustom.switchyard.filter=.={};.;document_version", modules.name_of(filter));
+        envoy
+            .until(&format!("{filter} to have the document"), async || {
+                assert_eq!(client.get("/").send().await?.status, 200);
+                Ok((envoy.stats().await?.get(&version) == Some(&1)).then_some(()))
+            })
+            .await?;
+    }
+    Ok(())
+}
+
 /// The worker that asks dies with its VM; the document stays, and another asks.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_survives_the_vm_that_asked_and_is_followed_on() -> Outcome {
@@ -128,12 +158,7 @@ async fn no_request_is_lost_when_documents_change_under_load() -> Outcome {
         document.to_string()
     };
     store.behave(Behaviour::body(&document(0))).await?;
-    let bootstrap = Bootstrap::shipped()
-        .endpoints("checkout", &upstreams.addresses())
-        .cluster(pieces::cluster("store", &[store.address()]))
-        .document(&json!({ "document": source }))
-        .only(&["coalesce", "retry", "router"])
-        .concurrency(2);
+    let bootstrap = stored_for(&["coalesce", "retry", "router"], &upstreams, &source, store.address());
     let envoy = Envoy::start(bootstrap).await?;
     let clients = client_of_each_worker(&envoy, &upstreams, 2).await?;
     until_of_route(&envoy, &clients, "route-of-0").await?;

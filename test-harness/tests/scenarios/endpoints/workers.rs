@@ -22,6 +22,31 @@ async fn one_worker_asks_and_all_follow() -> Outcome {
     Ok(())
 }
 
+/// A sign that a worker sees is heard by the one that asks, whether all filters are one module or each has its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_worker_sees_a_sign_the_one_that_asks_hears_of_it() -> Outcome {
+    let upstreams = Upstreams::start(4).await?;
+    let all = upstreams.addresses();
+    // Nothing but signs brings another list while this runs.
+    let document = listed_by(&listed::envoys_view("300s"), &ring_hash());
+    for modules in [Modules::Chain, Modules::Separate] {
+        let envoy = Envoy::start(live(&all[..1], &document).modules(modules).concurrency(2)).await?;
+        let clients = client_of_each_worker(&envoy, &upstreams, 2).await?;
+        until_listed(&envoy, 1).await?;
+        for (client, count) in clients.iter().cycle().zip([2, 3, 4, 2, 3, 4, 2, 3]) {
+            envoy.update_endpoints("checkout", &localities(&all[..count])).await?;
+            envoy
+                .until(&format!("a list of {count} by the requests of one worker"), async || {
+                    client.get("/").send().await?;
+                    let listed = envoy.stat(&stat("endpoints", "state=.=healthy;.;")).await?;
+                    Ok((listed == count as u64).then_some(()))
+                })
+                .await?;
+        }
+    }
+    Ok(())
+}
+
 /// The worker that asks dies with its VM: the list stays, and is followed on.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_asks_when_the_vm_of_the_one_that_does_is_gone() -> Outcome {
