@@ -14,6 +14,8 @@ use tokio::task::block_in_place;
 
 /// A path whose route is a ring hash on x-user in the shipped document.
 const PATH: &str = "/";
+/// The upstream of that route, in the metric of its endpoints.
+const LIST: &str = "upstream=\"checkout\",state=\"healthy\"";
 /// Keys that are watched: enough that three upstreams share them, few enough for a slow machine.
 const KEYS: u64 = 300;
 /// Requests under way at once. A stopped container costs each of its keys one connect timeout, and more than
@@ -48,6 +50,14 @@ async fn scenario(project: Project) -> Result<()> {
     .await?;
     wait::until("an answer of every upstream", PATIENCE, || async {
         Ok(ask(envoy).await.ok().filter(|round| round.by_upstream.len() == 3))
+    })
+    .await?;
+
+    let known =
+        |line: &str| line.starts_with("switchyard_endpoints{") && line.ends_with(" 3") && line.contains(LIST);
+    wait::until("the list of endpoints that Envoy has", PATIENCE, || async {
+        ask(envoy).await?;
+        Ok(metrics.get("/stats/prometheus").send().await?.text().lines().any(known).then_some(()))
     })
     .await?;
 

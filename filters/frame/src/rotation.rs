@@ -1,7 +1,8 @@
 //! Which endpoints of an upstream are in rotation, as a filter that makes calls of its own sees it.
 //!
 //! Invariant: what the operator has taken out by hand is never chosen; what outlier has ejected is out of rotation as of the last
-//! look; an endpoint of a lower priority is chosen only when none of a higher is in rotation. Trade-off: a look copies outlier's table, so it is taken when that has news, not for every call.
+//! look; an endpoint of a lower priority is chosen only when none of a higher is in rotation, and a degraded one only when none is that is
+//! not. Trade-off: a look copies outlier's table, so it is taken when that has news, not for every call.
 
 use crate::shared::tables::Table;
 use core::cell::{Cell, RefCell};
@@ -28,6 +29,8 @@ pub struct Rotation {
 #[derive(Default)]
 struct Places {
     endpoints: Endpoints,
+    /// What is chosen last has the highest: see [`level`].
+    levels: Vec<u32>,
     /// Without outlier's word.
     listed: Vec<Health>,
     healths: Vec<Health>,
@@ -38,14 +41,22 @@ impl Places {
     fn take(&mut self, configured: &Upstream) {
         let (endpoints, places) = self.endpoints.successor(configured.endpoints());
         let health =
-            |place: Option<EndpointIndex>| place.map_or(Health::Withdrawn, |index| configured.health(index));
-        self.listed = places.into_iter().map(health).collect();
+            |place: &Option<EndpointIndex>| place.map_or(Health::Withdrawn, |index| configured.health(index));
+        self.listed = places.iter().map(health).collect();
+        self.levels = places.iter().map(|place| place.map_or(0, |index| level(configured, index))).collect();
         self.endpoints = endpoints;
     }
 
-    fn priority(&self, place: EndpointIndex) -> u32 {
-        self.endpoints.get(place).map_or(0, |endpoint| endpoint.priority)
+    fn level(&self, place: EndpointIndex) -> u32 {
+        self.levels.get(place).copied().unwrap_or_default()
     }
+}
+
+/// The level of an endpoint: those that are degraded, of whatever priority, come after all that are not, as in Envoy.
+fn level(configured: &Upstream, index: EndpointIndex) -> u32 {
+    const DEGRADED: u32 = 1 << 31;
+    let priority = configured.endpoints().get(index).map_or(0, |endpoint| endpoint.priority);
+    if configured.is_degraded(index) { priority | DEGRADED } else { priority }
 }
 
 /// Where a request goes.
@@ -129,9 +140,9 @@ impl Rotation {
         }
     }
 
-    /// The level of the endpoint at `index`.
-    pub fn priority(&self, index: EndpointIndex) -> u32 {
-        self.places.try_borrow().map_or(0, |places| places.priority(index))
+    /// The level of the endpoint at `index`: who has a lower one is chosen first.
+    pub fn level(&self, index: EndpointIndex) -> u32 {
+        self.places.try_borrow().map_or(0, |places| places.level(index))
     }
 
     /// Where the next request goes that nobody else has chosen an endpoint for: to each in turn, of the first level that has somebody in
@@ -141,14 +152,14 @@ impl Rotation {
         self.turn.set(turn.wrapping_add(1));
         let Ok(places) = self.places.try_borrow() else { return Next::Unnamed };
         let count = places.endpoints.len();
-        let priority = |index| places.priority(index);
+        let level_of = |index| places.level(index);
         let in_rotation = (0..count).filter(|index| self.health(*index) == Health::Healthy);
-        let level = in_rotation.map(priority).min();
+        let level = in_rotation.map(level_of).min();
         let mut order: Vec<_> =
-            (0..count).filter(|index| level.is_none_or(|level| priority(*index) == level)).collect();
+            (0..count).filter(|index| level.is_none_or(|level| level_of(*index) == level)).collect();
         let start = turn.checked_rem(order.len()).unwrap_or_default();
         order.rotate_left(start);
-        let chosen = pick(&order, count, priority, |index| self.health(index), &[]);
+        let chosen = pick(&order, count, level_of, |index| self.health(index), &[]);
         match chosen.and_then(|index| places.endpoints.get(index)) {
             Some(endpoint) => Next::Address(endpoint.address.clone()),
             None if self.fail_traffic_on_panic && !self.awaits_list.get() => Next::Nowhere,
@@ -162,7 +173,10 @@ mod tests {
     #![allow(clippy::indexing_slicing, clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
+    use core::num::NonZeroU32;
     use switchyard_config::Document;
+    use switchyard_core::Locality;
+    use switchyard_core::discovery::{Member, Standing};
     use switchyard_core::outlier::Record;
     use switchyard_host::fake::FakeHost;
 
@@ -204,21 +218,32 @@ mod tests {
         assert_eq!(turns(&rotation(&[0, 1, 2], &[], "")), vec![Next::Unnamed; 3]);
     }
 
-    #[test]
-    fn an_endpoint_of_a_lower_priority_has_a_turn_only_when_none_of_a_higher_is_in_rotation() {
-        let endpoint = |index| Next::Address(address(index).into());
-        let with = |ejected: &[usize]| {
-            let rotation = rotation(&[], ejected, "");
-            let list: Vec<_> = rotation.places.borrow().endpoints.iter().cloned().zip([1, 0, 0]).collect();
-            let list = list
-                .into_iter()
-                .map(|(endpoint, priority)| switchyard_core::Endpoint { priority, ..endpoint });
-            rotation.places.borrow_mut().endpoints = Endpoints::new(list.collect());
-            turns(&rotation)
+    /// With these endpoints, as a source tells of them.
+    fn told(members: [(u32, Standing); 3]) -> Rotation {
+        let document = r#"{"upstreams": [{"name": "web", "endpoints": [{"address": "10.0.0.1:80"}]}]}"#;
+        let document = Document::from_json(document.as_bytes()).expect("a document");
+        let member = |(index, (priority, standing)): (usize, (u32, Standing))| Member {
+            address: address(index).into(),
+            weight: NonZeroU32::MIN,
+            hash_key: None,
+            standing,
+            priority,
+            locality: Locality::default(),
         };
-        assert_eq!(with(&[]), [endpoint(1), endpoint(2), endpoint(1)]);
-        assert_eq!(with(&[1]), vec![endpoint(2); 3]);
-        assert_eq!(with(&[1, 2]), vec![endpoint(0); 3]);
+        let members: Vec<_> = members.into_iter().enumerate().map(member).collect();
+        Rotation::new(&document.upstreams()[0].with_members(&members), &FakeHost::default())
+    }
+
+    #[test]
+    fn who_is_of_a_lower_priority_or_degraded_has_a_turn_only_when_nobody_better_is_in_rotation() {
+        use Standing::{Degraded, Healthy, Unhealthy};
+        let endpoint = |index| Next::Address(address(index).into());
+        let with = |members| turns(&told(members));
+        assert_eq!(with([(1, Healthy), (0, Healthy), (0, Healthy)]), [endpoint(1), endpoint(2), endpoint(1)]);
+        assert_eq!(with([(1, Healthy), (0, Unhealthy), (0, Healthy)]), vec![endpoint(2); 3]);
+        assert_eq!(with([(1, Healthy), (0, Unhealthy), (0, Unhealthy)]), vec![endpoint(0); 3]);
+        assert_eq!(with([(1, Healthy), (0, Degraded), (1, Unhealthy)]), vec![endpoint(0); 3]);
+        assert_eq!(with([(1, Degraded), (0, Degraded), (0, Unhealthy)]), vec![endpoint(1); 3]);
     }
 
     #[test]

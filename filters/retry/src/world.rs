@@ -112,7 +112,7 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 
     fn priority(&self, upstream: &Upstream, endpoint: EndpointIndex) -> u32 {
         let upstream = self.tables.plan.upstream(upstream.number());
-        upstream.map_or(0, |upstream| upstream.rotation.priority(endpoint))
+        upstream.map_or(0, |upstream| upstream.rotation.level(endpoint))
     }
 
     fn health(&self, upstream: &Upstream, endpoint: EndpointIndex) -> Health {

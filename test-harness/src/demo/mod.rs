@@ -12,10 +12,10 @@ mod table;
 
 use anyhow::{Context as _, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
 use table::{Row, Table};
 
 use crate::envoy::{Bootstrap, Envoy};
+use crate::listed::ADMIN;
 use crate::load::{Load, Report};
 use crate::upstream::{Behaviour, Upstreams};
 
@@ -54,14 +54,13 @@ impl Stage {
     async fn set() -> Result<Self> {
         let upstreams = Upstreams::start(3).await?;
         let addresses = upstreams.addresses();
-        let bootstrap = Bootstrap::shipped();
-        let document = document(&addresses)?;
+        let weighted: Vec<_> = addresses.iter().copied().zip([5, 3, 2]).collect();
         let bar = progress(0, "starting Envoy");
-        let bootstrap = bootstrap
+        let bootstrap = Bootstrap::shipped()
             .endpoints("checkout", &addresses)
-            .endpoints("catalog", &addresses)
+            .weighted_endpoints("catalog", &weighted)
             .endpoints("checkout-canary", addresses.get(2..).unwrap_or_default())
-            .document(&document)
+            .admin_cluster(ADMIN)
             .concurrency(2);
         let envoy = Envoy::start(bootstrap).await?;
         bar.finish_and_clear();
@@ -72,7 +71,32 @@ impl Stage {
         for upstream in upstreams.iter() {
             println!("  {}  {}", upstream.name(), upstream.address());
         }
-        Ok(Self { upstreams, envoy })
+        let stage = Self { upstreams, envoy };
+        stage.until_endpoints_are_known().await?;
+        Ok(stage)
+    }
+
+    /// The first request has Envoy asked which endpoints its clusters have; until that is known requests go as Envoy itself sends them.
+    async fn until_endpoints_are_known(&self) -> Result<()> {
+        let began = std::time::Instant::now();
+        let client = self.envoy.client("ingress").await?;
+        self.envoy
+            .until("the endpoints of all upstreams to be known", async || {
+                client.get("/").send().await?;
+                let stats = self.envoy.stats().await?;
+                let known = |(upstream, count): &(&str, u64)| {
+                    let name =
+                        format!("wasmcustom.switchyard.upstream=.={upstream};.;state=.=healthy;.;endpoints");
+                    stats.get(&name) == Some(count)
+                };
+                Ok([("checkout", 3), ("catalog", 3), ("checkout-canary", 1)].iter().all(known).then_some(()))
+            })
+            .await?;
+        println!(
+            "The document names none of them: {} ms after the first request Envoy had said what its clusters have.",
+            began.elapsed().as_millis()
+        );
+        Ok(())
     }
 
     async fn load(&self, path: &str, requests: u64, user: bool) -> Result<Report> {
@@ -179,16 +203,6 @@ impl Stage {
         };
         Table(self.upstreams.iter().zip(weights).map(row).collect())
     }
-}
-
-/// The shipped document with these addresses instead of the containers'.
-fn document(addresses: &[std::net::SocketAddr]) -> Result<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../envoy-config/switchyard.yaml");
-    let mut text = std::fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
-    for (host, address) in (11..).zip(addresses) {
-        text = text.replace(&format!("172.30.0.{host}:8080"), &address.to_string());
-    }
-    serde_saphyr::from_str(&text).with_context(|| format!("reading {path}"))
 }
 
 fn progress(length: u64, what: &str) -> ProgressBar {

@@ -22,6 +22,11 @@ pub(super) fn field<'a>(value: Value<'a>, name: &str) -> Option<Value<'a>> {
     value.field(name).filter(|value| !value.is_null())
 }
 
+/// The same for several fields at a time, which is as quick as for one.
+pub(super) fn fields<'a, const N: usize>(value: Value<'a>, names: [&str; N]) -> [Option<Value<'a>>; N] {
+    value.fields_named(names).map(|value| value.filter(|value| !value.is_null()))
+}
+
 /// The text of a field; `None`: it is not there.
 pub(super) fn text<'a>(value: Value<'a>, name: &str) -> Option<Cow<'a, str>> {
     field(value, name)?.string()

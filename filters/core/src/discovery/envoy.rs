@@ -5,7 +5,7 @@
 //! Trade-off: to find the wanted clusters among thousands the whole answer is gone through, which is why a long one is asked for less often.
 //! Source: `envoy/admin/v3/clusters.proto`; `HostImplBase::coarseHealth` for which words make a host unhealthy.
 
-use super::document::{field, gathered, is_true, list, name, number, priority, read, text};
+use super::document::{field, fields, gathered, is_true, list, name, number, priority, read, text};
 use super::encoding::{pattern, percent_encoded};
 use super::listing::{Gathered, Listing};
 use super::member::{Member, NoMember, Standing};
@@ -82,19 +82,23 @@ impl Envoy {
     }
 
     fn member(self, host: Value<'_>) -> Result<Member, NoMember> {
-        let socket = field(host, "address").and_then(|address| field(address, "socket_address"));
-        let socket = socket.ok_or(NoMember::NotIp)?;
+        // Most of what is said of a host is its statistics, which are not gone through for every field.
+        let [address, weight, level, locality, hostname, health] =
+            fields(host, ["address", "weight", "priority", "locality", "hostname", "health_status"]);
+        let socket = address.and_then(|address| field(address, "socket_address")).ok_or(NoMember::NotIp)?;
         let port = number(field(socket, "port_value"))?.ok_or(NoMember::Malformed)?;
         let mut member = Member::at(&text(socket, "address").ok_or(NoMember::Malformed)?, Some(port))?;
-        member.weigh(number(field(host, "weight"))?.unwrap_or(1).max(1))?;
-        member.priority = priority(field(host, "priority"))?;
-        let place = |what| name(field(host, "locality").and_then(|locality| field(locality, what)));
-        member.locality =
-            Locality { region: place("region")?, zone: place("zone")?, sub_zone: place("sub_zone")? };
-        if self.hash_key == HashKey::Hostname {
-            member.hash_key = Some(name(field(host, "hostname"))?);
+        member.weigh(number(weight)?.unwrap_or(1).max(1))?;
+        member.priority = priority(level)?;
+        if let Some(locality) = locality {
+            let [region, zone, sub_zone] = fields(locality, ["region", "zone", "sub_zone"]);
+            member.locality =
+                Locality { region: name(region)?, zone: name(zone)?, sub_zone: name(sub_zone)? };
         }
-        if let Some(health) = field(host, "health_status") {
+        if self.hash_key == HashKey::Hostname {
+            member.hash_key = Some(name(hostname)?);
+        }
+        if let Some(health) = health {
             member.standing = self.considered.standing(health);
         }
         Ok(member)

@@ -78,6 +78,17 @@ proptest! {
     }
 
     #[test]
+    fn fields_looked_for_together_are_those_that_each_is_by_itself(document in document()) {
+        let value = Value::read(document.as_bytes(), 60);
+        for value in value.iter().flat_map(|value| value.items().unwrap_or_else(|| vec![*value])) {
+            let first = |name| value.object()?.fields.into_iter().find(|field| field.name == name);
+            let names = ["c", "a", "z"];
+            prop_assert_eq!(value.fields_named(names), names.map(|name| first(name).map(|field| field.value)));
+            prop_assert_eq!(value.fields_named(names), names.map(|name| value.field(name)));
+        }
+    }
+
+    #[test]
     fn no_bytes_panic(document in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(NASTY)], 0..40)) {
         if let Ok(value) = Value::read(&document, 3) {
             prop_assert!(serde_json::from_slice::<Parsed>(&document).is_ok());

@@ -5,10 +5,9 @@
 use super::*;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
 use switchyard_test_harness::listed::named_for;
 
-const MESH: [&str; 2] =
+pub(super) const MESH: [&str; 2] =
     ["outbound|8080||cart.default.svc.cluster.local", "outbound|8080||catalogue.default.svc.cluster.local"];
 
 fn by_user() -> Value {
@@ -67,10 +66,16 @@ async fn a_client_that_names_a_cluster_is_not_steered_there() -> Outcome {
 
 /// A bootstrap with the clusters of a mesh, each behind a path, and one section for all of them.
 fn mesh(of_each: [&[SocketAddr]; 2], section: &Value) -> Bootstrap {
-    mesh_of(of_each, section, &["router", "retry"])
+    mesh_of(&MESH, of_each, section, &["router", "retry"])
 }
 
-fn mesh_of(of_each: [&[SocketAddr]; 2], section: &Value, filters: &[&str]) -> Bootstrap {
+/// The same with clusters of these names, of our filters these alone.
+pub(super) fn mesh_of(
+    names: &[&str; 2],
+    of_each: [&[SocketAddr]; 2],
+    section: &Value,
+    filters: &[&str],
+) -> Bootstrap {
     let template = Bootstrap::shipped();
     let checkout = template.cluster_named("checkout").expect("the shipped cluster");
     let document = json!({ "explain": true, "upstreams": [section] });
@@ -79,7 +84,7 @@ fn mesh_of(of_each: [&[SocketAddr]; 2], section: &Value, filters: &[&str]) -> Bo
         .only(filters)
         .cluster(pieces::cluster("prometheus_stats", &[]))
         .admin_cluster("prometheus_stats");
-    for ((name, addresses), path) in MESH.iter().zip(of_each).zip(["/cart", "/catalogue"]) {
+    for ((name, addresses), path) in names.iter().zip(of_each).zip(["/cart", "/catalogue"]) {
         let mut cluster = checkout.clone();
         cluster["name"] = json!(name);
         let route = json!({ "match": { "prefix": path }, "route": { "cluster": name } });
@@ -94,7 +99,7 @@ async fn named(envoy: &Envoy, path: &str) -> anyhow::Result<BTreeSet<String>> {
     Ok(named_for(envoy, path, 40).await?.into_iter().collect())
 }
 
-async fn until_named(envoy: &Envoy, path: &str, wanted: &[SocketAddr]) -> Outcome {
+pub(super) async fn until_named(envoy: &Envoy, path: &str, wanted: &[SocketAddr]) -> Outcome {
     let wanted: BTreeSet<_> = wanted.iter().map(SocketAddr::to_string).collect();
     envoy
         .until(&format!("the endpoints behind {path}"), async || {
@@ -150,78 +155,4 @@ async fn no_more_clusters_are_followed_than_the_section_allows() -> Outcome {
     envoy.wait_for_stat("wasmcustom.switchyard.unmatched", |count| count >= before + 40).await?;
     assert_eq!(named(&envoy, "/catalogue").await?, BTreeSet::from([String::new()]));
     until_named(&envoy, "/cart", &all[..2]).await
-}
-
-/// The same as Istio's bootstraps have it: the filter from ECDS, its document as a text, and every plugin under the empty `vm_id`.
-fn as_istio_has_it(bootstrap: &Bootstrap, folder: &Path) -> anyhow::Result<Bootstrap> {
-    let mut ready = bootstrap.ready()?;
-    without_vm_ids(&mut ready);
-    let file = folder.join("ecds.json");
-    let listeners = ready.pointer_mut("/static_resources/listeners").and_then(Value::as_array_mut);
-    for listener in listeners.into_iter().flatten().filter(|listener| listener["name"] == "ingress") {
-        let filters = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
-        let filter = filters
-            .as_array_mut()
-            .and_then(|filters| filters.iter_mut().find(|filter| filter["name"] == "switchyard"))
-            .ok_or_else(|| anyhow::anyhow!("the listener has no filter of ours"))?;
-        let resource = json!({
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": "istio.switchyard",
-            "typed_config": filter["typed_config"],
-        });
-        std::fs::write(&file, json!({ "resources": [resource] }).to_string())?;
-        *filter = json!({
-            "name": "istio.switchyard",
-            "config_discovery": {
-                "config_source": { "resource_api_version": "V3", "path_config_source": { "path": file } },
-                "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
-            },
-        });
-    }
-    let bootstrap = Bootstrap::from_yaml(&ready.to_string())?.admin_cluster("prometheus_stats");
-    Ok(MESH.iter().fold(bootstrap, |bootstrap, cluster| bootstrap.live_endpoints(cluster)))
-}
-
-fn without_vm_ids(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(without_vm_ids),
-        Value::Object(map) => {
-            if map.contains_key("vm_id") {
-                map.insert("vm_id".to_owned(), json!(""));
-            }
-            map.values_mut().for_each(without_vm_ids);
-        }
-        _ => {}
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn in_a_bootstrap_as_istio_has_it_one_section_serves_all_clusters_and_ejects_in_them() -> Outcome {
-    let (upstreams, folder) = (Upstreams::start(5).await?, tempfile::TempDir::new()?);
-    let all = upstreams.addresses();
-    let section = json!({
-        "name": "mesh",
-        "cluster_pattern": r"outbound\|.*",
-        "endpoints": { "envoy": { "admin_cluster": "prometheus_stats", "interval": "500ms" } },
-        "balance": { "policy": "round_robin" },
-        "outlier": { "consecutive_5xx": 3, "base_ejection_time": "600s", "max_ejection_time": "600s", "max_ejection_percent": 50 },
-    });
-    let bootstrap = mesh_of([&all[..3], &all[3..]], &section, &["router", "outlier"]).modules(Modules::Chain);
-    let envoy = Envoy::start(as_istio_has_it(&bootstrap.concurrency(2), folder.path())?).await?;
-    until_named(&envoy, "/cart", &all[..3]).await?;
-    until_named(&envoy, "/catalogue", &all[3..]).await?;
-    upstreams[0].behave(Behaviour::status(503)).await?;
-    let client = envoy.client("ingress").await?;
-    envoy
-        .until("the endpoint that fails to be ejected", async || {
-            client.get("/cart").send().await?;
-            let ejections = format!(
-                "wasmcustom.switchyard.upstream=.={};.;reason=.=consecutive_5xx;.;ejections",
-                MESH[0]
-            );
-            Ok((envoy.stat(&ejections).await? == 1).then_some(()))
-        })
-        .await?;
-    until_named(&envoy, "/cart", &all[1..3]).await?;
-    until_named(&envoy, "/catalogue", &all[3..]).await
 }

@@ -9,6 +9,7 @@ mod levels;
 mod load;
 mod load_reported;
 mod matching;
+mod platforms;
 mod requests;
 
 use std::collections::BTreeMap;
