@@ -99,6 +99,12 @@ pub(crate) fn check_file(file: &Path) -> Result<bool> {
     let mut good = !found.is_empty();
     for Found { place, result, .. } in found {
         let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
+        for (cluster, role) in result.iter().flat_map(|document| missing_clusters(&tree, document)) {
+            eprintln!(
+                "{}{place}, a warning: no cluster {cluster:?} in this bootstrap, {role}",
+                file.display()
+            );
+        }
         match result {
             Ok(document) if document.stored().is_some() => {
                 println!("{}{place}: ok, the document is in a store; check that one, too", file.display());
@@ -122,6 +128,33 @@ pub(crate) fn check_file(file: &Path) -> Result<bool> {
     Ok(good)
 }
 
+/// The clusters that `document` names and the bootstrap around it lacks, and what for; none where other clusters come from a control plane.
+fn missing_clusters(bootstrap: &Value, document: &Document) -> Vec<(String, String)> {
+    let listed = bootstrap.pointer("/static_resources/clusters").and_then(Value::as_array);
+    let Some(listed) = listed.filter(|_| bootstrap.pointer("/dynamic_resources/cds_config").is_none()) else {
+        return Vec::new();
+    };
+    let has =
+        |name: &str| listed.iter().any(|cluster| cluster.get("name").and_then(Value::as_str) == Some(name));
+    let upstreams = document.upstreams().iter().flat_map(|upstream| {
+        let name = upstream.name();
+        let goes = (upstream.cluster().to_owned(), format!("where requests for the upstream {name} go"));
+        let asked = upstream.source().map(|source| {
+            (
+                source.cluster.to_string(),
+                format!("which is to be asked for the endpoints of the upstream {name}"),
+            )
+        });
+        [Some(goes), asked].into_iter().flatten()
+    });
+    let stored = document
+        .stored()
+        .map(|stored| (stored.cluster.to_string(), "which is to be asked for the document".to_owned()));
+    let mut missing: Vec<_> = upstreams.chain(stored).filter(|(cluster, _)| !has(cluster)).collect();
+    missing.dedup_by(|one, before| one.0 == before.0);
+    missing
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +166,31 @@ mod tests {
         let json = r#"{"upstreams": [{"name": "a", "endpoints": [{"address": "1.1.1.1:1"}]}], "routes": []}"#;
         assert_eq!(parse(yaml).unwrap(), parse(json).unwrap());
         assert_eq!(parse("# nothing\n\n").unwrap(), Value::Null);
+    }
+
+    #[test]
+    fn clusters_that_a_bootstrap_lacks_are_told_unless_a_control_plane_has_more() {
+        let document = json!({"upstreams": [
+            {"name": "cart", "endpoints": {"envoy": {"admin_cluster": "amdin"}}},
+            {"name": "shop", "cluster": "shpo", "endpoints": [{"address": "1.1.1.1:1"}]},
+        ]});
+        let document = Document::from_value(&document).unwrap();
+        let mut bootstrap = json!({"static_resources": {"clusters": [{"name": "cart"}, {"name": "admin"}]}});
+        let missing = missing_clusters(&bootstrap, &document);
+        let told: Vec<_> = missing.iter().map(|(cluster, role)| format!("{cluster}: {role}")).collect();
+        assert_eq!(
+            told,
+            [
+                "amdin: which is to be asked for the endpoints of the upstream cart",
+                "shpo: where requests for the upstream shop go",
+            ]
+        );
+        let stored = json!({"document": {"http": {"cluster": "store", "path": "/"}}});
+        let stored = Document::from_value(&stored).unwrap();
+        assert_eq!(missing_clusters(&bootstrap, &stored).len(), 1);
+        bootstrap["dynamic_resources"] = json!({"cds_config": {}});
+        assert_eq!(missing_clusters(&bootstrap, &document), []);
+        assert_eq!(missing_clusters(&Value::Null, &document), []);
     }
 
     #[test]

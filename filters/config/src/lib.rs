@@ -24,7 +24,7 @@ mod values;
 pub use error::{ConfigError, ConfigErrors, MAX_LISTED};
 #[cfg(feature = "schema")]
 pub use reference::reference_markdown;
-pub use resolve::{Batching, ClusterPatterns, Document, Mode, Route, Target, Upstream};
+pub use resolve::{Batching, ClusterPatterns, ClusterPlaces, Document, Mode, Route, Target, Upstream};
 #[cfg(feature = "schema")]
 pub use schema::schema_json;
 pub use values::ByteSize;

@@ -88,8 +88,10 @@ fn each_section_has_its_own_places() {
     let document = document(&format!("{MESH}, {one}"), "");
     let patterns = document.cluster_patterns();
     let followed = ["outbound|a", "egress|a", "outbound|b"];
-    let takes = ["outbound|c", "egress|b", "inbound|a"].map(|name| patterns.take(name, followed.into_iter()));
-    assert_eq!(takes, [false, true, false]);
+    let mut left = patterns.places(followed.into_iter());
+    let takes =
+        ["outbound|c", "egress|b", "inbound|a", "egress|c"].map(|name| patterns.take(name, &mut left));
+    assert_eq!(takes, [false, true, false, false], "two of each, and of another section's none");
 }
 
 #[test]

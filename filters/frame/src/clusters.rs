@@ -1,14 +1,15 @@
 //! The clusters that a section of the document stands for, as requests go to them: found by one worker, followed by all.
 //!
 //! Invariants: as many are followed as the sections allow, in the order in which they were found; none is followed twice, and none is forgotten while
-//! the document is in force. Trade-off: the request that finds a cluster goes as Envoy's own route sends it, and so do those of the
-//! next quarter of a second.
+//! the document is in force. Trade-off: the request that finds a cluster goes as Envoy's own route sends it, and so do those that come before
+//! the clusters that were found are taken in.
 
 use crate::following::number_of;
 use crate::shared::tables::Table;
 use core::cell::RefCell;
 use core::time::Duration;
-use switchyard_config::Document;
+use hashbrown::HashSet;
+use switchyard_config::{ClusterPlaces, Document};
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
 use switchyard_host::SharedData;
@@ -17,7 +18,8 @@ use xxhash_rust::xxh64::xxh64;
 /// As many as one worker finds between two ticks; the others are found later.
 const MOST_FOUND: usize = 64;
 
-/// How often clusters that were found are taken in: tables are made for all, not for each of a hundred that are found one after another.
+/// How often clusters that were found are taken in: tables are made for all, not for each of a hundred that are found one after another. As
+/// much longer for each filter that streams still hold, since each has tables of its own.
 const GROW: Duration = Duration::from_secs(1);
 
 /// What streams of a root have found.
@@ -48,6 +50,8 @@ pub(crate) struct FollowedClusters {
     table: Table,
     /// One in a line.
     list: Vec<u8>,
+    /// How long the list was when these were the places that are left in each section.
+    places: (usize, ClusterPlaces),
     /// When others were taken in last.
     changed: Timestamp,
 }
@@ -60,7 +64,8 @@ impl FollowedClusters {
         }
         let table = Table::of(&keys::clusters(configuration));
         let (document, list) = (document.clone(), table.read(host));
-        Some(Self { document, configuration, table, list, changed: Timestamp::default() })
+        let places = (list.len(), document.cluster_patterns().places(names(&list)));
+        Some(Self { document, configuration, table, list, places, changed: Timestamp::default() })
     }
 
     /// The document with an upstream for each of them.
@@ -74,28 +79,36 @@ impl FollowedClusters {
     }
 
     /// Tells all workers what has been found here.
-    pub(crate) fn tell(&self, found: &FoundClusters, host: &impl SharedData) {
+    pub(crate) fn tell(&mut self, found: &FoundClusters, host: &impl SharedData) {
         let found = found.take();
         if found.is_empty() {
             return;
         }
-        self.table.update(host, |list| {
+        let Self { document, table, places, .. } = self;
+        let patterns = document.cluster_patterns();
+        table.update(host, |list| {
+            // A list only grows, so that one of the same length is the same.
+            if places.0 != list.len() {
+                *places = (list.len(), patterns.places(names(list)));
+            }
+            let mut left = places.1.clone();
+            let known: HashSet<&str> = names(list).collect();
+            // No cluster of anybody's has a line break in its name.
+            let is_new = |cluster: &&str| !cluster.contains('\n') && !known.contains(cluster);
             let mut longer = list.to_vec();
-            for cluster in &found {
-                // No cluster of anybody's has a line break in its name.
-                let is_new = !cluster.contains('\n') && !names(&longer).any(|known| known == &**cluster);
-                if is_new && self.document.cluster_patterns().take(cluster, names(&longer)) {
-                    longer.extend_from_slice(cluster.as_bytes());
-                    longer.push(b'\n');
-                }
+            let found = found.iter().map(|cluster| &**cluster).filter(is_new);
+            for cluster in found.filter(|cluster| patterns.take(cluster, &mut left)) {
+                longer.extend_from_slice(cluster.as_bytes());
+                longer.push(b'\n');
             }
             (Some(longer).filter(|longer| longer.len() > list.len()), ())
         });
     }
 
-    /// Whether there are others than at the last look, and it is time to take them in.
-    pub(crate) fn look(&mut self, now: Timestamp, host: &impl SharedData) -> bool {
-        if !now.is_due(self.changed, GROW) {
+    /// Whether there are others than at the last look, and it is time to take them in, while so many filters are held by their streams alone.
+    pub(crate) fn look(&mut self, draining: usize, now: Timestamp, host: &impl SharedData) -> bool {
+        let held = u32::try_from(draining).unwrap_or(u32::MAX);
+        if !now.is_due(self.changed, GROW.saturating_mul(held.saturating_add(1))) {
             return false;
         }
         let list = self.table.read(host);

@@ -177,7 +177,7 @@ impl<F: Filter> Root<F> {
     fn look_after_clusters(&mut self, now: Timestamp, host: &impl Host) -> Option<Duration> {
         let followed = self.followed.as_mut()?;
         followed.tell(&self.clusters, host);
-        if followed.look(now, host) {
+        if followed.look(self.draining.len(), now, host) {
             let (whole, number) = (followed.whole(), followed.number());
             self.accept(&whole, number, host);
         }

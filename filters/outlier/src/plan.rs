@@ -129,8 +129,8 @@ impl Plan {
             registry.counter(host, &series_name("unjudged", &labels)).add(attempts);
             if is_news {
                 log::warn!(
-                    "switchyard.outlier: cluster {cluster} has the endpoint {address}, and the document has it in no upstream of that \
-                     cluster with outlier ({name}): nobody judges its attempts and it is never ejected. Add it to the document"
+                    "switchyard.outlier: cluster {cluster} has the endpoint {address}, and no upstream of that cluster with outlier \
+                     ({name}) has it: nobody judges its attempts and it is never ejected. Where the document lists the endpoints, add it there"
                 );
             }
         });

@@ -145,20 +145,26 @@ impl Plan {
         self.routes.get(position)?.as_ref()
     }
 
-    /// The upstream that a request of `route` goes to: of several targets the one whose cluster, then whose first endpoint,
-    /// the router has named.
+    /// The upstream that a request of `route` goes to: of several targets the one whose cluster and first endpoint the router has named, or
+    /// whose cluster, if none has that endpoint by the lists that are known here.
     pub(crate) fn upstream_of(&self, route: &Route, request: &impl RequestView) -> Option<usize> {
         if let [only] = route.targets.as_slice() {
             return Some(*only);
         }
         let named = request.header(CLUSTER_HEADER).or(self.default_cluster.as_deref().map(str::as_bytes));
         let first = candidates(request).next();
-        let serves = |target: &&usize| {
-            let Some(upstream) = self.upstreams.get(**target) else { return false };
-            let has = |address| upstream.rotation.position(address).is_some();
-            named.is_none_or(|named| named == upstream.cluster.as_bytes()) && first.is_none_or(has)
+        let is_named = |target: &&usize| {
+            let upstream = self.upstreams.get(**target);
+            upstream.is_some_and(|one| named.is_none_or(|named| named == one.cluster.as_bytes()))
         };
-        route.targets.iter().find(serves).or(route.targets.first()).copied()
+        let has_first = |target: &&usize| {
+            let upstream = self.upstreams.get(**target);
+            let has = |address| upstream.is_some_and(|one| one.rotation.position(address).is_some());
+            first.is_none_or(has)
+        };
+        let mut targets = route.targets.iter().filter(is_named);
+        let of_cluster = targets.clone().next();
+        targets.find(has_first).or(of_cluster).or(route.targets.first()).copied()
     }
 }
 

@@ -91,8 +91,9 @@ impl Retry {
     /// Takes in what outlier says about the endpoints, if anybody might ask.
     fn look_at_health(&self, host: &impl SharedData) {
         let plan = &self.worker.plan;
-        let follows = plan.upstreams().iter().any(|upstream| upstream.rotation.follows());
-        if !(follows || plan.has_lists()) || !plan.has_filter_engine() {
+        let follows = || plan.upstreams().iter().any(|upstream| upstream.rotation.follows());
+        // Whose endpoint the router has named is known by the lists, whoever tries again.
+        if !(plan.has_lists() || plan.has_filter_engine() && follows()) {
             return;
         }
         let news = announced(host);

@@ -173,6 +173,8 @@ fn a_request_of_a_split_goes_again_to_the_upstream_that_the_router_chose() {
         ("web", A, ("web", B)),
         ("spare", D, ("spare", D)),
         ("spare", "", ("spare", D)),
+        // A list that the router has, and this filter not yet.
+        ("spare", "10.9.9.9:80", ("spare", D)),
         ("elsewhere", "", ("web", A)),
     ] {
         let head = [GET[0], GET[1], GET[2], (cluster, name), (CANDIDATES, list)];

@@ -177,10 +177,13 @@ impl Stream {
         if is_news {
             let first = watch.candidates.split(',').next().unwrap_or_default();
             log::warn!(
-                "switchyard.router: Envoy's cluster {} has no endpoint {first}, which the document names in upstream {}: \
-                 requests for it go to others. Add it to the cluster, or take it out of the document",
+                "switchyard.router: Envoy's cluster {} has no endpoint {first}, which upstream {} has: requests for it go to others. {}",
                 watch.cluster,
-                watch.upstream_name
+                watch.upstream_name,
+                match &self.router.lists {
+                    Some(lists) if lists.lists(watch.upstream) => "Its list is asked for again",
+                    _ => "Add it to the cluster, or take it out of the document",
+                }
             );
         }
     }
@@ -194,6 +197,10 @@ impl switchyard_frame::Stream for Stream {
         let (plan, registry) = (&router.plan, &router.setup.registry);
         let Some(headers) = head.headers(host) else {
             registry.counter(host, &series_name("fallbacks", &[("reason", "no_headers")])).increment();
+            // Nobody knows what a client has said in them.
+            for name in [CLUSTER_HEADER, CANDIDATES_HEADER] {
+                let _ = host.remove_request_header(name);
+            }
             return Flow::Continue;
         };
         match plan.decide(head.route(plan.table(), host), &Incoming { headers, host }, host) {

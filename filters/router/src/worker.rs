@@ -205,8 +205,10 @@ impl Router {
     /// Asks for the lists of endpoints that are due; in how long to look again, if at all.
     fn ask(&self, now: Timestamp, host: &impl Host) -> Option<Duration> {
         let own = &self.setup.own;
-        // The main thread and canaries, which serve nothing, ask for nothing.
-        let decides = |lease: &str| own.serves.get() && own.asking.owns(lease, self.setup.number);
+        // The main thread and canaries, which serve nothing, ask for nothing, nor does who serves no new request.
+        let is_newest = own.publishing.owns(&root_of(&self.setup), self.setup.number);
+        let decides =
+            |lease: &str| own.serves.get() && is_newest && own.asking.owns(lease, self.setup.number);
         self.lists.as_ref()?.tick(decides, now, &self.setup.registry, host)
     }
 

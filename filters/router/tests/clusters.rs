@@ -7,6 +7,7 @@
 use crate::worker::Worker;
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_frame::{Head, Stream as _};
+use switchyard_host::Status;
 use switchyard_host::fake::SharedStore;
 use switchyard_router::Stream;
 
@@ -36,10 +37,12 @@ impl Worker {
         (self.host.request_header(CLUSTER_HEADER), self.host.request_header(CANDIDATES_HEADER))
     }
 
-    /// Lets time pass, in which Envoy's admin tells of the clusters that it is asked for, each with one endpoint.
-    fn pass_and_answer(&mut self, millis: u64) {
+    /// Lets time pass, in which Envoy's admin tells of the clusters that it is asked for, each with one endpoint; how often it was asked.
+    fn pass_and_answer(&mut self, millis: u64) -> usize {
+        let mut asked_for = 0;
         for _ in 0..millis / 20 {
             for call in self.pass(20) {
+                asked_for += 1;
                 let path = call.request.headers.iter().find(|(name, _)| name == ":path").expect("a path");
                 let asked = ["a", "b", "c"].iter().filter(|name| path.1.contains(&format!("{name}%5C.svc")));
                 let clusters: Vec<_> = asked
@@ -52,6 +55,17 @@ impl Worker {
                 self.answer(&call, "200", body.as_bytes());
             }
         }
+        asked_for
+    }
+
+    /// Lets time pass until requests to this cluster are steered; how long that took, in milliseconds.
+    fn until_steered(&mut self, cluster: &str) -> u64 {
+        let began = self.now;
+        while self.send(cluster, &PLAIN).1.is_empty() {
+            assert!(self.now < began + 60_000, "{cluster} is not followed");
+            self.pass_and_answer(100);
+        }
+        self.now - began
     }
 }
 
@@ -112,4 +126,29 @@ fn a_section_serves_each_cluster_that_requests_go_to_in_every_worker_up_to_its_b
     assert_eq!(named(&one, "c"), nobody);
     let late = Worker::of(&store, 2, MANY);
     assert_eq!(named(&late, "b"), of("b"), "another worker, and one after it, know it at once");
+}
+
+#[test]
+fn filters_that_streams_alone_hold_ask_for_nothing_and_let_clusters_be_taken_in_more_seldom() {
+    let of_three = MANY.replace(r#""max_clusters": 2"#, r#""max_clusters": 3"#);
+    let mut worker = Worker::of(&SharedStore::default(), 0, &of_three);
+    let cluster = |name: &str| format!("outbound|80||{name}.svc");
+    worker.until_steered(&cluster("a"));
+    worker.host.set_property("xds.cluster_name", cluster("a").as_bytes());
+    let (_, mut held) = worker.begin();
+    worker.until_steered(&cluster("b"));
+    assert!(worker.until_steered(&cluster("c")) > 1_500, "one filter is held");
+    let (_, mut held_too) = worker.begin();
+    let asked = worker.pass_and_answer(10_000);
+    assert!((8..=12).contains(&asked), "{asked} asks in ten intervals of a second");
+    held.on_done(&worker.host);
+    held_too.on_done(&worker.host);
+}
+
+#[test]
+fn what_a_client_has_said_of_clusters_goes_though_nobody_can_read_it() {
+    let worker = Worker::of(&SharedStore::default(), 0, NAMED);
+    worker.host.fail("proxy_get_header_map_pairs", Status::InternalFailure);
+    let said = [PLAIN[0], PLAIN[1], (CLUSTER_HEADER, "admin"), (CANDIDATES_HEADER, "127.0.0.1:9901")];
+    assert_eq!(worker.send("outbound|80||web.default.svc", &said), (Vec::new(), Vec::new()));
 }

@@ -29,6 +29,10 @@ pub(super) struct Pattern {
 #[derive(Clone, Debug, Default)]
 pub struct ClusterPatterns(Rc<[Pattern]>);
 
+/// How many clusters each of them may still stand for.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterPlaces(Vec<usize>);
+
 impl ClusterPatterns {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
@@ -40,11 +44,24 @@ impl ClusterPatterns {
         self.find(cluster).is_some()
     }
 
-    /// Whether the section that stands for this cluster takes it beside those that are `followed`: what is found of one takes no place of another's.
-    pub fn take<'a>(&self, cluster: &str, followed: impl Iterator<Item = &'a str>) -> bool {
-        let Some(section) = self.find(cluster) else { return false };
-        let most = self.0.get(section).map(|pattern| pattern.most).unwrap_or_default();
-        followed.filter(|other| self.find(other) == Some(section)).count() < most
+    /// The places that each section has left beside the clusters that are `followed`: what is found of one takes no place of another's.
+    pub fn places<'a>(&self, followed: impl Iterator<Item = &'a str>) -> ClusterPlaces {
+        let mut left = ClusterPlaces(self.0.iter().map(|pattern| pattern.most).collect());
+        for cluster in followed {
+            self.take(cluster, &mut left);
+        }
+        left
+    }
+
+    /// Whether the section that stands for this cluster has a place `left` for it, which it then has taken.
+    pub fn take(&self, cluster: &str, left: &mut ClusterPlaces) -> bool {
+        if left.0.iter().all(|left| *left == 0) {
+            return false;
+        }
+        let place = self.find(cluster).and_then(|section| left.0.get_mut(section));
+        let Some(left) = place.filter(|left| **left > 0) else { return false };
+        *left -= 1;
+        true
     }
 
     fn find(&self, cluster: &str) -> Option<usize> {

@@ -34,7 +34,7 @@ use crate::raw;
 use crate::read::Read;
 use crate::values;
 pub use batch::Batching;
-pub use clusters::ClusterPatterns;
+pub use clusters::{ClusterPatterns, ClusterPlaces};
 use core::cell::OnceCell;
 use core::hash::Hash;
 use core::time::Duration;

@@ -7,6 +7,7 @@
 use crate::Head;
 use core::cell::RefCell;
 use std::rc::Rc;
+use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_host::{HeaderMap, HostError, RequestHeaders};
 
 /// So many changes are written one by one.
@@ -129,7 +130,11 @@ impl Edits {
             }),
         };
         if let Err(error) = written {
-            log::warn!("switchyard: a request goes on as it came: {error}");
+            // A client's own word steers nothing.
+            for name in [CLUSTER_HEADER, CANDIDATES_HEADER] {
+                let _ = host.remove_request_header(name);
+            }
+            log::warn!("switchyard: a request goes on as it came, but unsteered: {error}");
         }
         *state = State::default();
     }

@@ -123,6 +123,11 @@ impl Lists {
         self.asking.try_borrow_mut().is_ok_and(|mut all| all.look(queue, host))
     }
 
+    /// Whether the endpoints of this upstream are listed elsewhere.
+    pub(crate) fn lists(&self, upstream: usize) -> bool {
+        self.samples.get(upstream).is_some_and(Option::is_some)
+    }
+
     /// Whether the end of a request to this upstream is to be looked at with [`Lists::sample`].
     pub(crate) fn wants_sample(&self, upstream: usize) -> bool {
         self.samples.get(upstream).and_then(Option::as_ref).is_some_and(|sample| sample.is_due.replace(false))

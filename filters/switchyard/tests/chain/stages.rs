@@ -48,6 +48,17 @@ fn with_the_routers_engine_all_changes_are_one_write_and_retry_sees_what_the_rou
 }
 
 #[test]
+fn a_head_that_cannot_be_written_goes_on_without_a_clients_own_steering() {
+    let retry = r#""retry": {"engine": "router", "retry_on": {"statuses": ["500-599"]}, "num_retries": 2}"#;
+    let mut worker = Worker::alone(retry);
+    worker.host.fail("proxy_set_header_map_pairs", switchyard_host::Status::InternalFailure);
+    let request = worker.send_on(&get("/b"));
+    assert!(worker.host.request_header(STEERED).is_empty());
+    assert_eq!(worker.host.request_header(":path"), ["/b"]);
+    worker.end(request);
+}
+
+#[test]
 fn who_waits_is_steered_and_written_when_it_goes_on() {
     let mut worker = Worker::alone(&with(&[COALESCE, RETRY]));
     let leader = worker.send_on(&get("/a"));
