@@ -3,7 +3,7 @@
 //! Built once per configuration and worker; nothing is parsed or built on the request path.
 
 use std::rc::Rc;
-use switchyard_config::{Document, Upstream as Configured};
+use switchyard_config::{Document, Route as ConfiguredRoute, Target, Upstream as Configured};
 use switchyard_core::budget::{Budget, BudgetPolicy, Concurrency};
 use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_core::memory::Memory;
@@ -22,10 +22,14 @@ use switchyard_host::{Properties, RequestHeaders, SharedData};
 pub(crate) struct Plan {
     table: Rc<RouteTable>,
     routes: Vec<Option<Route>>,
+    /// The targets of each route, if it is a split without a policy.
+    splits: Vec<Box<[usize]>>,
+    /// The position of each upstream's own route, whose policy is the upstream's.
+    of_upstreams: Vec<usize>,
     upstreams: Vec<Upstream>,
     following: Following,
     default_cluster: Option<Box<str>>,
-    /// A route of Envoy's own has a retry policy.
+    /// An upstream has a retry policy: a route of Envoy's own, or a split's, may go by it.
     retries_envoys: bool,
 }
 
@@ -73,7 +77,7 @@ impl Plan {
                 steering: Steering::new(&settings),
                 policy: Rc::new(Policy::new(number, settings, budget, memory)),
                 table,
-                targets: route.targets().iter().map(switchyard_config::Target::upstream).collect(),
+                targets: route.targets().iter().map(Target::upstream).collect(),
             })
         });
         let routes: Vec<_> = routes.collect();
@@ -82,7 +86,20 @@ impl Plan {
         let retries_envoys =
             document.routes().iter().any(|route| route.is_envoys() && route.retry().is_some());
         let table = Rc::clone(document.table());
-        Self { table, routes, upstreams, following, default_cluster, retries_envoys }
+        let targets = |route: &ConfiguredRoute| route.targets().iter().map(Target::upstream).collect();
+        let split = |route: &ConfiguredRoute| match route.retry() {
+            None if route.targets().len() > 1 => targets(route),
+            _ => Box::default(),
+        };
+        let splits = document.routes().iter().map(split).collect();
+        let own = |upstream| {
+            let is_its = |route: &ConfiguredRoute| {
+                route.is_envoys() && route.targets().first().map(Target::upstream) == Some(upstream)
+            };
+            document.routes().iter().position(is_its).unwrap_or(usize::MAX)
+        };
+        let of_upstreams = (0..document.upstreams().len()).map(own).collect();
+        Self { table, routes, splits, of_upstreams, upstreams, following, default_cluster, retries_envoys }
     }
 
     /// How many routes have a retry policy.
@@ -145,10 +162,23 @@ impl Plan {
         self.routes.get(position)?.as_ref()
     }
 
-    /// The upstream that a request of `route` goes to: of several targets the one whose cluster and first endpoint the router has named, or
-    /// whose cluster, if none has that endpoint by the lists that are known here.
-    pub(crate) fn upstream_of(&self, route: &Route, request: &impl RequestView) -> Option<usize> {
-        if let [only] = route.targets.as_slice() {
+    /// The route whose policy a request of the route at this position goes by, and the upstream that it goes to; `None`: it is not tried
+    /// again. A split that says nothing of retries goes by what the upstream says that the router chose.
+    pub(crate) fn policy_of(&self, position: usize, request: &impl RequestView) -> Option<(usize, usize)> {
+        if let Some(route) = self.route(position) {
+            return Some((position, self.upstream_of(&route.targets, request)?));
+        }
+        let targets =
+            self.splits.get(position).filter(|targets| !targets.is_empty() && self.retries_envoys)?;
+        let upstream = self.upstream_of(targets, request)?;
+        let own = *self.of_upstreams.get(upstream)?;
+        self.route(own).map(|_| (own, upstream))
+    }
+
+    /// Of these targets of a route the one whose cluster and first endpoint the router has named, or whose cluster, if none has that
+    /// endpoint by the lists that are known here.
+    fn upstream_of(&self, targets: &[usize], request: &impl RequestView) -> Option<usize> {
+        if let [only] = targets {
             return Some(*only);
         }
         let named = request.header(CLUSTER_HEADER).or(self.default_cluster.as_deref().map(str::as_bytes));
@@ -162,9 +192,9 @@ impl Plan {
             let has = |address| upstream.is_some_and(|one| one.rotation.position(address).is_some());
             first.is_none_or(has)
         };
-        let mut targets = route.targets.iter().filter(is_named);
-        let of_cluster = targets.clone().next();
-        targets.find(has_first).or(of_cluster).or(route.targets.first()).copied()
+        let mut named = targets.iter().filter(is_named);
+        let of_cluster = named.clone().next();
+        named.find(has_first).or(of_cluster).or(targets.first()).copied()
     }
 }
 

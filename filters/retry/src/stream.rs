@@ -47,9 +47,8 @@ impl Stream {
         // A request that cannot be read gets what Envoy's own route gives.
         let Some(headers) = head.headers(host).cloned() else { return };
         let found = worker.plan.route_of(head, host).and_then(|position| {
-            let route = worker.plan.route(position)?;
-            let upstream = worker.plan.upstream_of(route, &headers)?;
-            Some((position, route, upstream, worker.plan.upstream(upstream)?))
+            let (position, upstream) = worker.plan.policy_of(position, &headers)?;
+            Some((position, worker.plan.route(position)?, upstream, worker.plan.upstream(upstream)?))
         });
         let Some((position, route, index, upstream)) = found else { return };
         let policy = &route.policy;

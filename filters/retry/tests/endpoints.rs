@@ -189,6 +189,27 @@ fn a_request_of_a_split_goes_again_to_the_upstream_that_the_router_chose() {
 }
 
 #[test]
+fn a_split_that_says_nothing_of_retries_goes_by_what_the_chosen_upstream_says() {
+    let both = r#""split": [{"upstream": "web", "weight": 1}, {"upstream": "spare", "weight": 1}]"#;
+    let document = document_with("", "{}").replace(r#""upstream": "web""#, both);
+    let mut document: serde_json::Value = serde_json::from_str(&document).expect("a document");
+    for route in document["routes"].as_array_mut().expect("routes") {
+        route.as_object_mut().expect("a route").remove("retry");
+    }
+    let retry: serde_json::Value = serde_json::from_str(&filter("")).expect("a section");
+    for upstream in document["upstreams"].as_array_mut().expect("upstreams") {
+        if upstream["name"] == "spare" {
+            upstream["retry"] = retry.clone();
+        }
+    }
+    let mut worker = Worker::of(&process(), &document.to_string());
+    let to = |name| [GET[0], GET[1], GET[2], ("x-switchyard-cluster", name)];
+    assert_eq!(second(&mut worker, &to("spare")).0, "spare");
+    let mut request = worker.send(&to("web"));
+    assert_eq!(worker.fail(&mut request), Flow::Continue, "this one says nothing of retries");
+}
+
+#[test]
 fn a_request_without_a_cluster_header_is_the_default_clusters() {
     let mut worker = split(r#""default_cluster": "spare","#);
     assert_eq!(second(&mut worker, &GET[..3]).0, "spare");

@@ -85,7 +85,7 @@ section! {
             /// How many retries there may be, of all routes to this upstream together. Default: what the routes' own budgets
             /// allow.
             retry_budget: retry::Budget,
-            /// Retries, by retry.wasm, of requests that go to this upstream alone and whose route says nothing of retries. Default: none.
+            /// Retries, by retry.wasm, of requests that go to this upstream and whose route says nothing of retries; those of a split go by what the upstream says that they go to. Default: none.
             retry: Retry,
         }
     }

@@ -46,6 +46,34 @@ async fn an_upstream_balances_and_retries_what_envoys_own_routes_send_to_its_clu
     Ok(())
 }
 
+/// Requests of a split are tried again by what the upstream says that they go to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_split_that_says_nothing_of_retries_goes_by_what_its_upstreams_say() -> Outcome {
+    let upstreams = Upstreams::start(3).await?;
+    let mut document = balanced(&upstreams, &by_user());
+    let mut catalog = document["upstreams"][0].clone();
+    catalog["name"] = json!("catalog");
+    catalog["retry"] = json!({ "engine": "filter", "num_retries": 2, "retry_on": { "statuses": ["503"] } });
+    document["upstreams"].as_array_mut().expect("upstreams").push(catalog);
+    let split = json!([{ "upstream": "checkout", "weight": 1 }, { "upstream": "catalog", "weight": 1 }]);
+    document["routes"] = json!([{ "match": {}, "split": split, "split_on": [{ "header": "x-user" }] }]);
+    document["explain"] = json!(true);
+    let bootstrap = retried(&upstreams, &document).endpoints("catalog", &upstreams.addresses());
+    let envoy = Envoy::start(bootstrap).await?;
+    upstreams[0].behave(Behaviour::status(503)).await?;
+    let client = envoy.client("ingress").await?;
+    let mut failed = BTreeSet::new();
+    for user in 0..60 {
+        let answer = client.get("/").header("x-user", format!("user-{user}")).send().await?;
+        if answer.status == 503 {
+            let said = answer.header("x-switchyard-explain");
+            failed.insert(said.contains("upstream=catalog"));
+        }
+    }
+    assert_eq!(failed, BTreeSet::from([false]), "what checkout has, which says nothing, and nothing else");
+    Ok(())
+}
+
 /// A client's own word on the cluster leads nowhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_names_a_cluster_is_not_steered_there() -> Outcome {
