@@ -168,3 +168,35 @@ async fn endpoints_are_those_of_any_list_in_json() -> Outcome {
     registry.behave(tagged("\"2\"", list(&all[1..]))).await?;
     until_named(&envoy, &all[1..]).await
 }
+
+/// The page that shows how Envoy adds a token.
+const PAGE: &str = include_str!("../../../../docs/endpoints.md");
+
+/// A token stands in no document: Envoy adds it, as the page shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_added_in_the_cluster_that_is_asked() -> Outcome {
+    let (upstreams, folder) = (Upstreams::start(1).await?, tempfile::TempDir::new()?);
+    let registry = Upstream::start("registry", "127.0.0.1:0".parse()?).await?;
+    let list = json!([{ "address": upstreams.addresses()[0].to_string() }]);
+    registry.behave(Behaviour::body(&list.to_string())).await?;
+    let token = folder.path().join("token.yaml");
+    let secret = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+        "name": "consul_token",
+        "generic_secret": { "secret": { "inline_string": "s3cret" } },
+    });
+    std::fs::write(&token, json!({ "resources": [secret] }).to_string())?;
+    let shown =
+        PAGE.split("```\n").find(|block| block.contains("credential_injector.v3")).unwrap_or_default();
+    let shown = shown.replace("/etc/envoy/consul_token.yaml", &token.display().to_string());
+    let shown: Value = serde_saphyr::from_str(&shown)?;
+    let mut cluster = pieces::cluster("registry", &[registry.address()]);
+    cluster["typed_extension_protocol_options"] = shown[0]["typed_extension_protocol_options"].clone();
+    let source = json!({ "http": { "cluster": "registry", "path": "/v1/checkout", "interval": "1s" } });
+    let bootstrap = live(&upstreams.addresses(), &listed_by(&source, &ring_hash())).cluster(cluster);
+    let envoy = Envoy::start(bootstrap).await?;
+    until_listed(&envoy, 1).await?;
+    let asks = registry.requests();
+    assert!(asks.iter().all(|ask| ask.header("x-consul-token") == Some("s3cret")), "{asks:?}");
+    Ok(())
+}

@@ -153,6 +153,9 @@ async fn an_endpoint_that_hangs_up_on_slow_uploads_is_not_ejected() -> Outcome {
     only_the_bad_one_goes(&envoy, &upstreams, &users[0]).await
 }
 
+/// The last event of those streams.
+const LAST: &str = "data: 9999\n";
+
 /// Streams that Envoy cuts off: how endpoints behave, and what of a route does it.
 fn cut_off() -> [(&'static str, Behaviour, Value); 3] {
     let events = |every_ms| Behaviour::Sse { events: 10_000, every_ms };
@@ -183,9 +186,10 @@ async fn streams_that_envoy_cuts_off_eject_nobody() -> Outcome {
                 for _ in 0..EACH {
                     let call = client.grpc("/shop.Orders/Watch", b"x");
                     let request = if grpc { call } else { client.get("/events") };
-                    // An answer whose beginning has gone on cannot end but by breaking off.
+                    // An answer whose beginning has gone on cannot end but by breaking off. Envoys before 1.37 call that no error
+                    // in HTTP/2, so that clients take what they have for the whole.
                     let answer = request.header("x-user", user).send().await;
-                    cut += usize::from(answer.is_err());
+                    cut += usize::from(!answer.is_ok_and(|answer| answer.text().contains(LAST)));
                 }
             }
             assert_eq!(cut, ENDPOINTS * EACH, "{what}");
