@@ -55,16 +55,20 @@ impl Crossings {
             }
             let log = settled(&envoy).await?;
             if !rested {
-                return Ok(Self::of(log.get(warm..).unwrap_or_default(), requests));
+                return Ok(Self::of(&log, warm, requests));
             }
         }
         anyhow::bail!("in {ROUNDS} rounds requests never came without a pause of {REST:?}");
     }
 
-    fn of(log: &str, requests: u64) -> Self {
+    /// Those in `log` from byte `from` on. What is before tells whether a tick was under way there, whose calls are no request's.
+    fn of(log: &str, from: usize, requests: u64) -> Self {
         let (mut host, mut vm, mut by_name) = (0_u64, 0_u64, BTreeMap::<String, f64>::new());
         let mut ticking: HashMap<&str, bool> = HashMap::new();
-        for line in log.lines() {
+        let mut next = 0;
+        for line in log.split_inclusive('\n') {
+            let at = next;
+            next += line.len();
             let Some((kind, name)) = crossing(line) else { continue };
             let thread = line.split(['[', ']']).nth(3).unwrap_or_default();
             let in_tick = ticking.entry(thread).or_default();
@@ -73,7 +77,7 @@ impl Crossings {
                 continue;
             }
             let counter = match kind {
-                _ if *in_tick => continue,
+                _ if *in_tick || at < from => continue,
                 Kind::Call => &mut vm,
                 Kind::HostCall => &mut host,
                 Kind::Return => continue,
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn calls_are_counted_both_ways_and_those_of_a_tick_are_not() {
-        let seen = Crossings::of(LOG, 2);
+        let seen = Crossings::of(LOG, 0, 2);
         assert!((seen.host_calls_per_request - 1.0).abs() < 1e-9, "{seen:?}");
         assert!((seen.vm_calls_per_request - 1.5).abs() < 1e-9, "{seen:?}");
         let names: Vec<_> = seen.by_name.keys().map(String::as_str).collect();
@@ -153,5 +157,11 @@ mod tests {
             "proxy_on_request_headers",
         ];
         assert_eq!(names, expected);
+    }
+    #[test]
+    fn what_a_tick_calls_is_no_requests_though_it_began_before() {
+        let from = LOG.lines().take(8).map(|line| line.len() + 1).sum();
+        let seen = Crossings::of(LOG, from, 1);
+        assert_eq!(seen.by_name.keys().map(String::as_str).collect::<Vec<_>>(), ["env.proxy_log"]);
     }
 }
