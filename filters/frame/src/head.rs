@@ -4,9 +4,17 @@
 //! request that says itself which cluster it is for is of none of Envoy's own routes: that is a client's word, which nobody hears.
 
 use core::cell::OnceCell;
-use switchyard_core::contract::CLUSTER_HEADER;
+use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_core::route::RouteTable;
 use switchyard_host::{HeaderMap, Properties, RequestHeaders};
+
+/// Takes off what a client may have said of cluster and endpoints, of a request that cannot be steered.
+pub fn unsteer(host: &impl RequestHeaders) {
+    for name in [CLUSTER_HEADER, CANDIDATES_HEADER] {
+        // A host that takes no header off is beyond help.
+        let _ = host.remove_request_header(name);
+    }
+}
 
 /// The head of one request, on its way in.
 #[derive(Debug, Default)]

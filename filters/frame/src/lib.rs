@@ -42,7 +42,7 @@ pub use clusters::FoundClusters;
 pub use counterpart::Counterpart;
 pub use effective_context::EffectiveContext;
 pub use filter::{Filter, Setup, Stream};
-pub use head::Head;
+pub use head::{Head, unsteer};
 pub use interval::Interval;
 pub use mailbox::{Mailbox, prepare};
 pub use pacer::{Pacer, SHORTEST_TICK};

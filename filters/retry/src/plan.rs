@@ -22,10 +22,10 @@ use switchyard_host::{Properties, RequestHeaders, SharedData};
 pub(crate) struct Plan {
     table: Rc<RouteTable>,
     routes: Vec<Option<Route>>,
-    /// The targets of each route, if it is a split without a policy.
-    splits: Vec<Box<[usize]>>,
+    /// The upstreams that requests of each route go to, by their positions.
+    targets: Vec<Box<[usize]>>,
     /// The position of each upstream's own route, whose policy is the upstream's.
-    of_upstreams: Vec<usize>,
+    of_upstreams: Vec<Option<usize>>,
     upstreams: Vec<Upstream>,
     following: Following,
     default_cluster: Option<Box<str>>,
@@ -39,8 +39,6 @@ pub(crate) struct Route {
     pub(crate) steering: Steering,
     pub(crate) policy: Rc<Policy>,
     table: Table,
-    /// Positions of the upstreams that its requests go to.
-    targets: Vec<usize>,
 }
 
 /// An upstream and what this worker knows of it.
@@ -77,29 +75,27 @@ impl Plan {
                 steering: Steering::new(&settings),
                 policy: Rc::new(Policy::new(number, settings, budget, memory)),
                 table,
-                targets: route.targets().iter().map(Target::upstream).collect(),
             })
         });
         let routes: Vec<_> = routes.collect();
         let default_cluster = document.default_cluster().map(Into::into);
         let following = Following::new(document);
+        let is_envoys = |number: usize| document.routes().get(number).is_some_and(ConfiguredRoute::is_envoys);
         let retries_envoys =
-            document.routes().iter().any(|route| route.is_envoys() && route.retry().is_some());
+            routes.iter().enumerate().any(|(number, one)| one.is_some() && is_envoys(number));
         let table = Rc::clone(document.table());
-        let targets = |route: &ConfiguredRoute| route.targets().iter().map(Target::upstream).collect();
-        let split = |route: &ConfiguredRoute| match route.retry() {
-            None if route.targets().len() > 1 => targets(route),
-            _ => Box::default(),
-        };
-        let splits = document.routes().iter().map(split).collect();
-        let own = |upstream| {
-            let is_its = |route: &ConfiguredRoute| {
-                route.is_envoys() && route.targets().first().map(Target::upstream) == Some(upstream)
-            };
-            document.routes().iter().position(is_its).unwrap_or(usize::MAX)
-        };
-        let of_upstreams = (0..document.upstreams().len()).map(own).collect();
-        Self { table, routes, splits, of_upstreams, upstreams, following, default_cluster, retries_envoys }
+        let targets: Vec<Box<[usize]>> = document
+            .routes()
+            .iter()
+            .map(|route| route.targets().iter().map(Target::upstream).collect())
+            .collect();
+        let mut of_upstreams = vec![None; document.upstreams().len()];
+        for (position, targets) in targets.iter().enumerate().filter(|(number, _)| is_envoys(*number)) {
+            if let Some(own) = targets.first().and_then(|upstream| of_upstreams.get_mut(*upstream)) {
+                *own = Some(position);
+            }
+        }
+        Self { table, routes, targets, of_upstreams, upstreams, following, default_cluster, retries_envoys }
     }
 
     /// How many routes have a retry policy.
@@ -165,14 +161,13 @@ impl Plan {
     /// The route whose policy a request of the route at this position goes by, and the upstream that it goes to; `None`: it is not tried
     /// again. A split that says nothing of retries goes by what the upstream says that the router chose.
     pub(crate) fn policy_of(&self, position: usize, request: &impl RequestView) -> Option<(usize, usize)> {
-        if let Some(route) = self.route(position) {
-            return Some((position, self.upstream_of(&route.targets, request)?));
+        let has_policy = self.route(position).is_some();
+        if !has_policy && !self.retries_envoys {
+            return None;
         }
-        let targets =
-            self.splits.get(position).filter(|targets| !targets.is_empty() && self.retries_envoys)?;
-        let upstream = self.upstream_of(targets, request)?;
-        let own = *self.of_upstreams.get(upstream)?;
-        self.route(own).map(|_| (own, upstream))
+        let upstream = self.upstream_of(self.targets.get(position)?, request)?;
+        let position = if has_policy { position } else { (*self.of_upstreams.get(upstream)?)? };
+        self.route(position).map(|_| (position, upstream))
     }
 
     /// Of these targets of a route the one whose cluster and first endpoint the router has named, or whose cluster, if none has that
@@ -183,14 +178,12 @@ impl Plan {
         }
         let named = request.header(CLUSTER_HEADER).or(self.default_cluster.as_deref().map(str::as_bytes));
         let first = candidates(request).next();
+        let of = |target: &usize| self.upstreams.get(*target);
         let is_named = |target: &&usize| {
-            let upstream = self.upstreams.get(**target);
-            upstream.is_some_and(|one| named.is_none_or(|named| named == one.cluster.as_bytes()))
+            of(target).is_some_and(|one| named.is_none_or(|named| named == one.cluster.as_bytes()))
         };
         let has_first = |target: &&usize| {
-            let upstream = self.upstreams.get(**target);
-            let has = |address| upstream.is_some_and(|one| one.rotation.position(address).is_some());
-            first.is_none_or(has)
+            first.is_none_or(|address| of(target).is_some_and(|one| one.rotation.position(address).is_some()))
         };
         let mut named = targets.iter().filter(is_named);
         let of_cluster = named.clone().next();

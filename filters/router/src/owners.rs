@@ -10,11 +10,9 @@ use hashbrown::HashMap;
 pub(crate) struct Owners(RefCell<HashMap<Box<str>, u32>>);
 
 impl Owners {
-    /// This root owns it from now on, whoever has owned it.
-    pub(crate) fn take(&self, name: &str, root: u32) {
-        if let Ok(mut owners) = self.0.try_borrow_mut() {
-            owners.insert(name.into(), root);
-        }
+    /// This root owns it from now on; who has owned it before.
+    pub(crate) fn take(&self, name: &str, root: u32) -> Option<u32> {
+        self.0.try_borrow_mut().ok()?.insert(name.into(), root)
     }
 
     /// Whether this root owns it; what nobody owns it has by asking.
@@ -37,8 +35,7 @@ mod tests {
     #[test]
     fn the_last_one_has_it_until_it_ends_and_then_whoever_asks() {
         let owners = Owners::default();
-        owners.take("a", 1);
-        owners.take("a", 2);
+        assert_eq!([owners.take("a", 1), owners.take("a", 2)], [None, Some(1)]);
         assert_eq!([owners.owns("a", 1), owners.owns("a", 2), owners.owns("b", 1)], [false, true, true]);
         owners.leave(2);
         assert_eq!([owners.owns("a", 1), owners.owns("a", 3), owners.owns("b", 3)], [true, false, false]);

@@ -23,8 +23,8 @@ use switchyard_core::hash::NewCookie;
 use switchyard_core::hash::without_port;
 use switchyard_core::http::asks_for_stream;
 use switchyard_core::load::InFlight;
-use switchyard_frame::Head;
 use switchyard_frame::metrics::series_name;
+use switchyard_frame::{Head, unsteer};
 use switchyard_host::{Flow, HeaderMap, Host, Properties, Replies, RequestHeaders};
 
 /// One request and what is to be done at its later stages.
@@ -181,7 +181,7 @@ impl Stream {
                 watch.cluster,
                 watch.upstream_name,
                 match &self.router.lists {
-                    Some(lists) if lists.lists(watch.upstream) => "Its list is asked for again",
+                    Some(lists) if lists.has(watch.upstream) => "Its list is asked for again",
                     _ => "Add it to the cluster, or take it out of the document",
                 }
             );
@@ -197,10 +197,7 @@ impl switchyard_frame::Stream for Stream {
         let (plan, registry) = (&router.plan, &router.setup.registry);
         let Some(headers) = head.headers(host) else {
             registry.counter(host, &series_name("fallbacks", &[("reason", "no_headers")])).increment();
-            // Nobody knows what a client has said in them.
-            for name in [CLUSTER_HEADER, CANDIDATES_HEADER] {
-                let _ = host.remove_request_header(name);
-            }
+            unsteer(host);
             return Flow::Continue;
         };
         match plan.decide(head.route(plan.table(), host), &Incoming { headers, host }, host) {

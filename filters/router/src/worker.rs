@@ -40,8 +40,8 @@ pub struct Vm {
     asker: Cell<u64>,
     /// Who asks where endpoints are, by the lease for it.
     asking: Owners,
-    /// Whose document outlier hears of, by the root: of several in one the last.
-    publishing: Owners,
+    /// The newest configuration of each root, by the root: outlier hears of its document, and it alone asks and calls by itself.
+    newest: Owners,
 }
 
 impl Vm {
@@ -51,6 +51,12 @@ impl Vm {
             self.asker.set(fastrand::Rng::with_seed(!seed).u64(1..));
         }
         self.asker.get()
+    }
+
+    /// The configuration with this number asks and calls no more: what it did for others, one of them does.
+    fn leave(&self, number: u32) {
+        self.asking.leave(number);
+        self.beating.leave(number);
     }
 }
 
@@ -86,16 +92,24 @@ impl Router {
             heartbeat_lease::create(host);
             Heartbeats::new(fastrand::Rng::with_seed(setup.seed).u64(..))
         });
-        plan.each_named(|_, names, _| setup.own.beating.take(names.name(), setup.number));
         let lists = Lists::new(document, (setup.own.asker(setup.seed), &setup.memory.kept), host);
-        if let Some(lists) = &lists {
-            lists.each_lease(|lease| setup.own.asking.take(lease, setup.number));
-        }
-        setup.own.publishing.take(&root_of(&setup), setup.number);
         let follows = plan.follows() || lists.is_some();
+        let busy_ticks = BusyTicks::new(if follows { NEWS_TICK } else { TICK }, host)?;
+        // Nothing fails from here on: what the root had under its last document is the new one's, or another root's.
+        if let Some(before) = setup.own.newest.take(&root_of(&setup), setup.number) {
+            setup.own.leave(before);
+        }
+        plan.each_named(|_, names, _| {
+            setup.own.beating.take(names.name(), setup.number);
+        });
+        if let Some(lists) = &lists {
+            lists.each_lease(|lease| {
+                setup.own.asking.take(lease, setup.number);
+            });
+        }
         let router = Self {
             lists,
-            busy_ticks: BusyTicks::new(if follows { NEWS_TICK } else { TICK }, host)?,
+            busy_ticks,
             unpublished: Cell::new(Some(part(document, 0, &setup, host))),
             follows,
             unlocated: Cell::new(plan.is_zone_aware()),
@@ -157,7 +171,7 @@ impl Router {
                 }
             },
             |document, versions| {
-                if !own.publishing.owns(&root_of(&self.setup), self.setup.number) {
+                if !own.newest.owns(&root_of(&self.setup), self.setup.number) {
                     return;
                 }
                 let part = part(document, versions, &self.setup, host);
@@ -205,11 +219,16 @@ impl Router {
     /// Asks for the lists of endpoints that are due; in how long to look again, if at all.
     fn ask(&self, now: Timestamp, host: &impl Host) -> Option<Duration> {
         let own = &self.setup.own;
-        // The main thread and canaries, which serve nothing, ask for nothing, nor does who serves no new request.
-        let is_newest = own.publishing.owns(&root_of(&self.setup), self.setup.number);
-        let decides =
-            |lease: &str| own.serves.get() && is_newest && own.asking.owns(lease, self.setup.number);
-        self.lists.as_ref()?.tick(decides, now, &self.setup.registry, host)
+        let lists = self.lists.as_ref()?;
+        let works = self.works();
+        let decides = |lease: &str| works && own.asking.owns(lease, self.setup.number);
+        lists.tick(decides, now, &self.setup.registry, host)
+    }
+
+    /// Whether this asks and calls by itself: the main thread and canaries, which serve nothing, do not, nor does who serves no new request.
+    fn works(&self) -> bool {
+        let own = &self.setup.own;
+        own.serves.get() && own.newest.owns(&root_of(&self.setup), self.setup.number)
     }
 
     /// A message waits in a queue: that endpoints may have changed.
@@ -222,19 +241,19 @@ impl Router {
 
     /// Sends the heartbeats that are due; in how long to look again, if at all.
     fn beat(&self, now: Timestamp, host: &impl Host) -> Option<Duration> {
-        if !self.setup.own.serves.get() {
+        let mut heartbeats = self.heartbeats.try_borrow_mut().ok()?;
+        let heartbeats = heartbeats.as_mut()?;
+        if !self.works() {
             return None;
         }
-        let mut heartbeats = self.heartbeats.try_borrow_mut().ok()?;
         let decides = |name: &str| self.setup.own.beating.owns(name, self.setup.number);
-        heartbeats.as_mut()?.tick(&self.plan, now, decides, host)
+        heartbeats.tick(&self.plan, now, decides, host)
     }
 
     /// The root has ended: what it did for others, one of them does.
     pub(crate) fn on_ended(&self) {
-        self.setup.own.asking.leave(self.setup.number);
-        self.setup.own.beating.leave(self.setup.number);
-        self.setup.own.publishing.leave(self.setup.number);
+        self.setup.own.leave(self.setup.number);
+        self.setup.own.newest.leave(self.setup.number);
     }
 
     /// A heartbeat has been answered, or has failed.

@@ -201,6 +201,24 @@ fn listeners_with_different_documents_both_have_their_lists() {
     assert_eq!(one.pass(6_000).len(), 1, "with its next request");
 }
 
+/// A filter that streams alone hold asks for nothing, and keeps nobody from asking.
+#[test]
+fn what_a_root_asked_for_under_a_document_before_another_root_asks_for() {
+    let (store, vm) = (SharedStore::default(), Vm::default());
+    let web = document(ROUND_ROBIN);
+    let of =
+        |context, document: &str| Worker::in_vm(&vm, context, FakeHost::with_shared(&store), 0, document);
+    let (mut one, mut two) = (of(1, &web), of(2, &web));
+    let (_, mut held) = two.begin();
+    assert!(one.pass(1_000).is_empty() && two.pass(1_000).len() == 1, "the last one has the role");
+    two.host.set_configuration(br#"{"upstreams": [], "routes": []}"#);
+    assert!(two.root.configure(&two.host));
+    assert!(two.pass(10_000).is_empty());
+    one.serve();
+    assert!(!one.pass(10_000).is_empty());
+    held.on_done(&two.host);
+}
+
 #[test]
 fn an_answer_that_there_is_no_room_for_is_not_taken_in() {
     let vm: TestVm = Vm::with_memory(Memory::bounded(10, 10));

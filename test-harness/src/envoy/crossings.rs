@@ -158,6 +158,7 @@ mod tests {
         ];
         assert_eq!(names, expected);
     }
+
     #[test]
     fn what_a_tick_calls_is_no_requests_though_it_began_before() {
         let from = LOG.lines().take(8).map(|line| line.len() + 1).sum();

@@ -19,7 +19,8 @@ pub(super) fn read(body: &[u8]) -> Result<Value<'_>, Refusal> {
 
 /// A field that is there and not `null`.
 pub(super) fn field<'a>(value: Value<'a>, name: &str) -> Option<Value<'a>> {
-    value.field(name).filter(|value| !value.is_null())
+    let [field] = fields(value, [name]);
+    field
 }
 
 /// The same for several fields at a time, which is as quick as for one.

@@ -4,10 +4,9 @@
 //! changed. Trade-off: to write the whole map costs the host as much as four single headers, and to write it is one crossing; so
 //! single changes are made one by one while there are at most two.
 
-use crate::Head;
+use crate::{Head, unsteer};
 use core::cell::RefCell;
 use std::rc::Rc;
-use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 use switchyard_host::{HeaderMap, HostError, RequestHeaders};
 
 /// So many changes are written one by one.
@@ -130,10 +129,7 @@ impl Edits {
             }),
         };
         if let Err(error) = written {
-            // A client's own word steers nothing.
-            for name in [CLUSTER_HEADER, CANDIDATES_HEADER] {
-                let _ = host.remove_request_header(name);
-            }
+            unsteer(host);
             log::warn!("switchyard: a request goes on as it came, but unsteered: {error}");
         }
         *state = State::default();

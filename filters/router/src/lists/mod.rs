@@ -124,7 +124,7 @@ impl Lists {
     }
 
     /// Whether the endpoints of this upstream are listed elsewhere.
-    pub(crate) fn lists(&self, upstream: usize) -> bool {
+    pub(crate) fn has(&self, upstream: usize) -> bool {
         self.samples.get(upstream).is_some_and(Option::is_some)
     }
 

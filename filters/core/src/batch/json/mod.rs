@@ -193,21 +193,8 @@ impl<'a> Value<'a> {
 
     /// The value of the first field of this name, found without looking at those behind it; `None` if there is none, or it is no object.
     pub fn field(self, name: &str) -> Option<Self> {
-        let mut inside = Scanner::within(self, b'{')?;
-        if inside.takes(b'}') {
-            return None;
-        }
-        loop {
-            let key = inside.known_value();
-            inside.takes(b':');
-            let value = inside.known_value();
-            if key.string()? == name {
-                return Some(value);
-            }
-            if !inside.takes(b',') {
-                return None;
-            }
-        }
+        let [found] = self.fields_named([name]);
+        found
     }
 
     /// The same for several names at a time, each in its place: the object is gone through once, and no further than to the last of them.
