@@ -15,9 +15,32 @@ const SHOWN: usize = 60;
 /// How many known words are compared with an unknown one.
 const COMPARED: usize = 1000;
 
+/// What kind of thing is wrong; `switchyard check` has a code for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The document as a whole cannot be read.
+    Unreadable,
+    /// A field that there is not.
+    UnknownField,
+    /// A value of another type than the field's.
+    WrongType,
+    /// A field that must be there is not.
+    Missing,
+    /// A number, a duration or a size outside of what the field takes.
+    OutOfRange,
+    /// What may stand there once stands there again.
+    Duplicate,
+    /// A name that nothing in the document has.
+    UnknownName,
+    /// A rule of the section is broken.
+    Rule,
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
+    /// What kind of thing.
+    pub fault: Fault,
     /// Where: `upstreams[0].balance.table_size`; empty for the document itself.
     pub path: String,
     /// What, and what to do about it.
@@ -51,7 +74,10 @@ impl ConfigErrors {
 
     /// The one error of a document that cannot be read at all.
     pub(crate) fn unreadable(problem: String) -> Self {
-        Self { listed: vec![ConfigError { path: String::new(), problem }], total: 1 }
+        Self {
+            listed: vec![ConfigError { fault: Fault::Unreadable, path: String::new(), problem }],
+            total: 1,
+        }
     }
 }
 
@@ -78,16 +104,19 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
+    /// A rule of the section that is broken.
     pub(crate) fn add(&mut self, at: &Path<'_>, problem: impl Into<String>) {
-        if self.count() {
-            self.listed.push(ConfigError { path: at.to_string(), problem: problem.into() });
-        }
+        self.add_as(Fault::Rule, at, problem);
+    }
+
+    pub(crate) fn add_as(&mut self, fault: Fault, at: &Path<'_>, problem: impl Into<String>) {
+        self.add_with(fault, at, || problem.into());
     }
 
     /// For a problem whose words cost more than their length: they are found only if they are listed.
-    pub(crate) fn add_with(&mut self, at: &Path<'_>, problem: impl FnOnce() -> String) {
+    pub(crate) fn add_with(&mut self, fault: Fault, at: &Path<'_>, problem: impl FnOnce() -> String) {
         if self.count() {
-            self.listed.push(ConfigError { path: at.to_string(), problem: problem() });
+            self.listed.push(ConfigError { fault, path: at.to_string(), problem: problem() });
         }
     }
 

@@ -21,7 +21,7 @@ mod resolve;
 mod schema;
 mod values;
 
-pub use error::{ConfigError, ConfigErrors, MAX_LISTED};
+pub use error::{ConfigError, ConfigErrors, Fault, MAX_LISTED};
 #[cfg(feature = "schema")]
 pub use reference::reference_markdown;
 pub use resolve::{Batching, ClusterPatterns, ClusterPlaces, Document, Mode, Route, Target, Upstream};

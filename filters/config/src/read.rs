@@ -7,7 +7,7 @@
 //! Invariant: a field that cannot be read adds an error and is remembered as bad, so that the second stage does
 //! not call it missing.
 
-use crate::error::{Errors, Path, show, suggestion};
+use crate::error::{Errors, Fault, Path, show, suggestion};
 use serde_json::{Map, Value};
 
 /// A type that a place in the document may have.
@@ -18,7 +18,7 @@ pub(crate) trait Read: Sized {
 
 /// The wrong kind of value stands here.
 pub(crate) fn expected<T>(what: &str, value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<T> {
-    errors.add(at, format!("{} is not {what}", show(value)));
+    errors.add_as(Fault::WrongType, at, format!("{} is not {what}", show(value)));
     None
 }
 
@@ -95,9 +95,11 @@ pub(crate) fn fields<'a>(
     let Value::Object(fields) = value else { return expected("an object", value, at, errors) };
     for name in fields.keys() {
         if !name.starts_with('_') && !known.contains(&name.as_str()) {
-            errors.add_with(&at.field(name), || match suggestion(name, known.iter().copied()) {
-                near if near.is_empty() => format!("unknown field; there are {}", known.join(", ")),
-                near => format!("unknown field{near}"),
+            errors.add_with(Fault::UnknownField, &at.field(name), || {
+                match suggestion(name, known.iter().copied()) {
+                    near if near.is_empty() => format!("unknown field; there are {}", known.join(", ")),
+                    near => format!("unknown field{near}"),
+                }
             });
         }
     }
@@ -116,7 +118,7 @@ pub(crate) fn field<T: Read>(
     let at = at.field(name);
     let read = match fields.get(name)? {
         Value::Null => {
-            errors.add(&at, "is null; write a value or remove it");
+            errors.add_as(Fault::WrongType, &at, "is null; write a value or remove it");
             None
         }
         value => T::read(value, &at, errors),
@@ -183,7 +185,7 @@ macro_rules! section {
                 $(
                     let name = plain(stringify!($required));
                     if read.$required.is_none() && !bad.contains(&name) {
-                        errors.add(&at.field(name), "is missing");
+                        errors.add_as($crate::error::Fault::Missing, &at.field(name), "is missing");
                     }
                 )*
                 Some(Self { bad, ..read })

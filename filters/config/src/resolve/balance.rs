@@ -1,7 +1,7 @@
 //! How endpoints are chosen.
 
 use super::{bounded, hash_on, load_report, narrow, ring};
-use crate::error::{Errors, Path, show};
+use crate::error::{Errors, Fault, Path, show};
 use crate::raw::{self, PolicyName};
 use core::time::Duration;
 use switchyard_core::balance::{Policy, ZoneAware};
@@ -168,7 +168,7 @@ fn balance_factor(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Opt
 fn table_size(size: Option<u64>, at: &Path<'_>, errors: &mut Errors) -> u64 {
     let size = bounded(size, TABLE, 2, MAX_TABLE, at, errors);
     if !is_prime(size) {
-        errors.add_with(at, || {
+        errors.add_with(Fault::Rule, at, || {
             let below = (2..size).rev().find(|number| is_prime(*number)).unwrap_or(2);
             let above = (size..=MAX_TABLE).find(|number| is_prime(*number)).unwrap_or(MAX_TABLE);
             format!("{size} is not prime; the nearest are {below} and {above}")

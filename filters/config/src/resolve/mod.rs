@@ -29,7 +29,7 @@ mod target;
 mod upstream;
 mod watched;
 
-use crate::error::{ConfigErrors, Errors, Path, cut};
+use crate::error::{ConfigErrors, Errors, Fault, Path, cut};
 use crate::raw;
 use crate::read::Read;
 use crate::values;
@@ -251,7 +251,11 @@ fn bounded(value: Option<u64>, default: u64, low: u64, high: u64, at: &Path<'_>,
         None => default,
         Some(value) if (low..=high).contains(&value) => value,
         Some(value) => {
-            errors.add(at, format!("{value} is out of range; it takes {low} to {high}"));
+            errors.add_as(
+                Fault::OutOfRange,
+                at,
+                format!("{value} is out of range; it takes {low} to {high}"),
+            );
             default
         }
     }
@@ -272,9 +276,13 @@ fn at_least(
 ) -> Duration {
     let duration = value.map_or(Duration::from_millis(default_ms), |value| value.0);
     if duration.is_zero() {
-        errors.add(at, "is zero; it takes more than zero");
+        errors.add_as(Fault::OutOfRange, at, "is zero; it takes more than zero");
     } else if duration < Duration::from_millis(least_ms) {
-        errors.add(at, format!("is shorter than {least_ms}ms; write \"{least_ms}ms\" or more"));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("is shorter than {least_ms}ms; write \"{least_ms}ms\" or more"),
+        );
     }
     duration
 }
@@ -294,13 +302,13 @@ fn within(
     };
     let duration = value.map_or(default, |value| value.0);
     if duration.is_zero() && !least.is_zero() {
-        errors.add(at, "is zero; it takes more than zero");
+        errors.add_as(Fault::OutOfRange, at, "is zero; it takes more than zero");
     } else if duration < least {
         let least = shown(least);
-        errors.add(at, format!("is shorter than {least}; write \"{least}\" or more"));
+        errors.add_as(Fault::OutOfRange, at, format!("is shorter than {least}; write \"{least}\" or more"));
     } else if duration > most {
         let most = shown(most);
-        errors.add(at, format!("is longer than {most}; write \"{most}\" or less"));
+        errors.add_as(Fault::OutOfRange, at, format!("is longer than {most}; write \"{most}\" or less"));
     }
     duration
 }
@@ -321,7 +329,11 @@ fn size(
             (_, mebi) => format!("{mebi}MiB"),
         };
         let (low, high) = (shown(low), shown(high));
-        errors.add(at, format!("{bytes} bytes are out of range; it takes {low} to {high}"));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("{bytes} bytes are out of range; it takes {low} to {high}"),
+        );
     }
     bytes
 }

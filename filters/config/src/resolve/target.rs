@@ -3,7 +3,7 @@
 //! Invariant: a name that may be right, since one of the upstreams could not be read, is not called wrong.
 
 use super::refuse_duplicates;
-use crate::error::{Errors, Path, cut, suggestion};
+use crate::error::{Errors, Fault, Path, cut, suggestion};
 use crate::raw;
 use hashbrown::{HashMap, HashSet};
 
@@ -112,7 +112,7 @@ pub(super) fn target(
                 format!("{:?} stands for many clusters; give one of them an upstream of its own", cut(name));
             errors.add(at, problem);
         } else if known.complete {
-            errors.add_with(at, || {
+            errors.add_with(Fault::UnknownName, at, || {
                 let near = suggestion(name, known.list.iter().filter_map(|raw| raw.name.as_deref()));
                 format!("{:?} is not an upstream of this document{near}", cut(name))
             });

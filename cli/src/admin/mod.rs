@@ -1,0 +1,1 @@
+//! Asks an Envoy's admin interface, read only.

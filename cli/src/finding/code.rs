@@ -1,0 +1,29 @@
+//! The codes of findings, each with its page.
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Legal, and it hurts.
+    Warning,
+    /// Refused by the filters or by Envoy, or it does not work.
+    Error,
+}
+
+/// A kind of finding.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `SY0101`: 01 files, 02 values, 03 rules of the document's sections, 04 what is legal and hurts, 05 what is around a plugin in
+    /// Envoy's configuration, 06 manifests, 07 a running Envoy.
+    pub id: &'static str,
+    /// A few words: `unknown field`.
+    pub title: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Its page: what it means, why it matters, what to do. Markdown.
+    pub page: &'static str,
+}
+
+impl Code {
+    /// Every code, in order.
+    pub const ALL: &'static [&'static Self] = &[];
+}

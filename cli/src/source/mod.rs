@@ -1,0 +1,136 @@
+//! Files that hold Switchyard documents: the document itself, an Envoy bootstrap, resources of ECDS, manifests of Kubernetes.
+//!
+//! Invariant: a file is read whole or refused, with a message that names it, what is wrong and what to do; no file makes this panic or
+//! take memory without bound ([`MOST_BYTES`], and the YAML reader's own budget for anchors).
+//! Trade-off: which plugin is ours is told by its name, its module's file or its image, since nothing else says so ([`plugins`]).
+
+mod kind;
+mod plugins;
+mod yaml;
+
+pub use kind::Kind;
+pub use plugins::{Carried, Plugin};
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+use switchyard_config::Document;
+
+/// The longest file that is read.
+pub const MOST_BYTES: usize = 64 << 20;
+
+/// A file as it was read.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// What it is called in messages: its path as it was given, or `standard input`.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// The YAML documents in it; one at least, but several of manifests alone.
+    pub trees: Vec<Value>,
+}
+
+/// Why a file was not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The file.
+    pub file: String,
+    /// What is wrong.
+    pub problem: String,
+    /// Whether it could be read, and what is in it is wrong.
+    pub is_content: bool,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.file, self.problem)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl File {
+    /// Reads the file at `path`, or standard input for `-`.
+    ///
+    /// # Errors
+    /// When it cannot be read, is too long, is no text, or neither YAML nor JSON; when it holds several Switchyard documents.
+    pub fn read(path: &Path) -> Result<Self, Refused> {
+        let is_input = path == Path::new("-");
+        let name = if is_input { "standard input".to_owned() } else { path.display().to_string() };
+        let bytes = if is_input { bytes_of(std::io::stdin().lock()) } else { bytes_of_file(path) };
+        let text = bytes.and_then(text).map_err(|problem| Refused {
+            file: name.clone(),
+            problem,
+            is_content: false,
+        })?;
+        Self::parse(&name, &text)
+    }
+
+    /// What this text is, of a file of this name.
+    ///
+    /// # Errors
+    /// When it is neither YAML nor JSON, or holds several Switchyard documents.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Refused> {
+        let refused = |problem| Refused { file: name.to_owned(), problem, is_content: true };
+        let trees = yaml::trees(text).map_err(refused)?;
+        let kind = Kind::of(&trees).map_err(refused)?;
+        Ok(Self { name: name.to_owned(), kind, trees })
+    }
+
+    /// Every Switchyard document in it, and which plugin it is the configuration of.
+    pub fn documents(&self) -> Vec<Carried> {
+        plugins::documents(self)
+    }
+
+    /// The one document that it is, or that all its plugins have.
+    ///
+    /// # Errors
+    /// When it holds none, several that differ, or one that is wrong: then with everything that is wrong.
+    pub fn document(&self) -> Result<Document> {
+        let carried = self.documents();
+        let Some(first) = carried.first() else {
+            bail!("{}: no Switchyard plugin in this {}, so there is no document", self.name, self.kind);
+        };
+        if let Some(other) = carried.iter().find(|other| other.tree != first.tree) {
+            bail!(
+                "{}: its plugins {:?} and {:?} have different documents; give the one that is meant in a file of its own",
+                self.name,
+                first.plugin.name,
+                other.plugin.name
+            );
+        }
+        let document = first.result.clone();
+        document.map_err(|errors| anyhow::anyhow!("{}: {} errors\n{errors}", self.name, errors.total()))
+    }
+}
+
+fn bytes_of_file(path: &Path) -> Result<Vec<u8>, String> {
+    if path.is_dir() {
+        return Err("is a folder; name the files in it".to_owned());
+    }
+    bytes_of(std::fs::File::open(path).map_err(|error| error.to_string())?)
+}
+
+fn bytes_of(reader: impl std::io::Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    reader.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > MOST_BYTES {
+        return Err(format!("is longer than {} MiB, the most that is read", MOST_BYTES >> 20));
+    }
+    Ok(bytes)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    match String::from_utf8(bytes) {
+        Ok(text) => match text.find('\0') {
+            Some(position) => Err(format!("is no text: byte {position} is 0")),
+            None => Ok(text),
+        },
+        Err(error) => Err(format!("is no text: byte {} is not UTF-8", error.utf8_error().valid_up_to())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

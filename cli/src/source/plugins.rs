@@ -1,0 +1,183 @@
+//! The plugins of ours in a file, each with its document.
+//!
+//! A plugin is ours if its name begins with `switchyard` (also behind a namespace, as in `shop/switchyard`), if it loads one of our
+//! modules from a file, or if its image is called so.
+
+use super::{File, Kind};
+use base64::Engine as _;
+use serde_json::Value;
+use switchyard_config::{ConfigErrors, Document};
+
+/// The modules that read a document.
+const MODULES: [&str; 6] =
+    ["switchyard.wasm", "coalesce.wasm", "batch.wasm", "router.wasm", "outlier.wasm", "retry.wasm"];
+
+/// A plugin that has a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plugin {
+    /// Its name; empty for a file that is a document.
+    pub name: String,
+    /// The file, image or URL of its module; empty where nothing says so.
+    pub module: String,
+    /// The manifest that it stands in, `EnvoyFilter shop/switchyard`; empty elsewhere.
+    pub manifest: String,
+}
+
+/// A document and the plugin whose configuration it is.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// The document as it is written; what is no JSON stands here as text.
+    pub tree: Value,
+    /// What it means, or everything that is wrong with it.
+    pub result: Result<Document, ConfigErrors>,
+    /// The section `vm_config` and what stands around it, for what is to be said of that; `null` for a file that is a document.
+    pub settings: Value,
+}
+
+/// Every document in `file`.
+pub(super) fn documents(file: &File) -> Vec<Carried> {
+    let mut found = Vec::new();
+    for tree in &file.trees {
+        match file.kind {
+            Kind::Document => found.push(Carried {
+                plugin: Plugin::default(),
+                tree: tree.clone(),
+                result: Document::from_value(tree),
+                settings: Value::Null,
+            }),
+            Kind::Manifests => {
+                let before = found.len();
+                of_manifest(tree, &mut found);
+                let manifest = manifest_name(tree);
+                for carried in found.iter_mut().skip(before) {
+                    carried.plugin.manifest.clone_from(&manifest);
+                }
+            }
+            Kind::Bootstrap | Kind::Resources => of_tree(tree, &mut found),
+        }
+    }
+    found
+}
+
+/// `EnvoyFilter shop/switchyard`.
+fn manifest_name(tree: &Value) -> String {
+    let text = |pointer: &str| tree.pointer(pointer).and_then(Value::as_str);
+    let name = text("/metadata/name").unwrap_or_default();
+    let namespace = text("/metadata/namespace").map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    format!("{} {namespace}{name}", text("/kind").unwrap_or_default())
+}
+
+fn of_manifest(tree: &Value, found: &mut Vec<Carried>) {
+    let spec = tree.get("spec").unwrap_or(&Value::Null);
+    let name = tree.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    match tree.get("kind").and_then(Value::as_str).unwrap_or_default() {
+        "WasmPlugin" => of_image(name, spec.get("url"), spec.get("pluginConfig"), spec, found),
+        "TrafficExtension" => {
+            let wasm = spec.get("wasm").unwrap_or(&Value::Null);
+            of_image(name, wasm.get("url"), wasm.get("pluginConfig"), wasm, found);
+        }
+        "EnvoyExtensionPolicy" => {
+            for wasm in spec.get("wasm").and_then(Value::as_array).into_iter().flatten() {
+                let url = ["/code/image/url", "/code/http/url"].iter().find_map(|path| wasm.pointer(path));
+                let name = wasm.get("name").and_then(Value::as_str).unwrap_or(name);
+                of_image(name, url, wasm.get("config"), wasm, found);
+            }
+        }
+        "ConfigMap" => {
+            for text in tree.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.values())
+            {
+                let inner = text.as_str().and_then(|text| File::parse("", text).ok());
+                // A text that is no document of ours is somebody else's.
+                if let Some(inner) = inner.filter(|inner| inner.kind != Kind::Document || is_document(inner))
+                {
+                    found.extend(documents(&inner));
+                }
+            }
+        }
+        "List" => {
+            let items = tree.get("items").and_then(Value::as_array);
+            items.into_iter().flatten().for_each(|item| of_manifest(item, found));
+        }
+        _ => of_tree(spec, found),
+    }
+}
+
+/// Whether what a file of no known kind holds looks like a document.
+fn is_document(file: &File) -> bool {
+    file.trees.iter().any(|tree| tree.get("upstreams").is_some() && tree.get("routes").is_some())
+}
+
+/// A plugin whose module is an image or a URL, and whose configuration is a tree.
+fn of_image(
+    name: &str,
+    url: Option<&Value>,
+    config: Option<&Value>,
+    settings: &Value,
+    found: &mut Vec<Carried>,
+) {
+    let module = url.and_then(Value::as_str).unwrap_or_default();
+    if is_our_name(name) || is_our_image(module) {
+        let tree = config.cloned().unwrap_or_default();
+        let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
+        found.push(Carried { plugin, result: Document::from_value(&tree), tree, settings: settings.clone() });
+    }
+}
+
+/// Every plugin configuration of Envoy's below `tree` that is ours.
+fn of_tree(tree: &Value, found: &mut Vec<Carried>) {
+    if let Some(vm) = tree.get("vm_config").or_else(|| tree.get("vmConfig")) {
+        let name = tree.get("name").and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| vm.pointer(pointer).and_then(Value::as_str);
+        let module = ["/code/local/filename", "/code/remote/http_uri/uri", "/code/remote/httpUri/uri"]
+            .iter()
+            .find_map(|pointer| text(pointer))
+            .unwrap_or_default();
+        let ours = is_our_name(name)
+            || MODULES.iter().any(|ours| module.rsplit('/').next() == Some(ours))
+            || is_our_image(module);
+        if ours {
+            let (tree_of, result) = configuration(tree.get("configuration"));
+            let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
+            found.push(Carried { plugin, tree: tree_of, result, settings: tree.clone() });
+            return;
+        }
+    }
+    match tree {
+        Value::Array(items) => items.iter().for_each(|item| of_tree(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| of_tree(field, found)),
+        _ => {}
+    }
+}
+
+fn is_our_name(name: &str) -> bool {
+    name.rsplit('/').any(|part| part.starts_with("switchyard"))
+}
+
+/// Whether a URL's path has a part that begins with our name, the host aside.
+fn is_our_image(url: &str) -> bool {
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    path.split('/').skip(1).any(|part| part.starts_with("switchyard"))
+}
+
+/// The document in a plugin's configuration: a Struct, a StringValue, or a BytesValue, which YAML has in base64.
+fn configuration(any: Option<&Value>) -> (Value, Result<Document, ConfigErrors>) {
+    let kind = any.and_then(|any| any.get("@type")).and_then(Value::as_str).unwrap_or_default();
+    match any.and_then(|any| any.get("value")) {
+        Some(Value::String(text)) if kind.ends_with("BytesValue") => {
+            // What is not base64 is checked as it stands; it is no document either.
+            let bytes = base64::engine::general_purpose::STANDARD.decode(text);
+            let bytes = bytes.unwrap_or_else(|_| text.clone().into_bytes());
+            (tree_of(&bytes), Document::from_plugin_configuration(&bytes))
+        }
+        Some(Value::String(text)) => (tree_of(text.as_bytes()), Document::from_json(text.as_bytes())),
+        Some(tree) => (tree.clone(), Document::from_value(tree)),
+        None => (Value::Null, Ok(Document::default())),
+    }
+}
+
+fn tree_of(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
+}

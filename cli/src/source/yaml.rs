@@ -1,0 +1,27 @@
+//! The trees of a YAML text, of which JSON is a part.
+//!
+//! Anchors and merge keys are YAML's, and Envoy takes them too; a key that stands twice is an error, since one of the two is not
+//! what its writer thinks.
+
+use serde_json::Value;
+use serde_saphyr::options::DuplicateKeyPolicy;
+
+/// The YAML documents in `text`; of one that holds nothing but comments, a single `null`.
+///
+/// # Errors
+/// Where the text stops being YAML.
+pub(super) fn trees(text: &str) -> Result<Vec<Value>, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok(vec![Value::Null]);
+    }
+    let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        budget: budget,
+        with_snippet: false,
+    };
+    let trees: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| format!("is neither YAML nor JSON: {error}"))?;
+    Ok(if trees.is_empty() { vec![Value::Null] } else { trees })
+}
