@@ -39,8 +39,19 @@ pub struct Refused {
     pub file: String,
     /// What is wrong.
     pub problem: String,
-    /// Whether it could be read, and what is in it is wrong.
-    pub is_content: bool,
+    /// Of what kind that is.
+    pub reason: Reason,
+}
+
+/// Of what kind the reason is for which a file was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no such file, or none that can be read as text.
+    Unread,
+    /// What is in it is neither YAML nor JSON.
+    Syntax,
+    /// It holds what does not stand together.
+    Several,
 }
 
 impl fmt::Display for Refused {
@@ -63,7 +74,7 @@ impl File {
         let text = bytes.and_then(text).map_err(|problem| Refused {
             file: name.clone(),
             problem,
-            is_content: false,
+            reason: Reason::Unread,
         })?;
         Self::parse(&name, &text)
     }
@@ -73,9 +84,9 @@ impl File {
     /// # Errors
     /// When it is neither YAML nor JSON, or holds several Switchyard documents.
     pub fn parse(name: &str, text: &str) -> Result<Self, Refused> {
-        let refused = |problem| Refused { file: name.to_owned(), problem, is_content: true };
-        let trees = yaml::trees(text).map_err(refused)?;
-        let kind = Kind::of(&trees).map_err(refused)?;
+        let refused = |reason| move |problem| Refused { file: name.to_owned(), problem, reason };
+        let trees = yaml::trees(text).map_err(refused(Reason::Syntax))?;
+        let kind = Kind::of(&trees).map_err(refused(Reason::Several))?;
         Ok(Self { name: name.to_owned(), kind, trees })
     }
 

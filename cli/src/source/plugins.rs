@@ -166,10 +166,13 @@ fn configuration(any: Option<&Value>) -> (Value, Result<Document, ConfigErrors>)
     let kind = any.and_then(|any| any.get("@type")).and_then(Value::as_str).unwrap_or_default();
     match any.and_then(|any| any.get("value")) {
         Some(Value::String(text)) if kind.ends_with("BytesValue") => {
-            // What is not base64 is checked as it stands; it is no document either.
-            let bytes = base64::engine::general_purpose::STANDARD.decode(text);
-            let bytes = bytes.unwrap_or_else(|_| text.clone().into_bytes());
-            (tree_of(&bytes), Document::from_plugin_configuration(&bytes))
+            match base64::engine::general_purpose::STANDARD.decode(text) {
+                Ok(bytes) => (tree_of(&bytes), Document::from_plugin_configuration(&bytes)),
+                Err(error) => {
+                    let problem = format!("is not base64, as the value of a BytesValue is ({error}); encode it");
+                    (Value::String(text.clone()), Err(ConfigErrors::unreadable(problem)))
+                }
+            }
         }
         Some(Value::String(text)) => (tree_of(text.as_bytes()), Document::from_json(text.as_bytes())),
         Some(tree) => (tree.clone(), Document::from_value(tree)),

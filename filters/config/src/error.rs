@@ -73,7 +73,7 @@ impl ConfigErrors {
     }
 
     /// The one error of a document that cannot be read at all.
-    pub(crate) fn unreadable(problem: String) -> Self {
+    pub fn unreadable(problem: String) -> Self {
         Self {
             listed: vec![ConfigError { fault: Fault::Unreadable, path: String::new(), problem }],
             total: 1,

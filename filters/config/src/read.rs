@@ -27,7 +27,11 @@ impl Read for String {
         match value {
             // No name, path or header value holds one, and in a header it would end the line.
             Value::String(text) if text.chars().any(char::is_control) => {
-                errors.add(at, format!("{} holds a control character; remove it", show(value)));
+                errors.add_as(
+                    Fault::WrongType,
+                    at,
+                    format!("{} holds a control character; remove it", show(value)),
+                );
                 None
             }
             Value::String(text) => Some(text.clone()),
@@ -44,7 +48,12 @@ impl Read for bool {
 
 impl Read for u64 {
     fn read(value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
-        whole(value).or_else(|| expected("a whole number of 0 or more", value, at, errors))
+        whole(value).or_else(|| {
+            let below = value.as_f64().is_some_and(|number| number < 0.0);
+            let fault = if below { Fault::OutOfRange } else { Fault::WrongType };
+            errors.add_as(fault, at, format!("{} is not a whole number of 0 or more", show(value)));
+            None
+        })
     }
 }
 

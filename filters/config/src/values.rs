@@ -1,6 +1,6 @@
 //! Values with units: a duration, a size in bytes, a percentage. Each is its own type.
 
-use crate::error::{Errors, Path, show};
+use crate::error::{Errors, Fault, Path, show};
 use crate::read::{Read, expected, whole};
 use core::time::Duration as Time;
 use serde_json::Value;
@@ -68,22 +68,39 @@ impl Read for Duration {
             _ => None,
         };
         if let Some(bare) = bare {
-            errors.add(at, format!("{} has no unit; write \"{bare}s\" or \"{bare}ms\"", show(value)));
+            errors.add_as(
+                Fault::WrongType,
+                at,
+                format!("{} has no unit; write \"{bare}s\" or \"{bare}ms\"", show(value)),
+            );
             return None;
         }
         let nanos = value.as_str().and_then(|text| measure(text, &TIME));
         match nanos {
             Some(nanos) if nanos > LONGEST.as_nanos() as f64 => {
-                expected("at most \"8760h\" (a year)", value, at, errors)
+                errors.add_as(
+                    Fault::OutOfRange,
+                    at,
+                    format!("{} is not at most \"8760h\" (a year)", show(value)),
+                );
+                None
             }
             // Binary fractions miss decimal ones by about 2^-52 of the number.
             Some(nanos) if (nanos - nanos.round()).abs() > (nanos * 1e-12).max(1e-6) => {
-                errors.add(at, format!("{} is finer than a nanosecond; round it", show(value)));
+                errors.add_as(
+                    Fault::OutOfRange,
+                    at,
+                    format!("{} is finer than a nanosecond; round it", show(value)),
+                );
                 None
             }
             Some(nanos) => Some(Self(Time::from_nanos(nanos.round() as u64))),
             None if is_negative(value) => {
-                errors.add(at, format!("{} is negative; it takes zero or more", show(value)));
+                errors.add_as(
+                    Fault::OutOfRange,
+                    at,
+                    format!("{} is negative; it takes zero or more", show(value)),
+                );
                 None
             }
             None => expected(
@@ -123,7 +140,15 @@ impl Read for Percent {
         };
         match number.and_then(|number| u8::try_from(number).ok()).filter(|number| *number <= 100) {
             Some(percent) => Some(Self(percent)),
-            None => expected("a percentage; write a whole number from 0 to 100", value, at, errors),
+            // Another number, or none.
+            None => {
+                let fault =
+                    if number.is_some() || is_negative(value) { Fault::OutOfRange } else { Fault::WrongType };
+                let problem =
+                    format!("{} is not a percentage; write a whole number from 0 to 100", show(value));
+                errors.add_as(fault, at, problem);
+                None
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod coalesce_wrong;
 mod discovery;
 mod discovery_wrong;
 mod documents;
+mod faults;
 mod key_wrong;
 mod outlier;
 mod outlier_bounds;

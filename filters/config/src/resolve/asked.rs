@@ -3,7 +3,7 @@
 //! Trade-off: whether the cluster exists, Envoy knows only when it is asked.
 
 use super::{is_graphic, size, within};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::values;
 use core::time::Duration;
 use switchyard_core::memory::MOST_ANSWER;
@@ -54,7 +54,11 @@ impl Written<'_> {
         match self.host {
             Some("") => errors.add(&at.field("host"), "is empty; name a host or remove it"),
             Some(host) if !is_graphic(host) => {
-                errors.add(&at.field("host"), format!("{:?} is no host; use visible ASCII", cut(host)));
+                errors.add_as(
+                    Fault::WrongType,
+                    &at.field("host"),
+                    format!("{:?} is no host; use visible ASCII", cut(host)),
+                );
             }
             _ => {}
         }

@@ -140,7 +140,8 @@ fn least_request(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Poli
     let choice_count = bounded(raw.choice_count, 2, 2, 16, &at.field("choice_count"), errors);
     let bias = raw.active_request_bias.unwrap_or(1.0);
     if !(0.0..=100.0).contains(&bias) {
-        errors.add(
+        errors.add_as(
+            Fault::OutOfRange,
             &at.field("active_request_bias"),
             format!("{} is out of range; it takes 0 to 100", show(&bias.into())),
         );
@@ -153,7 +154,7 @@ fn peak_ewma(raw: &raw::Balance, at: &Path<'_>, errors: &mut Errors) -> Policy {
     let default_latency = raw.default_latency.map_or(Duration::from_millis(30), |latency| latency.0);
     for (name, duration) in [("decay", decay), ("default_latency", default_latency)] {
         if duration.is_zero() {
-            errors.add(&at.field(name), "is zero; it takes more than zero");
+            errors.add_as(Fault::OutOfRange, &at.field(name), "is zero; it takes more than zero");
         }
     }
     Policy::PeakEwma { decay, default_latency }
@@ -253,18 +254,23 @@ fn zone_aware(raw: &raw::ZoneAware, at: &Path<'_>, errors: &mut Errors) -> ZoneA
 fn slow_start(raw: &raw::SlowStart, at: &Path<'_>, errors: &mut Errors) -> Option<SlowStart> {
     let aggression = raw.aggression.unwrap_or(1.0);
     if !(aggression > 0.0 && aggression <= 100.0) {
-        errors.add(
+        errors.add_as(
+            Fault::OutOfRange,
             &at.field("aggression"),
             format!("{} is out of range; it takes more than 0 to 100", show(&aggression.into())),
         );
     }
     let percent = raw.min_weight_percent.map_or(10, |percent| percent.0);
     if percent == 0 {
-        errors.add(&at.field("min_weight_percent"), "0 would never start the ramp; write 1 or more");
+        errors.add_as(
+            Fault::OutOfRange,
+            &at.field("min_weight_percent"),
+            "0 would never start the ramp; write 1 or more",
+        );
     }
     let window = raw.window?.0;
     if window.is_zero() {
-        errors.add(&at.field("window"), "is zero; remove slow_start to have none");
+        errors.add_as(Fault::OutOfRange, &at.field("window"), "is zero; remove slow_start to have none");
     }
     Some(SlowStart { window, aggression, min_weight: f64::from(percent) / 100.0 })
 }

@@ -9,7 +9,7 @@
 
 use super::coalesce_key::{bad_body, check_methods, has_body, key};
 use super::{bounded, narrow, refuse_duplicates, size, within};
-use crate::error::{Errors, Path};
+use crate::error::{Errors, Fault, Path};
 use crate::raw::coalesce as raw;
 use crate::raw::{Mode, Route};
 use core::time::Duration;
@@ -93,7 +93,11 @@ fn statuses(
     }
     let read = || list.iter().enumerate().filter_map(|(index, status)| Some((index, (*status)?.0)));
     refuse_duplicates(read(), |index, status, first| {
-        errors.add(&at.index(index), format!("{status} is status {first} already; remove one of them"));
+        errors.add_as(
+            Fault::Duplicate,
+            &at.index(index),
+            format!("{status} is status {first} already; remove one of them"),
+        );
     });
     for (index, status) in read() {
         if let Some(problem) = wrong(status) {

@@ -4,7 +4,7 @@
 
 use super::asked::{Written, the_one, wait, written};
 use super::{check_path, check_pointer};
-use crate::error::{Errors, Path};
+use crate::error::{Errors, Fault, Path};
 use crate::raw::discovery as raw;
 use switchyard_core::discovery::{Considered, Consul, Envoy, Etcd, HashKey, Http, Registry, Source};
 
@@ -66,7 +66,7 @@ fn etcd(raw: &raw::EtcdSource, at: &Path<'_>, errors: &mut Errors) -> Named {
         Some("") => errors.add(&at.field("prefix"), "is empty, which is every key there is; name a prefix"),
         Some(prefix) if prefix.len() > MOST_PREFIX => {
             let problem = format!("is {} bytes long; it takes {MOST_PREFIX} at most", prefix.len());
-            errors.add(&at.field("prefix"), problem);
+            errors.add_as(Fault::OutOfRange, &at.field("prefix"), problem);
         }
         _ => {}
     }

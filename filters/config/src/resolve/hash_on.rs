@@ -1,7 +1,7 @@
 //! What is hashed, of upstreams and of splits.
 
 use super::{check_header_name, hosts};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::raw;
 use core::time::Duration;
 use switchyard_core::hash::{Cookie, HashOn, SameSite, Source};
@@ -15,7 +15,11 @@ pub(super) fn resolve(list: &[raw::HashOn], at: &Path<'_>, errors: &mut Errors) 
         errors.add(at, "is empty; name what is hashed, as in [{header: x-user}]");
     }
     if list.len() > MAX_ENTRIES {
-        errors.add(at, format!("has {} entries; it takes at most {MAX_ENTRIES}", list.len()));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("has {} entries; it takes at most {MAX_ENTRIES}", list.len()),
+        );
     }
     list.iter().enumerate().filter_map(|(index, raw)| entry(raw, &at.index(index), errors)).collect()
 }
@@ -62,11 +66,15 @@ fn cookie(raw: &raw::Cookie, at: &Path<'_>, errors: &mut Errors) -> Option<Cooki
     let token = |letter: char| letter.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(letter);
     let name = raw.name.as_deref();
     if let Some(name) = name.filter(|name| name.is_empty() || !name.chars().all(token)) {
-        errors.add(&at.field("name"), format!("{:?} is not a cookie name", cut(name)));
+        errors.add_as(Fault::WrongType, &at.field("name"), format!("{:?} is not a cookie name", cut(name)));
     }
     let path = raw.path.as_deref();
     if path.is_some_and(|path| !path.starts_with('/') || path.contains(';') || !path.is_ascii()) {
-        errors.add(&at.field("path"), "is not a path; write \"/\" or another that begins with a slash");
+        errors.add_as(
+            Fault::WrongType,
+            &at.field("path"),
+            "is not a path; write \"/\" or another that begins with a slash",
+        );
     }
     let domain = raw.domain.as_deref();
     if let Some(problem) =

@@ -3,7 +3,7 @@
 //! Invariant: what a heartbeat says of itself (its mark, the endpoint it goes to) the document cannot say in its place.
 
 use super::{at_least, blank, bounded, check_header_name, check_path, is_graphic, narrow};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::raw::outlier as raw;
 use switchyard_core::contract::is_our_header;
 use switchyard_core::http::is_about_the_connection;
@@ -111,7 +111,11 @@ fn elsewhere(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Option
 fn headers(raw: &raw::Heartbeat, at: &Path<'_>, errors: &mut Errors) -> Vec<(Box<str>, Box<str>)> {
     let headers = raw.headers.as_ref().map(|headers| headers.0.as_slice()).unwrap_or_default();
     if headers.len() > MOST_HEADERS {
-        errors.add(at, format!("has {} headers; it takes {MOST_HEADERS} at most", headers.len()));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("has {} headers; it takes {MOST_HEADERS} at most", headers.len()),
+        );
     }
     let mut all = Vec::new();
     for (name, value) in headers {

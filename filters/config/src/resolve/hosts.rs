@@ -1,6 +1,6 @@
 //! Hosts: which a route is for, and which a cookie goes to.
 
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::raw;
 use switchyard_core::route::HostPattern;
 
@@ -16,7 +16,11 @@ pub(super) fn resolve(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> V
         errors.add(at, "is empty, so no request can match; remove it to allow every host");
     }
     if list.len() > MAX_HOSTS {
-        errors.add(at, format!("has {} entries; it takes at most {MAX_HOSTS}", list.len()));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("has {} entries; it takes at most {MAX_HOSTS}", list.len()),
+        );
     }
     for (index, host) in list.iter().enumerate() {
         let Some(host) = host else { continue };

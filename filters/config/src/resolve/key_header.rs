@@ -6,7 +6,7 @@
 //! Source: RFC 9110, section 7.6.1 (headers of the connection); W3C Trace Context.
 
 use super::{check_header_name, refuse_duplicates};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use switchyard_core::http::ABOUT_THE_CONNECTION;
 
 /// Headers that are another one with every request, by their definition.
@@ -32,7 +32,7 @@ pub(super) fn check_all<'a, I: Iterator<Item = (usize, &'a str)>>(
 ) {
     refuse_duplicates(names(), |index, name, first| {
         let problem = format!("{:?} is {} {first} already; remove one of them", cut(name), sharing.header);
-        errors.add(&at.index(index), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index), problem);
     });
     for (index, name) in names() {
         check(name, sharing, &at.index(index), errors);

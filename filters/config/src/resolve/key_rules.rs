@@ -6,7 +6,7 @@
 
 use super::check_header_name;
 use super::key_header::{self, Sharing};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::raw::key::{AcceptLanguage, Names, Said};
 use switchyard_core::request_key::{Invariable, KeyRules, Languages, Pattern};
 
@@ -52,7 +52,7 @@ type Check = fn(&str, bool, &Names, &Path<'_>, &mut Errors);
 fn check_list(list: &Names, headers: &Names, check: Check, at: &Path<'_>, errors: &mut Errors) {
     super::refuse_duplicates(placed(list), |index, name, first| {
         let problem = format!("{:?} is entry {first} already; remove one of them", cut(name));
-        errors.add(&at.index(index), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index), problem);
     });
     for (index, name) in placed(list) {
         let at = at.index(index);
@@ -112,13 +112,21 @@ fn cookie(name: &str, is_open: bool, _: &Names, at: &Path<'_>, errors: &mut Erro
             "\"*\" would take a session for nothing; name the cookies that answers do not depend on";
         errors.add(at, problem);
     } else if name.contains(['=', ';', ',', '"', ' ']) {
-        errors.add(at, format!("{:?} is not a cookie's name; write what stands before the =", cut(name)));
+        errors.add_as(
+            Fault::WrongType,
+            at,
+            format!("{:?} is not a cookie's name; write what stands before the =", cut(name)),
+        );
     }
 }
 
 fn parameter(name: &str, _: bool, _: &Names, at: &Path<'_>, errors: &mut Errors) {
     if name.contains(['=', '&', '#', '?', ';', ' ']) {
-        errors.add(at, format!("{:?} is not a parameter's name; write what stands before the =", cut(name)));
+        errors.add_as(
+            Fault::WrongType,
+            at,
+            format!("{:?} is not a parameter's name; write what stands before the =", cut(name)),
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! How weights are made of what endpoints report.
 
 use super::within;
-use crate::error::{Errors, Path, cut, show};
+use crate::error::{Errors, Fault, Path, cut, show};
 use crate::raw;
 use core::time::Duration;
 use switchyard_core::orca::{MetricName, ReportPolicy};
@@ -39,7 +39,7 @@ pub(super) fn resolve(raw: Option<&raw::LoadReport>, at: &Path<'_>, errors: &mut
         *place = value.unwrap_or(*place);
         if !(low..=high).contains(place) {
             let problem = format!("{} is out of range; it takes {low} to {high}", show(&(*place).into()));
-            errors.add(&at.field(name), problem);
+            errors.add_as(Fault::OutOfRange, &at.field(name), problem);
         }
     }
     policy.metric_names = metric_names(raw, at, errors);
@@ -53,7 +53,11 @@ fn metric_names(raw: &raw::LoadReport, at: &Path<'_>, errors: &mut Errors) -> Ve
     if list.is_empty() {
         errors.add(&at, "is empty; name a metric or remove it");
     } else if list.len() > MOST_METRICS {
-        errors.add(&at, format!("has {} metrics; it takes {MOST_METRICS} at most", list.len()));
+        errors.add_as(
+            Fault::OutOfRange,
+            &at,
+            format!("has {} metrics; it takes {MOST_METRICS} at most", list.len()),
+        );
     }
     let mut names = Vec::new();
     for (index, name) in list.iter().enumerate().take(MOST_METRICS) {

@@ -1,7 +1,7 @@
 //! Which requests a route is for: the conditions on host, path, methods, headers and query.
 
 use super::{check_header_name, hosts};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::raw;
 use switchyard_core::route::{HeaderMatch, HeaderRule, Matcher, PathMatch, QueryMatch, full_match};
 
@@ -66,13 +66,21 @@ fn path_match(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> PathMatch
 
 pub(super) fn compile(pattern: &str, at: &Path<'_>, errors: &mut Errors) -> Option<regex_lite::Regex> {
     if pattern.len() > MAX_REGEX {
-        errors.add(at, format!("is {} bytes long; it takes at most {MAX_REGEX}", pattern.len()));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("is {} bytes long; it takes at most {MAX_REGEX}", pattern.len()),
+        );
         return None;
     }
     match full_match(pattern) {
         Ok(regex) => Some(regex),
         Err(problem) => {
-            errors.add(at, format!("{:?} is not a regular expression: {problem}", cut(pattern)));
+            errors.add_as(
+                Fault::WrongType,
+                at,
+                format!("{:?} is not a regular expression: {problem}", cut(pattern)),
+            );
             None
         }
     }
@@ -89,7 +97,7 @@ fn methods(raw: &raw::Match, at: &Path<'_>, errors: &mut Errors) -> Vec<Box<str>
             || !method.chars().all(|letter| letter.is_ascii_uppercase() || "-_".contains(letter))
         {
             let problem = format!("{:?} is not a method; write it in capitals, as in GET", cut(method));
-            errors.add(&at.index(index), problem);
+            errors.add_as(Fault::WrongType, &at.index(index), problem);
         }
     }
     list.iter().flatten().map(|method| method.as_str().into()).collect()
@@ -122,7 +130,7 @@ fn query_match(raw: &raw::QueryMatch, at: &Path<'_>, errors: &mut Errors) -> Opt
         errors.add(&at.field("name"), "is empty; name a parameter");
     } else if let Some(name) = name.filter(|name| name.contains(['&', '=', '#', '?'])) {
         let problem = format!("{:?} is not a parameter's name; write it as it stands in the path", cut(name));
-        errors.add(&at.field("name"), problem);
+        errors.add_as(Fault::WrongType, &at.field("name"), problem);
     }
     let value = Value {
         exact: raw.exact.as_deref(),

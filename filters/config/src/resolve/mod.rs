@@ -166,6 +166,11 @@ impl Document {
         document
     }
 
+    /// Which requests each route is for, in the order of [`Document::routes`]; Envoy's own have no conditions, and none here.
+    pub fn matchers(&self) -> &[Matcher] {
+        &self.matchers
+    }
+
     /// Which route a request is of. All who decide by this document share the one table, and may keep it without the rest; it is
     /// made when somebody asks first.
     pub fn table(&self) -> &Rc<RouteTable> {
@@ -193,7 +198,7 @@ fn check_header_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
         // Envoy holds Host under the name it has in HTTP/2, also for HTTP/1.
         errors.add(at, format!("{name:?} is :authority in Envoy; write \":authority\""));
     } else if !name.strip_prefix(':').unwrap_or(name).chars().all(token) {
-        errors.add(at, format!("{:?} is not a header name", cut(name)));
+        errors.add_as(Fault::WrongType, at, format!("{:?} is not a header name", cut(name)));
     } else if name.chars().any(|letter| letter.is_ascii_uppercase()) {
         errors.add(
             at,
@@ -205,7 +210,7 @@ fn check_header_name(name: &str, at: &Path<'_>, errors: &mut Errors) {
 /// A path begins with a slash, and stands in a request line.
 fn check_path(path: &str, at: &Path<'_>, errors: &mut Errors) {
     if !path.starts_with('/') {
-        errors.add(at, format!("{:?} is no path; begin it with \"/\"", cut(path)));
+        errors.add_as(Fault::WrongType, at, format!("{:?} is no path; begin it with \"/\"", cut(path)));
     } else if !is_graphic(path) {
         errors.add(at, blank(path));
     }
@@ -224,7 +229,11 @@ fn blank(text: &str) -> String {
 fn check_pointer(pointer: &str, at: &Path<'_>, errors: &mut Errors) {
     if !pointer.is_empty() && !pointer.starts_with('/') {
         let right = format!("/{pointer}");
-        errors.add(at, format!("{:?} is no JSON pointer; write {:?}", cut(pointer), cut(&right)));
+        errors.add_as(
+            Fault::WrongType,
+            at,
+            format!("{:?} is no JSON pointer; write {:?}", cut(pointer), cut(&right)),
+        );
     } else if pointer.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
         errors.add(at, format!("{:?} has a lone ~; write it as \"~0\"", cut(pointer)));
     }

@@ -1,7 +1,7 @@
 //! When an endpoint is ejected, and how it comes back.
 
 use super::{at_least, bounded, check_header_name, heartbeat, narrow};
-use crate::error::{Errors, Path, show};
+use crate::error::{Errors, Fault, Path, show};
 use crate::raw::outlier as raw;
 use crate::raw::{Mode, Outlier};
 use crate::values;
@@ -122,7 +122,11 @@ fn latency(raw: &raw::Latency, at: &Path<'_>, errors: &mut Errors) -> LatencyPol
     let factor = raw.factor.unwrap_or(3.0);
     if !(factor > 1.0 && factor <= 1000.0) {
         let shown = show(&factor.into());
-        errors.add(&at.field("factor"), format!("{shown} is out of range; it takes more than 1 to 1000"));
+        errors.add_as(
+            Fault::OutOfRange,
+            &at.field("factor"),
+            format!("{shown} is out of range; it takes more than 1 to 1000"),
+        );
     }
     LatencyPolicy {
         quantile: narrow(bounded(raw.quantile, 90, 1, 99, &at.field("quantile"), errors)),

@@ -8,7 +8,7 @@ use super::{
     at_least, bounded, check_header_name, deadline, fallback, narrow, refuse_duplicates, retry_on, size,
     within,
 };
-use crate::error::{Errors, Path, cut, show};
+use crate::error::{Errors, Fault, Path, cut, show};
 use crate::raw::retry as raw;
 use crate::raw::{Mode, Route};
 use crate::resolve::coalesce::BODIES;
@@ -195,7 +195,7 @@ fn reset_headers(list: &[raw::ResetHeader], at: &Path<'_>, errors: &mut Errors) 
     let names = list.iter().enumerate().filter_map(|(index, raw)| Some((index, raw.name.as_deref()?)));
     refuse_duplicates(names, |index, name, first| {
         let problem = format!("{:?} is reset header {first} already; remove one of them", cut(name));
-        errors.add(&at.index(index).field("name"), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index).field("name"), problem);
     });
     let resolved = list.iter().enumerate().filter_map(|(index, raw)| {
         let name = raw.name.as_deref()?;
@@ -222,11 +222,15 @@ pub(super) fn budget(raw: &raw::Budget, at: &Path<'_>, errors: &mut Errors) -> B
     let concurrent = bounded(raw.max_concurrent, 1024, 1, 1_000_000, &at.field("max_concurrent"), errors);
     let ratio = raw.ratio.unwrap_or(0.2);
     if !(0.0..=1.0).contains(&ratio) {
-        errors.add(&at.field("ratio"), format!("{} is out of range; it takes 0 to 1", show(&ratio.into())));
+        errors.add_as(
+            Fault::OutOfRange,
+            &at.field("ratio"),
+            format!("{} is out of range; it takes 0 to 1", show(&ratio.into())),
+        );
     }
     let window = at_least(raw.window, 10_000, 1_000, &at.field("window"), errors);
     if window > Duration::from_secs(3600) {
-        errors.add(&at.field("window"), "is longer than 1h; write \"1h\" or less");
+        errors.add_as(Fault::OutOfRange, &at.field("window"), "is longer than 1h; write \"1h\" or less");
     }
     BudgetPolicy {
         ratio_ppm: (ratio * 1e6).round() as u32,

@@ -5,7 +5,7 @@ use super::matcher::matcher;
 use super::target::{Known, Target, goes_to, target, targets};
 use super::upstream::Upstream;
 use super::{batch, check_name, coalesce, hash_on, refuse_duplicates, retry};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::raw;
 use switchyard_core::coalesce::Settings as CoalesceSettings;
 use switchyard_core::hash::HashOn;
@@ -142,7 +142,7 @@ fn refuse_equal_names(list: &[raw::Route], at: &Path<'_>, errors: &mut Errors) {
     let named = || list.iter().enumerate().filter_map(|(index, raw)| Some((index, raw.name.as_deref()?)));
     refuse_duplicates(named(), |index, name, first| {
         let problem = format!("{:?} is the name of routes[{first}] already; names are unique", cut(name));
-        errors.add(&at.index(index).field("name"), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index).field("name"), problem);
     });
     for (index, name) in named() {
         let other = name.strip_prefix("route-").and_then(|position| position.parse::<usize>().ok());

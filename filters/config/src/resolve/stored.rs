@@ -4,7 +4,7 @@
 
 use super::asked::{the_one, wait, written};
 use super::check_path;
-use crate::error::{Errors, Path};
+use crate::error::{Errors, Fault, Path};
 use crate::raw;
 use crate::raw::stored::{ConsulKey, EtcdKey, HttpDocument};
 use switchyard_core::discovery::{Store, StoredDocument};
@@ -76,7 +76,11 @@ fn key(key: Option<&str>, at: &Path<'_>, errors: &mut Errors) -> Option<Box<str>
     match key.len() {
         0 => errors.add(&at.field("key"), "is empty; name a key"),
         length if length > MOST_KEY => {
-            errors.add(&at.field("key"), format!("is {length} bytes long; it takes {MOST_KEY} at most"));
+            errors.add_as(
+                Fault::OutOfRange,
+                &at.field("key"),
+                format!("is {length} bytes long; it takes {MOST_KEY} at most"),
+            );
         }
         _ => {}
     }

@@ -132,10 +132,14 @@ fn split_targets(
         split.iter().enumerate().filter_map(|(index, share)| Some((index, share.upstream.as_deref()?)));
     refuse_duplicates(names, |index, name, first| {
         let problem = format!("{:?} has a share at {first} already; add the weights", cut(name));
-        errors.add(&at.index(index).field("upstream"), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index).field("upstream"), problem);
     });
     if split.len() > MAX_SHARES {
-        errors.add(at, format!("has {} shares; it takes at most {MAX_SHARES}", split.len()));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("has {} shares; it takes at most {MAX_SHARES}", split.len()),
+        );
     }
     let sum: u64 = split.iter().filter_map(|share| share.weight).fold(0, u64::saturating_add);
     let complete = split.iter().all(|share| share.weight.is_some());
@@ -143,7 +147,11 @@ fn split_targets(
         errors.add(at, "the weights sum to 0; give one share at least a weight of 1 or more");
     }
     if sum > u64::from(u32::MAX) {
-        errors.add(at, format!("the weights sum to {sum}; it takes a sum of at most {}", u32::MAX));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("the weights sum to {sum}; it takes a sum of at most {}", u32::MAX),
+        );
     }
     let targets: Vec<Option<Target>> = split
         .iter()

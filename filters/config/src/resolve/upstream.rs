@@ -2,7 +2,7 @@
 
 use super::clusters::{self, ClusterPatterns};
 use super::{balance, bounded, check_name, discovery, narrow, outlier, refuse_duplicates, retry};
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::raw;
 use core::net::SocketAddr;
 use core::num::NonZeroU32;
@@ -157,7 +157,7 @@ pub(super) fn resolve_all(
         list.iter().enumerate().filter_map(|(index, upstream)| Some((index, upstream.name.as_deref()?)));
     refuse_duplicates(names, |index, name, first| {
         let problem = format!("{:?} is the name of upstreams[{first}] already; names are unique", cut(name));
-        errors.add(&at.index(index).field("name"), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index).field("name"), problem);
     });
     let shadow = raw.mode == Some(raw::Mode::Shadow);
     let (mut upstreams, mut patterns) = (Vec::new(), Vec::new());
@@ -222,13 +222,13 @@ fn endpoints(list: &[raw::Endpoint], at: &Path<'_>, errors: &mut Errors) -> Endp
     refuse_duplicates(addresses, |index, address, first| {
         let problem =
             format!("{:?} is endpoint {first} already; give it a higher weight instead", cut(address));
-        errors.add(&at.index(index).field("address"), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index).field("address"), problem);
     });
     let keys =
         list.iter().enumerate().filter_map(|(index, endpoint)| Some((index, endpoint.hash_key.as_deref()?)));
     refuse_duplicates(keys.filter(|(_, key)| !key.is_empty()), |index, key, first| {
         let problem = format!("{:?} is the hash_key of endpoint {first} already; keys are unique", cut(key));
-        errors.add(&at.index(index).field("hash_key"), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index).field("hash_key"), problem);
     });
     let mut sum = 0u64;
     let mut resolved = Vec::with_capacity(list.len());
@@ -247,7 +247,11 @@ fn endpoints(list: &[raw::Endpoint], at: &Path<'_>, errors: &mut Errors) -> Endp
         resolved.push(Endpoint { address: address.as_str().into(), weight, hash_key, priority, locality });
     }
     if sum > u64::from(u32::MAX) {
-        errors.add(at, format!("the weights sum to {sum}; Envoy takes a sum of at most {}", u32::MAX));
+        errors.add_as(
+            Fault::OutOfRange,
+            at,
+            format!("the weights sum to {sum}; Envoy takes a sum of at most {}", u32::MAX),
+        );
     }
     Endpoints::new(resolved)
 }
@@ -269,11 +273,19 @@ fn weight(raw: &raw::Endpoint, at: &Path<'_>, errors: &mut Errors) -> NonZeroU32
     match u32::try_from(weight).ok().and_then(NonZeroU32::new) {
         Some(weight) => weight,
         None if weight == 0 => {
-            errors.add(at, "0 is no share; write 1 or more, or `health: ejected` to eject the endpoint");
+            errors.add_as(
+                Fault::OutOfRange,
+                at,
+                "0 is no share; write 1 or more, or `health: ejected` to eject the endpoint",
+            );
             NonZeroU32::MIN
         }
         None => {
-            errors.add(at, format!("{weight} is out of range; it takes 1 to {}", u32::MAX));
+            errors.add_as(
+                Fault::OutOfRange,
+                at,
+                format!("{weight} is out of range; it takes 1 to {}", u32::MAX),
+            );
             NonZeroU32::MIN
         }
     }
@@ -286,12 +298,15 @@ fn check_address(address: &str, at: &Path<'_>, errors: &mut Errors) {
         Ok(_) if address.contains('%') => {
             errors.add(at, format!("{shown:?} has a scope id; Envoy's addresses have none"));
         }
-        Ok(parsed) if parsed.port() == 0 => errors.add(at, format!("{shown:?} has port 0; name a port")),
+        Ok(parsed) if parsed.port() == 0 => {
+            errors.add_as(Fault::OutOfRange, at, format!("{shown:?} has port 0; name a port"))
+        }
         Ok(parsed) if parsed.to_string() != address => {
             errors.add(at, format!("{shown:?}; write it as Envoy does: \"{parsed}\""));
         }
         Ok(_) => {}
-        Err(_) => errors.add(
+        Err(_) => errors.add_as(
+            Fault::WrongType,
             at,
             format!(
                 "{shown:?} is not ip:port; write \"10.0.0.1:8080\" or \"[2001:db8::1]:8080\", no host names"

@@ -4,7 +4,7 @@
 //! Trade-off: whether a field or a pointer is the upstream's, nobody here can know.
 //! Source: RFC 6901 (JSON pointer), section 3; RFC 3986, sections 2.3 (unreserved characters) and 3.3 (paths).
 
-use crate::error::{Errors, Path, cut};
+use crate::error::{Errors, Fault, Path, cut};
 use crate::raw::batch as raw;
 use crate::resolve::{bounded, check_pointer, narrow, refuse_duplicates};
 use switchyard_core::batch::{Embeddings, IdForm, IdList, JsonArray, JsonRpc, Protocol, Sends};
@@ -60,7 +60,7 @@ fn check_methods(list: &[Option<String>], at: &Path<'_>, errors: &mut Errors) {
     let methods = || list.iter().enumerate().filter_map(|(index, method)| Some((index, method.as_deref()?)));
     refuse_duplicates(methods(), |index, method, first| {
         let problem = format!("{:?} is method {first} already; remove one of them", cut(method));
-        errors.add(&at.index(index), problem);
+        errors.add_as(Fault::Duplicate, &at.index(index), problem);
     });
     for (index, method) in methods() {
         if method.is_empty() {
