@@ -18,6 +18,7 @@ pub mod doctor;
 mod exit;
 pub mod explain;
 pub mod finding;
+pub mod pages;
 mod program;
 pub mod render;
 pub mod routing_tests;

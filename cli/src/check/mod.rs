@@ -1,17 +1,158 @@
-//! `switchyard check`.
+//! `switchyard check`: what is wrong with documents, and what is legal and hurts.
+//!
+//! A document is read by the code that runs in the filters ([`errors`]); one that is valid is looked at once more ([`hurts`]), and so is
+//! what stands around it in Envoy's configuration ([`around`]) or in a manifest ([`manifests`]).
+//!
+//! Invariant: a warning is given only where what it says is so for certain from the file alone. Trade-off: what a control plane sends is in
+//! no file.
 
-use crate::Exit;
+mod around;
+mod errors;
+mod found;
+mod hurts;
+mod manifests;
+mod parts;
+mod suppress;
+
+use crate::finding::{Finding, Format, Report, Seen, Severity, codes};
+use crate::source::{Carried, File, Kind, Reason, Refused};
+use crate::{Exit, pages};
 use anyhow::{Result, bail};
+use found::Found;
 use std::io::Write;
+use std::path::PathBuf;
+pub use suppress::Suppress;
+use switchyard_config::Document;
 
 /// What it takes.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {}
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Documents, Envoy bootstraps, files of resources or Kubernetes manifests, in YAML or JSON; `-` is standard input.
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
+    pub files: Vec<PathBuf>,
+    /// How findings are written out.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Format,
+    /// Leaves findings of these codes out, everywhere or below a path of the document (`SY0406@upstreams[2]`).
+    #[arg(long, value_name = "CODE[,CODE...][@PATH]")]
+    pub suppress: Vec<Suppress>,
+    /// How bad a finding must be for the exit code to be 1.
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
+    pub fail_on: Severity,
+    /// Prints what a code means, and what to do.
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["files", "output", "suppress", "fail_on"])]
+    pub explain: Option<String>,
+}
+
+const AFTER_HELP: &str = "Examples:
+  switchyard check switchyard.yaml
+  switchyard check --fail-on warning envoy.yaml               also fail where it only hurts
+  switchyard check --suppress SY0406,SY0407@routes[3] *.yaml  leave out what is meant
+  kubectl get wasmplugin,envoyfilter -o yaml | switchyard check -
+  switchyard check --output sarif switchyard.yaml > check.sarif
+  switchyard check --explain SY0404                           what a code means
+
+Exit codes: 0 nothing is wrong, 1 something was found, 2 a file could not be read.";
 
 /// Runs it.
 ///
 /// # Errors
-/// When it cannot do its work.
-pub fn run(_arguments: &Arguments, _out: &mut impl Write) -> Result<Exit> {
-    bail!("this is not there yet")
+/// When a file cannot be read, or there is no such code; what was found in the other files is written out before.
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
+    if let Some(id) = &arguments.explain {
+        let Some(code) = pages::find(id) else { bail!("{}", pages::unknown(id)) };
+        write!(out, "{}", pages::page(code))?;
+        return Ok(Exit::Good);
+    }
+    let mut report = Report::default();
+    let mut unread = Vec::new();
+    for path in &arguments.files {
+        match checked(File::read(path)) {
+            Ok(one) => {
+                report.findings.extend(one.findings);
+                report.seen.extend(one.seen);
+                report.files += 1;
+            }
+            Err(refused) => unread.push(refused.to_string()),
+        }
+    }
+    report.findings.retain(|finding| !arguments.suppress.iter().any(|suppress| suppress.covers(finding)));
+    report.write(arguments.output, out)?;
+    out.flush()?;
+    if !unread.is_empty() {
+        bail!("{}", unread.join("\nerror: "));
+    }
+    let is_bad = |finding: &Finding| finding.code.severity >= arguments.fail_on;
+    Ok(if report.findings.iter().any(is_bad) { Exit::Found } else { Exit::Good })
 }
+
+/// What is found in a file that was read; what is no YAML, or several documents, is found, too.
+///
+/// # Errors
+/// When it could not be read.
+pub fn checked(read: Result<File, Refused>) -> Result<Report, Refused> {
+    let refused = match read {
+        Ok(file) => return Ok(check(&file)),
+        Err(refused) => refused,
+    };
+    let code = match refused.reason {
+        Reason::Unread => return Err(refused),
+        Reason::Syntax => &codes::SYNTAX,
+        Reason::Several => &codes::SEVERAL,
+    };
+    let found = Found::new(code, "", refused.problem.as_str());
+    Ok(Report { findings: vec![found.in_file(&refused.file, "")], files: 1, ..Report::default() })
+}
+
+/// Everything that is found in `file`.
+pub fn check(file: &File) -> Report {
+    let carried = file.documents();
+    let mut report = Report { files: 1, ..Report::default() };
+    if carried.is_empty() {
+        let code =
+            if file.kind == Kind::Manifests { &codes::NO_PLUGIN_IN_MANIFEST } else { &codes::NO_PLUGIN };
+        let problem = format!("no Switchyard plugin in this {}, so there is nothing to check", file.kind);
+        report.findings.push(Found::new(code, "", problem).in_file(&file.name, ""));
+        return report;
+    }
+    for (position, one) in carried.iter().enumerate() {
+        let place = place(one);
+        // What is wrong with one document is said once, however many plugins have it.
+        let is_new = !carried.iter().take(position).any(|before| before.tree == one.tree);
+        let found = match &one.result {
+            Ok(document) if is_new => hurts::find(document, &one.tree),
+            Err(errors) if is_new => errors::find(errors, &one.tree),
+            Ok(_) | Err(_) => Vec::new(),
+        };
+        let around = around::plugin(one).into_iter().chain(manifests::plugin(one));
+        report
+            .findings
+            .extend(found.into_iter().chain(around).map(|found| found.in_file(&file.name, &place)));
+        report.seen.extend(one.result.as_ref().ok().map(|document| seen(file, place, document)));
+    }
+    let whole = around::find(file, &carried).into_iter().chain(manifests::find(file));
+    report.findings.extend(whole.map(|found| found.in_file(&file.name, "")));
+    report
+}
+
+/// `EnvoyFilter shop/switchyard, shop/switchyard`.
+fn place(carried: &Carried) -> String {
+    let plugin = &carried.plugin;
+    let parts = [&plugin.manifest, &plugin.name].map(String::as_str);
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+fn seen(file: &File, place: String, document: &Document) -> Seen {
+    let says = match document.stored() {
+        Some(_) => "ok, the document is in a store; check that one, too".to_owned(),
+        None => {
+            let routes = document.routes().iter().filter(|route| !route.is_envoys()).count();
+            format!("ok, {} upstreams, {routes} routes", document.upstreams().len())
+        }
+    };
+    Seen { file: file.name.clone(), place, says }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,22 @@
-//! The codes of findings, each with its page.
+//! What a code of a finding is.
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Severity {
     /// Legal, and it hurts.
     Warning,
     /// Refused by the filters or by Envoy, or it does not work.
     Error,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// A kind of finding.
@@ -24,6 +34,8 @@ pub struct Code {
 }
 
 impl Code {
-    /// Every code, in order.
-    pub const ALL: &'static [&'static Self] = &[];
+    /// Where its page is: `docs/findings.md#sy0101`.
+    pub fn link(&self) -> String {
+        format!("docs/findings.md#{}", self.id.to_ascii_lowercase())
+    }
 }

@@ -1,10 +1,13 @@
-//! What is wrong, or hurts: one form for every command that finds something.
+//! What is wrong, or hurts: one form for every command that finds something, and how it is written out.
 //!
-//! Invariant: a finding's code is in the table ([`Code::ALL`]) and means the same in every version.
+//! Invariant: a finding's code is in a table ([`codes`], or one of another command's) and means the same in every version.
 
 mod code;
+pub mod codes;
+mod output;
 
 pub use code::{Code, Severity};
+pub use output::{Format, Report, Seen};
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

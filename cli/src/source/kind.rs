@@ -10,7 +10,7 @@ pub enum Kind {
     Document,
     /// What Envoy starts with.
     Bootstrap,
-    /// Resources in a file that Envoy watches: extensions (ECDS), listeners, clusters.
+    /// Resources in a file that Envoy watches: extensions (ECDS), listeners, clusters; or a list of HTTP filters, as a part of a bootstrap.
     Resources,
     /// Kubernetes manifests.
     Manifests,
@@ -59,7 +59,7 @@ impl Kind {
             "dynamicResources",
         ]) {
             Self::Bootstrap
-        } else if tree.get("resources").is_some_and(Value::is_array) {
+        } else if ["resources", "http_filters"].iter().any(|list| tree.get(list).is_some_and(Value::is_array)) {
             Self::Resources
         } else {
             Self::Document

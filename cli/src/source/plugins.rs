@@ -169,7 +169,8 @@ fn configuration(any: Option<&Value>) -> (Value, Result<Document, ConfigErrors>)
             match base64::engine::general_purpose::STANDARD.decode(text) {
                 Ok(bytes) => (tree_of(&bytes), Document::from_plugin_configuration(&bytes)),
                 Err(error) => {
-                    let problem = format!("is not base64, as the value of a BytesValue is ({error}); encode it");
+                    let problem =
+                        format!("is not base64, as the value of a BytesValue is ({error}); encode it");
                     (Value::String(text.clone()), Err(ConfigErrors::unreadable(problem)))
                 }
             }

@@ -1,0 +1,78 @@
+//! What is written out.
+
+use super::{Format, Report, Seen};
+use crate::finding::{Finding, codes};
+use serde_json::{Value, json};
+
+fn report() -> Report {
+    let found = |code, place: &str, path: &str, value: Option<&str>, fix: Option<&str>| Finding {
+        code,
+        file: "a b.yaml".to_owned(),
+        place: place.to_owned(),
+        path: path.to_owned(),
+        value: value.map(ToOwned::to_owned),
+        problem: "is wrong".to_owned(),
+        fix: fix.map(ToOwned::to_owned),
+    };
+    Report {
+        findings: vec![
+            found(&codes::WRONG_TYPE, "switchyard.router", "mode", Some("\"of\""), Some("write it\nright")),
+            found(&codes::IDLE_SPLIT, "", "", None, None),
+        ],
+        seen: vec![Seen {
+            file: "c.yaml".to_owned(),
+            place: String::new(),
+            says: "ok, 1 upstreams, 2 routes".to_owned(),
+        }],
+        files: 2,
+    }
+}
+
+fn written(format: Format) -> String {
+    let mut out = Vec::new();
+    report().write(format, &mut anstream::StripStream::new(&mut out)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_finding_is_a_paragraph() {
+    insta::assert_snapshot!(written(Format::Text), @"");
+}
+
+#[test]
+fn json_has_everything() {
+    let json: Value = serde_json::from_str(&written(Format::Json)).unwrap();
+    assert_eq!((&json["errors"], &json["warnings"], &json["files"]), (&json!(1), &json!(1), &json!(2)));
+    assert_eq!(
+        json["findings"][0],
+        json!({
+            "code": "SY0202", "title": "not what the field takes", "severity": "error", "file": "a b.yaml",
+            "place": "switchyard.router", "path": "mode", "value": "\"of\"", "problem": "is wrong",
+            "fix": "write it\nright", "page": "docs/findings.md#sy0202",
+        })
+    );
+    assert_eq!(json["findings"][1]["value"], Value::Null);
+    assert_eq!(json["good"][0]["says"], json!("ok, 1 upstreams, 2 routes"));
+}
+
+/// What code hosts ask of SARIF beyond what the types of the library make sure.
+#[test]
+fn sarif_is_what_code_hosts_read() {
+    let log: Value = serde_json::from_str(&written(Format::Sarif)).unwrap();
+    assert_eq!(log["version"], json!("2.1.0"));
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    let results = run["results"].as_array().unwrap();
+    assert_eq!((rules.len(), results.len()), (2, 2));
+    for result in results {
+        let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert_eq!(rule["defaultConfiguration"]["level"], result["level"]);
+        assert!(!rule["shortDescription"]["text"].as_str().unwrap().is_empty());
+        let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert_eq!(uri, "a%20b.yaml");
+        assert!(result["message"]["text"].as_str().unwrap().contains("is wrong"));
+    }
+    let logical = &results[0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"];
+    assert_eq!(logical, "switchyard.router/mode");
+}
