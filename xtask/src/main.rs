@@ -1,8 +1,6 @@
 //! Everything that a developer or CI runs, as `cargo xtask COMMAND`.
 
 mod build;
-mod documents;
-mod front;
 mod images;
 mod run;
 mod schema;
@@ -14,7 +12,8 @@ mod workspace;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use setup::Envoy;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Builds, shows, tests and measures Switchyard. Each command sets up what it needs by itself.
@@ -78,12 +77,13 @@ enum Task {
     },
     /// Makes the images that docker-compose.yml needs from this machine's files, where none can be pulled.
     Images,
-    /// Checks a Switchyard document (YAML or JSON), or those inside an Envoy bootstrap.
+    /// Checks a Switchyard document (YAML or JSON), or those inside an Envoy bootstrap or a manifest: what `switchyard check FILE` does.
     Check {
         /// The file.
         file: PathBuf,
     },
-    /// Writes envoy-config/switchyard.schema.json and docs/config.md from the types that read the document.
+    /// Writes envoy-config/switchyard.schema.json, docs/config.md and docs/findings.md from the types that read the document and the codes of
+    /// findings.
     Schema,
     /// Checks that documentation, examples, schema and crates agree with each other.
     Tidy,
@@ -110,8 +110,18 @@ fn run(task: Task) -> Result<bool> {
         Task::Test { only, modules, envoy } => test::test(only.as_deref(), &modules, envoy.as_deref()),
         Task::Bench { name, json, envoy } => run::bench(&name, json, envoy.as_deref()).map(|()| true),
         Task::Images => run::images().map(|()| true),
-        Task::Check { file } => documents::check_file(&file),
+        Task::Check { file } => check(&file),
         Task::Schema => schema::write().map(|()| true),
         Task::Tidy => tidy::tidy(&Envoy::set_up(None)?),
     }
+}
+
+/// What the `switchyard` program does, for those who have the source and not the program.
+fn check(file: &Path) -> Result<bool> {
+    let arguments = switchyard_cli::Arguments::parse_from([
+        OsStr::new("switchyard"),
+        OsStr::new("check"),
+        file.as_os_str(),
+    ]);
+    Ok(switchyard_cli::run(arguments) == switchyard_cli::Exit::Good)
 }

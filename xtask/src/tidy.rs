@@ -8,7 +8,6 @@ mod arrows;
 mod circles;
 mod markdown;
 
-use crate::documents::{check, is_bootstrap, parse, read};
 use crate::setup::Envoy;
 use crate::workspace::{quietly, root, wasm_dir, working};
 use crate::{Arguments, schema};
@@ -19,6 +18,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use switchyard_cli::source::{File, Kind};
 
 /// Checks everything and prints what is wrong; returns whether nothing was.
 ///
@@ -81,9 +81,9 @@ fn documentation(wrong: &mut Vec<String>) -> Result<()> {
             }
         }
         for example in markdown.documents {
-            match parse(&example) {
-                Ok(tree) => wrong.extend(errors(&tree).map(|error| format!("{place}, an example: {error}"))),
-                Err(error) => wrong.push(format!("{place}, an example is neither YAML nor JSON: {error:#}")),
+            match File::parse("an example", &example) {
+                Ok(file) => wrong.extend(errors(&file).map(|error| format!("{place}, an example: {error}"))),
+                Err(error) => wrong.push(format!("{place}: {error}")),
             }
         }
     }
@@ -106,25 +106,33 @@ fn refused(command: &str) -> Option<String> {
     }
 }
 
-fn errors(tree: &Value) -> impl Iterator<Item = String> {
-    check(tree).into_iter().filter_map(|found| Some(found.result.err()?.to_string()))
+fn errors(file: &File) -> impl Iterator<Item = String> {
+    file.documents().into_iter().filter_map(|found| Some(found.result.err()?.to_string()))
+}
+
+/// The one tree in a file.
+fn tree(path: &str) -> Result<Value> {
+    let file = File::read(&root().join(path))?;
+    file.trees.into_iter().next().with_context(|| format!("{path} is empty"))
 }
 
 fn configurations(envoy: &Envoy, wrong: &mut Vec<String>) -> Result<()> {
     for file in files(&root().join("envoy-config"), &["yaml"])? {
-        let (place, tree) = (shown(&file), read(&file)?);
-        if is_bootstrap(&tree) {
-            wrong.extend(errors(&tree).map(|error| format!("{place}: {error}")));
-            if let Err(error) = validate(envoy, &file) {
-                wrong.push(format!("{place} does not load: {error:#}"));
-            }
-        } else if tree.get("upstreams").is_some() || place.ends_with("switchyard.yaml") {
-            wrong.extend(errors(&tree).map(|error| format!("{place}: {error}")));
+        let place = shown(&file);
+        let read = File::read(&file)?;
+        // What else is there, Prometheus' file, is none of ours.
+        let is_document = read.trees.iter().any(|tree| tree.get("upstreams").is_some());
+        if read.kind != Kind::Document || is_document || place.ends_with("switchyard.yaml") {
+            wrong.extend(errors(&read).map(|error| format!("{place}: {error}")));
+        }
+        if read.kind == Kind::Bootstrap
+            && let Err(error) = validate(envoy, &file)
+        {
+            wrong.push(format!("{place} does not load: {error:#}"));
         }
     }
     // The bootstrap carries the example document word for word, so that one explains the other.
-    let example = read(&root().join("envoy-config/switchyard.yaml"))?;
-    let bootstrap = read(&root().join("envoy-config/envoy.yaml"))?;
+    let (example, bootstrap) = (tree("envoy-config/switchyard.yaml")?, tree("envoy-config/envoy.yaml")?);
     if !holds(&bootstrap, &example) {
         wrong.push(
             "envoy-config/envoy.yaml does not carry the document of envoy-config/switchyard.yaml".to_owned(),

@@ -59,7 +59,8 @@ impl Kind {
             "dynamicResources",
         ]) {
             Self::Bootstrap
-        } else if ["resources", "http_filters"].iter().any(|list| tree.get(list).is_some_and(Value::is_array)) {
+        } else if ["resources", "http_filters"].iter().any(|list| tree.get(list).is_some_and(Value::is_array))
+        {
             Self::Resources
         } else {
             Self::Document

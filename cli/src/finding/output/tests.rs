@@ -36,7 +36,22 @@ fn written(format: Format) -> String {
 
 #[test]
 fn a_finding_is_a_paragraph() {
-    insta::assert_snapshot!(written(Format::Text), @"");
+    insta::assert_snapshot!(written(Format::Text), @r#"
+    error SY0202 not what the field takes: a b.yaml (switchyard.router)
+        path     mode
+        value    "of"
+        problem  is wrong
+        fix      write it
+                 right
+        page     docs/findings.md#sy0202
+
+    warning SY0407 all of the split goes to one upstream: a b.yaml
+        problem  is wrong
+        page     docs/findings.md#sy0407
+
+    c.yaml: ok, 1 upstreams, 2 routes
+    1 error, 1 warning in 2 files
+    "#);
 }
 
 #[test]
