@@ -46,7 +46,7 @@ impl Decider {
     /// When the router refuses the document.
     pub fn new(document: &Prepared, seed: u64) -> Result<Self> {
         let host = FakeHost::default();
-        host.set_configuration(document.tree().to_string().as_bytes());
+        host.set_configuration(document.explaining().to_string().as_bytes());
         host.set_now(Timestamp::from_nanos(START.wrapping_add(seed)));
         host.in_context(CONTEXTS.0);
         let mut root = Root::in_vm(CONTEXTS.0, Vm::default());

@@ -1,4 +1,4 @@
-//! A document made ready to be asked: it explains, and has the endpoints that were given for upstreams that have them from elsewhere.
+//! A document made ready to be asked: it has the endpoints that were given for upstreams that have them from elsewhere.
 //!
 //! Invariant: nothing else of it is changed, and what comes out is checked as any document is.
 
@@ -62,16 +62,22 @@ impl Prepared {
     pub fn of_tree(tree: &Value, endpoints: &[GivenEndpoints]) -> Result<Self> {
         let mut tree = if tree.is_null() { json!({}) } else { tree.clone() };
         give(&mut tree, endpoints)?;
-        if let Some(fields) = tree.as_object_mut() {
-            fields.insert("explain".to_owned(), json!(true));
-        }
         let document = Document::from_value(&tree).map_err(|errors| anyhow::anyhow!("{errors}"))?;
         Ok(Self { tree, document })
     }
 
-    /// It as it is written.
+    /// It as it is written, with the endpoints that were given.
     pub fn tree(&self) -> &Value {
         &self.tree
+    }
+
+    /// The same, made to explain.
+    pub fn explaining(&self) -> Value {
+        let mut tree = self.tree.clone();
+        if let Some(fields) = tree.as_object_mut() {
+            fields.insert("explain".to_owned(), json!(true));
+        }
+        tree
     }
 
     /// What it means.
