@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(super) fn section<'a>(dump: &'a Value, kind: &str) -> Option<&'a Value> {
     let configs = dump.get("configs").and_then(Value::as_array)?;
     let is_it = |config: &&Value| {
-        config.get("@type").and_then(Value::as_str).is_some_and(|name| name.ends_with(kind))
+        config.get("@type").and_then(Value::as_str).is_some_and(|name| name.rsplit('.').next() == Some(kind))
     };
     configs.iter().find(is_it)
 }
