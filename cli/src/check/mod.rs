@@ -101,7 +101,9 @@ pub fn checked(read: Result<File, Refused>) -> Result<Report, Refused> {
         Reason::Syntax => &codes::SYNTAX,
         Reason::Several => &codes::SEVERAL,
     };
-    let found = Found::new(code, "", refused.problem.as_str());
+    let (problem, fix) = errors::split(&refused.problem);
+    let found = Found::new(code, "", problem);
+    let found = fix.into_iter().fold(found, Found::fix);
     Ok(Report { findings: vec![found.in_file(&refused.file, "")], files: 1, ..Report::default() })
 }
 
@@ -113,7 +115,8 @@ pub fn check(file: &File) -> Report {
         let code =
             if file.kind == Kind::Manifests { &codes::NO_PLUGIN_IN_MANIFEST } else { &codes::NO_PLUGIN };
         let problem = format!("no Switchyard plugin in this {}, so there is nothing to check", file.kind);
-        report.findings.push(Found::new(code, "", problem).in_file(&file.name, ""));
+        let fix = "name the file that has one, or check the document by itself";
+        report.findings.push(Found::new(code, "", problem).fix(fix).in_file(&file.name, ""));
         return report;
     }
     for (position, one) in carried.iter().enumerate() {
