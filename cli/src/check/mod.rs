@@ -1,7 +1,7 @@
 //! `switchyard check`: what is wrong with documents, and what is legal and hurts.
 //!
-//! A document is read by the code that runs in the filters ([`errors`]); one that is valid is looked at once more ([`hurts`]), and so is
-//! what stands around it in Envoy's configuration ([`around`]) or in a manifest ([`manifests`]).
+//! A document is read by the code that runs in the filters (`errors`); one that is valid is looked at once more (`hurts`), and so is
+//! what stands around it in Envoy's configuration (`around`) or in a manifest (`manifests`).
 //!
 //! Invariant: a warning is given only where what it says is so for certain from the file alone. Trade-off: what a control plane sends is in
 //! no file.

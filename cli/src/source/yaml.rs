@@ -15,7 +15,7 @@ pub(super) fn trees(text: &str) -> Result<Vec<Value>, String> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(vec![Value::Null]);
     }
-    let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
+    let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000, max_recorded_anchor_events: 100_000 };
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
         budget: budget,
