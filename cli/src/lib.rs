@@ -2,7 +2,8 @@
 //! it.
 //!
 //! It has the filters' own code inside, so that what it says is what they do. A folder is a command, or what several have in common:
-//! [`source`] reads files and finds the documents in them, [`finding`] is what is wrong and how it is shown, [`admin`] asks an Envoy.
+//! [`source`] reads files and finds the documents in them, [`finding`] is what is wrong and how it is shown, [`decision`] is what the filters
+//! decide for a request, [`admin`] asks an Envoy.
 //!
 //! Invariant: what a command found goes to standard output, what kept it from its work to standard error; the exit code tells the two
 //! apart ([`Exit`]). Nothing is written anywhere else, but by `render --into`.
@@ -13,6 +14,7 @@
 pub mod admin;
 mod arguments;
 pub mod check;
+pub mod decision;
 pub mod diff;
 pub mod doctor;
 mod exit;

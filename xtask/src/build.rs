@@ -7,7 +7,7 @@
 //!
 //! Invariant: a module imports nothing but the host's `proxy_*` functions.
 
-use crate::setup::{WasmCargo, envoy::hex};
+use crate::setup::{Install, Place, WasmCargo, envoy::hex};
 use crate::workspace::{cargo, quietly, wasm_dir};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -30,10 +30,20 @@ struct Plan {
     feature: Option<String>,
     /// The callbacks to keep; `None` keeps all.
     callbacks: Option<Vec<String>>,
+    /// The package's own sentence.
+    description: String,
+    /// Whether it is for users: those of tests are not.
+    ships: bool,
 }
 
 /// A module that was built.
 pub(crate) struct Module {
+    /// `router`.
+    pub(crate) name: String,
+    /// The package that it was built of.
+    pub(crate) package: String,
+    /// What it does, in a sentence.
+    pub(crate) description: String,
     pub(crate) path: PathBuf,
     pub(crate) bytes: usize,
     pub(crate) sha256: String,
@@ -43,38 +53,90 @@ pub(crate) struct Module {
 ///
 /// # Errors
 /// When the toolchain cannot be set up, the build fails, or a module imports what no host has.
-pub(crate) fn build() -> Result<Vec<Module>> {
-    build_only(&[])
+pub(crate) fn build(install: Install) -> Result<Vec<Module>> {
+    build_only(&[], install)
 }
 
 /// Builds the modules of these names; without names, all.
 ///
 /// # Errors
 /// As [`build`]; and when there is no module of a name.
-pub(crate) fn build_only(names: &[String]) -> Result<Vec<Module>> {
-    let wasm_cargo = WasmCargo::set_up()?;
-    std::fs::create_dir_all(wasm_dir())?;
+pub(crate) fn build_only(names: &[String], install: Install) -> Result<Vec<Module>> {
     let mut plans = plans(&metadata()?);
     for name in names {
         ensure!(plans.iter().any(|plan| plan.name == *name), "there is no module {name}");
     }
     plans.retain(|plan| names.is_empty() || names.contains(&plan.name));
-    plans.iter().map(|plan| make(plan, &wasm_cargo).with_context(|| plan.name.clone())).collect()
+    build_all(plans, install)
 }
 
-fn make(plan: &Plan, wasm_cargo: &WasmCargo) -> Result<Module> {
+/// Builds those that are for users.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_shipped(install: Install) -> Result<Vec<Module>> {
+    build_all(shipped()?, install)
+}
+
+/// Those that are for users, as [`build`] left them.
+///
+/// # Errors
+/// When one was not built.
+pub(crate) fn built_shipped() -> Result<Vec<Module>> {
+    let read = |plan: Plan| {
+        let path = path(&plan.name);
+        let wasm = std::fs::read(&path).with_context(|| format!("{}: not built", path.display()))?;
+        Ok(module(plan, path, &wasm))
+    };
+    shipped()?.into_iter().map(read).collect()
+}
+
+fn shipped() -> Result<Vec<Plan>> {
+    Ok(plans(&metadata()?).into_iter().filter(|plan| plan.ships).collect())
+}
+
+fn build_all(plans: Vec<Plan>, install: Install) -> Result<Vec<Module>> {
+    let wasm_cargo = WasmCargo::set_up(install)?;
+    std::fs::create_dir_all(wasm_dir())?;
+    let here = Place::here();
+    let made = |plan: Plan| {
+        let wasm = wasm(&plan, wasm_cargo, &here).with_context(|| plan.name.clone())?;
+        let path = path(&plan.name);
+        std::fs::write(&path, &wasm)?;
+        Ok(module(plan, path, &wasm))
+    };
+    plans.into_iter().map(made).collect()
+}
+
+fn path(name: &str) -> PathBuf {
+    wasm_dir().join(format!("{name}.wasm"))
+}
+
+fn module(plan: Plan, path: PathBuf, wasm: &[u8]) -> Module {
+    let Plan { name, package, description, .. } = plan;
+    Module { name, package, description, path, bytes: wasm.len(), sha256: hex(&Sha256::digest(wasm)) }
+}
+
+/// The module of this name, built in another place than this checkout, and not kept.
+///
+/// # Errors
+/// As [`build_only`].
+pub(crate) fn build_elsewhere(name: &str, place: &Place, install: Install) -> Result<Vec<u8>> {
+    let plan = plans(&metadata()?).into_iter().find(|plan| plan.name == name);
+    wasm(&plan.with_context(|| format!("there is no module {name}"))?, WasmCargo::set_up(install)?, place)
+}
+
+/// The module as it is for Envoy, built in this place.
+fn wasm(plan: &Plan, wasm_cargo: WasmCargo, place: &Place) -> Result<Vec<u8>> {
     // One at a time, so that no module takes over features of another; and as a cdylib alone: a library that is
     // made as an rlib too gets no link-time optimisation, which is an eighth of the bytes.
-    let mut command = wasm_cargo.command("rustc");
+    let mut command = wasm_cargo.command_in(place, "rustc");
     command.args(["--release", "--lib", "--crate-type", "cdylib", "--package", &plan.package]);
     command.args(plan.feature.iter().flat_map(|feature| ["--features", feature]));
     quietly(&format!("building {}", plan.name), &mut command)?;
-    let built = wasm_cargo.modules().join(format!("{}.wasm", plan.package.replace('-', "_")));
+    let built = place.modules().join(format!("{}.wasm", plan.package.replace('-', "_")));
     let wasm = std::fs::read(&built).with_context(|| format!("reading {}", built.display()))?;
-    let wasm = finish(&wasm, plan.callbacks.as_deref())?;
-    let path = wasm_dir().join(format!("{}.wasm", plan.name));
-    std::fs::write(&path, &wasm)?;
-    Ok(Module { path, bytes: wasm.len(), sha256: hex(&Sha256::digest(&wasm)) })
+    finish(&wasm, plan.callbacks.as_deref())
 }
 
 /// Prints name, size and sha256 of each module.
@@ -103,6 +165,12 @@ fn plans(metadata: &Value) -> Vec<Plan> {
         Some(listed.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     };
     let named = |name: &str| all.iter().find(|package| text(package, "name").as_deref() == Some(name));
+    let top = text(metadata, "workspace_root").unwrap_or_default();
+    let filters = std::path::Path::new(&top).join("filters");
+    let ships = |package: &Value| {
+        text(package, "manifest_path")
+            .is_some_and(|manifest| std::path::Path::new(&manifest).starts_with(&filters))
+    };
     let mut plans = Vec::new();
     for package in &all {
         let name = text(package, "name").unwrap_or_default();
@@ -112,6 +180,8 @@ fn plans(metadata: &Value) -> Vec<Plan> {
                 package: name.clone(),
                 feature: text(of, "feature"),
                 callbacks: text(of, "filter").and_then(|filter| callbacks(named(&filter)?)),
+                description: text(package, "description").unwrap_or_default(),
+                ships: ships(package),
             }));
             continue;
         }
@@ -119,7 +189,14 @@ fn plans(metadata: &Value) -> Vec<Plan> {
         let kept = callbacks(package);
         if kept.is_some() || list(package, "targets").iter().any(cdylib) {
             let short = name.trim_start_matches("switchyard-").to_owned();
-            plans.push(Plan { name: short, package: name, feature: None, callbacks: kept });
+            plans.push(Plan {
+                name: short,
+                package: name,
+                feature: None,
+                callbacks: kept,
+                description: text(package, "description").unwrap_or_default(),
+                ships: ships(package),
+            });
         }
     }
     plans

@@ -1,6 +1,7 @@
 //! Everything that a developer or CI runs, as `cargo xtask COMMAND`.
 
 mod build;
+mod dist;
 mod images;
 mod run;
 mod schema;
@@ -11,7 +12,7 @@ mod workspace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use setup::Envoy;
+use setup::{Envoy, Install};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test --envoy 1.36.4                   run everything on another Envoy
   cargo xtask test --modules separate               run everything on one module for each filter
   cargo xtask check envoy-config/switchyard.yaml    find out what is wrong with a document
+  cargo xtask dist                                  modules, images and the program, ready to hand out
   cargo xtask bench router --json                   one JSON object on standard output";
 
 #[derive(Subcommand)]
@@ -44,12 +46,15 @@ enum Task {
     Build {
         /// Only these (`router`).
         modules: Vec<String>,
+        /// Install a compiler for wasm32 by apt if none is there and rustup adds none; without this, say what would be run.
+        #[arg(long)]
+        install: bool,
     },
     /// Runs every test: formatting, lints, documentation, unit and property tests, natively and on wasm32, the scenarios on a
     /// real Envoy, docker-compose, and tidy.
     Test {
-        /// Only one step (fmt, clippy, docs, unit, wasm, scenarios, separate, compose, tidy), or the scenarios whose name holds
-        /// this.
+        /// Only one step (fmt, clippy, docs, deny, unit, wasm, scenarios, separate, compose, dist, tidy; or advisories, which needs the
+        /// network and runs only when named), or the scenarios whose name holds this.
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
         /// Which modules the scenarios run on: switchyard.wasm, or one for each filter, on which a part of them runs in any case.
@@ -74,6 +79,21 @@ enum Task {
         /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
         #[arg(long, value_name = "VERSION")]
         envoy: Option<String>,
+        /// Install a compiler for wasm32 by apt if none is there and rustup adds none; without this, say what would be run.
+        #[arg(long)]
+        install: bool,
+    },
+    /// Makes what is handed out: modules, images of them, lists of what is inside, and the static `switchyard` program.
+    Dist {
+        /// The folder, which is replaced if an earlier run made it; by default target/dist.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// The SHA256SUMS of another run: fail, and name the files, if this one makes other bytes.
+        #[arg(long, value_name = "FILE")]
+        expect: Option<PathBuf>,
+        /// Install a compiler for wasm32 by apt if none is there and rustup adds none; without this, say what would be run.
+        #[arg(long)]
+        install: bool,
     },
     /// Makes the images that docker-compose.yml needs from this machine's files, where none can be pulled.
     Images,
@@ -104,11 +124,18 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<bool> {
     match task {
         Task::Demo { envoy } => run::demo(envoy.as_deref()).map(|()| true),
-        Task::Build { modules } => {
-            build::build_only(&modules).map(|modules| build::print(&modules)).map(|()| true)
+        Task::Build { modules, install } => {
+            let built = build::build_only(&modules, Install::asked(install))?;
+            build::print(&built);
+            Ok(true)
         }
         Task::Test { only, modules, envoy } => test::test(only.as_deref(), &modules, envoy.as_deref()),
-        Task::Bench { name, json, envoy } => run::bench(&name, json, envoy.as_deref()).map(|()| true),
+        Task::Bench { name, json, envoy, install } => {
+            run::bench(&name, json, envoy.as_deref(), Install::asked(install)).map(|()| true)
+        }
+        Task::Dist { out, expect, install } => {
+            dist::dist(out.as_deref(), expect.as_deref(), Install::asked(install))
+        }
         Task::Images => run::images().map(|()| true),
         Task::Check { file } => check(&file),
         Task::Schema => schema::write().map(|()| true),

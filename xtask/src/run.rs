@@ -1,6 +1,6 @@
 //! `demo`, `bench` and `images`: set up what they need, then hand over to the programs of the test harness.
 
-use crate::setup::{Envoy, Peers};
+use crate::setup::{Envoy, Install, Peers};
 use crate::workspace::{aloud, cargo, quietly, root, wasm_dir};
 use crate::{build, images};
 use anyhow::Result;
@@ -27,7 +27,7 @@ fn harness(program: &str, envoy: &Envoy) -> Result<Command> {
 /// When set-up, build or the demonstration fails.
 pub(crate) fn demo(version: Option<&str>) -> Result<()> {
     let envoy = Envoy::set_up(version)?;
-    build::build()?;
+    build::build(Install::Allowed)?;
     aloud(&mut harness("switchyard-demo", &envoy)?)
 }
 
@@ -35,10 +35,10 @@ pub(crate) fn demo(version: Option<&str>) -> Result<()> {
 ///
 /// # Errors
 /// When set-up, build or the benchmark fails.
-pub(crate) fn bench(name: &str, json: bool, version: Option<&str>) -> Result<()> {
+pub(crate) fn bench(name: &str, json: bool, version: Option<&str>, install: Install) -> Result<()> {
     let envoy = Envoy::set_up(version)?;
     let peers = if name == "coalesce" { Some(Peers::set_up()?) } else { None };
-    build::build()?;
+    build::build(install)?;
     let mut bench = harness("switchyard-bench", &envoy)?;
     bench.arg(name);
     if let Some(peers) = peers {

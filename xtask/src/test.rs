@@ -7,7 +7,7 @@ mod counts;
 mod steps;
 
 use crate::build;
-use crate::setup::{Envoy, WasmCargo, etcd};
+use crate::setup::{Envoy, Install, WasmCargo, etcd};
 use anyhow::{Result, anyhow};
 use counts::Counts;
 use std::thread::{self, JoinHandle};
@@ -38,10 +38,10 @@ pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> 
     if let Some(envoy) = &envoy {
         println!("Envoy {} ({})", envoy.version, envoy.path.display());
         // Not by two threads at once.
-        WasmCargo::set_up()?;
+        WasmCargo::set_up(Install::Allowed)?;
     }
     let mut modules_under_way =
-        envoy.is_some().then(|| Building(Instant::now(), thread::spawn(build::build)));
+        envoy.is_some().then(|| Building(Instant::now(), thread::spawn(|| build::build(Install::Allowed))));
     let mut has_modules = true;
     // Compose runs no scenario.
     let etcd = if steps.iter().any(Step::needs_etcd) { Some(etcd::set_up()?) } else { None };

@@ -5,6 +5,7 @@
 
 use crate::workspace::{on_path, quietly};
 use anyhow::{Result, ensure};
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -59,6 +60,15 @@ fn planned(plan: &str) -> Vec<&str> {
     plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next()).collect()
 }
 
+/// The folders of libraries below `place`, as the dynamic linker has them; `None` if there are none.
+pub(super) fn libraries(place: &Path) -> Option<OsString> {
+    let tops = ["lib", "usr/lib"].map(|top| place.join(top));
+    let folders = tops.iter().filter_map(|top| fs::read_dir(top).ok()).flatten().flatten();
+    let multiarch =
+        folders.map(|folder| folder.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
+    std::env::join_paths(multiarch).ok().filter(|joined| !joined.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +79,15 @@ mod tests {
                     Inst varnish (7.1.1-2 Debian:12/oldstable [amd64])\nConf varnish (7.1.1-2 Debian:12 [amd64])\n";
         assert_eq!(planned(plan), ["libjemalloc2", "varnish"]);
         assert!(planned("").is_empty());
+    }
+
+    #[test]
+    fn libraries_are_looked_for_in_the_folders_of_this_machines_kind() {
+        let place = tempfile::tempdir().unwrap();
+        assert_eq!(libraries(place.path()), None);
+        let folder = place.path().join("usr/lib/x86_64-linux-gnu");
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(place.path().join("usr/lib/nginx")).unwrap();
+        assert_eq!(libraries(place.path()), Some(folder.into_os_string()));
     }
 }

@@ -7,7 +7,6 @@ use super::debian;
 use crate::workspace::{on_path, quietly, target};
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,7 +45,7 @@ impl Peers {
             debian::fetch(&PACKAGES, "for the comparison (2 MB)", &unpacked).context(HINT)?;
         }
         let (nginx, varnishd) = both().context("Debian's packages hold no nginx or no varnishd")?;
-        let peers = Self { nginx, varnishd, libraries: libraries(&unpacked) };
+        let peers = Self { nginx, varnishd, libraries: debian::libraries(&unpacked) };
         for (program, version) in [(&peers.nginx, "-v"), (&peers.varnishd, "-V")] {
             let mut asked = Command::new(program);
             quietly(&format!("{} {version}", program.display()), peers.known_to(asked.arg(version)))
@@ -65,27 +64,14 @@ impl Peers {
     }
 }
 
-/// The folders of libraries below `place`, as the dynamic linker has them; `None` if there are none.
-fn libraries(place: &Path) -> Option<OsString> {
-    let tops = ["lib", "usr/lib"].map(|top| place.join(top));
-    let folders = tops.iter().filter_map(|top| fs::read_dir(top).ok()).flatten().flatten();
-    let multiarch =
-        folders.map(|folder| folder.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
-    std::env::join_paths(multiarch).ok().filter(|joined| !joined.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_looked_for_in_the_folders_of_this_machines_kind() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("usr/lib/x86_64-linux-gnu");
-        fs::create_dir_all(&folder).unwrap();
-        fs::create_dir_all(place.path().join("usr/lib/nginx")).unwrap();
-        assert_eq!(libraries(place.path()), Some(folder.into_os_string()));
-        let peers = Peers { nginx: "n".into(), varnishd: "v".into(), libraries: libraries(place.path()) };
+    fn a_command_finds_the_programs_and_their_libraries() {
+        let libraries = Some("/l".into());
+        let peers = Peers { nginx: "n".into(), varnishd: "v".into(), libraries };
         let mut command = Command::new("true");
         let set: Vec<_> = peers.known_to(&mut command).get_envs().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(set, ["LD_LIBRARY_PATH", "NGINX", "VARNISHD"]);

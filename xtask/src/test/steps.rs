@@ -1,9 +1,9 @@
 //! The steps, and how each is run.
 
 use super::counts::Counts;
-use crate::setup::{Envoy, WasmCargo, test_runner};
+use crate::setup::{CargoDeny, Envoy, Install, WasmCargo, test_runner};
 use crate::workspace::{cargo, on_path, quietly, root};
-use crate::{images, run, tidy};
+use crate::{dist, images, run, tidy};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read};
@@ -17,12 +17,18 @@ pub(crate) enum Step {
     Fmt,
     Clippy,
     Docs,
+    /// Licences, versions and sources of all crates.
+    Deny,
+    /// Known faults of all crates: the one step that needs the network, so only by its name.
+    Advisories,
     Unit,
     Wasm,
     Scenarios,
     /// A part of the scenarios, on single modules.
     Separate,
     Compose,
+    /// What is handed out.
+    Dist,
     Tidy,
     /// Scenarios whose name holds this.
     Named(String),
@@ -43,15 +49,18 @@ const NO_ENVOY: &str = "this step needs an Envoy, and none was set up for it";
 const SEPARATE: [&str; 5] =
     ["batch::limits::", "coalesce::bodies::", "coalesce::reload::", "retry::answers::", "router::"];
 
-const NAMES: [(&str, Step); 9] = [
+const NAMES: [(&str, Step); 12] = [
     ("fmt", Step::Fmt),
     ("clippy", Step::Clippy),
     ("docs", Step::Docs),
+    ("deny", Step::Deny),
+    ("advisories", Step::Advisories),
     ("unit", Step::Unit),
     ("wasm", Step::Wasm),
     ("scenarios", Step::Scenarios),
     ("separate", Step::Separate),
     ("compose", Step::Compose),
+    ("dist", Step::Dist),
     ("tidy", Step::Tidy),
 ];
 
@@ -67,8 +76,9 @@ impl fmt::Display for Step {
 }
 
 impl Step {
+    /// Those that run when none is named.
     pub(crate) fn all() -> Vec<Self> {
-        NAMES.iter().map(|(_, step)| step.clone()).collect()
+        NAMES.iter().map(|(_, step)| step.clone()).filter(|step| *step != Self::Advisories).collect()
     }
 
     pub(crate) fn named(name: &str) -> Self {
@@ -78,7 +88,10 @@ impl Step {
 
     /// Whether it runs what `cargo xtask build` leaves.
     pub(crate) fn needs_modules(&self) -> bool {
-        matches!(self, Self::Scenarios | Self::Separate | Self::Compose | Self::Tidy | Self::Named(_))
+        matches!(
+            self,
+            Self::Scenarios | Self::Separate | Self::Compose | Self::Dist | Self::Tidy | Self::Named(_)
+        )
     }
 
     /// Whether it may run a scenario that starts etcd.
@@ -113,6 +126,8 @@ impl Step {
             }
             Self::Clippy => clippy(),
             Self::Docs => docs(),
+            Self::Deny => deny(&["licenses", "bans", "sources"]),
+            Self::Advisories => deny(&["advisories"]),
             Self::Unit => tests(prepare, &["--workspace", "--exclude", "switchyard-test-harness"], &[]),
             Self::Wasm => wasm(),
             Self::Scenarios => tests(prepare, &HARNESS, &[]),
@@ -125,6 +140,7 @@ impl Step {
                 Ok(counts)
             }
             Self::Compose => compose(prepare, envoy.context(NO_ENVOY)?),
+            Self::Dist => Ok(Counts { passed: dist::check()?, ..Counts::default() }),
             Self::Tidy => {
                 ensure!(tidy::tidy(envoy.context(NO_ENVOY)?)?, "tidy found something; see above");
                 Ok(Counts::one())
@@ -151,7 +167,7 @@ fn clippy() -> Result<Counts> {
     quietly("clippy", &mut native)?;
     let filters = ["core", "config", "host", "frame", "batch", "coalesce", "router", "outlier", "retry"]
         .map(|name| format!("--package=switchyard-{name}"));
-    let wasm_cargo = WasmCargo::set_up()?;
+    let wasm_cargo = WasmCargo::set_up(Install::Allowed)?;
     if wasm_cargo == WasmCargo::Installed {
         let mut wasm = wasm_cargo.command("clippy");
         wasm.args(filters).args(["--", "-D", "warnings"]);
@@ -178,6 +194,13 @@ fn docs() -> Result<Counts> {
     let mut counts = counted(&mut examples)?;
     counts.add(&Counts::one());
     Ok(counts)
+}
+
+/// What deny.toml says of all crates.
+fn deny(checks: &[&str]) -> Result<Counts> {
+    let mut deny = CargoDeny::set_up()?.command();
+    quietly("cargo deny check", deny.args(["--all-features", "check"]).args(checks))?;
+    Ok(Counts { passed: checks.len() as u64, ..Counts::default() })
 }
 
 /// Unit tests or scenarios, by nextest where it is installed; those with one of these in their names, if there are any.
@@ -216,7 +239,7 @@ fn chosen(name: &str) -> (Vec<&'static str>, String) {
 /// The tests of core and config once more, in V8.
 fn wasm() -> Result<Counts> {
     let runner = test_runner()?;
-    let mut command = WasmCargo::set_up()?.command("test");
+    let mut command = WasmCargo::set_up(Install::Allowed)?.command("test");
     command
         .args(["--package", "switchyard-core", "--package", "switchyard-config"])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner);
@@ -295,9 +318,10 @@ mod tests {
 
     #[test]
     fn every_step_goes_by_its_printed_name() {
-        for step in Step::all() {
+        for step in Step::all().into_iter().chain([Step::Advisories]) {
             assert_eq!(Step::named(&step.to_string()), step);
         }
+        assert!(!Step::all().contains(&Step::Advisories));
         assert_eq!(Step::named("parity"), Step::Named("parity".to_owned()));
     }
 }

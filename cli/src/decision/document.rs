@@ -1,0 +1,129 @@
+//! A document made ready to be asked: it has the endpoints that were given for upstreams that have them from elsewhere.
+//!
+//! Invariant: nothing else of it is changed, and what comes out is checked as any document is.
+
+use crate::source::File;
+use anyhow::{Result, bail};
+use core::str::FromStr;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use switchyard_config::{Document, Upstream};
+
+/// The endpoints of one upstream, as they are given on the command line: `checkout=10.0.0.1:8080,10.0.0.2:8080`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenEndpoints {
+    /// The upstream's name.
+    pub upstream: String,
+    /// `ip:port` of each.
+    pub addresses: Vec<String>,
+}
+
+impl FromStr for GivenEndpoints {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (upstream, list) =
+            text.split_once('=').ok_or_else(|| format!("{text:?}: write UPSTREAM=ip:port,ip:port"))?;
+        let addresses: Vec<_> = list.split(',').map(|one| one.trim().to_owned()).collect();
+        if upstream.is_empty() || addresses.iter().any(String::is_empty) {
+            return Err(format!("{text:?}: write UPSTREAM=ip:port,ip:port"));
+        }
+        Ok(Self { upstream: upstream.to_owned(), addresses })
+    }
+}
+
+/// A document, ready.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    tree: Value,
+    document: Document,
+}
+
+impl Prepared {
+    /// The document of this file, with these endpoints.
+    ///
+    /// # Errors
+    /// When there is no document, it is wrong or kept in a store, or an upstream is unknown.
+    pub fn of_file(file: &File, endpoints: &[GivenEndpoints]) -> Result<Self> {
+        if file.document()?.stored().is_some() {
+            bail!(
+                "{}: the document is kept in a store (its field `document`), and this file only says where; give the document itself",
+                file.name
+            );
+        }
+        let tree = file.documents().into_iter().next().map(|carried| carried.tree).unwrap_or_default();
+        Self::of_tree(&tree, endpoints).map_err(|error| error.context(file.name.clone()))
+    }
+
+    /// The document that this tree is, with these endpoints.
+    ///
+    /// # Errors
+    /// When it is wrong, or an upstream is unknown.
+    pub fn of_tree(tree: &Value, endpoints: &[GivenEndpoints]) -> Result<Self> {
+        let mut tree = if tree.is_null() { json!({}) } else { tree.clone() };
+        give(&mut tree, endpoints)?;
+        let document = Document::from_value(&tree).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+        Ok(Self { tree, document })
+    }
+
+    /// It as it is written, with the endpoints that were given.
+    pub fn tree(&self) -> &Value {
+        &self.tree
+    }
+
+    /// The same, made to explain.
+    pub fn explaining(&self) -> Value {
+        let mut tree = self.tree.clone();
+        if let Some(fields) = tree.as_object_mut() {
+            fields.insert("explain".to_owned(), json!(true));
+        }
+        tree
+    }
+
+    /// What it means.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The upstream of this name.
+    pub fn upstream(&self, name: &str) -> Option<&Upstream> {
+        self.document.upstreams().iter().find(|upstream| upstream.name() == name)
+    }
+
+    /// Where the endpoints of this upstream come from, if nobody has said which they are: `envoy`, `etcd`, …
+    pub fn source_of(&self, upstream: &str) -> Option<String> {
+        self.upstream(upstream)?.source()?;
+        let endpoints = self.tree_of(upstream)?.get("endpoints")?.as_object()?;
+        Some(endpoints.keys().next().cloned().unwrap_or_default())
+    }
+
+    /// The section of this upstream as it is written.
+    pub fn tree_of(&self, upstream: &str) -> Option<&Value> {
+        let list = self.tree.get("upstreams")?.as_array()?;
+        list.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(upstream))
+    }
+}
+
+fn give(tree: &mut Value, given: &[GivenEndpoints]) -> Result<()> {
+    let mut by_name: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for GivenEndpoints { upstream, addresses } in given {
+        let list = addresses.iter().map(|address| json!({ "address": address }));
+        by_name.entry(upstream).or_default().extend(list);
+    }
+    let upstreams = tree.get_mut("upstreams").and_then(Value::as_array_mut);
+    let mut names = Vec::new();
+    for upstream in upstreams.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let name = upstream.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(list) = by_name.remove(name.as_str()) {
+            upstream.insert("endpoints".to_owned(), Value::Array(list));
+        }
+        names.push(name);
+    }
+    match by_name.keys().next() {
+        Some(unknown) => bail!(
+            "endpoints were given for {unknown:?}, which is no upstream of the document; it has {}",
+            names.join(", ")
+        ),
+        None => Ok(()),
+    }
+}

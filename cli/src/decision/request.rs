@@ -1,0 +1,73 @@
+//! A request as Envoy hands it to its filters.
+//!
+//! Invariant: names are in lower case, `host` is `:authority`, and the four pseudo-headers are there; what Envoy adds of its own
+//! (`x-request-id`, `x-forwarded-proto`) is not.
+
+use switchyard_core::request::PlainRequest;
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Name and value of every header, pseudo-headers first.
+    headers: Vec<(String, String)>,
+    /// The client's address without its port.
+    pub source_ip: Option<String>,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// The cluster that Envoy's own route leads to, for what no route of the document matches.
+    pub cluster: Option<String>,
+}
+
+impl Request {
+    /// A request with this method and path, its query included.
+    pub fn new(method: &str, path: &str) -> Self {
+        let headers = [(":method", method), (":scheme", "http"), (":authority", ""), (":path", path)];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Self { headers, source_ip: None, body: Vec::new(), cluster: None }
+    }
+
+    /// The same with one header more; a pseudo-header takes the place of the one that is there.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.add(name, value);
+        self
+    }
+
+    /// Adds a header; a pseudo-header takes the place of the one that is there.
+    pub fn add(&mut self, name: &str, value: &str) {
+        let name = name.to_ascii_lowercase();
+        let name = if name == "host" { ":authority".to_owned() } else { name };
+        let known = self.headers.iter_mut().find(|(known, _)| name.starts_with(':') && *known == name);
+        match known {
+            Some((_, known)) => value.clone_into(known),
+            None => self.headers.push((name, value.to_owned())),
+        }
+    }
+
+    /// The first value of a header; empty if it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// Whether there is a header of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(known, _)| known == name)
+    }
+
+    /// Its head; a body's length is in it, as every client has it.
+    pub fn head(&self) -> Vec<(String, String)> {
+        let mut head = self.headers.clone();
+        // Envoy gives a filter no authority where the client gave none.
+        head.retain(|(name, value)| name != ":authority" || !value.is_empty());
+        if !self.body.is_empty() && !self.has("content-length") && !self.has("transfer-encoding") {
+            head.push(("content-length".to_owned(), self.body.len().to_string()));
+        }
+        head
+    }
+
+    /// It as the core's decisions see it.
+    pub fn view(&self) -> PlainRequest {
+        let headers = self.head().into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
+        PlainRequest { headers, source_ip: self.source_ip.clone() }
+    }
+}

@@ -1,0 +1,199 @@
+//! Manifests for Envoy Gateway: the filter, the clusters' policy, and what only a patch can do.
+//!
+//! Invariant: outlier.wasm has the vm_id that the gateway gives the filter, for shared data is shared by that. What the gateway has in a
+//! cluster stays: upstream filters come with the listener's router filter.
+//! Trade-off: EnvoyPatchPolicy is off by default, and who may write one can read the gateway's secrets. Without it
+//! (`envoy_gateway: {patches: false}`) no attempt is judged, no body held, and steering headers reach the service.
+
+use super::outcome::{Remarks, Rendered, Text, head};
+use super::piece::{self, Code, Plugin};
+use super::platform;
+use super::site::{Site, envoy_of_gateway};
+use super::wanted::{Wanted, listed};
+use super::yaml;
+use serde_json::{Value, json};
+
+const API: &str = "gateway.envoyproxy.io/v1alpha1";
+const GROUP: &str = "gateway.networking.k8s.io";
+const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+
+/// The manifests.
+///
+/// # Errors
+/// With what Envoy Gateway cannot do.
+pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
+    let mut remarks = Remarks::default();
+    platform::check_asked(wanted, "Envoy Gateway", &mut remarks);
+    let version = site.envoy_gateway.version;
+    platform::check_envoy(wanted, "Envoy Gateway", version, envoy_of_gateway(version), &mut remarks);
+    check(wanted, site, &mut remarks);
+    let mut manifests = vec![
+        (
+            vec!["The filter. The gateway fetches the image and serves it to Envoy.".to_owned()],
+            extension(wanted, site, &mut remarks),
+        ),
+        (vec!["Clusters go to the endpoints that the filter names.".to_owned()], traffic(site)),
+    ];
+    if site.envoy_gateway.patches {
+        let comment = "What the two above have no field for. Envoy Gateway takes it with extensionApis.enableEnvoyPatchPolicy: true.";
+        manifests.push((vec![comment.to_owned()], patches(wanted, site, &mut remarks)));
+    }
+    let warnings = remarks.settle()?;
+    let lines = [
+        "A Switchyard document for Envoy Gateway, made by `switchyard render envoy-gateway`; render again rather than edit.",
+        "Apply it with: kubectl apply -f policies.yaml   See what became of it: egctl x status all",
+        "What was tried on an Envoy of the gateway's shape, and what on no gateway: docs/platforms.md of Switchyard.",
+    ];
+    let text = yaml::stream(&head(&lines, &warnings), &manifests)?;
+    Ok(Rendered { files: vec![Text { name: "policies.yaml".to_owned(), text }], warnings })
+}
+
+fn check(wanted: &Wanted, site: &Site, remarks: &mut Remarks) {
+    if site.envoy_gateway.patches {
+        let how = "Say it: `clusters: [{name: …, protocol: http2}]`.";
+        let without =
+            wanted.clusters.iter().map(|(_, name)| name).filter(|name| protocol(site, name).is_none());
+        platform::check_calls(wanted, &without.cloned().collect::<Vec<_>>(), how, remarks);
+        if site.envoy_gateway.version >= super::site::Minor(1, 10) {
+            remarks.warn("Envoy Gateway 1.10 gives listeners other names; the patches are for those of 1.9 (default/eg/http).");
+        }
+        return;
+    }
+    for (path, what) in &wanted.bodies {
+        remarks.refuse(format!(
+            "{path}: {what}, and EnvoyExtensionPolicy has no field for allow_on_headers_stop_iteration, so no body would come; allow patches (`envoy_gateway: {{patches: true}}`), or leave it out"
+        ));
+    }
+    if wanted.judges {
+        remarks.refuse("upstreams[].outlier: EnvoyExtensionPolicy places no upstream filter, so no attempt would be judged; allow patches (`envoy_gateway: {patches: true}`), or leave the section out");
+    }
+    if wanted.has_routes {
+        remarks.warn("Without patches there is no route by x-switchyard-cluster: requests whose route of the document names another cluster than the HTTPRoute's stay there.");
+    }
+    remarks.warn("Without patches services see the headers that steer Envoy (x-gateway-destination-endpoint, x-switchyard-…), and after a trap a worker answers 503 until the proxy is restarted.");
+    if !wanted.bodies_help.is_empty() {
+        remarks.warn(format!(
+            "Without patches requests with bodies wait up to a second and are not tried again: {}.",
+            listed(&wanted.bodies_help)
+        ));
+    }
+}
+
+fn protocol(site: &Site, cluster: &str) -> Option<super::site::Protocol> {
+    site.cluster(cluster).and_then(|cluster| cluster.protocol)
+}
+
+/// What the gateway calls the extension, and its VM.
+fn vm_id(site: &Site) -> String {
+    format!("envoyextensionpolicy/{}/{}/wasm/0", site.namespace, site.name)
+}
+
+fn metadata(site: &Site) -> Value {
+    json!({ "name": site.name, "namespace": site.namespace })
+}
+
+/// What the policies are for: HTTPRoutes, or the whole Gateway.
+fn targets(site: &Site) -> Vec<Value> {
+    let routes = &site.envoy_gateway.routes;
+    if routes.is_empty() {
+        return vec![json!({ "group": GROUP, "kind": "Gateway", "name": site.envoy_gateway.gateway })];
+    }
+    routes.iter().map(|name| json!({ "group": GROUP, "kind": "HTTPRoute", "name": name })).collect()
+}
+
+fn extension(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
+    let mut image = json!({ "url": format!("registry.example/switchyard:{}", env!("CARGO_PKG_VERSION")) });
+    match &site.switchyard {
+        None => remarks.warn("The site says no image of switchyard.wasm: registry.example stands in its place. Write `images: {switchyard: {reference: …, sha256: …}}`."),
+        Some(given) => {
+            image = json!({ "url": given.reference });
+            match (&given.sha256, image.as_object_mut()) {
+                (Some(sha256), Some(image)) => drop(image.insert("sha256".to_owned(), json!(sha256))),
+                _ => remarks.warn("The image of switchyard.wasm is not pinned, so whoever can push to the registry can replace it. Write `images: {switchyard: {sha256: …}}`, the digest of its manifest."),
+            }
+        }
+    }
+    let wasm = json!({
+        "name": "switchyard",
+        "rootID": "switchyard",
+        "code": { "type": "Image", "image": image },
+        "config": wanted.tree,
+        // Open would also hide a document that was refused.
+        "failOpen": false,
+    });
+    json!({
+        "apiVersion": API,
+        "kind": "EnvoyExtensionPolicy",
+        "metadata": metadata(site),
+        "spec": { "targetRefs": targets(site), "wasm": [wasm] },
+    })
+}
+
+fn traffic(site: &Site) -> Value {
+    let endpoint = json!({ "extractFrom": [{ "header": piece::DESTINATION }] });
+    json!({
+        "apiVersion": API,
+        "kind": "BackendTrafficPolicy",
+        "metadata": metadata(site),
+        "spec": {
+            "targetRefs": targets(site),
+            "loadBalancer": { "type": "RoundRobin", "endpointOverride": endpoint },
+        },
+    })
+}
+
+fn patches(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
+    let gateway = &site.envoy_gateway;
+    let xds = format!("{}/{}/{}", site.namespace, gateway.gateway, gateway.listener);
+    let vm_id = vm_id(site);
+    let judge = wanted.judges.then(|| {
+        let path = format!("{}/outlier.wasm", site.module_folder);
+        remarks.warn(format!(
+            "{path} must be on the proxy: mount it by the pod's volumes in an EnvoyProxy. The gateway serves images of EnvoyExtensionPolicies alone."
+        ));
+        let plugin = Plugin { name: "switchyard.outlier", root_id: "outlier", vm_id: &vm_id, code: Code::File(path), document: None };
+        plugin.filter()
+    });
+    let filters = piece::upstream_filters(judge);
+    let filter = format!("envoy.filters.http.wasm/{vm_id}");
+    let ours = format!("..http_filters[?(@.name=='{filter}')].typed_config.config");
+    let router = "..http_filters[?(@.name=='envoy.filters.http.router')].typed_config";
+    let mut patches = vec![
+        patch(LISTENER, &xds, &ours, "/allow_on_headers_stop_iteration", &json!(true)),
+        patch(LISTENER, &xds, &ours, "/failure_policy", &json!("FAIL_RELOAD")),
+        patch(LISTENER, &xds, &ours, "/reload_config", &json!({ "backoff": { "base_interval": "0.05s" } })),
+        patch(LISTENER, &xds, router, "/upstream_http_filters", &json!(filters)),
+    ];
+    if wanted.has_routes {
+        let mut steered = piece::steered_route();
+        if let Some(steered) = steered.as_object_mut() {
+            // Whoever names a cluster by himself comes this way, and the filter must be there to take his word off.
+            let on =
+                json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
+            steered.insert("typed_per_filter_config".to_owned(), json!({ filter: on }));
+        }
+        patches.push(patch(ROUTES, &xds, "$.virtual_hosts[*].routes", "/0", &steered));
+    }
+    for (_, name) in &wanted.clusters {
+        if let Some(protocol) = protocol(site, name) {
+            let options = piece::protocol_options(protocol, &filters);
+            let options = options.get(piece::PROTOCOL_OPTIONS).cloned().unwrap_or_default();
+            let value = json!({ "op": "add", "path": format!("/typed_extension_protocol_options/{}", piece::PROTOCOL_OPTIONS), "value": options });
+            patches.push(json!({ "type": CLUSTER, "name": name, "operation": value }));
+        }
+    }
+    let target = json!({ "group": GROUP, "kind": "Gateway", "name": gateway.gateway });
+    json!({
+        "apiVersion": API,
+        "kind": "EnvoyPatchPolicy",
+        "metadata": metadata(site),
+        "spec": { "type": "JSONPatch", "targetRef": target, "jsonPatches": patches },
+    })
+}
+
+fn patch(kind: &str, name: &str, json_path: &str, path: &str, value: &Value) -> Value {
+    let operation = json!({ "op": "add", "jsonPath": json_path, "path": path, "value": value });
+    json!({ "type": kind, "name": name, "operation": operation })
+}

@@ -1,0 +1,55 @@
+//! What Istio and Envoy Gateway have in common: a bootstrap that is theirs, and an Envoy that comes with them.
+
+use super::outcome::Remarks;
+use super::site::Minor;
+use super::wanted::{Wanted, listed};
+
+/// The cluster of their bootstraps that reaches Envoy's admin.
+pub(super) const ADMIN: &str = "prometheus_stats";
+
+/// What the document wants of the bootstrap is there.
+pub(super) fn check_asked(wanted: &Wanted, platform: &str, remarks: &mut Remarks) {
+    for (path, cluster) in &wanted.asked {
+        if path.ends_with("admin_cluster") && cluster != ADMIN {
+            remarks.refuse(format!(
+                "{path}: {cluster:?} is no cluster of {platform}'s bootstraps, in which {ADMIN:?} reaches Envoy's admin; write admin_cluster: {ADMIN}"
+            ));
+        }
+    }
+}
+
+/// What is known of the Envoy that the platform carries.
+pub(super) fn check_envoy(
+    wanted: &Wanted,
+    platform: &str,
+    version: Minor,
+    envoy: Option<Minor>,
+    remarks: &mut Remarks,
+) {
+    let Some(envoy) = envoy else {
+        remarks.warn(format!(
+            "Which Envoy {platform} {version} carries is not known here, so nothing was checked against it; Switchyard is tested on 1.36 to 1.40."
+        ));
+        return;
+    };
+    if envoy < Minor(1, 39) && !wanted.bodies.is_empty() {
+        remarks.warn(format!(
+            "{platform} {version} carries Envoy {envoy}, which may lose a piece of a body between two filters that hold it (Envoy issue \
+             46841), so let no ext_proc in FULL_DUPLEX_STREAMED stand beside this filter; Envoy 1.39 does not. It is for {}.",
+            listed(&wanted.bodies)
+        ));
+    }
+}
+
+/// What the calls of the filter lack where the upstream filters are the listener's and not the cluster's.
+pub(super) fn check_calls(wanted: &Wanted, without: &[String], how: &str, remarks: &mut Remarks) {
+    if wanted.calls.is_empty() || without.is_empty() {
+        return;
+    }
+    remarks.warn(format!(
+        "Calls of the filter's own pass no listener. In clusters whose protocol the site does not say ({}) they are not judged, and the service sees \
+         their x-switchyard-… headers. They come from {}. {how}",
+        without.join(", "),
+        listed(&wanted.calls)
+    ));
+}

@@ -1,0 +1,191 @@
+//! Reads a site file, and knows what its fields are where nobody says.
+
+use super::reader::{Problems, Section};
+use super::settings::{Cluster, Context, EnvoyGateway, Form, Image, Istio, Protocol, Site};
+use super::version::Minor;
+use serde_json::Value;
+
+impl Default for Site {
+    fn default() -> Self {
+        let problems = Problems::default();
+        read(&Value::Null, &problems)
+    }
+}
+
+impl Site {
+    /// The site that this tree means; `null` is that of the defaults.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_value(tree: &Value) -> Result<Self, Vec<String>> {
+        let problems = Problems::default();
+        let site = read(tree, &problems);
+        let problems = problems.into_inner();
+        if problems.is_empty() { Ok(site) } else { Err(problems) }
+    }
+}
+
+const FIELDS: [&str; 12] = [
+    "name",
+    "namespace",
+    "vm_id",
+    "listener",
+    "admin",
+    "clusters",
+    "modules",
+    "ecds",
+    "images",
+    "envoy",
+    "istio",
+    "envoy_gateway",
+];
+
+fn read(tree: &Value, problems: &Problems) -> Site {
+    let site = Section::of(tree, "", &FIELDS, problems);
+    let name = |field: &str, default: &str| {
+        site.text_that(field, is_name, "is no name of Kubernetes: small letters, digits, - and .")
+            .unwrap_or_else(|| default.to_owned())
+    };
+    let folder = |field: &str, default: &str| {
+        let section = site.section(field, &["folder"]);
+        let absolute = |text: &str| text.starts_with('/');
+        let folder = section.and_then(|section| {
+            section.text_that("folder", absolute, "is no absolute path; begin it with /")
+        });
+        folder.unwrap_or_else(|| default.to_owned())
+    };
+    let images = site.section("images", &["switchyard", "outlier"]);
+    let image = |field: &str| image(&images.as_ref()?.section(field, &["reference", "sha256"])?);
+    let envoy = site.section("envoy", &["version"]);
+    Site {
+        name: name("name", "switchyard"),
+        namespace: name("namespace", "default"),
+        vm_id: site.text("vm_id").unwrap_or_else(|| "switchyard".to_owned()),
+        listener: address(&site, "listener", "0.0.0.0", 10_000),
+        admin: address(&site, "admin", "127.0.0.1", 9901),
+        clusters: clusters(&site),
+        module_folder: folder("modules", "/etc/switchyard"),
+        ecds_folder: folder("ecds", "/etc/switchyard/ecds"),
+        switchyard: image("switchyard"),
+        outlier: image("outlier"),
+        envoy: envoy.and_then(|section| version(&section)).unwrap_or(Minor(1, 40)),
+        istio: istio(&site),
+        envoy_gateway: envoy_gateway(&site),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let inner = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || "-.".contains(sign);
+    text.len() <= 253
+        && text.chars().all(inner)
+        && text.starts_with(|sign: char| sign.is_ascii_alphanumeric())
+        && text.ends_with(|sign: char| sign.is_ascii_alphanumeric())
+}
+
+fn version(section: &Section<'_>) -> Option<Minor> {
+    let wrong = "is no version; write the first two numbers in quotes: \"1.31\"";
+    section
+        .text_that("version", |text| Minor::parse(text).is_some(), wrong)
+        .and_then(|text| Minor::parse(&text))
+}
+
+fn address(site: &Section<'_>, field: &str, ip: &str, port: u16) -> (String, u16) {
+    let Some(section) = site.section(field, &["address", "port"]) else { return (ip.to_owned(), port) };
+    let is_ip = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+    let address = section.text_that("address", is_ip, "is no IP address");
+    let given = section.whole("port", 65_535).and_then(|port| u16::try_from(port).ok());
+    (address.unwrap_or_else(|| ip.to_owned()), given.unwrap_or(port))
+}
+
+fn image(section: &Section<'_>) -> Option<Image> {
+    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let sha256 =
+        section.text_that("sha256", is_digest, "is no digest: 64 hexadecimal digits, without `sha256:`");
+    let plain = |text: &str| !text.contains("://");
+    let reference = section.text_that("reference", plain, "has a scheme; write registry/name:tag");
+    if reference.is_none() {
+        section.wrong("reference", &Value::Null, "is not there; write registry/name:tag");
+    }
+    Some(Image { reference: reference?, sha256 })
+}
+
+fn clusters(site: &Section<'_>) -> Vec<Cluster> {
+    let known = ["name", "endpoints", "dns", "protocol"];
+    let one = |section: Section<'_>| {
+        let name = section.text("name");
+        if name.is_none() {
+            section.wrong("name", &Value::Null, "is not there; write the cluster's name in Envoy");
+        }
+        let endpoints = section.texts("endpoints");
+        for endpoint in &endpoints {
+            if endpoint.parse::<std::net::SocketAddr>().is_err() {
+                let value = Value::String(endpoint.clone());
+                section.wrong("endpoints", &value, "is no ip:port; a name to resolve goes into dns");
+            }
+        }
+        let with_port = |text: &str| {
+            text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        let protocol =
+            section.one_of("protocol", &["http1", "http2", "downstream"]).map(|word| match &*word {
+                "http1" => Protocol::Http1,
+                "http2" => Protocol::Http2,
+                _ => Protocol::Downstream,
+            });
+        let dns = section.text_that("dns", with_port, "has no port; write host:port");
+        if let (Some(dns), false) = (&dns, endpoints.is_empty()) {
+            section.wrong("dns", &Value::String(dns.clone()), "stands beside endpoints; keep one of the two");
+        }
+        Some(Cluster { name: name?, endpoints, dns, protocol })
+    };
+    site.sections("clusters", &known).into_iter().filter_map(one).collect()
+}
+
+fn istio(site: &Section<'_>) -> Istio {
+    let known = ["version", "form", "context", "labels", "priority", "inference_pool", "outlier_from_file"];
+    let section = site.section("istio", &known);
+    let section = section.as_ref();
+    let form = section
+        .and_then(|section| section.one_of("form", &["envoy_filter", "wasm_plugin", "traffic_extension"]));
+    let context = section.and_then(|section| section.one_of("context", &["gateway", "sidecar"]));
+    let labels = section.map(|section| section.labels("labels")).filter(|labels| !labels.is_empty());
+    let context = match context.as_deref() {
+        Some("sidecar") => Context::Sidecar,
+        _ => Context::Gateway,
+    };
+    let everybodys = match context {
+        Context::Gateway => vec![("istio".to_owned(), "ingressgateway".to_owned())],
+        Context::Sidecar => Vec::new(),
+    };
+    Istio {
+        version: section.and_then(version).unwrap_or(Minor(1, 31)),
+        form: match form.as_deref() {
+            Some("wasm_plugin") => Form::WasmPlugin,
+            Some("traffic_extension") => Form::TrafficExtension,
+            _ => Form::EnvoyFilter,
+        },
+        context,
+        labels: labels.unwrap_or(everybodys),
+        priority: section
+            .and_then(|section| section.whole("priority", 1_000_000))
+            .and_then(|priority| i64::try_from(priority).ok())
+            .unwrap_or(10),
+        inference_pool: section.and_then(|section| section.flag("inference_pool")).unwrap_or_default(),
+        outlier_from_file: section.and_then(|section| section.flag("outlier_from_file")).unwrap_or_default(),
+    }
+}
+
+fn envoy_gateway(site: &Section<'_>) -> EnvoyGateway {
+    let section = site.section("envoy_gateway", &["version", "gateway", "listener", "routes", "patches"]);
+    let section = section.as_ref();
+    let text = |field: &str, default: &str| {
+        section.and_then(|section| section.text(field)).unwrap_or_else(|| default.to_owned())
+    };
+    EnvoyGateway {
+        version: section.and_then(version).unwrap_or(Minor(1, 9)),
+        gateway: text("gateway", "eg"),
+        listener: text("listener", "http"),
+        routes: section.map(|section| section.texts("routes")).unwrap_or_default(),
+        patches: section.and_then(|section| section.flag("patches")).unwrap_or(true),
+    }
+}

@@ -1,0 +1,138 @@
+//! What a document wants of the Envoy around it.
+//!
+//! Invariant: only a document that the filters accept gets here, so that what is read off its tree means what the filters take it for.
+
+use crate::source::File;
+use anyhow::{Result, bail};
+use serde_json::Value;
+use switchyard_config::Document;
+
+/// A place in the document, and what is said of it.
+pub(super) type Place = (String, String);
+
+/// A document, and what it wants.
+pub(super) struct Wanted {
+    /// As it is written.
+    pub(super) tree: Value,
+    /// As the filters read it.
+    pub(super) document: Document,
+    /// The clusters that upstreams name: the path, and the name.
+    pub(super) clusters: Vec<Place>,
+    /// The expressions in the place of clusters: the path, and the expression.
+    pub(super) patterns: Vec<Place>,
+    /// The clusters that are asked: for endpoints, for the document. The path, and the name.
+    pub(super) asked: Vec<Place>,
+    /// What does not work unless Envoy hands over bodies of requests or answers whose head is held.
+    pub(super) bodies: Vec<Place>,
+    /// What works without them, and less well.
+    pub(super) bodies_help: Vec<Place>,
+    /// Requests that the filter makes by itself, past the listener's routes and filters.
+    pub(super) calls: Vec<Place>,
+    /// Whether anybody is judged, here or in the document that a store has.
+    pub(super) judges: bool,
+    /// Whether it has routes of its own, which may lead elsewhere than Envoy's.
+    pub(super) has_routes: bool,
+}
+
+impl Wanted {
+    /// Of the one document in this file.
+    ///
+    /// # Errors
+    /// When there is none, several, or a wrong one.
+    pub(super) fn of(file: &File) -> Result<Self> {
+        let document = file.document()?;
+        let Some(carried) = file.documents().into_iter().next() else {
+            bail!("{}: no document", file.name);
+        };
+        Ok(Self::read(carried.tree, document))
+    }
+
+    fn read(tree: Value, document: Document) -> Self {
+        let stored = document.stored().map(|stored| stored.cluster.to_string());
+        let mut wanted = Self {
+            clusters: Vec::new(),
+            patterns: Vec::new(),
+            asked: stored.iter().map(|cluster| ("the store".to_owned(), cluster.clone())).collect(),
+            bodies: Vec::new(),
+            bodies_help: Vec::new(),
+            calls: Vec::new(),
+            judges: stored.is_some(),
+            has_routes: stored.is_some() || !list(&tree, "routes").is_empty(),
+            tree: Value::Null,
+            document,
+        };
+        for (place, upstream) in list(&tree, "upstreams").iter().enumerate() {
+            wanted.upstream(&format!("upstreams[{place}]"), upstream);
+        }
+        for (place, route) in list(&tree, "routes").iter().enumerate() {
+            wanted.route(&format!("routes[{place}]"), route);
+        }
+        wanted.tree = tree;
+        wanted
+    }
+
+    fn upstream(&mut self, path: &str, upstream: &Value) {
+        let text = |field: &str| upstream.get(field).and_then(Value::as_str).map(str::to_owned);
+        match (text("cluster_pattern"), text("cluster").or_else(|| text("name"))) {
+            (Some(pattern), _) => self.patterns.push((format!("{path}.cluster_pattern"), pattern)),
+            (None, Some(cluster)) => self.clusters.push((format!("{path}.cluster"), cluster)),
+            (None, None) => {}
+        }
+        let sources = upstream.get("endpoints").and_then(Value::as_object).into_iter().flatten();
+        for (kind, source) in sources {
+            for field in ["admin_cluster", "cluster"] {
+                if let Some(cluster) = source.get(field).and_then(Value::as_str) {
+                    self.asked.push((format!("{path}.endpoints.{kind}.{field}"), cluster.to_owned()));
+                }
+            }
+        }
+        self.judges |= upstream.get("outlier").is_some();
+        self.retry(&format!("{path}.retry"), upstream.get("retry"));
+    }
+
+    fn route(&mut self, path: &str, route: &Value) {
+        self.retry(&format!("{path}.retry"), route.get("retry"));
+        if route.pointer("/coalesce/key/body") == Some(&Value::Bool(true)) {
+            self.bodies.push((format!("{path}.coalesce.key.body"), "has the body in the key".to_owned()));
+        }
+        if let Some(batch) = route.get("batch") {
+            let path = format!("{path}.batch");
+            if batch.pointer("/protocol/id_list").is_none() {
+                self.bodies.push((path.clone(), "reads requests by their bodies".to_owned()));
+            }
+            self.calls.push((path, "a batch is a call of the filter's".to_owned()));
+        }
+    }
+
+    fn retry(&mut self, path: &str, retry: Option<&Value>) {
+        let Some(retry) = retry.filter(|retry| retry.get("engine").and_then(Value::as_str) == Some("filter"))
+        else {
+            return;
+        };
+        self.calls.push((path.to_owned(), "attempts after the first are calls of the filter's".to_owned()));
+        let judged: Vec<_> = ["body", "grpc_statuses"]
+            .into_iter()
+            .filter(|field| {
+                let named = retry.get("retry_on").and_then(|on| on.get(field)).and_then(Value::as_array);
+                named.is_some_and(|named| !named.is_empty())
+            })
+            .collect();
+        for field in &judged {
+            self.bodies
+                .push((format!("{path}.retry_on.{field}"), "judges answers that must be held".to_owned()));
+        }
+        if judged.is_empty() {
+            self.bodies_help
+                .push((path.to_owned(), "keeps the bodies of requests for another attempt".to_owned()));
+        }
+    }
+}
+
+fn list<'a>(tree: &'a Value, field: &str) -> &'a [Value] {
+    tree.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// `routes[0].batch (reads requests by their bodies), …`.
+pub(super) fn listed(places: &[Place]) -> String {
+    places.iter().map(|(path, what)| format!("{path} ({what})")).collect::<Vec<_>>().join(", ")
+}

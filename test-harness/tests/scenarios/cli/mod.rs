@@ -1,0 +1,3 @@
+//! The `switchyard` program against real Envoys: what it says of them is so.
+
+mod explain;
