@@ -90,17 +90,15 @@ mod tests {
     /// What a code means stays: scripts suppress it by its id.
     #[test]
     fn the_table_is_a_promise() {
-        let table: String = all().map(|code| format!("{} {} {}\n", code.id, code.severity.word(), code.title)).collect();
+        let table: String =
+            all().map(|code| format!("{} {} {}\n", code.id, code.severity.word(), code.title)).collect();
         insta::assert_snapshot!(table);
     }
 
     #[test]
     fn a_code_is_found_in_any_letters_and_a_wrong_one_is_told_with_the_nearest() {
         assert_eq!(find("sy0201").unwrap().title, "unknown field");
-        assert_eq!(
-            unknown("SY0210"),
-            "there is no code \"SY0210\"; did you mean SY0201 (unknown field)?"
-        );
+        assert_eq!(unknown("SY0210"), "there is no code \"SY0210\"; did you mean SY0201 (unknown field)?");
         assert_eq!(unknown("E42"), "there is no code \"E42\"; docs/findings.md has all of them");
     }
 

@@ -54,7 +54,7 @@ fn section(path: &str) -> &'static Code {
 }
 
 /// What is wrong, and what to do: it stands behind the first `; ` that is not inside a quoted value.
-fn split(problem: &str) -> (&str, Option<&str>) {
+pub(super) fn split(problem: &str) -> (&str, Option<&str>) {
     let (mut is_quoted, mut is_escaped) = (false, false);
     for (place, letter) in problem.char_indices() {
         match letter {

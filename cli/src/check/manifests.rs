@@ -71,7 +71,7 @@ fn unpinned(carried: &Carried) -> Option<Found> {
         "/vm_config/code/remote/sha256",
         "/vmConfig/code/remote/sha256",
     ];
-    let is_digest = |pointer: &&str| {
+    let is_digest = |pointer: &str| {
         settings.pointer(pointer).and_then(Value::as_str).is_some_and(|digest| !digest.is_empty())
     };
     let is_image =
@@ -81,7 +81,7 @@ fn unpinned(carried: &Carried) -> Option<Found> {
         || url.starts_with("file://")
         || !is_image
         || url.contains('@')
-        || pinned.iter().any(|pointer| is_digest(&pointer))
+        || pinned.iter().any(|pointer| is_digest(pointer))
     {
         return None;
     }

@@ -1,7 +1,7 @@
 //! `switchyard check`: what is wrong with documents, and what is legal and hurts.
 //!
-//! A document is read by the code that runs in the filters ([`errors`]); one that is valid is looked at once more ([`hurts`]), and so is
-//! what stands around it in Envoy's configuration ([`around`]) or in a manifest ([`manifests`]).
+//! A document is read by the code that runs in the filters (`errors`); one that is valid is looked at once more (`hurts`), and so is
+//! what stands around it in Envoy's configuration (`around`) or in a manifest (`manifests`).
 //!
 //! Invariant: a warning is given only where what it says is so for certain from the file alone. Trade-off: what a control plane sends is in
 //! no file.
@@ -101,7 +101,9 @@ pub fn checked(read: Result<File, Refused>) -> Result<Report, Refused> {
         Reason::Syntax => &codes::SYNTAX,
         Reason::Several => &codes::SEVERAL,
     };
-    let found = Found::new(code, "", refused.problem.as_str());
+    let (problem, fix) = errors::split(&refused.problem);
+    let found = Found::new(code, "", problem);
+    let found = fix.into_iter().fold(found, Found::fix);
     Ok(Report { findings: vec![found.in_file(&refused.file, "")], files: 1, ..Report::default() })
 }
 
@@ -113,7 +115,8 @@ pub fn check(file: &File) -> Report {
         let code =
             if file.kind == Kind::Manifests { &codes::NO_PLUGIN_IN_MANIFEST } else { &codes::NO_PLUGIN };
         let problem = format!("no Switchyard plugin in this {}, so there is nothing to check", file.kind);
-        report.findings.push(Found::new(code, "", problem).in_file(&file.name, ""));
+        let fix = "name the file that has one, or check the document by itself";
+        report.findings.push(Found::new(code, "", problem).fix(fix).in_file(&file.name, ""));
         return report;
     }
     for (position, one) in carried.iter().enumerate() {

@@ -84,7 +84,10 @@ fn clusters_must_be_there_look_at_what_is_named_and_load() {
     assert_eq!(found(&dynamic.to_string()), [""; 0]);
     let plain = json!({"name": "a"});
     let policy = "static_resources.clusters[0].load_balancing_policy";
-    assert_eq!(found(&bootstrap(&filters, &[plain.clone()]).to_string()), [format!("SY0503 {policy}")]);
+    assert_eq!(
+        found(&bootstrap(&filters, std::slice::from_ref(&plain)).to_string()),
+        [format!("SY0503 {policy}")]
+    );
     // Nobody names endpoints of it.
     assert_eq!(found(&bootstrap(&[plugin("coalesce", document(json!({})))], &[plain]).to_string()), [""; 0]);
     let mut other = cluster("a");

@@ -134,6 +134,15 @@ fn bytes_of(reader: impl std::io::Read) -> Result<Vec<u8>, String> {
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, String> {
+    match bytes.as_slice() {
+        [0, b'a', b's', b'm', ..] => {
+            return Err("is a WebAssembly module; name the document that it gets".to_owned());
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, _, 0, ..] | [0, _, 0, _, ..] => {
+            return Err("is UTF-16; save it as UTF-8".to_owned());
+        }
+        _ => {}
+    }
     match String::from_utf8(bytes) {
         Ok(text) => match text.find('\0') {
             Some(position) => Err(format!("is no text: byte {position} is 0")),

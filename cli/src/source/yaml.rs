@@ -15,13 +15,33 @@ pub(super) fn trees(text: &str) -> Result<Vec<Value>, String> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(vec![Value::Null]);
     }
-    let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
+    let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000, max_recorded_anchor_events: 100_000 };
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
         budget: budget,
         with_snippet: false,
     };
     let trees: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| format!("is neither YAML nor JSON: {error}"))?;
+        .map_err(|error| format!("is neither YAML nor JSON: {}", plain(&error.to_string())))?;
     Ok(if trees.is_empty() { vec![Value::Null] } else { trees })
+}
+
+/// What the reader says, without the names of its own settings, and with what to do.
+fn plain(error: &str) -> String {
+    let place =
+        error.split_once(" at line ").map(|(_, place)| format!(" at line {place}")).unwrap_or_default();
+    let place = place.split(" (").next().unwrap_or_default();
+    if error.starts_with("budget breached") {
+        return format!(
+            "it is too much of it, or its anchors stand for too much{place}; write it out, or make it shorter"
+        );
+    }
+    if let Some((what, _)) = error.split_once(", set DuplicateKeyPolicy") {
+        let key = what.rsplit(": ").next().unwrap_or_default();
+        return format!("the key {key:?} stands twice{place}; remove one of them");
+    }
+    if error.starts_with("tabs disallowed") {
+        return format!("a tab{place}; indent by spaces");
+    }
+    error.replace("rejected by the configured policy", "is no number that JSON has")
 }

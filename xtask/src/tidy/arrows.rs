@@ -11,7 +11,8 @@ use std::fs;
 use std::path::Path;
 
 /// Crates and the crates of ours that they may depend on.
-const CRATES: [(&str, &[&str]); 15] = [
+const CRATES: [(&str, &[&str]); 16] = [
+    ("cli", PROGRAM),
     ("filters/core", &[]),
     ("filters/config", &["switchyard-core"]),
     ("filters/host", &["switchyard-core"]),
@@ -26,7 +27,7 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("test-harness/core-bench", &["switchyard-core"]),
     ("test-harness/noop", &[]),
     ("test-harness/trap", TRAP),
-    ("xtask", &["switchyard-config"]),
+    ("xtask", &["switchyard-cli", "switchyard-config"]),
 ];
 
 /// What a filter stands on.
@@ -35,6 +36,20 @@ const FILTER: &[&str] = &["switchyard-core", "switchyard-config", "switchyard-ho
 /// What the chain of the downstream filters is made of.
 const CHAIN: &[&str] =
     &["switchyard-batch", "switchyard-coalesce", "switchyard-frame", "switchyard-retry", "switchyard-router"];
+
+/// What the program has inside.
+const PROGRAM: &[&str] = &[
+    "switchyard-batch",
+    "switchyard-coalesce",
+    "switchyard-config",
+    "switchyard-core",
+    "switchyard-frame",
+    "switchyard-host",
+    "switchyard-outlier",
+    "switchyard-retry",
+    "switchyard-router",
+    "switchyard-switchyard",
+];
 
 /// What is made of filters.
 const TRAP: &[&str] = &[
