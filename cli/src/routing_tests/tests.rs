@@ -9,7 +9,7 @@ use std::path::Path;
 fn document() -> Value {
     json!({
         "upstreams": [
-            {"name": "a", "cluster": "cluster-a", "endpoints": [{"address": "10.0.0.1:80"}],
+            {"name": "a", "cluster": "cluster-a", "endpoints": [{"address": "10.0.0.1:80"}, {"address": "10.0.0.2:80", "health": "ejected"}],
              "balance": {"policy": "ring_hash", "hash_on": [{"header": "x-user"}]}},
             {"name": "b", "endpoints": {"envoy": {"admin_cluster": "admin"}}, "balance": {"policy": "round_robin"}},
         ],

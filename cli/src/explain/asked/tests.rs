@@ -143,7 +143,7 @@ fn what_a_line_of_the_access_log_lacks_is_a_dash() {
 #[test]
 fn a_line_of_another_format_is_refused() {
     let wrong = |line: &str| from_access_log(line).unwrap_err().to_string();
-    assert_eq!(wrong(r#"{"path": "/"}"#), "has 2 fields; Envoy's default format has 13");
+    assert_eq!(wrong(r#"{"path": "/"}"#), "has 3 fields; Envoy's default format has 13");
     assert_eq!(wrong("[never ends"), "is no line of Envoy's default format");
     assert_eq!(
         wrong(&LINE.replace("POST /cart?a=b HTTP/1.1", "- - -")),
