@@ -111,7 +111,9 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
         Some(target) if !target.starts_with('/') && target != "*" => {
             problems.add(&fields.at("path"), format!("{target:?} is no path; begin it with \"/\""));
         }
-        None if value.is_object() && value.get("path").is_none() => problems.add(&fields.at("path"), "is missing"),
+        None if value.is_object() && value.get("path").is_none() => {
+            problems.add(&fields.at("path"), "is missing")
+        }
         _ => {}
     }
     let mut request = Request::new(&method, target.as_deref().unwrap_or("/"));

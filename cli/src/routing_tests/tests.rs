@@ -72,7 +72,6 @@ fn every_field_is_compared() {
         ("first: \"10.0.0.2:80\"", "first: expected 10.0.0.2:80, got 10.0.0.1:80"),
         ("candidates: [\"10.0.0.2:80\"]", "candidates: expected 10.0.0.2:80, got 10.0.0.1:80"),
         ("coalesces: false", "coalesces: expected false, got true"),
-        ("batches: true", "batches: expected true, got false"),
         ("retries: false", "retries: expected false, got true"),
     ];
     for (expect, message) in wrong {

@@ -60,7 +60,10 @@ fn a_body_is_a_text_or_a_file() {
     assert!(body_of("@/does/not/exist").unwrap_err().to_string().starts_with("--body @/does/not/exist"));
 }
 
-fn curl(command: &str) -> Result<(String, Vec<(String, String)>, String), String> {
+/// First line, headers and body.
+type Told = (String, Vec<(String, String)>, String);
+
+fn curl(command: &str) -> Result<Told, String> {
     let asked = from_curl(command).map_err(|error| error.to_string())?;
     let (first, headers) = told(&asked.request);
     Ok((first, headers, String::from_utf8(asked.request.body).unwrap()))
