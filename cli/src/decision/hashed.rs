@@ -73,9 +73,15 @@ impl Part {
     }
 }
 
+/// A header of these names is the host, as the core has it.
+fn is_host(name: &str) -> bool {
+    matches!(name, "host" | ":authority")
+}
+
 fn value(source: &Source, request: &impl switchyard_core::RequestView) -> Option<Vec<u8>> {
     match source {
         Source::Cookie(_) => None,
+        Source::Header(name) if is_host(name) => Some(request.host().into_owned()),
         Source::Header(header) => {
             let values: Vec<_> = request.header_values(header).filter(|value| !value.is_empty()).collect();
             Some(values.join(&b','))
@@ -91,6 +97,7 @@ fn value(source: &Source, request: &impl switchyard_core::RequestView) -> Option
 
 fn name(source: &Source) -> String {
     match source {
+        Source::Header(name) if is_host(name) => "host".to_owned(),
         Source::Header(name) => format!("header {name}"),
         Source::Host => "host".to_owned(),
         Source::Cookie(cookie) => format!("cookie {}", cookie.name),
@@ -110,7 +117,7 @@ impl Drawn {
         Self {
             upstream: with_weight > 1 && (split.hash.is_none() || split.makes_cookie),
             hash: hashed.makes_cookie,
-            candidates: !by_hash || hashed.makes_cookie,
+            candidates: upstream.endpoints().len() > 1 && (!by_hash || hashed.makes_cookie),
         }
     }
 

@@ -33,6 +33,27 @@ impl Request {
         self
     }
 
+    /// The same with this body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The same from this client.
+    #[must_use]
+    pub fn from_ip(mut self, ip: &str) -> Self {
+        self.source_ip = Some(ip.to_owned());
+        self
+    }
+
+    /// The same, which Envoy's own route leads to this cluster.
+    #[must_use]
+    pub fn to_cluster(mut self, cluster: &str) -> Self {
+        self.cluster = Some(cluster.to_owned());
+        self
+    }
+
     /// Adds a header; a pseudo-header takes the place of the one that is there.
     pub fn add(&mut self, name: &str, value: &str) {
         let name = name.to_ascii_lowercase();

@@ -1,7 +1,7 @@
 //! An account as text.
 
 use super::account::{Account, Split};
-use crate::decision::{Alone, Batched, Coalesced, Failed, Hashed, PassedOver, Retrying};
+use crate::decision::{Alone, Batched, Coalesced, Explanation, Failed, Hashed, PassedOver, Retrying};
 use std::io::{self, Write};
 
 /// How wide the names of the left column are.
@@ -95,11 +95,9 @@ fn parts(hashed: &Hashed) -> String {
     hashed.parts.iter().map(part).collect::<Vec<_>>().join(" and ")
 }
 
-fn choice(account: &Account, out: &mut impl Write) -> io::Result<()> {
-    let Some(one) = &account.explanation else { return Ok(()) };
-    line(out, "policy", &one.policy)?;
-    let hashed = &account.hashed;
-    let hash = match (&one.hash, hashed.looks_at.is_empty()) {
+/// The hash and its parts, or why there is none.
+fn hash(one: &Explanation, hashed: &Hashed) -> String {
+    match (&one.hash, hashed.looks_at.is_empty()) {
         (Some(hash), _) if hashed.makes_cookie => {
             format!("{hash}, of a cookie that is made: this is one draw")
         }
@@ -109,8 +107,13 @@ fn choice(account: &Account, out: &mut impl Write) -> io::Result<()> {
             "none: the request has no {}, so the policy for such requests chose",
             hashed.looks_at.join(", ")
         ),
-    };
-    line(out, "hash", &hash)?;
+    }
+}
+
+fn choice(account: &Account, out: &mut impl Write) -> io::Result<()> {
+    let Some(one) = &account.explanation else { return Ok(()) };
+    line(out, "policy", &one.policy)?;
+    line(out, "hash", &hash(one, &account.hashed))?;
     for cookie in &account.cookies {
         line(out, "", &format!("set-cookie: {cookie}"))?;
     }

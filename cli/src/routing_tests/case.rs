@@ -111,7 +111,9 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
         Some(target) if !target.starts_with('/') && target != "*" => {
             problems.add(&fields.at("path"), format!("{target:?} is no path; begin it with \"/\""));
         }
-        None if value.get("path").is_none() => problems.add(&fields.at("path"), "is missing"),
+        None if value.is_object() && value.get("path").is_none() => {
+            problems.add(&fields.at("path"), "is missing")
+        }
         _ => {}
     }
     let mut request = Request::new(&method, target.as_deref().unwrap_or("/"));
@@ -159,7 +161,7 @@ impl Expected {
                 .collect(),
         };
         fields.done();
-        if expected == Self::default() {
+        if value.as_object().is_some_and(serde_json::Map::is_empty) {
             problems.add(path, "expects nothing; say what the request should become, as in {route: NAME}");
         }
         expected

@@ -62,6 +62,11 @@ fn each_part_that_fails_is_named_with_what_it_wants_and_what_there_is() {
     );
     fails(json!({"query": [{"name": "q", "exact": "2"}]}), "query q", "equal to \"2\"", Some("1"));
     fails(json!({"query": [{"name": "p", "present": true}]}), "query p", "present", None);
+}
+
+#[test]
+fn all_that_fail_are_named_where_host_and_path_are_right() {
+    let request = Request::new("GET", "/cart");
     let both = failed(
         json!({"methods": ["POST"], "query": [{"name": "p", "exact": "a", "invert": true}]}),
         &request,

@@ -25,7 +25,7 @@ fn parts(hashed: &Hashed) -> Vec<(&str, Option<&str>)> {
 
 fn request() -> Request {
     let request = Request::new("GET", "/cart?user=bob").with("host", "Shop.test:80").with("x-user", "alice");
-    Request { source_ip: Some("10.0.0.7".to_owned()), ..request.with("cookie", "sid=secret; a=b") }
+    request.with("cookie", "sid=secret; a=b").from_ip("10.0.0.7")
 }
 
 #[test]
@@ -60,8 +60,8 @@ fn a_cookie_that_is_made_is_drawn() {
 
 #[test]
 fn a_split_without_a_key_a_policy_without_a_hash_and_a_new_cookie_are_drawn() {
-    let balance = json!({"policy": "ring_hash", "hash_on": [{"header": "x-user"}, {"cookie": {"name": "sid", "ttl": "1s"}}]});
-    let endpoints = json!([{"address": "10.0.0.1:80"}]);
+    let balance = json!({"policy": "ring_hash", "hash_on": [{"header": "x-user", "terminal": true}, {"cookie": {"name": "sid", "ttl": "1s"}}]});
+    let endpoints = json!([{"address": "10.0.0.1:80"}, {"address": "10.0.0.2:80"}]);
     let tree = |split_on: Value| {
         json!({
             "upstreams": [{"name": "a", "endpoints": endpoints, "balance": balance},

@@ -60,7 +60,10 @@ fn a_body_is_a_text_or_a_file() {
     assert!(body_of("@/does/not/exist").unwrap_err().to_string().starts_with("--body @/does/not/exist"));
 }
 
-fn curl(command: &str) -> Result<(String, Vec<(String, String)>, String), String> {
+/// First line, headers and body.
+type Told = (String, Vec<(String, String)>, String);
+
+fn curl(command: &str) -> Result<Told, String> {
     let asked = from_curl(command).map_err(|error| error.to_string())?;
     let (first, headers) = told(&asked.request);
     Ok((first, headers, String::from_utf8(asked.request.body).unwrap()))
@@ -143,7 +146,7 @@ fn what_a_line_of_the_access_log_lacks_is_a_dash() {
 #[test]
 fn a_line_of_another_format_is_refused() {
     let wrong = |line: &str| from_access_log(line).unwrap_err().to_string();
-    assert_eq!(wrong(r#"{"path": "/"}"#), "has 2 fields; Envoy's default format has 13");
+    assert_eq!(wrong(r#"{"path": "/"}"#), "has 3 fields; Envoy's default format has 13");
     assert_eq!(wrong("[never ends"), "is no line of Envoy's default format");
     assert_eq!(
         wrong(&LINE.replace("POST /cart?a=b HTTP/1.1", "- - -")),
