@@ -99,7 +99,6 @@ impl ImageTools {
         }
         anyhow::ensure!(!started.address.is_empty(), "the registry ended:\n{}", said.join("\n"));
         // Whoever writes into a pipe that nobody reads stops when it is full.
-        #[expect(clippy::disallowed_methods, reason = "this is no filter")]
         std::thread::spawn(move || lines.for_each(drop));
         Ok(started)
     }
