@@ -68,10 +68,10 @@ fn same(layout: &Path, form: Form, digest: &str, expected: &Expected<'_>) -> Res
 fn through(tools: &ImageTools, registry: &Registry, source: &str, name: &str, back: &Path) -> Result<()> {
     let remote = format!("docker://{}/{name}", registry.address);
     let mut push = tools.skopeo();
-    push.args(["--insecure-policy", "copy", "--dest-tls-verify=false", source, &remote]);
+    push.args(["copy", "--dest-tls-verify=false", source, &remote]);
     quietly(&format!("skopeo copy {source}"), &mut push)?;
     let mut pull = tools.skopeo();
-    pull.args(["--insecure-policy", "copy", "--src-tls-verify=false", &remote]);
+    pull.args(["copy", "--src-tls-verify=false", &remote]);
     quietly(&format!("skopeo copy {name} back"), pull.arg(format!("oci:{}", back.display())))?;
     Ok(())
 }
