@@ -68,10 +68,10 @@ fn same(layout: &Path, form: Form, digest: &str, expected: &Expected<'_>) -> Res
 fn through(tools: &ImageTools, registry: &Registry, source: &str, name: &str, back: &Path) -> Result<()> {
     let remote = format!("docker://{}/{name}", registry.address);
     let mut push = tools.skopeo();
-    push.args(["--insecure-policy", "copy", "--dest-tls-verify=false", source, &remote]);
+    push.args(["copy", "--dest-tls-verify=false", source, &remote]);
     quietly(&format!("skopeo copy {source}"), &mut push)?;
     let mut pull = tools.skopeo();
-    pull.args(["--insecure-policy", "copy", "--src-tls-verify=false", &remote]);
+    pull.args(["copy", "--src-tls-verify=false", &remote]);
     quietly(&format!("skopeo copy {name} back"), pull.arg(format!("oci:{}", back.display())))?;
     Ok(())
 }
@@ -94,4 +94,69 @@ fn unpacked(
     ensure!(files == ["plugin.wasm"], "umoci unpacks {files:?}, not plugin.wasm alone");
     ensure!(fs::read(bundle.join("rootfs/plugin.wasm"))? == expected.wasm, "umoci unpacks another module");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::{About, Image};
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    const ABOUT: About<'_> =
+        About { name: "router", version: "1.2.3", description: "Steers.", licence: "Apache-2.0" };
+    const WASM: &[u8] = b"\0asm\x01\0\0\0";
+
+    fn write(files: &BTreeMap<String, Vec<u8>>, folder: &Path) -> PathBuf {
+        for (name, content) in files {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        folder.to_owned()
+    }
+
+    fn refused(layout: &Path, form: Form, digest: &str, wasm: &[u8]) -> String {
+        let expected = Expected { name: "router", wasm: wasm.to_vec(), digests: ["", ""] };
+        match same(layout, form, digest, &expected) {
+            Ok(()) => String::new(),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    #[test]
+    fn both_forms_are_read_by_istios_rules_as_what_they_are() {
+        let makes = [Image::compat, Image::artifact].into_iter().zip([Form::Compat, Form::Artifact]);
+        for (make, form) in makes {
+            let place = tempfile::tempdir().unwrap();
+            let image = make(WASM, ABOUT).unwrap();
+            let layout = write(&image.layout().unwrap(), place.path());
+            assert_eq!(refused(&layout, form, image.digest(), WASM), "");
+            let wrong = refused(&layout, form, image.digest(), b"\0asm");
+            assert!(wrong.ends_with("holds another router"), "{wrong}");
+            assert!(refused(&layout, form, "0", WASM).ends_with("not 0"));
+            assert!(refused(&layout, Form::Docker, image.digest(), WASM).ends_with("not as Docker"));
+        }
+    }
+
+    #[test]
+    fn a_blob_that_is_missing_or_was_changed_is_seen() {
+        let image = Image::compat(WASM, ABOUT).unwrap();
+        let whole = image.layout().unwrap();
+        let blobs: Vec<_> = whole.keys().filter(|name| name.starts_with("blobs/")).collect();
+        assert_eq!(blobs.len(), 3);
+        for blob in blobs {
+            let place = tempfile::tempdir().unwrap();
+            let layout = write(&whole, place.path());
+            let mut content = whole[blob].clone();
+            *content.last_mut().unwrap() ^= 1;
+            fs::write(layout.join(blob), content).unwrap();
+            let changed = refused(&layout, Form::Compat, image.digest(), WASM);
+            fs::remove_file(layout.join(blob)).unwrap();
+            let missing = refused(&layout, Form::Compat, image.digest(), WASM);
+            // The readers leave the configuration alone; umoci does not.
+            let configuration = whole[blob].starts_with(b"{\"architecture\"");
+            assert_eq!(changed.is_empty() && missing.is_empty(), configuration, "{changed} {missing}");
+        }
+    }
 }

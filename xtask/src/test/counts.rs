@@ -1,6 +1,10 @@
-//! How many tests passed, by what the test runners print.
+//! How many tests passed, by what the test runners print, and running one so that it is seen and counted.
 
+use anyhow::{Context, Result, bail};
 use std::fmt;
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::thread;
 
 /// Results of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +85,43 @@ impl fmt::Display for Counts {
             None => Ok(()),
         }
     }
+}
+
+/// Runs a test runner, shows its output as it comes, and counts its results.
+///
+/// # Errors
+/// When it cannot start, or fails without a test that did.
+pub(super) fn counted(command: &mut Command) -> Result<Counts> {
+    let program = format!("{command:?}");
+    let mut child = command
+        // Colours in the closing line would hide it from the count.
+        .env("CARGO_TERM_COLOR", "never")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{program} did not start"))?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (out, err) = (thread::spawn(move || shown(stdout)), thread::spawn(move || shown(stderr)));
+    let mut output = out.join().unwrap_or_default();
+    output.push_str(&err.join().unwrap_or_default());
+    let status = child.wait()?;
+    let counts = Counts::of(&output);
+    if !status.success() && counts.failed == 0 {
+        bail!("{program} failed ({status}) before any test did; what it printed above says why");
+    }
+    Ok(counts)
+}
+
+/// Prints what comes, line by line, and returns it.
+fn shown(stream: Option<impl Read>) -> String {
+    let mut text = String::new();
+    for line in stream.into_iter().flat_map(|stream| BufReader::new(stream).lines()).map_while(Result::ok) {
+        println!("{line}");
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]

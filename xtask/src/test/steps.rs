@@ -1,15 +1,13 @@
 //! The steps, and how each is run.
 
-use super::counts::Counts;
+use super::counts::{Counts, counted};
 use crate::setup::{CargoDeny, Envoy, Install, WasmCargo, test_runner};
 use crate::workspace::{cargo, on_path, quietly, root};
 use crate::{dist, images, run, tidy};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::fmt;
-use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::thread;
 
 /// One kind of check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,40 +263,6 @@ fn compose(prepare: Prepare<'_>, envoy: &Envoy) -> Result<Counts> {
         .env("ENVOY_IMAGE", images.envoy.reference)
         .env("UPSTREAM_IMAGE", images.upstream.reference);
     counted(&mut prepare(command))
-}
-
-/// Runs a test runner, shows its output as it comes, and counts its results.
-fn counted(command: &mut Command) -> Result<Counts> {
-    let program = format!("{command:?}");
-    let mut child = command
-        // Colours in the closing line would hide it from the count.
-        .env("CARGO_TERM_COLOR", "never")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("{program} did not start"))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (out, err) = (thread::spawn(move || shown(stdout)), thread::spawn(move || shown(stderr)));
-    let mut output = out.join().unwrap_or_default();
-    output.push_str(&err.join().unwrap_or_default());
-    let status = child.wait()?;
-    let counts = Counts::of(&output);
-    if !status.success() && counts.failed == 0 {
-        bail!("{program} failed ({status}) before any test did; what it printed above says why");
-    }
-    Ok(counts)
-}
-
-/// Prints what comes, line by line, and returns it.
-fn shown(stream: Option<impl Read>) -> String {
-    let mut text = String::new();
-    for line in stream.into_iter().flat_map(|stream| BufReader::new(stream).lines()).map_while(Result::ok) {
-        println!("{line}");
-        text.push_str(&line);
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]
