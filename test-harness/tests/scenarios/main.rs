@@ -2,6 +2,7 @@
 
 mod batch;
 mod chain;
+mod cli;
 mod coalesce;
 mod endpoints;
 mod harness;

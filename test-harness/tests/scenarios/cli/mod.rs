@@ -1,0 +1,4 @@
+//! The `switchyard` program against real Envoys: what it says of them is so.
+
+mod doctor;
+mod status;
