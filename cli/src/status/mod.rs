@@ -6,6 +6,8 @@ mod counts;
 mod show;
 mod summary;
 
+pub use summary::{Summary, summarize};
+
 use crate::Exit;
 use crate::admin::Asked;
 use anyhow::Result;
@@ -42,4 +44,5 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
     Ok(if summary.plugins.is_empty() { Exit::Found } else { Exit::Good })
 }
 
-pub use summary::{Summary, summarize};
+#[cfg(test)]
+mod tests;

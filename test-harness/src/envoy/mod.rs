@@ -29,6 +29,7 @@ use process::{Process, Resource};
 pub struct Envoy {
     process: Mutex<Process>,
     admin: Client,
+    admin_address: SocketAddr,
     listeners: Mutex<Vec<Value>>,
 }
 
@@ -55,6 +56,7 @@ impl Envoy {
         let envoy = Self {
             process,
             admin: Client::to(address),
+            admin_address: address,
             listeners: Mutex::new(listeners.unwrap_or_default()),
         };
         envoy
@@ -72,6 +74,12 @@ impl Envoy {
     /// What Envoy printed.
     pub fn validate(bootstrap: &Bootstrap) -> anyhow::Result<()> {
         process::validate(bootstrap)
+    }
+
+    /// Where the admin interface listens.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
     }
 
     /// Where a listener listens.

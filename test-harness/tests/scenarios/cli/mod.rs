@@ -1,3 +1,5 @@
 //! The `switchyard` program against real Envoys: what it says of them is so.
 
+mod doctor;
 mod explain;
+mod status;
