@@ -97,7 +97,7 @@ h: &h [*g, *g, *g, *g, *g, *g, *g, *g, *g]
 i: &i [*h, *h, *h, *h, *h, *h, *h, *h, *h]
 ".as_bytes())], 1, 
 "error SY0101 neither YAML nor JSON: f.yaml
-    problem  is neither YAML nor JSON: it is too much of it, or its anchors stand for too much at line 1, column 33
+    problem  is neither YAML nor JSON: it is too much of it, or its anchors stand for too much at line 1, column 32
     fix      write it out, or make it shorter
     page     docs/findings.md#sy0101
 
