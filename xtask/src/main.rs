@@ -83,7 +83,8 @@ enum Task {
         /// The file.
         file: PathBuf,
     },
-    /// Writes envoy-config/switchyard.schema.json and docs/config.md from the types that read the document.
+    /// Writes envoy-config/switchyard.schema.json and docs/config.md from the types that read the document, and the examples in
+    /// envoy-config/ that `switchyard render` makes.
     Schema,
     /// Checks that documentation, examples, schema and crates agree with each other.
     Tidy,

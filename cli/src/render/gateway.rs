@@ -30,32 +30,34 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
     platform::check_envoy(wanted, "Envoy Gateway", version, envoy_of_gateway(version), &mut remarks);
     check(wanted, site, &mut remarks);
     let mut manifests = vec![
-        (
-            vec!["The filter. The gateway fetches the image and serves it to Envoy.".to_owned()],
-            extension(wanted, site, &mut remarks),
-        ),
-        (vec!["Clusters go to the endpoints that the filter names.".to_owned()], traffic(site)),
+        ("envoyextensionpolicy.yaml", EXTENSION, extension(wanted, site, &mut remarks)),
+        ("backendtrafficpolicy.yaml", TRAFFIC, traffic(site)),
     ];
     if site.envoy_gateway.patches {
-        let comment = "What the two above have no field for. Envoy Gateway takes it with extensionApis.enableEnvoyPatchPolicy: true.";
-        manifests.push((vec![comment.to_owned()], patches(wanted, site, &mut remarks)));
+        manifests.push(("envoypatchpolicy.yaml", PATCHES, patches(wanted, site, &mut remarks)));
     }
     let warnings = remarks.settle()?;
-    let lines = [
-        "A Switchyard document for Envoy Gateway, made by `switchyard render envoy-gateway`; render again rather than edit.",
-        "Apply it with: kubectl apply -f policies.yaml   See what became of it: egctl x status all",
-        "What was tried on an Envoy of the gateway's shape, and what on no gateway: docs/platforms.md of Switchyard.",
-    ];
-    let text = yaml::stream(&head(&lines, &warnings), &manifests)?;
-    Ok(Rendered { files: vec![Text { name: "policies.yaml".to_owned(), text }], warnings })
+    let file = |(name, what, manifest): (&str, &str, Value)| {
+        let lines = [
+            "A Switchyard document for Envoy Gateway, made by `switchyard render envoy-gateway`; render again rather than edit.",
+            what,
+            "What was tried on an Envoy of the gateway's shape, and what on no gateway: docs/platforms.md of Switchyard.",
+        ];
+        anyhow::Ok(Text { name: name.to_owned(), text: yaml::write(&head(&lines, &warnings), &manifest)? })
+    };
+    let files = manifests.into_iter().map(file).collect::<anyhow::Result<_>>()?;
+    Ok(Rendered { files, warnings })
 }
+
+const EXTENSION: &str =
+    "The filter: the gateway fetches the image and serves it to Envoy. See what became of it: egctl x status all";
+const TRAFFIC: &str = "Clusters go to the endpoints that the filter names.";
+const PATCHES: &str =
+    "What the other two have no field for. Envoy Gateway takes it with extensionApis: {enableEnvoyPatchPolicy: true}.";
 
 fn check(wanted: &Wanted, site: &Site, remarks: &mut Remarks) {
     if site.envoy_gateway.patches {
-        let how = "Say it: `clusters: [{name: …, protocol: http2}]`.";
-        let without =
-            wanted.clusters.iter().map(|(_, name)| name).filter(|name| protocol(site, name).is_none());
-        platform::check_calls(wanted, &without.cloned().collect::<Vec<_>>(), how, remarks);
+        platform::check_calls(wanted, site, "", remarks);
         if site.envoy_gateway.version >= super::site::Minor(1, 10) {
             remarks.warn("Envoy Gateway 1.10 gives listeners other names; the patches are for those of 1.9 (default/eg/http).");
         }
@@ -158,8 +160,8 @@ fn patches(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
     });
     let filters = piece::upstream_filters(judge);
     let filter = format!("envoy.filters.http.wasm/{vm_id}");
-    let ours = format!("..http_filters[?(@.name=='{filter}')].typed_config.config");
-    let router = "..http_filters[?(@.name=='envoy.filters.http.router')].typed_config";
+    let ours = format!("$..http_filters[?(@.name=='{filter}')].typed_config.config");
+    let router = "$..http_filters[?(@.name=='envoy.filters.http.router')].typed_config";
     let mut patches = vec![
         patch(LISTENER, &xds, &ours, "/allow_on_headers_stop_iteration", &json!(true)),
         patch(LISTENER, &xds, &ours, "/failure_policy", &json!("FAIL_RELOAD")),

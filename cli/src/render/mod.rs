@@ -163,3 +163,6 @@ fn print(rendered: &Rendered, out: &mut impl Write) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

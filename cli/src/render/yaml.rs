@@ -8,8 +8,9 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::{Map, Value};
 
 /// The fields that come before all others of their map, in this order; the others come by the alphabet.
-const FIRST: [&str; 12] = [
+const FIRST: [&str; 13] = [
     "@type",
+    "applyTo",
     "name",
     "mode",
     "explain",
@@ -74,22 +75,6 @@ pub(super) fn write(head: &[String], tree: &Value) -> Result<String> {
     Ok(text)
 }
 
-/// Several trees in one file, each below lines of its own.
-///
-/// # Errors
-/// When one cannot be written.
-pub(super) fn stream(head: &[String], trees: &[(Vec<String>, Value)]) -> Result<String> {
-    let mut text = write(head, &Value::Null)?
-        .lines()
-        .filter(|line| line.starts_with('#'))
-        .fold(String::new(), |text, line| text + line + "\n");
-    for (comment, tree) in trees {
-        text.push_str("---\n");
-        text.push_str(&write(comment, tree)?);
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,15 +115,5 @@ mod tests {
         let text = write(&[], &tree).unwrap();
         assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), tree, "{text}");
         assert!(text.contains("\"on\"") || text.contains("'on'"), "{text}");
-    }
-
-    #[test]
-    fn a_stream_is_read_as_several_documents() {
-        let text = stream(
-            &["Head.".to_owned()],
-            &[(vec![], json!({"a": 1})), (vec!["B.".to_owned()], json!({"b": 2}))],
-        )
-        .unwrap();
-        assert_eq!(text, "# Head.\n---\na: 1\n---\n# B.\nb: 2\n");
     }
 }

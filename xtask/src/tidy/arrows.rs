@@ -26,7 +26,7 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("test-harness/core-bench", &["switchyard-core"]),
     ("test-harness/noop", &[]),
     ("test-harness/trap", TRAP),
-    ("xtask", &["switchyard-config"]),
+    ("xtask", &["switchyard-cli", "switchyard-config"]),
 ];
 
 /// What a filter stands on.

@@ -94,9 +94,8 @@ fn patches(
     }
     patches
         .extend(clusters.iter().filter_map(|(name, protocol)| of_cluster(site, name, *protocol, &filters)));
-    let without = clusters.iter().filter(|(_, protocol)| protocol.is_none()).map(|(name, _)| name.clone());
-    let how = "Say it: `clusters: [{name: …, protocol: http2}]`; Istio's HttpProtocolOptions of the cluster are then replaced, its connectionPool settings for HTTP among them.";
-    platform::check_calls(wanted, &without.collect::<Vec<_>>(), how, remarks);
+    let replaced = ", which replaces what Istio has in their HttpProtocolOptions: what a DestinationRule says in connectionPool.http among it";
+    platform::check_calls(wanted, site, replaced, remarks);
     if site.istio.inference_pool && !wanted.calls.is_empty() {
         remarks.warn("An InferencePool's cluster reads metadata, which calls of the filter's own do not have: Istio's policy balances those.");
     }

@@ -1,0 +1,3 @@
+//! Temporary.
+#[path = "scenarios/manifests/mod.rs"]
+mod manifests;
