@@ -26,9 +26,8 @@ fn run(platform: &str, document: &Value, site: &Value) -> (i32, String, String) 
     std::fs::write(&site_path, site.to_string()).expect("written");
     let mut command = switchyard(&["render", platform]);
     let ran = command.arg(&document_path).arg("--site").arg(&site_path).output().expect("it runs");
-    let text = |bytes: &[u8]| {
-        String::from_utf8_lossy(bytes).replace(&folder.path().display().to_string(), "FOLDER")
-    };
+    let text =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&folder.path().display().to_string(), "FOLDER");
     (ran.status.code().expect("a code"), text(&ran.stdout), text(&ran.stderr))
 }
 
@@ -51,13 +50,23 @@ fn the_same_files_are_made_every_time_and_are_those_of_the_checkout() {
     ] {
         let into = TempDir::new().expect("a folder");
         let site = shipped(&format!("{folder}/site.yaml"));
-        let ran = switchyard(&["render", platform]).arg(shipped(document)).arg("--site").arg(site).arg("--into").arg(into.path()).assert().success();
+        let ran = switchyard(&["render", platform])
+            .arg(shipped(document))
+            .arg("--site")
+            .arg(site)
+            .arg("--into")
+            .arg(into.path())
+            .assert()
+            .success();
         let wrote = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
         assert!(wrote.lines().count() >= 1);
         for line in wrote.lines() {
             let path = Path::new(line.strip_prefix("wrote ").expect("what it wrote"));
             let name = path.file_name().expect("a name").to_str().expect("a text");
-            let (made, kept) = (std::fs::read_to_string(path), std::fs::read_to_string(shipped(&format!("{folder}/{name}"))));
+            let (made, kept) = (
+                std::fs::read_to_string(path),
+                std::fs::read_to_string(shipped(&format!("{folder}/{name}"))),
+            );
             assert_eq!(made.expect("made"), kept.expect("kept"), "{folder}/{name}: run cargo xtask schema");
         }
     }
@@ -67,9 +76,20 @@ fn the_same_files_are_made_every_time_and_are_those_of_the_checkout() {
 fn istio_needs_no_site() {
     let document = json!({ "upstreams": [upstream(&json!({}))] });
     let ran = switchyard(&["render", "istio", "-"]).write_stdin(document.to_string()).assert().success();
-    let (out, said) = (String::from_utf8_lossy(&ran.get_output().stdout).into_owned(), String::from_utf8_lossy(&ran.get_output().stderr).into_owned());
-    assert!(said.contains("warning: The site says no image of switchyard.wasm: registry.example stands in its place."), "{said}");
-    assert!(out.contains("# - The site says no image of switchyard.wasm"), "warnings stand in the file, too: {out}");
+    let (out, said) = (
+        String::from_utf8_lossy(&ran.get_output().stdout).into_owned(),
+        String::from_utf8_lossy(&ran.get_output().stderr).into_owned(),
+    );
+    assert!(
+        said.contains(
+            "warning: The site says no image of switchyard.wasm: registry.example stands in its place."
+        ),
+        "{said}"
+    );
+    assert!(
+        out.contains("# - The site says no image of switchyard.wasm"),
+        "warnings stand in the file, too: {out}"
+    );
     let trees = File::parse("out", &out).expect("YAML");
     assert_eq!(trees.trees[0]["kind"], "EnvoyFilter");
 }
@@ -87,18 +107,61 @@ fn what_a_platform_cannot_do_is_refused_with_reason_and_fix() {
     });
     let asked = json!({ "upstreams": [upstream(&json!({ "retry": { "engine": "filter", "retry_on": { "body": [{ "pointer": "/error", "exists": true }] } } }))] });
     for (platform, document, site, wanted) in [
-        ("istio", &judged, json!({ "istio": { "form": "wasm_plugin" } }), "upstreams[].outlier: WasmPlugin places no upstream filter, so no attempt would be judged; take `istio: {form: envoy_filter}`, or leave the section out"),
-        ("istio", &batched, json!({ "istio": { "form": "traffic_extension" } }), "routes[0].batch: reads requests by their bodies, and TrafficExtension has no field for allow_on_headers_stop_iteration, so no body would come; take `istio: {form: envoy_filter}`, or leave it out"),
-        ("istio", &elsewhere, json!({}), "upstreams[0].endpoints.envoy.admin_cluster: \"admin\" is no cluster of Istio's bootstraps, in which \"prometheus_stats\" reaches Envoy's admin; write admin_cluster: prometheus_stats"),
-        ("istio", &pattern, json!({}), "upstreams[0].cluster_pattern: an EnvoyFilter names clusters, it takes no expression like \"outbound\\\\|.*\"; list those that it means in the site: `clusters: [{name: \"outbound|8080||cart.shop.svc.cluster.local\"}]`"),
-        ("envoy-gateway", &judged, json!({ "envoy_gateway": { "patches": false } }), "upstreams[].outlier: EnvoyExtensionPolicy places no upstream filter, so no attempt would be judged; allow patches (`envoy_gateway: {patches: true}`), or leave the section out"),
-        ("envoy-gateway", &asked, json!({ "envoy_gateway": { "patches": false } }), "upstreams[0].retry.retry_on.body: judges answers that must be held, and EnvoyExtensionPolicy has no field for allow_on_headers_stop_iteration, so no body would come; allow patches (`envoy_gateway: {patches: true}`), or leave it out"),
-        ("envoy", &judged, json!({}), "upstreams[0].cluster: Envoy's cluster \"outbound|8080||cart.shop.svc.cluster.local\" has no endpoints, in the document or in the site; write `clusters: [{name: outbound|8080||cart.shop.svc.cluster.local, endpoints: [\"10.0.0.1:8080\"]}]` into the site file, or `dns: host:port` in place of endpoints"),
-        ("ecds", &judged, json!({ "envoy": { "version": "1.34" } }), "envoy.version: Envoy 1.34 does not know allow_on_headers_stop_iteration; take 1.36 or later, on which Switchyard is tested"),
+        (
+            "istio",
+            &judged,
+            json!({ "istio": { "form": "wasm_plugin" } }),
+            "upstreams[].outlier: WasmPlugin places no upstream filter, so no attempt would be judged; take `istio: {form: envoy_filter}`, or leave the section out",
+        ),
+        (
+            "istio",
+            &batched,
+            json!({ "istio": { "form": "traffic_extension" } }),
+            "routes[0].batch: reads requests by their bodies, and TrafficExtension has no field for allow_on_headers_stop_iteration, so no body would come; take `istio: {form: envoy_filter}`, or leave it out",
+        ),
+        (
+            "istio",
+            &elsewhere,
+            json!({}),
+            "upstreams[0].endpoints.envoy.admin_cluster: \"admin\" is no cluster of Istio's bootstraps, in which \"prometheus_stats\" reaches Envoy's admin; write admin_cluster: prometheus_stats",
+        ),
+        (
+            "istio",
+            &pattern,
+            json!({}),
+            "upstreams[0].cluster_pattern: an EnvoyFilter names clusters, it takes no expression like \"outbound\\\\|.*\"; list those that it means in the site: `clusters: [{name: \"outbound|8080||cart.shop.svc.cluster.local\"}]`",
+        ),
+        (
+            "envoy-gateway",
+            &judged,
+            json!({ "envoy_gateway": { "patches": false } }),
+            "upstreams[].outlier: EnvoyExtensionPolicy places no upstream filter, so no attempt would be judged; allow patches (`envoy_gateway: {patches: true}`), or leave the section out",
+        ),
+        (
+            "envoy-gateway",
+            &asked,
+            json!({ "envoy_gateway": { "patches": false } }),
+            "upstreams[0].retry.retry_on.body: judges answers that must be held, and EnvoyExtensionPolicy has no field for allow_on_headers_stop_iteration, so no body would come; allow patches (`envoy_gateway: {patches: true}`), or leave it out",
+        ),
+        (
+            "envoy",
+            &judged,
+            json!({}),
+            "upstreams[0].cluster: Envoy's cluster \"outbound|8080||cart.shop.svc.cluster.local\" has no endpoints, in the document or in the site; write `clusters: [{name: outbound|8080||cart.shop.svc.cluster.local, endpoints: [\"10.0.0.1:8080\"]}]` into the site file, or `dns: host:port` in place of endpoints",
+        ),
+        (
+            "ecds",
+            &judged,
+            json!({ "envoy": { "version": "1.34" } }),
+            "envoy.version: Envoy 1.34 does not know allow_on_headers_stop_iteration; take 1.36 or later, on which Switchyard is tested",
+        ),
     ] {
         let (code, out, _) = run(platform, document, &site);
         assert_eq!(code, 1, "{out}");
-        assert!(out.lines().any(|line| line == format!("FOLDER/document.yaml: {wanted}")), "{wanted}\nis not in\n{out}");
+        assert!(
+            out.lines().any(|line| line == format!("FOLDER/document.yaml: {wanted}")),
+            "{wanted}\nis not in\n{out}"
+        );
     }
 }
 
@@ -108,10 +171,22 @@ fn what_hurts_is_said_on_standard_error() {
     let document = json!({ "upstreams": [called] });
     for (platform, site, wanted) in [
         ("istio", json!({}), "in \"outbound|8080||cart.shop.svc.cluster.local\" they are not judged"),
-        ("istio", json!({ "istio": { "version": "1.12" } }), "Which Envoy Istio 1.12 carries is not known here"),
+        (
+            "istio",
+            json!({ "istio": { "version": "1.12" } }),
+            "Which Envoy Istio 1.12 carries is not known here",
+        ),
         ("istio", json!({ "istio": { "version": "1.30" } }), "Envoy 1.38 may use memory that is freed"),
-        ("istio", json!({ "istio": { "outlier_from_file": true } }), "/etc/switchyard/outlier.wasm must be in the proxy's container"),
-        ("istio", json!({ "images": { "switchyard": { "reference": "r.example/switchyard:1" } } }), "is not pinned"),
+        (
+            "istio",
+            json!({ "istio": { "outlier_from_file": true } }),
+            "/etc/switchyard/outlier.wasm must be in the proxy's container",
+        ),
+        (
+            "istio",
+            json!({ "images": { "switchyard": { "reference": "r.example/switchyard:1" } } }),
+            "is not pinned",
+        ),
         ("envoy-gateway", json!({}), "/etc/switchyard/outlier.wasm must be on the proxy"),
     ] {
         let (code, out, said) = run(platform, &document, &site);
@@ -131,7 +206,10 @@ fn what_is_no_document_or_no_site_cannot_be_rendered() {
     let good = json!({ "upstreams": [upstream(&json!({}))] });
     let (code, out, said) = run("istio", &good, &json!({ "nmespace": "shop" }));
     assert_eq!((code, &*out), (2, ""));
-    assert_eq!(said, "error: the site is not understood\nFOLDER/site.yaml: nmespace: \"shop\" is of an unknown field; did you mean namespace?\n");
+    assert_eq!(
+        said,
+        "error: the site is not understood\nFOLDER/site.yaml: nmespace: \"shop\" is of an unknown field; did you mean namespace?\n"
+    );
     let (code, _, said) = run("istio", &json!({ "mode": "of" }), &json!({}));
     assert_eq!(code, 2);
     assert!(said.contains("mode: \"of\" is not one of enforce, shadow"), "{said}");
@@ -142,31 +220,44 @@ fn what_is_no_document_or_no_site_cannot_be_rendered() {
 #[test]
 fn manifests_are_as_their_schemas_say() {
     let folder = std::env::var_os("SWITCHYARD_CRDS").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/crds"));
+    let folder =
+        folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/crds"));
     if !folder.is_dir() {
-        eprintln!("no schemas at {}, so manifests are not checked against them; name their folder in SWITCHYARD_CRDS", folder.display());
+        eprintln!(
+            "no schemas at {}, so manifests are not checked against them; name their folder in SWITCHYARD_CRDS",
+            folder.display()
+        );
         return;
     }
     let simple = json!({ "upstreams": [upstream(&json!({}))] });
-    let of = |form: &str| run("istio", &simple, &json!({ "istio": { "form": form, "context": "sidecar" } })).1;
+    let of =
+        |form: &str| run("istio", &simple, &json!({ "istio": { "form": form, "context": "sidecar" } })).1;
     let texts = [
         std::fs::read_to_string(shipped("istio/envoyfilter.yaml")).expect("the example"),
         run_shipped_gateway(),
-        run("envoy-gateway", &simple, &json!({ "envoy_gateway": { "routes": ["cart"], "patches": false } })).1,
+        run("envoy-gateway", &simple, &json!({ "envoy_gateway": { "routes": ["cart"], "patches": false } }))
+            .1,
         of("wasm_plugin"),
         of("traffic_extension"),
     ];
     let mut kinds = Vec::new();
-    for manifest in texts.iter().flat_map(|text| File::parse("manifest", text.split("---\n# pods.yaml").next().expect("text")).expect("YAML").trees) {
+    for manifest in texts.iter().flat_map(|text| {
+        File::parse("manifest", text.split("---\n# pods.yaml").next().expect("text")).expect("YAML").trees
+    }) {
         let kind = manifest["kind"].as_str().unwrap_or_default().to_owned();
         if kind.is_empty() {
             continue;
         }
-        let group = manifest["apiVersion"].as_str().and_then(|version| version.split('/').next()).expect("a group").to_owned();
+        let group = manifest["apiVersion"]
+            .as_str()
+            .and_then(|version| version.split('/').next())
+            .expect("a group")
+            .to_owned();
         let plural = kind.to_lowercase().replace("policy", "policie") + "s";
         let crd = std::fs::read_to_string(folder.join(format!("{plural}.{group}.json"))).expect("its schema");
         let crd: Value = serde_json::from_str(&crd).expect("JSON");
-        let version = manifest["apiVersion"].as_str().and_then(|version| version.split('/').nth(1)).expect("a version");
+        let version =
+            manifest["apiVersion"].as_str().and_then(|version| version.split('/').nth(1)).expect("a version");
         let versions = crd["spec"]["versions"].as_array().expect("versions");
         let schema = versions.iter().find(|one| one["name"] == version).expect("the version")["schema"]["openAPIV3Schema"].clone();
         let validator = jsonschema::validator_for(&schema).expect("a schema");
@@ -177,13 +268,28 @@ fn manifests_are_as_their_schemas_say() {
     }
     kinds.sort();
     kinds.dedup();
-    assert_eq!(kinds, ["BackendTrafficPolicy", "EnvoyExtensionPolicy", "EnvoyFilter", "EnvoyPatchPolicy", "TrafficExtension", "WasmPlugin"]);
+    assert_eq!(
+        kinds,
+        [
+            "BackendTrafficPolicy",
+            "EnvoyExtensionPolicy",
+            "EnvoyFilter",
+            "EnvoyPatchPolicy",
+            "TrafficExtension",
+            "WasmPlugin"
+        ]
+    );
 }
 
 /// The shipped manifests for Envoy Gateway, as the program prints them.
 fn run_shipped_gateway() -> String {
     let site = shipped("envoy-gateway/site.yaml");
-    let ran = switchyard(&["render", "envoy-gateway"]).arg(shipped("envoy-gateway/document.yaml")).arg("--site").arg(site).assert().success();
+    let ran = switchyard(&["render", "envoy-gateway"])
+        .arg(shipped("envoy-gateway/document.yaml"))
+        .arg("--site")
+        .arg(site)
+        .assert()
+        .success();
     String::from_utf8_lossy(&ran.get_output().stdout).into_owned()
 }
 

@@ -5,6 +5,7 @@
 //! Trade-off: the files are written for people to read, so Envoy's own defaults are left out.
 
 mod bootstrap;
+mod clusters;
 mod ecds;
 mod gateway;
 mod istio;

@@ -26,7 +26,8 @@ fn tree(rendered: &Rendered, place: usize) -> Value {
 
 #[test]
 fn what_is_rendered_carries_the_document_word_for_word() {
-    let document = document(&json!({ "balance": { "policy": "round_robin" }, "outlier": { "consecutive_5xx": 3 } }));
+    let document =
+        document(&json!({ "balance": { "policy": "round_robin" }, "outlier": { "consecutive_5xx": 3 } }));
     let site = json!({ "clusters": [{ "name": "outbound|8080||cart.shop.svc.cluster.local", "endpoints": ["1.1.1.1:1"] }] });
     for (platform, place) in
         [(Platform::Envoy, 0), (Platform::Ecds, 1), (Platform::Istio, 0), (Platform::EnvoyGateway, 0)]
@@ -42,7 +43,8 @@ fn what_is_rendered_carries_the_document_word_for_word() {
 fn the_order_of_a_documents_fields_changes_nothing() {
     let one = r#"{"upstreams": [{"name": "a", "cluster": "outbound|1||a", "endpoints": [{"address": "1.1.1.1:1"}]}], "mode": "shadow"}"#;
     let two = "mode: shadow\nupstreams:\n- {endpoints: [{address: '1.1.1.1:1'}], cluster: outbound|1||a, name: a}\n";
-    let of = |text: &str| render(Platform::Istio, &File::parse("d", text).unwrap(), &Site::default()).unwrap();
+    let of =
+        |text: &str| render(Platform::Istio, &File::parse("d", text).unwrap(), &Site::default()).unwrap();
     assert_eq!(of(one), of(two));
 }
 
@@ -55,12 +57,21 @@ fn an_image_is_what_the_agent_fetches_and_outlier_comes_the_same_way_or_from_a_f
     });
     let manifest = tree(&rendered(Platform::Istio, &document, &json!({ "images": images })), 0);
     let patches = manifest["spec"]["configPatches"].as_array().unwrap();
-    let remote = |place: usize| patches[place]["patch"]["value"]["typed_config"]["config"]["vm_config"]["code"]["remote"].clone();
-    assert_eq!((remote(0)["http_uri"]["uri"].clone(), remote(0)["sha256"].clone()), (json!("oci://r.example/switchyard:1"), json!("ab".repeat(32))));
+    let remote = |place: usize| {
+        patches[place]["patch"]["value"]["typed_config"]["config"]["vm_config"]["code"]["remote"].clone()
+    };
+    assert_eq!(
+        (remote(0)["http_uri"]["uri"].clone(), remote(0)["sha256"].clone()),
+        (json!("oci://r.example/switchyard:1"), json!("ab".repeat(32)))
+    );
     assert_eq!(remote(1)["http_uri"]["uri"], "oci://r.example/outlier:1");
     let kinds: Vec<_> = patches.iter().map(|patch| patch["applyTo"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["EXTENSION_CONFIG", "EXTENSION_CONFIG", "HTTP_FILTER", "HTTP_FILTER", "CLUSTER"]);
-    let from_file = rendered(Platform::Istio, &document, &json!({ "images": images, "istio": { "outlier_from_file": true } }));
+    let from_file = rendered(
+        Platform::Istio,
+        &document,
+        &json!({ "images": images, "istio": { "outlier_from_file": true } }),
+    );
     assert!(from_file.files[0].text.contains("filename: /etc/switchyard/outlier.wasm"));
     assert!(!from_file.files[0].text.contains("outlier:1"));
 }

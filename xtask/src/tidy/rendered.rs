@@ -23,9 +23,11 @@ const EXAMPLES: [(Platform, &str, &str); 3] = [
 pub(crate) fn examples() -> Result<Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
     for (platform, document, folder) in EXAMPLES {
-        let (from, into) = (root().join("envoy-config").join(document), root().join("envoy-config").join(folder));
+        let (from, into) =
+            (root().join("envoy-config").join(document), root().join("envoy-config").join(folder));
         let site = read_site(&into.join("site.yaml"))?;
-        let rendered = render(platform, &File::read(&from)?, &site).map_err(|error| anyhow!("{}: {error:#}", from.display()))?;
+        let rendered = render(platform, &File::read(&from)?, &site)
+            .map_err(|error| anyhow!("{}: {error:#}", from.display()))?;
         files.extend(rendered.files.into_iter().map(|file| (into.join(file.name), file.text)));
     }
     Ok(files)
@@ -53,6 +55,18 @@ mod tests {
         let files = examples().unwrap();
         assert!(files.iter().all(|(path, _)| !path.ends_with("switchyard.yaml")));
         let names: Vec<_> = files.iter().filter_map(|(path, _)| path.file_name()?.to_str()).collect();
-        assert_eq!(names, ["envoyfilter.yaml", "pods.yaml", "envoyextensionpolicy.yaml", "backendtrafficpolicy.yaml", "envoypatchpolicy.yaml", "envoy.yaml", "switchyard-plugin.yaml", "outlier-plugin.yaml"]);
+        assert_eq!(
+            names,
+            [
+                "envoyfilter.yaml",
+                "pods.yaml",
+                "envoyextensionpolicy.yaml",
+                "backendtrafficpolicy.yaml",
+                "envoypatchpolicy.yaml",
+                "envoy.yaml",
+                "switchyard-plugin.yaml",
+                "outlier-plugin.yaml"
+            ]
+        );
     }
 }

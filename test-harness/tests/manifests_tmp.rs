@@ -1,3 +1,0 @@
-//! Temporary.
-#[path = "scenarios/manifests/mod.rs"]
-mod manifests;
