@@ -29,7 +29,7 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
         "It wants the .wasm files where it names them. Try it with: envoy --mode validate -c FILE",
     ];
     let text = yaml::write(&head(&lines, &warnings), &tree)?;
-    Ok(Rendered { files: vec![Text { name: "envoy.yaml".to_owned(), text }], warnings })
+    Ok(Rendered { files: vec![Text { name: "envoy.yaml".to_owned(), text, is_aside: false }], warnings })
 }
 
 /// The downstream plugin, from a file.

@@ -44,7 +44,11 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
             what,
             "What was tried on an Envoy of the gateway's shape, and what on no gateway: docs/platforms.md of Switchyard.",
         ];
-        anyhow::Ok(Text { name: name.to_owned(), text: yaml::write(&head(&lines, &warnings), &manifest)? })
+        anyhow::Ok(Text {
+            name: name.to_owned(),
+            text: yaml::write(&head(&lines, &warnings), &manifest)?,
+            is_aside: false,
+        })
     };
     let files = manifests.into_iter().map(file).collect::<anyhow::Result<_>>()?;
     Ok(Rendered { files, warnings })

@@ -34,8 +34,9 @@ fn what_is_rendered_carries_the_document_word_for_word() {
     {
         let text = &rendered(platform, &document, &site).files[place].text;
         let carried = File::parse("rendered", text).unwrap().documents();
-        assert_eq!(carried[0].tree, document, "{platform:?}");
-        assert!(carried[0].result.is_ok());
+        let ours = carried.iter().find(|one| !one.tree.is_null()).unwrap();
+        assert_eq!(ours.tree, document, "{platform:?}");
+        assert!(ours.result.is_ok());
     }
 }
 

@@ -8,8 +8,9 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::{Map, Value};
 
 /// The fields that come before all others of their map, in this order; the others come by the alphabet.
-const FIRST: [&str; 13] = [
+const FIRST: [&str; 14] = [
     "@type",
+    "listeners",
     "applyTo",
     "name",
     "mode",
@@ -82,9 +83,9 @@ mod tests {
 
     #[test]
     fn names_come_first_and_documents_last_and_the_order_of_building_does_not_matter() {
-        let tree = json!({"zone": 1, "configuration": {"routes": [], "upstreams": []}, "alpha": [{"weight": 1, "name": "a"}], "name": "n"});
+        let tree = json!({"zone": 1, "configuration": {"routes": [], "upstreams": []}, "alpha": [{"weight": 1, "name": "a"}], "name": "one"});
         let text = write(&["One.".to_owned(), String::new(), "Two.".to_owned()], &tree).unwrap();
-        let wanted = "# One.\n#\n# Two.\nname: n\nalpha:\n- name: a\n  weight: 1\nzone: 1\nconfiguration:\n  upstreams: []\n  routes: []\n";
+        let wanted = "# One.\n#\n# Two.\nname: one\nalpha:\n- name: a\n  weight: 1\nzone: 1\nconfiguration:\n  upstreams: []\n  routes: []\n";
         assert_eq!(text, wanted);
         let mut other = serde_json::from_str::<Value>(&tree.to_string()).unwrap();
         let name = other.as_object_mut().unwrap().remove("name").unwrap();

@@ -34,10 +34,14 @@ pub(super) fn render(wanted: &Wanted, site: &Site, mut remarks: Remarks) -> anyh
     let lines = [
         "A Switchyard document for Istio, made by `switchyard render istio`; render again rather than edit.",
         "Apply it with: kubectl apply -f envoyfilter.yaml   See whether it is there: istioctl proxy-config ecds POD",
+        "Labels in metrics: annotate the proxies' pods, as pods.yaml does, which --into writes beside this file.",
         "What was tried on an Envoy of Istio's shape, and what on no Istio: docs/platforms.md of Switchyard.",
     ];
     let text = yaml::write(&head(&lines, &warnings), &manifest)?;
-    Ok(Rendered { files: vec![Text { name: "envoyfilter.yaml".to_owned(), text }], warnings })
+    Ok(Rendered {
+        files: vec![Text { name: "envoyfilter.yaml".to_owned(), text, is_aside: false }],
+        warnings,
+    })
 }
 
 /// The clusters to steer, and what their endpoints speak, if the site says so.
