@@ -67,11 +67,9 @@ fn plugins(dump: &Value) -> Vec<Running> {
     let extensions = resources(dump, "EcdsConfigDump", "ecds_filter");
     let mut referred = Vec::new();
     let mut found = Vec::new();
-    let kinds: [(&str, &str, fn(String) -> Place); 2] = [
-        ("ListenersConfigDump", "listener", Place::Listener),
-        ("ClustersConfigDump", "cluster", Place::Cluster),
-    ];
-    for (kind, field, place) in kinds {
+    let kinds = [("ListenersConfigDump", "listener"), ("ClustersConfigDump", "cluster")];
+    for (kind, field) in kinds {
+        let place = if field == "listener" { Place::Listener } else { Place::Cluster };
         for (name, tree) in resources(dump, kind, field) {
             let place = place(name);
             let named = discovered(&tree);

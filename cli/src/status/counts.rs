@@ -3,8 +3,11 @@
 use crate::admin::Metrics;
 use std::collections::BTreeMap;
 
+/// A label and the value of it that counts.
+type Label = Option<(&'static str, &'static str)>;
+
 /// What is counted, by the names that are shown: metrics, each maybe of one label's value.
-const COUNTS: &[(&str, &str, Option<(&str, &str)>)] = &[
+const COUNTS: &[(&str, &str, Label)] = &[
     ("decisions", "decisions", None),
     ("unmatched", "unmatched", None),
     ("fallbacks", "fallbacks", None),
