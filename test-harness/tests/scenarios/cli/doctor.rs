@@ -16,7 +16,8 @@ const UPSTREAM_FILTERS: &str =
 /// What `switchyard status` and `switchyard doctor` see of this Envoy.
 pub(super) async fn picture(envoy: &Envoy) -> anyhow::Result<Picture> {
     let client = Client::new(envoy.admin_address().to_string().parse()?, Duration::from_secs(30));
-    tokio::task::spawn_blocking(move || client.picture(|_| {})).await?
+    // A document stays in its thread, so another one cannot do this.
+    tokio::task::block_in_place(|| client.picture(|_| {}))
 }
 
 /// The shipped bootstrap with these upstreams in all of its clusters, the last of which is the canary.
@@ -51,11 +52,12 @@ fn codes(checks: &[Check]) -> Vec<(&str, Verdict)> {
     codes
 }
 
-/// Starts the shipped bootstrap with this change, and expects this one complaint.
+/// Starts the shipped bootstrap with this change, and expects this one cross; what comes of it may be counted meanwhile, which is a warning.
 async fn broken(code: &str, said: &str, change: impl FnOnce(&mut Value)) -> Outcome {
     let upstreams = Upstreams::start(3).await?;
     let envoy = Envoy::start(shipped(&upstreams).edit(change)).await?;
-    let wrong = complaints(&envoy, |_| true).await?;
+    let mut wrong = complaints(&envoy, |_| true).await?;
+    wrong.retain(|check| check.verdict == Verdict::Bad || check.code.id != "SY0745");
     assert_eq!(codes(&wrong), [(code, Verdict::Bad)], "{wrong:#?}");
     assert!(wrong[0].said.contains(said), "{:?} has no {said:?}", wrong[0].said);
     Ok(())
