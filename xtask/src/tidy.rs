@@ -156,7 +156,10 @@ fn holds(tree: &Value, part: &Value) -> bool {
 fn validate(envoy: &Envoy, bootstrap: &Path) -> Result<()> {
     let bar = working("envoy --mode validate");
     let text = fs::read_to_string(bootstrap)?;
-    let text = text.replace("/etc/switchyard/", &format!("{}/", wasm_dir().display()));
+    let ecds = root().join("envoy-config/ecds").display().to_string();
+    let text = text
+        .replace("/etc/switchyard/ecds", &ecds)
+        .replace("/etc/switchyard/", &format!("{}/", wasm_dir().display()));
     let file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
     fs::write(file.path(), text)?;
     let mut command = Command::new(&envoy.path);
