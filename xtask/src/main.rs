@@ -102,8 +102,8 @@ enum Task {
         /// The file.
         file: PathBuf,
     },
-    /// Writes envoy-config/switchyard.schema.json, docs/config.md and docs/findings.md from the types that read the document and the codes of
-    /// findings.
+    /// Writes what is generated: the document's schema, docs/config.md, docs/findings.md, and the examples in envoy-config/ that
+    /// `switchyard render` makes.
     Schema,
     /// Checks that documentation, examples, schema and crates agree with each other.
     Tidy,

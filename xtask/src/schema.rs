@@ -1,16 +1,22 @@
-//! `cargo xtask schema`: the files that are generated from the configuration's types and the codes of findings.
+//! `cargo xtask schema`: the files that are generated: from the configuration's types, from the codes of findings, and by `switchyard render`.
 
+use crate::tidy::rendered;
 use crate::workspace::root;
 use anyhow::Result;
 use std::path::PathBuf;
 
 /// Every generated file and what belongs into it.
-pub(crate) fn generated() -> [(PathBuf, String); 3] {
-    [
+///
+/// # Errors
+/// When an example cannot be rendered.
+pub(crate) fn generated() -> Result<Vec<(PathBuf, String)>> {
+    let mut files = vec![
         (root().join("envoy-config/switchyard.schema.json"), switchyard_config::schema_json()),
         (root().join("docs/config.md"), switchyard_config::reference_markdown()),
         (root().join("docs/findings.md"), switchyard_cli::pages::markdown()),
-    ]
+    ];
+    files.extend(rendered::examples()?);
+    Ok(files)
 }
 
 /// Writes them.
@@ -18,7 +24,7 @@ pub(crate) fn generated() -> [(PathBuf, String); 3] {
 /// # Errors
 /// When a file cannot be written.
 pub(crate) fn write() -> Result<()> {
-    for (path, text) in generated() {
+    for (path, text) in generated()? {
         std::fs::write(&path, text)?;
         println!("wrote {}", path.strip_prefix(root()).unwrap_or(&path).display());
     }

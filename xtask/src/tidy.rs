@@ -7,6 +7,7 @@
 mod arrows;
 mod circles;
 mod markdown;
+pub(crate) mod rendered;
 
 use crate::setup::Envoy;
 use crate::workspace::{quietly, root, wasm_dir, working};
@@ -28,7 +29,7 @@ pub(crate) fn tidy(envoy: &Envoy) -> Result<bool> {
     let mut wrong = Vec::new();
     documentation(&mut wrong)?;
     configurations(envoy, &mut wrong)?;
-    generated(&mut wrong);
+    generated(&mut wrong)?;
     arrows::crates(&root(), &mut wrong)?;
     arrows::modules(&root(), &mut wrong)?;
     module_docs(&root(), &mut wrong)?;
@@ -156,10 +157,15 @@ fn holds(tree: &Value, part: &Value) -> bool {
 fn validate(envoy: &Envoy, bootstrap: &Path) -> Result<()> {
     let bar = working("envoy --mode validate");
     let text = fs::read_to_string(bootstrap)?;
-    let ecds = root().join("envoy-config/ecds").display().to_string();
-    let text = text
-        .replace("/etc/switchyard/ecds", &ecds)
-        .replace("/etc/switchyard/", &format!("{}/", wasm_dir().display()));
+    let folder = tempfile::tempdir()?;
+    let here = |text: &str| {
+        let text = text.replace("/etc/switchyard/ecds", &folder.path().display().to_string());
+        text.replace("/etc/switchyard/", &format!("{}/", wasm_dir().display()))
+    };
+    let text = here(&text);
+    if text.contains("path_config_source") {
+        rendered::copy_beside(bootstrap, folder.path(), here)?;
+    }
     let file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
     fs::write(file.path(), text)?;
     let mut command = Command::new(&envoy.path);
@@ -169,12 +175,13 @@ fn validate(envoy: &Envoy, bootstrap: &Path) -> Result<()> {
     result.map(|_| ())
 }
 
-fn generated(wrong: &mut Vec<String>) {
-    for (path, text) in schema::generated() {
+fn generated(wrong: &mut Vec<String>) -> Result<()> {
+    for (path, text) in schema::generated()? {
         if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
             wrong.push(format!("{} is not current; run cargo xtask schema", shown(&path)));
         }
     }
+    Ok(())
 }
 
 /// Every module opens by saying what it is.

@@ -51,7 +51,8 @@ impl Prepared {
                 file.name
             );
         }
-        let tree = file.documents().into_iter().next().map(|carried| carried.tree).unwrap_or_default();
+        let trees = file.documents().into_iter().map(|carried| carried.tree);
+        let tree = trees.into_iter().find(|tree| !tree.is_null()).unwrap_or_default();
         Self::of_tree(&tree, endpoints).map_err(|error| error.context(file.name.clone()))
     }
 

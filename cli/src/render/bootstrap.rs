@@ -2,14 +2,13 @@
 //!
 //! Invariant: every cluster that the document names is there, steered and, if anybody is judged, judged.
 
+use super::clusters::{self, address};
 use super::outcome::{Remarks, Rendered, Text, head};
 use super::piece::{self, Code, Plugin};
-use super::site::{Cluster, Minor, Protocol, Site};
+use super::site::{Minor, Site};
 use super::wanted::{Wanted, listed};
 use super::yaml;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 const MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -30,7 +29,7 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
         "It wants the .wasm files where it names them. Try it with: envoy --mode validate -c FILE",
     ];
     let text = yaml::write(&head(&lines, &warnings), &tree)?;
-    Ok(Rendered { files: vec![Text { name: "envoy.yaml".to_owned(), text }], warnings })
+    Ok(Rendered { files: vec![Text { name: "envoy.yaml".to_owned(), text, is_aside: false }], warnings })
 }
 
 /// The downstream plugin, from a file.
@@ -65,8 +64,8 @@ pub(super) fn tree(
 ) -> Value {
     check_version(wanted, site.envoy, remarks);
     let filters = piece::upstream_filters(judge);
-    let mut clusters = steered(wanted, site, &filters, remarks);
-    clusters.extend(others(wanted, site, &clusters, remarks));
+    let mut clusters = clusters::steered(wanted, site, &filters, remarks);
+    clusters.extend(clusters::others(wanted, site, &clusters, remarks));
     json!({
         "node": { "id": site.name, "cluster": site.name },
         "admin": { "address": address(&site.admin.0, site.admin.1) },
@@ -89,32 +88,13 @@ fn check_version(wanted: &Wanted, envoy: Minor, remarks: &mut Remarks) {
     }
 }
 
-pub(super) fn address(ip: &str, port: u16) -> Value {
-    json!({ "socket_address": { "address": ip, "port_value": port } })
-}
-
 fn listener(wanted: &Wanted, site: &Site, filter: &Value, remarks: &mut Remarks) -> Value {
     let default = wanted.document.default_cluster().map(str::to_owned);
     let default = default.or_else(|| wanted.clusters.first().map(|(_, cluster)| cluster.clone()));
     if default.is_none() {
         remarks.refuse("default_cluster: is not in the document, and no upstream names a cluster, so requests would go nowhere; name one");
     }
-    let back_off = json!({ "retry_back_off": { "base_interval": "0.005s", "max_interval": "0.05s" } });
-    let mut steered = piece::steered_route();
-    if let Some(route) = steered.get_mut("route").and_then(Value::as_object_mut) {
-        route.insert("retry_policy".to_owned(), back_off.clone());
-    }
-    let plain = json!({
-        "name": "default",
-        "match": { "prefix": "/" },
-        "route": { "cluster": default, "timeout": "15s", "retry_policy": back_off },
-    });
-    let host = json!({
-        "name": "all",
-        "domains": ["*"],
-        "include_request_attempt_count": true,
-        "routes": [steered, plain],
-    });
+    let host = host(default.as_deref());
     let router = json!({ "name": "envoy.filters.http.router", "typed_config": { "@type": ROUTER } });
     let manager = json!({
         "@type": MANAGER,
@@ -140,119 +120,22 @@ fn listener(wanted: &Wanted, site: &Site, filter: &Value, remarks: &mut Remarks)
     })
 }
 
-/// The clusters that the document names or means, with what steers them.
-fn steered(wanted: &Wanted, site: &Site, filters: &[Value], remarks: &mut Remarks) -> Vec<Value> {
-    let mut done = BTreeSet::new();
-    let mut clusters = Vec::new();
-    let meant = |cluster: &&Cluster| wanted.document.cluster_patterns().stand_for(&cluster.name);
-    let by_pattern: Vec<_> = site.clusters.iter().filter(meant).map(|cluster| cluster.name.clone()).collect();
-    if by_pattern.is_empty() {
-        for (path, pattern) in &wanted.patterns {
-            remarks.refuse(format!(
-                "{path}: {pattern:?} means no cluster of the site; list those that it means under clusters"
-            ));
-        }
+/// The routes: one for the cluster that the filter names, one for all else.
+fn host(default: Option<&str>) -> Value {
+    let back_off = json!({ "retry_back_off": { "base_interval": "0.005s", "max_interval": "0.05s" } });
+    let mut steered = piece::steered_route();
+    if let Some(route) = steered.get_mut("route").and_then(Value::as_object_mut) {
+        route.insert("retry_policy".to_owned(), back_off.clone());
     }
-    let named = wanted.clusters.iter().cloned();
-    for (path, name) in named.chain(by_pattern.into_iter().map(|name| (String::new(), name))) {
-        if !done.insert(name.clone()) {
-            continue;
-        }
-        let of_site = site.cluster(&name);
-        let listed = of_document(wanted, &name);
-        match endpoints(&name, of_site, &listed) {
-            Some(endpoints) => {
-                let protocol = of_site.and_then(|cluster| cluster.protocol).unwrap_or(Protocol::Http1);
-                clusters.push(cluster(&name, endpoints, protocol, filters));
-            }
-            None => remarks.refuse(format!(
-                "{path}: Envoy's cluster {name:?} has no endpoints, in the document or in the site; write `clusters: [{{name: {name}, endpoints: [\"10.0.0.1:8080\"]}}]` into the site file, or `dns: host:port` in place of endpoints"
-            )),
-        }
-    }
-    clusters
-}
-
-/// The endpoints that the document itself lists for a cluster.
-fn of_document(wanted: &Wanted, cluster: &str) -> Vec<(String, u32)> {
-    let upstreams = wanted.document.upstreams().iter().filter(|one| one.cluster() == cluster);
-    let endpoints = upstreams.flat_map(|one| one.endpoints().iter());
-    let mut all: Vec<_> = endpoints.map(|one| (one.address.to_string(), one.weight.get())).collect();
-    all.sort();
-    all.dedup_by(|one, other| one.0 == other.0);
-    all
-}
-
-/// How Envoy finds the endpoints of a cluster.
-fn endpoints(name: &str, site: Option<&Cluster>, listed: &[(String, u32)]) -> Option<Value> {
-    if let Some((host, port)) =
-        site.and_then(|cluster| cluster.dns.as_deref()).and_then(|dns| dns.rsplit_once(':'))
-    {
-        let endpoint = json!({ "endpoint": { "address": address(host, port.parse().ok()?) } });
-        let assignment = json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": [endpoint] }] });
-        return Some(json!({ "type": "STRICT_DNS", "load_assignment": assignment }));
-    }
-    let of_site: Vec<_> =
-        site.into_iter().flat_map(|cluster| &cluster.endpoints).map(|one| (one.clone(), 1)).collect();
-    let all = if of_site.is_empty() { listed } else { &of_site };
-    let endpoint = |(address_of, weight): &(String, u32)| {
-        let socket: SocketAddr = address_of.parse().ok()?;
-        let endpoint = json!({ "address": address(&socket.ip().to_string(), socket.port()) });
-        Some(if *weight == 1 {
-            json!({ "endpoint": endpoint })
-        } else {
-            json!({ "endpoint": endpoint, "load_balancing_weight": weight })
-        })
-    };
-    let endpoints: Vec<_> = all.iter().filter_map(endpoint).collect();
-    if endpoints.is_empty() {
-        return None;
-    }
-    let assignment = json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": endpoints }] });
-    Some(json!({ "type": "STATIC", "load_assignment": assignment }))
-}
-
-fn cluster(name: &str, endpoints: Value, protocol: Protocol, filters: &[Value]) -> Value {
-    let mut cluster = json!({
-        "name": name,
-        "connect_timeout": "0.25s",
-        // Envoy allows three retries at a time by default: when an endpoint dies, more requests than that move.
-        "circuit_breakers": { "thresholds": [{ "max_retries": 1024 }] },
-        "load_balancing_policy": piece::override_host(),
-        "typed_extension_protocol_options": piece::protocol_options(protocol, filters),
+    let plain = json!({
+        "name": "default",
+        "match": { "prefix": "/" },
+        "route": { "cluster": default, "timeout": "15s", "retry_policy": back_off },
     });
-    if let (Some(cluster), Value::Object(endpoints)) = (cluster.as_object_mut(), endpoints) {
-        cluster.extend(endpoints);
-    }
-    cluster
-}
-
-/// The clusters that are asked: Envoy's own admin, and others of the site.
-fn others(wanted: &Wanted, site: &Site, have: &[Value], remarks: &mut Remarks) -> Vec<Value> {
-    let mut done: BTreeSet<&str> = have.iter().filter_map(|cluster| cluster.get("name")?.as_str()).collect();
-    let mut clusters = Vec::new();
-    for (path, name) in &wanted.asked {
-        if !done.insert(name) {
-            continue;
-        }
-        let found = endpoints(name, site.cluster(name), &[]);
-        let admin = || {
-            let is_admin = path.ends_with("admin_cluster");
-            let own = [(format!("{}:{}", site.admin.0, site.admin.1), 1)];
-            is_admin.then(|| endpoints(name, None, &own)).flatten()
-        };
-        match found.or_else(admin) {
-            Some(mut endpoints) => {
-                if let Some(endpoints) = endpoints.as_object_mut() {
-                    endpoints.insert("name".to_owned(), json!(name));
-                    endpoints.insert("connect_timeout".to_owned(), json!("0.25s"));
-                }
-                clusters.push(endpoints);
-            }
-            None => remarks.refuse(format!(
-                "{path}: the cluster {name:?} has no endpoints; add it to the site's clusters"
-            )),
-        }
-    }
-    clusters
+    json!({
+        "name": "all",
+        "domains": ["*"],
+        "include_request_attempt_count": true,
+        "routes": [steered, plain],
+    })
 }

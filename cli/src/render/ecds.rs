@@ -35,8 +35,11 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
         "Envoy's bootstrap, made by `switchyard render ecds`; render again rather than edit.",
         "Its plugins come from the other files, which belong into the folder that it names.",
     ];
-    let mut files =
-        vec![Text { name: "envoy.yaml".to_owned(), text: yaml::write(&head(&lines, &warnings), &tree)? }];
+    let mut files = vec![Text {
+        name: "envoy.yaml".to_owned(),
+        text: yaml::write(&head(&lines, &warnings), &tree)?,
+        is_aside: false,
+    }];
     let lines = [
         "The plugin switchyard with its document, made by `switchyard render ecds`.",
         "To replace it: write the new one beside it, then move it into its place.",
@@ -44,12 +47,14 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
     files.push(Text {
         name: "switchyard-plugin.yaml".to_owned(),
         text: yaml::write(&head(&lines, &[]), &resources(&switchyard))?,
+        is_aside: false,
     });
     if wanted.judges {
         let lines = ["The plugin that judges attempts, made by `switchyard render ecds`."];
         files.push(Text {
             name: "outlier-plugin.yaml".to_owned(),
             text: yaml::write(&head(&lines, &[]), &resources(&outlier))?,
+            is_aside: false,
         });
     }
     Ok(Rendered { files, warnings })

@@ -12,6 +12,7 @@ use super::site::{Site, envoy_of_gateway};
 use super::wanted::{Wanted, listed};
 use super::yaml;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const API: &str = "gateway.envoyproxy.io/v1alpha1";
 const GROUP: &str = "gateway.networking.k8s.io";
@@ -30,32 +31,36 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
     platform::check_envoy(wanted, "Envoy Gateway", version, envoy_of_gateway(version), &mut remarks);
     check(wanted, site, &mut remarks);
     let mut manifests = vec![
-        (
-            vec!["The filter. The gateway fetches the image and serves it to Envoy.".to_owned()],
-            extension(wanted, site, &mut remarks),
-        ),
-        (vec!["Clusters go to the endpoints that the filter names.".to_owned()], traffic(site)),
+        ("envoyextensionpolicy.yaml", EXTENSION, extension(wanted, site, &mut remarks)),
+        ("backendtrafficpolicy.yaml", TRAFFIC, traffic(site)),
     ];
     if site.envoy_gateway.patches {
-        let comment = "What the two above have no field for. Envoy Gateway takes it with extensionApis.enableEnvoyPatchPolicy: true.";
-        manifests.push((vec![comment.to_owned()], patches(wanted, site, &mut remarks)));
+        manifests.push(("envoypatchpolicy.yaml", PATCHES, patches(wanted, site, &mut remarks)));
     }
     let warnings = remarks.settle()?;
-    let lines = [
-        "A Switchyard document for Envoy Gateway, made by `switchyard render envoy-gateway`; render again rather than edit.",
-        "Apply it with: kubectl apply -f policies.yaml   See what became of it: egctl x status all",
-        "What was tried on an Envoy of the gateway's shape, and what on no gateway: docs/platforms.md of Switchyard.",
-    ];
-    let text = yaml::stream(&head(&lines, &warnings), &manifests)?;
-    Ok(Rendered { files: vec![Text { name: "policies.yaml".to_owned(), text }], warnings })
+    let file = |(name, what, manifest): (&str, &str, Value)| {
+        let lines = [
+            "A Switchyard document for Envoy Gateway, made by `switchyard render envoy-gateway`; render again rather than edit.",
+            what,
+            "What was tried on an Envoy of the gateway's shape, and what on no gateway: docs/platforms.md of Switchyard.",
+        ];
+        anyhow::Ok(Text {
+            name: name.to_owned(),
+            text: yaml::write(&head(&lines, &warnings), &manifest)?,
+            is_aside: false,
+        })
+    };
+    let files = manifests.into_iter().map(file).collect::<anyhow::Result<_>>()?;
+    Ok(Rendered { files, warnings })
 }
+
+const EXTENSION: &str = "The filter: the gateway fetches the image and serves it to Envoy. See what became of it: egctl x status all";
+const TRAFFIC: &str = "Clusters go to the endpoints that the filter names.";
+const PATCHES: &str = "What the other two have no field for. Envoy Gateway takes it with extensionApis: {enableEnvoyPatchPolicy: true}.";
 
 fn check(wanted: &Wanted, site: &Site, remarks: &mut Remarks) {
     if site.envoy_gateway.patches {
-        let how = "Say it: `clusters: [{name: …, protocol: http2}]`.";
-        let without =
-            wanted.clusters.iter().map(|(_, name)| name).filter(|name| protocol(site, name).is_none());
-        platform::check_calls(wanted, &without.cloned().collect::<Vec<_>>(), how, remarks);
+        platform::check_calls(wanted, site, "", remarks);
         if site.envoy_gateway.version >= super::site::Minor(1, 10) {
             remarks.warn("Envoy Gateway 1.10 gives listeners other names; the patches are for those of 1.9 (default/eg/http).");
         }
@@ -147,19 +152,10 @@ fn traffic(site: &Site) -> Value {
 fn patches(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
     let gateway = &site.envoy_gateway;
     let xds = format!("{}/{}/{}", site.namespace, gateway.gateway, gateway.listener);
-    let vm_id = vm_id(site);
-    let judge = wanted.judges.then(|| {
-        let path = format!("{}/outlier.wasm", site.module_folder);
-        remarks.warn(format!(
-            "{path} must be on the proxy: mount it by the pod's volumes in an EnvoyProxy. The gateway serves images of EnvoyExtensionPolicies alone."
-        ));
-        let plugin = Plugin { name: "switchyard.outlier", root_id: "outlier", vm_id: &vm_id, code: Code::File(path), document: None };
-        plugin.filter()
-    });
-    let filters = piece::upstream_filters(judge);
-    let filter = format!("envoy.filters.http.wasm/{vm_id}");
-    let ours = format!("..http_filters[?(@.name=='{filter}')].typed_config.config");
-    let router = "..http_filters[?(@.name=='envoy.filters.http.router')].typed_config";
+    let filters = upstream_filters(wanted, site, remarks);
+    let filter = format!("envoy.filters.http.wasm/{}", vm_id(site));
+    let ours = format!("$..http_filters[?(@.name=='{filter}')].typed_config.config");
+    let router = "$..http_filters[?(@.name=='envoy.filters.http.router')].typed_config";
     let mut patches = vec![
         patch(LISTENER, &xds, &ours, "/allow_on_headers_stop_iteration", &json!(true)),
         patch(LISTENER, &xds, &ours, "/failure_policy", &json!("FAIL_RELOAD")),
@@ -167,23 +163,13 @@ fn patches(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
         patch(LISTENER, &xds, router, "/upstream_http_filters", &json!(filters)),
     ];
     if wanted.has_routes {
-        let mut steered = piece::steered_route();
-        if let Some(steered) = steered.as_object_mut() {
-            // Whoever names a cluster by himself comes this way, and the filter must be there to take his word off.
-            let on =
-                json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
-            steered.insert("typed_per_filter_config".to_owned(), json!({ filter: on }));
-        }
-        patches.push(patch(ROUTES, &xds, "$.virtual_hosts[*].routes", "/0", &steered));
+        patches.push(patch(ROUTES, &xds, "$.virtual_hosts[*].routes", "/0", &steered_route(&filter)));
     }
-    for (_, name) in &wanted.clusters {
-        if let Some(protocol) = protocol(site, name) {
-            let options = piece::protocol_options(protocol, &filters);
-            let options = options.get(piece::PROTOCOL_OPTIONS).cloned().unwrap_or_default();
-            let value = json!({ "op": "add", "path": format!("/typed_extension_protocol_options/{}", piece::PROTOCOL_OPTIONS), "value": options });
-            patches.push(json!({ "type": CLUSTER, "name": name, "operation": value }));
-        }
-    }
+    let meant = |name: &String| wanted.document.cluster_patterns().stand_for(name);
+    let named = wanted.clusters.iter().map(|(_, name)| name);
+    let meant = site.clusters.iter().map(|cluster| &cluster.name).filter(|name| meant(name));
+    let clusters: BTreeSet<_> = named.chain(meant).collect();
+    patches.extend(clusters.into_iter().filter_map(|name| of_cluster(site, name, &filters)));
     let target = json!({ "group": GROUP, "kind": "Gateway", "name": gateway.gateway });
     json!({
         "apiVersion": API,
@@ -191,6 +177,37 @@ fn patches(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
         "metadata": metadata(site),
         "spec": { "type": "JSONPatch", "targetRef": target, "jsonPatches": patches },
     })
+}
+
+fn upstream_filters(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Vec<Value> {
+    let vm_id = vm_id(site);
+    let judge = wanted.judges.then(|| {
+        let path = format!("{}/outlier.wasm", site.module_folder);
+        remarks.warn(format!(
+            "{path} must be on the proxy: mount it by the pod's volumes in an EnvoyProxy. The gateway serves images of EnvoyExtensionPolicies alone."
+        ));
+        let code = Code::File(path);
+        Plugin { name: "switchyard.outlier", root_id: "outlier", vm_id: &vm_id, code, document: None }.filter()
+    });
+    piece::upstream_filters(judge)
+}
+
+/// The route by header, with the filter on: whoever names a cluster by himself comes this way, and his word is to be taken off.
+fn steered_route(filter: &str) -> Value {
+    let mut steered = piece::steered_route();
+    if let Some(steered) = steered.as_object_mut() {
+        let on = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
+        steered.insert("typed_per_filter_config".to_owned(), json!({ filter: on }));
+    }
+    steered
+}
+
+/// What a cluster needs whose calls are to be judged; none, if the site does not say what its endpoints speak.
+fn of_cluster(site: &Site, name: &str, filters: &[Value]) -> Option<Value> {
+    let options = piece::protocol_options(protocol(site, name)?, filters);
+    let path = format!("/typed_extension_protocol_options/{}", piece::PROTOCOL_OPTIONS);
+    let operation = json!({ "op": "add", "path": path, "value": options.get(piece::PROTOCOL_OPTIONS)? });
+    Some(json!({ "type": CLUSTER, "name": name, "operation": operation }))
 }
 
 fn patch(kind: &str, name: &str, json_path: &str, path: &str, value: &Value) -> Value {

@@ -5,6 +5,7 @@
 //! Trade-off: the files are written for people to read, so Envoy's own defaults are left out.
 
 mod bootstrap;
+mod clusters;
 mod ecds;
 mod gateway;
 mod istio;
@@ -140,7 +141,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
 
 fn write_into(folder: &Path, rendered: &Rendered, out: &mut impl Write) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    for Text { name, text } in &rendered.files {
+    for Text { name, text, .. } in &rendered.files {
         let path = folder.join(name);
         // Envoy may be watching: it never reads half a file.
         let aside = folder.join(format!(".{name}.next"));
@@ -153,13 +154,17 @@ fn write_into(folder: &Path, rendered: &Rendered, out: &mut impl Write) -> Resul
 
 /// One file as it is; several with a line before each that says where it belongs.
 fn print(rendered: &Rendered, out: &mut impl Write) -> Result<()> {
-    if let [Text { text, .. }] = rendered.files.as_slice() {
+    let files: Vec<_> = rendered.files.iter().filter(|file| !file.is_aside).collect();
+    if let [Text { text, .. }] = files.as_slice() {
         write!(out, "{text}")?;
         return Ok(());
     }
-    for Text { name, text } in &rendered.files {
+    for Text { name, text, .. } in files {
         writeln!(out, "---\n# {name}")?;
         write!(out, "{text}")?;
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

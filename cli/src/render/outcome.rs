@@ -7,6 +7,8 @@ pub struct Text {
     pub name: String,
     /// What it holds.
     pub text: String,
+    /// Whether it stands by itself: what is no manifest among manifests goes into a folder, and not to standard output.
+    pub is_aside: bool,
 }
 
 /// All files of a document for a platform, and what their reader should beware of, which stands at their head, too.

@@ -1,7 +1,7 @@
 //! What Istio and Envoy Gateway have in common: a bootstrap that is theirs, and an Envoy that comes with them.
 
 use super::outcome::Remarks;
-use super::site::Minor;
+use super::site::{Minor, Site};
 use super::wanted::{Wanted, listed};
 
 /// The cluster of their bootstraps that reaches Envoy's admin.
@@ -41,15 +41,19 @@ pub(super) fn check_envoy(
     }
 }
 
-/// What the calls of the filter lack where the upstream filters are the listener's and not the cluster's.
-pub(super) fn check_calls(wanted: &Wanted, without: &[String], how: &str, remarks: &mut Remarks) {
-    if wanted.calls.is_empty() || without.is_empty() {
+/// What the calls of the filter lack in clusters of which the site does not say what they speak, and whose upstream filters are therefore
+/// the listener's.
+pub(super) fn check_calls(wanted: &Wanted, site: &Site, replaced: &str, remarks: &mut Remarks) {
+    let unsaid = |name: &&String| site.cluster(name).is_none_or(|cluster| cluster.protocol.is_none());
+    let without: Vec<_> = wanted.called.iter().filter(unsaid).map(|name| format!("{name:?}")).collect();
+    if without.is_empty() {
         return;
     }
+    let calls = listed(&wanted.calls);
     remarks.warn(format!(
-        "Calls of the filter's own pass no listener. In clusters whose protocol the site does not say ({}) they are not judged, and the service sees \
-         their x-switchyard-… headers. They come from {}. {how}",
+        "Calls of the filter's own pass no listener, and so not its upstream filters: in {} they are not judged, and the service sees \
+         their x-switchyard-… headers. They come from {calls}. Say what those clusters' endpoints speak, in the site: \
+         `clusters: [{{name: …, protocol: http1}}]`{replaced}.",
         without.join(", "),
-        listed(&wanted.calls)
     ));
 }

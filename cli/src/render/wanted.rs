@@ -5,6 +5,7 @@
 use crate::source::File;
 use anyhow::{Result, bail};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use switchyard_config::Document;
 
 /// A place in the document, and what is said of it.
@@ -28,6 +29,8 @@ pub(super) struct Wanted {
     pub(super) bodies_help: Vec<Place>,
     /// Requests that the filter makes by itself, past the listener's routes and filters.
     pub(super) calls: Vec<Place>,
+    /// The clusters that those go to; an expression stands for all that it means.
+    pub(super) called: BTreeSet<String>,
     /// Whether anybody is judged, here or in the document that a store has.
     pub(super) judges: bool,
     /// Whether it has routes of its own, which may lead elsewhere than Envoy's.
@@ -56,6 +59,7 @@ impl Wanted {
             bodies: Vec::new(),
             bodies_help: Vec::new(),
             calls: Vec::new(),
+            called: BTreeSet::new(),
             judges: stored.is_some(),
             has_routes: stored.is_some() || !list(&tree, "routes").is_empty(),
             tree: Value::Null,
@@ -65,7 +69,11 @@ impl Wanted {
             wanted.upstream(&format!("upstreams[{place}]"), upstream);
         }
         for (place, route) in list(&tree, "routes").iter().enumerate() {
+            let calls = wanted.calls.len();
             wanted.route(&format!("routes[{place}]"), route);
+            if wanted.calls.len() > calls {
+                wanted.called.extend(targets(route).filter_map(|name| cluster_of(&tree, name)));
+            }
         }
         wanted.tree = tree;
         wanted
@@ -87,7 +95,15 @@ impl Wanted {
             }
         }
         self.judges |= upstream.get("outlier").is_some();
+        let calls = self.calls.len();
         self.retry(&format!("{path}.retry"), upstream.get("retry"));
+        if upstream.pointer("/outlier/heartbeat").is_some() {
+            let what = "heartbeats are calls; where outlier.wasm does not see them, time decides alone";
+            self.calls.push((format!("{path}.outlier.heartbeat"), what.to_owned()));
+        }
+        if self.calls.len() > calls {
+            self.called.extend(text("cluster_pattern").or_else(|| text("cluster")).or_else(|| text("name")));
+        }
     }
 
     fn route(&mut self, path: &str, route: &Value) {
@@ -126,6 +142,20 @@ impl Wanted {
                 .push((path.to_owned(), "keeps the bodies of requests for another attempt".to_owned()));
         }
     }
+}
+
+/// The upstreams that requests of a route go to.
+fn targets(route: &Value) -> impl Iterator<Item = &str> {
+    let one = [route.get("upstream"), route.pointer("/batch/upstream")].into_iter().flatten();
+    let split = list(route, "split").iter().filter_map(|share| share.get("upstream"));
+    one.chain(split).filter_map(Value::as_str)
+}
+
+/// The cluster of the upstream of this name.
+fn cluster_of(tree: &Value, name: &str) -> Option<String> {
+    let upstream =
+        list(tree, "upstreams").iter().find(|one| one.get("name").and_then(Value::as_str) == Some(name))?;
+    upstream.get("cluster").and_then(Value::as_str).or(Some(name)).map(str::to_owned)
 }
 
 fn list<'a>(tree: &'a Value, field: &str) -> &'a [Value] {

@@ -8,8 +8,10 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::{Map, Value};
 
 /// The fields that come before all others of their map, in this order; the others come by the alphabet.
-const FIRST: [&str; 12] = [
+const FIRST: [&str; 14] = [
     "@type",
+    "listeners",
+    "applyTo",
     "name",
     "mode",
     "explain",
@@ -74,22 +76,6 @@ pub(super) fn write(head: &[String], tree: &Value) -> Result<String> {
     Ok(text)
 }
 
-/// Several trees in one file, each below lines of its own.
-///
-/// # Errors
-/// When one cannot be written.
-pub(super) fn stream(head: &[String], trees: &[(Vec<String>, Value)]) -> Result<String> {
-    let mut text = write(head, &Value::Null)?
-        .lines()
-        .filter(|line| line.starts_with('#'))
-        .fold(String::new(), |text, line| text + line + "\n");
-    for (comment, tree) in trees {
-        text.push_str("---\n");
-        text.push_str(&write(comment, tree)?);
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,9 +83,9 @@ mod tests {
 
     #[test]
     fn names_come_first_and_documents_last_and_the_order_of_building_does_not_matter() {
-        let tree = json!({"zone": 1, "configuration": {"routes": [], "upstreams": []}, "alpha": [{"weight": 1, "name": "a"}], "name": "n"});
+        let tree = json!({"zone": 1, "configuration": {"routes": [], "upstreams": []}, "alpha": [{"weight": 1, "name": "a"}], "name": "one"});
         let text = write(&["One.".to_owned(), String::new(), "Two.".to_owned()], &tree).unwrap();
-        let wanted = "# One.\n#\n# Two.\nname: n\nalpha:\n- name: a\n  weight: 1\nzone: 1\nconfiguration:\n  upstreams: []\n  routes: []\n";
+        let wanted = "# One.\n#\n# Two.\nname: one\nalpha:\n- name: a\n  weight: 1\nzone: 1\nconfiguration:\n  upstreams: []\n  routes: []\n";
         assert_eq!(text, wanted);
         let mut other = serde_json::from_str::<Value>(&tree.to_string()).unwrap();
         let name = other.as_object_mut().unwrap().remove("name").unwrap();
@@ -130,15 +116,5 @@ mod tests {
         let text = write(&[], &tree).unwrap();
         assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), tree, "{text}");
         assert!(text.contains("\"on\"") || text.contains("'on'"), "{text}");
-    }
-
-    #[test]
-    fn a_stream_is_read_as_several_documents() {
-        let text = stream(
-            &["Head.".to_owned()],
-            &[(vec![], json!({"a": 1})), (vec!["B.".to_owned()], json!({"b": 2}))],
-        )
-        .unwrap();
-        assert_eq!(text, "# Head.\n---\na: 1\n---\n# B.\nb: 2\n");
     }
 }

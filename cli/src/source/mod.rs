@@ -100,7 +100,11 @@ impl File {
     /// # Errors
     /// When it holds none, several that differ, or one that is wrong: then with everything that is wrong.
     pub fn document(&self) -> Result<Document> {
-        let carried = self.documents();
+        let mut carried = self.documents();
+        // outlier.wasm has none of its own where it takes its settings from another plugin's.
+        if carried.iter().any(|one| !one.tree.is_null()) {
+            carried.retain(|one| !one.tree.is_null());
+        }
         let Some(first) = carried.first() else {
             bail!("{}: no Switchyard plugin in this {}, so there is no document", self.name, self.kind);
         };

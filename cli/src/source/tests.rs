@@ -107,3 +107,19 @@ fn what_stands_together_is_of_one_kind() {
     assert_eq!(of("admin: {address: 127.0.0.1, port: 9901}").unwrap(), Kind::Document);
     assert_eq!(of("http_filters: []").unwrap(), Kind::Resources);
 }
+
+#[test]
+fn a_plugin_without_a_document_of_its_own_is_not_another_one() {
+    let plugin = |name: &str, configuration: Value| json!({"name": name, "vm_config": {}, "configuration": configuration});
+    let of = |second: Value| {
+        let value = json!({"value": {"mode": "shadow"}});
+        let text = json!({"admin": {}, "a": [plugin("switchyard.outlier", Value::Null), plugin("switchyard", value), second]});
+        File::parse("b", &text.to_string()).unwrap().document().map_err(|error| error.to_string())
+    };
+    assert!(of(Value::Null).is_ok());
+    let differs = of(plugin("switchyard.retry", json!({"value": {"mode": "enforce"}}))).unwrap_err();
+    assert!(
+        differs.contains("\"switchyard\" and \"switchyard.retry\" have different documents"),
+        "{differs}"
+    );
+}

@@ -71,6 +71,10 @@ impl Stage {
         for upstream in upstreams.iter() {
             println!("  {}  {}", upstream.name(), upstream.address());
         }
+        println!(
+            "While this runs, `switchyard doctor http://{}` says what it thinks of it.",
+            envoy.admin_address()
+        );
         let stage = Self { upstreams, envoy };
         stage.until_endpoints_are_known().await?;
         Ok(stage)

@@ -144,8 +144,9 @@ impl Step {
                 Ok(Counts::one())
             }
             Self::Named(name) => {
+                let mut counts = of_the_program(prepare, name)?;
                 let (packages, name) = chosen(name);
-                let counts = tests(prepare, &packages, &[&name])?;
+                counts.add(&tests(prepare, &packages, &[&name])?);
                 ensure!(
                     counts.passed + counts.failed > 0,
                     "no step and no scenario has {name:?} in its name"
@@ -223,6 +224,16 @@ fn tests(prepare: Prepare<'_>, packages: &[&str], only: &[&str]) -> Result<Count
 
 /// Where the scenarios are.
 const HARNESS: [&str; 2] = ["--package", "switchyard-test-harness"];
+
+/// Those tests of the `switchyard` program by itself that belong to the scenarios of this name.
+fn of_the_program(prepare: Prepare<'_>, name: &str) -> Result<Counts> {
+    let program = ["--package", "switchyard-cli"];
+    match name {
+        "cli" => tests(prepare, &program, &[]),
+        "manifests" => tests(prepare, &program, &["render", "manifest"]),
+        _ => Ok(Counts::default()),
+    }
+}
 
 /// What runs the scenarios of the module that is called `name`, if there is one, else those with `name` in theirs.
 fn chosen(name: &str) -> (Vec<&'static str>, String) {

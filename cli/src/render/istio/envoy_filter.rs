@@ -34,10 +34,14 @@ pub(super) fn render(wanted: &Wanted, site: &Site, mut remarks: Remarks) -> anyh
     let lines = [
         "A Switchyard document for Istio, made by `switchyard render istio`; render again rather than edit.",
         "Apply it with: kubectl apply -f envoyfilter.yaml   See whether it is there: istioctl proxy-config ecds POD",
+        "Labels in metrics: annotate the proxies' pods, as pods.yaml does, which --into writes beside this file.",
         "What was tried on an Envoy of Istio's shape, and what on no Istio: docs/platforms.md of Switchyard.",
     ];
     let text = yaml::write(&head(&lines, &warnings), &manifest)?;
-    Ok(Rendered { files: vec![Text { name: "envoyfilter.yaml".to_owned(), text }], warnings })
+    Ok(Rendered {
+        files: vec![Text { name: "envoyfilter.yaml".to_owned(), text, is_aside: false }],
+        warnings,
+    })
 }
 
 /// The clusters to steer, and what their endpoints speak, if the site says so.
@@ -94,9 +98,8 @@ fn patches(
     }
     patches
         .extend(clusters.iter().filter_map(|(name, protocol)| of_cluster(site, name, *protocol, &filters)));
-    let without = clusters.iter().filter(|(_, protocol)| protocol.is_none()).map(|(name, _)| name.clone());
-    let how = "Say it: `clusters: [{name: …, protocol: http2}]`; Istio's HttpProtocolOptions of the cluster are then replaced, its connectionPool settings for HTTP among them.";
-    platform::check_calls(wanted, &without.collect::<Vec<_>>(), how, remarks);
+    let replaced = ", which replaces what Istio has in their HttpProtocolOptions: what a DestinationRule says in connectionPool.http among it";
+    platform::check_calls(wanted, site, replaced, remarks);
     if site.istio.inference_pool && !wanted.calls.is_empty() {
         remarks.warn("An InferencePool's cluster reads metadata, which calls of the filter's own do not have: Istio's policy balances those.");
     }

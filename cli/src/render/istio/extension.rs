@@ -38,7 +38,7 @@ pub(super) fn render(wanted: &Wanted, site: &Site, mut remarks: Remarks) -> anyh
     let file = if site.istio.form == Form::WasmPlugin { "wasmplugin.yaml" } else { "trafficextension.yaml" };
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let text = yaml::write(&head(&lines, &warnings), &manifest)?;
-    Ok(Rendered { files: vec![Text { name: file.to_owned(), text }], warnings })
+    Ok(Rendered { files: vec![Text { name: file.to_owned(), text, is_aside: false }], warnings })
 }
 
 fn check(wanted: &Wanted, kind: &str, remarks: &mut Remarks) {

@@ -16,5 +16,5 @@ pub(super) fn render() -> anyhow::Result<Text> {
         "What the proxies' pods need, made by `switchyard render istio`: labels in metrics. Without it the labels stay inside the names.",
         "Apply it with: kubectl patch deployment NAME -n NAMESPACE --patch-file pods.yaml",
     ];
-    Ok(Text { name: "pods.yaml".to_owned(), text: yaml::write(&head(&lines, &[]), &patch)? })
+    Ok(Text { name: "pods.yaml".to_owned(), text: yaml::write(&head(&lines, &[]), &patch)?, is_aside: true })
 }

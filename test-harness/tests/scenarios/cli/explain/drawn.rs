@@ -49,7 +49,7 @@ fn upstream(number: usize, random: &mut Rng) -> Value {
         0 | 1 => json!({ "policy": "ring_hash", "minimum_ring_size": random.u32(1..512) }),
         2 | 3 => json!({ "policy": "maglev", "table_size": 251 }),
         4 => json!({ "policy": one(random, &["round_robin", "random", "least_request", "weighted_random"]) }),
-        _ => json!({ "policy": "ring_hash", "hash_function": "MURMUR_HASH_2" }),
+        _ => json!({ "policy": "ring_hash", "hash_function": "murmur_hash_2" }),
     };
     if balance["policy"] == "ring_hash" || balance["policy"] == "maglev" {
         balance["hash_on"] = hash_on(random);

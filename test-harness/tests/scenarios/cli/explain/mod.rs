@@ -104,18 +104,19 @@ fn compare(document: &Prepared, asked: &Asked, said: Option<&Explanation>, real:
 async fn it_says_of_a_thousand_requests_what_envoy_does() -> Outcome {
     let mut random = fastrand::Rng::with_seed(16);
     let documents: Vec<_> = (0..DOCUMENTS).map(|_| document(&mut random)).collect();
+    let prepared: Vec<_> =
+        documents.iter().map(|tree| Prepared::of_tree(tree, &[])).collect::<anyhow::Result<_>>()?;
     let upstreams = Upstreams::start(1).await?;
     let envoy = start(&upstreams, &documents).await?;
     let mut compared: BTreeMap<Compared, u64> = BTreeMap::new();
-    for (number, tree) in documents.iter().enumerate() {
-        let document = Prepared::of_tree(tree, &[])?;
-        let decider = Decider::new(&document, random.u64(..))?;
+    for (number, document) in prepared.iter().enumerate() {
+        let decider = Decider::new(document, random.u64(..))?;
         let client = envoy.client(&name(number)).await?;
         for _ in 0..REQUESTS {
             let asked = request(&mut random);
             let real = send(&client, &asked).await?;
             let said = decider.decide(&asked).explanation;
-            *compared.entry(compare(&document, &asked, said.as_ref(), &real)).or_default() += 1;
+            *compared.entry(compare(document, &asked, said.as_ref(), &real)).or_default() += 1;
         }
     }
     println!("compared: {compared:?}");
