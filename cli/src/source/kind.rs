@@ -49,15 +49,13 @@ impl Kind {
 
     fn of_tree(tree: &Value) -> Self {
         let has = |keys: &[&str]| keys.iter().any(|key| tree.get(key).is_some());
+        // A site file of `switchyard render` has the admin's address as a text.
+        let is_admin = |admin: &Value| admin.get("address").is_none_or(Value::is_object);
         if tree.get("apiVersion").is_some() && tree.get("kind").is_some() {
             Self::Manifests
-        } else if has(&[
-            "static_resources",
-            "dynamic_resources",
-            "admin",
-            "staticResources",
-            "dynamicResources",
-        ]) {
+        } else if has(&["static_resources", "dynamic_resources", "staticResources", "dynamicResources"])
+            || tree.get("admin").is_some_and(is_admin)
+        {
             Self::Bootstrap
         } else if ["resources", "http_filters"].iter().any(|list| tree.get(list).is_some_and(Value::is_array))
         {

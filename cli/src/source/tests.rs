@@ -103,6 +103,9 @@ fn what_stands_together_is_of_one_kind() {
     assert_eq!(of("{apiVersion: v1, kind: A}\n---\n{apiVersion: v1, kind: B}\n").unwrap(), Kind::Manifests);
     assert_eq!(of("resources: []").unwrap(), Kind::Resources);
     assert_eq!(of("admin: {}").unwrap(), Kind::Bootstrap);
+    assert_eq!(of("admin: {address: {socket_address: {}}}").unwrap(), Kind::Bootstrap);
+    assert_eq!(of("admin: {address: 127.0.0.1, port: 9901}").unwrap(), Kind::Document);
+    assert_eq!(of("http_filters: []").unwrap(), Kind::Resources);
 }
 
 #[test]
