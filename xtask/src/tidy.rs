@@ -64,7 +64,8 @@ fn shown(path: &Path) -> String {
 
 fn documentation(wrong: &mut Vec<String>) -> Result<()> {
     let mut pages = files(&root().join("docs"), &["md"])?;
-    pages.extend(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    let others = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "cli/README.md"];
+    pages.extend(others.map(|name| root().join(name)));
     for page in pages {
         let text = fs::read_to_string(&page).with_context(|| format!("reading {}", page.display()))?;
         let place = shown(&page);
@@ -94,11 +95,16 @@ fn documentation(wrong: &mut Vec<String>) -> Result<()> {
 /// Why clap does not take a command that the documentation names, if it does not. Words in capitals stand for
 /// whatever a reader puts there.
 fn refused(command: &str) -> Option<String> {
-    let words = command.split_whitespace().skip(2).map(|word| match word {
-        "NAME" => "router",
-        other => other,
-    });
-    let parsed = Arguments::command().try_get_matches_from(std::iter::once("cargo xtask").chain(words));
+    let parsed = if command.starts_with("switchyard ") {
+        let words = shlex::split(command).unwrap_or_default();
+        switchyard_cli::Arguments::command().try_get_matches_from(words)
+    } else {
+        let words = command.split_whitespace().skip(2).map(|word| match word {
+            "NAME" => "router",
+            other => other,
+        });
+        Arguments::command().try_get_matches_from(std::iter::once("cargo xtask").chain(words))
+    };
     match parsed {
         Err(error) if error.use_stderr() => {
             Some(error.to_string().lines().next().unwrap_or_default().to_owned())
@@ -206,6 +212,8 @@ mod tests {
         assert_eq!(refused("cargo xtask bench NAME --json"), None);
         assert_eq!(refused("cargo xtask check FILE"), None);
         assert!(refused("cargo xtask dmeo").is_some());
+        assert_eq!(refused("switchyard explain FILE --request 'GET /cart' -H 'x-user: alice'"), None);
+        assert!(refused("switchyard explain FILE --reqest 'GET /cart'").is_some());
         assert!(refused("cargo xtask test --olny x").is_some());
     }
 

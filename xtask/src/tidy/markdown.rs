@@ -5,7 +5,7 @@
 pub(super) struct Markdown {
     /// Files and folders of this project: targets of links, and `code` that looks like a path.
     pub(super) paths: Vec<String>,
-    /// `cargo xtask …`, in code and in console blocks.
+    /// `cargo xtask …`, in code and in console blocks; `switchyard …` in console blocks, since its name alone is prose.
     pub(super) commands: Vec<String>,
     /// Blocks of YAML or JSON that are Switchyard documents.
     pub(super) documents: Vec<String>,
@@ -33,9 +33,14 @@ impl Markdown {
     fn block(&mut self, language: &str, content: String) {
         match language {
             "console" | "sh" | "bash" | "shell" => {
-                for line in content.lines() {
-                    let line = line.trim_start_matches("$ ").split('#').next().unwrap_or_default();
-                    self.command(line.trim());
+                for line in content.replace("\\\n", " ").lines() {
+                    let Some(line) = line.strip_prefix("$ ") else { continue };
+                    let line = line.split('#').next().unwrap_or_default().trim();
+                    self.command(line);
+                    if line.starts_with("switchyard ") {
+                        let own = line.split(['|', '>']).next().unwrap_or_default();
+                        self.commands.push(own.trim().to_owned());
+                    }
                 }
             }
             "yaml" | "json" if content.contains("upstreams") => self.documents.push(content),
@@ -77,12 +82,12 @@ mod tests {
     fn paths_commands_and_documents_are_found() {
         let page = "See [it](docs/config.md#x), [there](https://example.org) and `filters/core/src/lib.rs`.\n\
                     Run `cargo xtask tidy`.\n\
-                    ```console\n$ cargo xtask demo   # a comment\n$ curl x\n```\n\
+                    ```console\n$ cargo xtask demo   # a comment\n$ curl x\n$ switchyard check \\\n  a.yaml | head\nswitchyard x\n```\n\
                     ```yaml\nupstreams: []\n```\n\
                     ```yaml\nother: 1\n```\n";
         let found = Markdown::of(page);
         assert_eq!(found.paths, ["filters/core/src/lib.rs", "docs/config.md"]);
-        assert_eq!(found.commands, ["cargo xtask tidy", "cargo xtask demo"]);
+        assert_eq!(found.commands, ["cargo xtask tidy", "cargo xtask demo", "switchyard check    a.yaml"]);
         assert_eq!(found.documents, ["upstreams: []\n"]);
     }
 }
