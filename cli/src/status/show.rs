@@ -91,11 +91,12 @@ fn plugins(summary: &Summary, out: &mut impl Write) -> Result<()> {
         let places: Vec<_> = plugin.places.iter().take(MOST_PLACES).map(String::as_str).collect();
         writeln!(out, "  {} in {}{more}", plugin.name, places.join(", "))?;
     }
-    Ok(match summary.one_document {
-        Some(true) => writeln!(out, "  All that have a document have the same.")?,
-        Some(false) => writeln!(out, "  Their documents differ.")?,
-        None => writeln!(out, "  None of them has a document.")?,
-    })
+    let said = match summary.one_document {
+        Some(true) => "All that have a document have the same.",
+        Some(false) => "Their documents differ.",
+        None => "None of them has a document.",
+    };
+    Ok(writeln!(out, "  {said}")?)
 }
 
 fn module(plugin: &Plugin) -> String {
