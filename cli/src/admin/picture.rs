@@ -67,19 +67,18 @@ fn plugins(dump: &Value) -> Vec<Running> {
     let extensions = resources(dump, "EcdsConfigDump", "ecds_filter");
     let mut referred = Vec::new();
     let mut found = Vec::new();
-    let kinds = [("ListenersConfigDump", "listener"), ("ClustersConfigDump", "cluster")];
-    for (kind, field) in kinds {
-        let place = if field == "listener" { Place::Listener } else { Place::Cluster };
-        for (name, tree) in resources(dump, kind, field) {
-            let place = place(name);
-            let named = discovered(&tree);
-            let trees = extensions
-                .iter()
-                .filter(|(name, _)| named.contains(&name.as_str()))
-                .map(|(_, tree)| tree.clone());
-            found.extend(carried(std::iter::once(tree.clone()).chain(trees).collect(), &place));
-            referred.extend(named.into_iter().map(str::to_owned));
-        }
+    let listeners = resources(dump, "ListenersConfigDump", "listener");
+    let clusters = resources(dump, "ClustersConfigDump", "cluster");
+    let listeners = listeners.into_iter().map(|(name, tree)| (Place::Listener(name), tree));
+    let clusters = clusters.into_iter().map(|(name, tree)| (Place::Cluster(name), tree));
+    for (place, tree) in listeners.chain(clusters) {
+        let named = discovered(&tree);
+        let trees = extensions
+            .iter()
+            .filter(|(name, _)| named.contains(&name.as_str()))
+            .map(|(_, tree)| tree.clone());
+        found.extend(carried(std::iter::once(tree.clone()).chain(trees).collect(), &place));
+        referred.extend(named.into_iter().map(str::to_owned));
     }
     for (name, tree) in extensions.into_iter().filter(|(name, _)| !referred.contains(name)) {
         found.extend(carried(vec![tree], &Place::Extension(name)));

@@ -3,11 +3,11 @@
 use crate::admin::Metrics;
 use std::collections::BTreeMap;
 
-/// A label and the value of it that counts.
-type Label = Option<(&'static str, &'static str)>;
+/// A name that is shown, the metric, and the label that it must have, if any.
+type Count = (&'static str, &'static str, Option<(&'static str, &'static str)>);
 
-/// What is counted, by the names that are shown: metrics, each maybe of one label's value.
-const COUNTS: &[(&str, &str, Label)] = &[
+/// What is counted.
+const COUNTS: &[Count] = &[
     ("decisions", "decisions", None),
     ("unmatched", "unmatched", None),
     ("fallbacks", "fallbacks", None),
@@ -32,7 +32,7 @@ const COUNTS: &[(&str, &str, Label)] = &[
 
 /// Those that are not 0, over all labels.
 pub(super) fn counts(metrics: &Metrics) -> BTreeMap<String, u64> {
-    let sum = |(name, metric, label): &(&str, &str, Option<(&str, &str)>)| {
+    let sum = |(name, metric, label): &Count| {
         let labels: Vec<_> = label.iter().copied().collect();
         ((*name).to_owned(), metrics.sum(metric, &labels))
     };

@@ -96,8 +96,7 @@ fn plugins(summary: &Summary, out: &mut impl Write) -> Result<()> {
         Some(false) => "Their documents differ.",
         None => "None of them has a document.",
     };
-    writeln!(out, "  {said}")?;
-    Ok(())
+    Ok(writeln!(out, "  {said}")?)
 }
 
 fn module(plugin: &Plugin) -> String {

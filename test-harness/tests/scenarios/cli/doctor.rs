@@ -174,10 +174,8 @@ async fn metrics_without_labels() -> Outcome {
 async fn an_endpoint_of_the_document_that_envoy_lacks() -> Outcome {
     let upstreams = Upstreams::start(3).await?;
     let mut document = balanced(&upstreams, &json!({ "policy": "round_robin", "candidates": 3 }));
-    let endpoints = document["upstreams"][0]["endpoints"].as_array_mut();
-    if let Some(endpoints) = endpoints {
-        endpoints.push(json!({ "address": "127.0.0.1:1" }));
-    }
+    let endpoints = document["upstreams"][0]["endpoints"].as_array_mut().expect("a list");
+    endpoints.push(json!({ "address": "127.0.0.1:1" }));
     let envoy = Envoy::start(steered(&upstreams, &document).concurrency(1)).await?;
     // The router names it first in its turn; then the counter tells of it, too.
     let wrong = complaints(&envoy, |wrong| wrong.len() == 2).await?;
