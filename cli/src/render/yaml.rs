@@ -45,9 +45,17 @@ impl Serialize for Ordered<'_> {
                     .try_for_each(|(name, value)| map.serialize_entry(name, &Ordered(value)))?;
                 map.end()
             }
-            scalar => scalar.serialize(serializer),
+            // Envoy's reader makes a text of every number with a fraction, be it `.0`.
+            scalar => match scalar.as_f64().filter(|number| !scalar.is_u64() && is_whole(*number)) {
+                Some(number) => serializer.serialize_i64(number as i64),
+                None => scalar.serialize(serializer),
+            },
         }
     }
+}
+
+fn is_whole(number: f64) -> bool {
+    number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0
 }
 
 fn in_order(fields: &Map<String, Value>) -> Vec<(&String, &Value)> {

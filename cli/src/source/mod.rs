@@ -85,8 +85,11 @@ impl File {
     /// When it is neither YAML nor JSON, or holds several Switchyard documents.
     pub fn parse(name: &str, text: &str) -> Result<Self, Refused> {
         let refused = |reason| move |problem| Refused { file: name.to_owned(), problem, reason };
-        let trees = yaml::trees(text).map_err(refused(Reason::Syntax))?;
+        let mut trees = yaml::trees(text, true).map_err(refused(Reason::Syntax))?;
         let kind = Kind::of(&trees).map_err(refused(Reason::Several))?;
+        if matches!(kind, Kind::Bootstrap | Kind::Resources) && text.contains("<<") {
+            trees = yaml::trees(text, false).map_err(refused(Reason::Syntax))?;
+        }
         Ok(Self { name: name.to_owned(), kind, trees })
     }
 

@@ -123,3 +123,17 @@ fn a_plugin_without_a_document_of_its_own_is_not_another_one() {
         "{differs}"
     );
 }
+
+#[test]
+fn yaml_that_envoy_reads_is_read_as_envoy_does() {
+    let document = "upstreams:\n- name: a\n  endpoints:\n  - &e {address: \"1.1.1.1:1\", weight: 010}\n  - {<<: *e, address: \"1.1.1.2:1\"}\n";
+    let file = File::parse("d", document).unwrap();
+    assert_eq!(file.trees[0]["upstreams"][0]["endpoints"][1], json!({"address": "1.1.1.2:1", "weight": 8}));
+    let inner: String = document.lines().map(|line| format!("    {line}\n")).collect();
+    let bootstrap = format!(
+        "admin: {{}}\nplugin:\n  name: switchyard\n  vm_config: {{}}\n  configuration:\n   value:\n{inner}"
+    );
+    let found = File::parse("b", &bootstrap).unwrap().documents().pop().unwrap();
+    let said = found.result.unwrap_err().to_string();
+    assert!(said.contains("upstreams[0].endpoints[1].<<: unknown field"), "{said}");
+}

@@ -1,16 +1,17 @@
 //! The trees of a YAML text, of which JSON is a part.
 //!
-//! Anchors and merge keys are YAML's, and Envoy takes them too; a key that stands twice is an error, since one of the two is not
-//! what its writer thinks.
+//! Anchors are YAML's, and Envoy takes them too. Merge keys (`<<`) are resolved in what Envoy never reads as YAML; in what it does, they are
+//! keys like any other, as Envoy has them, and so an unknown field. `010` is 8, as Envoy and kubectl have it. A key that stands twice is an
+//! error, since one of the two is not what its writer thinks.
 
 use serde_json::Value;
-use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
-/// The YAML documents in `text`; of one that holds nothing but comments, a single `null`.
+/// The YAML documents in `text`; of one that holds nothing but comments, a single `null`. `merges`: whether merge keys are resolved.
 ///
 /// # Errors
 /// Where the text stops being YAML.
-pub(super) fn trees(text: &str) -> Result<Vec<Value>, String> {
+pub(super) fn trees(text: &str, merges: bool) -> Result<Vec<Value>, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(vec![Value::Null]);
@@ -18,6 +19,8 @@ pub(super) fn trees(text: &str) -> Result<Vec<Value>, String> {
     let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000, max_recorded_anchor_events: 100_000 };
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
+        merge_keys: if merges { MergeKeyPolicy::Merge } else { MergeKeyPolicy::AsOrdinary },
+        legacy_octal_numbers: true,
         budget: budget,
         with_snippet: false,
     };

@@ -85,13 +85,19 @@ impl<T: Read> Read for Option<T> {
     }
 }
 
-/// A whole number, also one that came as a double (a `google.protobuf.Struct` has no other numbers).
+/// A whole number, also one that came as a double (a `google.protobuf.Struct` has no other numbers), or as a text: Envoy's YAML reader
+/// makes one of what has a fraction, be it `.0`, and of what is above 2^31 - 1.
 pub(crate) fn whole(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| {
-        let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
-        // Above 2^53 a double does not tell neighbours apart.
-        (0.0..=9_007_199_254_740_992.0).contains(&number).then_some(number as u64)
-    })
+    // Above 2^53 a double does not tell neighbours apart.
+    let of_double = |number: f64| {
+        let is_whole = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
+        is_whole.then_some(number as u64)
+    };
+    if let Value::String(text) = value {
+        let large = text.parse::<u64>().ok().filter(|number| *number > i32::MAX as u64);
+        return large.or_else(|| of_double(fraction(value)?));
+    }
+    value.as_u64().or_else(|| of_double(value.as_f64()?))
 }
 
 /// The fields of an object whose keys are all among `known`, or begin with an underscore.

@@ -135,7 +135,9 @@ impl Read for ByteSize {
 impl Read for Percent {
     fn read(value: &Value, at: &Path<'_>, errors: &mut Errors) -> Option<Self> {
         let number = match value {
-            Value::String(text) => text.strip_suffix('%').and_then(|digits| digits.trim_end().parse().ok()),
+            Value::String(text) if text.ends_with('%') => {
+                text.strip_suffix('%').and_then(|digits| digits.trim_end().parse().ok())
+            }
             other => whole(other),
         };
         match number.and_then(|number| u8::try_from(number).ok()).filter(|number| *number <= 100) {

@@ -264,6 +264,27 @@ fn a_timeout_of_zero_bounds_nothing() {
 }
 
 #[test]
+fn a_whole_number_may_come_as_the_text_that_envoy_makes_of_it() {
+    let retries = |text: &str| Some(read(&format!(r#"{{"num_retries": {text}}}"#))?.num_retries);
+    assert_eq!(retries("2.0"), Some(2));
+    assert_eq!(retries(r#""2.0""#), Some(2), "Envoy reads YAML's 2.0 so");
+    // What its writer put into quotes is a text.
+    for no_number in [r#""2""#, r#""2.5""#, r#""-2.0""#, r#""2.0s""#, r#""+2""#, r#""2e0""#] {
+        assert_eq!(retries(no_number), None, "{no_number}");
+    }
+    let weight = |text: &str| {
+        let endpoint = format!(r#"{{"address": "1.1.1.1:1", "weight": {text}}}"#);
+        Document::from_json(
+            format!(r#"{{"upstreams": [{{"name": "a", "endpoints": [{endpoint}]}}]}}"#).as_bytes(),
+        )
+        .ok()
+        .and_then(|document| Some(document.upstreams()[0].endpoints().get(0)?.weight.get()))
+    };
+    assert_eq!(weight(r#""3000000000""#), Some(3_000_000_000), "and all above 2^31 - 1");
+    assert_eq!((weight(r#""2147483647""#), weight(r#""99999999999999999999""#)), (None, None));
+}
+
+#[test]
 fn a_number_with_a_fraction_may_come_as_a_text_as_envoy_reads_it_from_yaml() {
     let ratio = |text: &str| Some(read(&format!(r#"{{"budget": {{"ratio": {text}}}}}"#))?.budget.ratio_ppm);
     assert_eq!(ratio(r#""0.25""#), Some(250_000));
