@@ -570,3 +570,23 @@ fn every_code_is_explained() {
     let page = String::from_utf8_lossy(&output.stdout);
     assert!(page.starts_with("warning SY0404: no request reaches the route\n\n"), "{page}");
 }
+
+/// A name in a file cannot steer the terminal, and the program's own colours are colours still.
+#[test]
+fn control_characters_of_a_file_reach_no_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let manifest = r#"{"apiVersion": "x/v1", "kind": "EnvoyFilter", "metadata": {"name": "a\u001b[2Jb"}, "spec": {"configPatches": [{"patch": {"value":
+        {"name": "switchyard", "vm_config": {}, "configuration": {"@type": "x.Struct", "value": {"mode": "\u001b[8m\u0007"}}}}}]}}"#;
+    fs::write(folder.path().join("f.json"), manifest).expect("a file");
+    let check: &[&str] = &["check", "f.json"];
+    let explain: &[&str] = &["explain", "f.json", "--request", "/"];
+    for (arguments, colours) in [(check, true), (check, false), (explain, true)] {
+        let mut command = Command::cargo_bin("switchyard").expect("the program");
+        command.args(arguments).env("CLICOLOR_FORCE", if colours { "1" } else { "0" });
+        let output = command.current_dir(folder.path()).output().expect("it runs");
+        let all = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text")).concat();
+        assert_eq!(all.contains("\u{1b}[1m\u{1b}[31merror"), colours && arguments == check, "{all:?}");
+        let bare = anstream::adapter::strip_str(&all).to_string();
+        assert!(bare.contains(r"\u001b[8m\u0007") && !bare.contains(['\u{1b}', '\u{7}']), "{bare:?}");
+    }
+}
