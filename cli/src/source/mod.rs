@@ -121,7 +121,11 @@ impl File {
     }
 }
 
-fn bytes_of_file(path: &Path) -> Result<Vec<u8>, String> {
+/// What is in the file at `path`, whatever it is.
+///
+/// # Errors
+/// When it cannot be read, or is longer than [`MOST_BYTES`]: what is wrong, without its name.
+pub fn bytes_of_file(path: &Path) -> Result<Vec<u8>, String> {
     if path.is_dir() {
         return Err("is a folder; name the files in it".to_owned());
     }
