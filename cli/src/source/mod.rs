@@ -4,10 +4,12 @@
 //! take memory without bound ([`MOST_BYTES`], and the YAML reader's own budget for anchors).
 //! Trade-off: which plugin is ours is told by its name, its module's file or its image, since nothing else says so ([`plugins`]).
 
+mod elsewhere;
 mod kind;
 mod plugins;
 mod yaml;
 
+pub use elsewhere::Elsewhere;
 pub use kind::Kind;
 pub use plugins::{Carried, Plugin};
 
@@ -93,6 +95,11 @@ impl File {
     /// Every Switchyard document in it, and which plugin it is the configuration of.
     pub fn documents(&self) -> Vec<Carried> {
         plugins::documents(self)
+    }
+
+    /// The plugins of ours in it whose documents come from elsewhere, as a bootstrap's do by `config_discovery`.
+    pub fn elsewhere(&self) -> Vec<Elsewhere> {
+        elsewhere::all(&self.trees)
     }
 
     /// The one document that it is, or that all its plugins have.
