@@ -46,7 +46,7 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Schema => program::schema(&mut out),
         Command::Completions { shell } => program::completions(shell, &mut out),
-        Command::Man => program::man(&mut out),
+        Command::Man { command } => program::man(command.as_deref(), &mut out),
     };
     result.unwrap_or_else(|error| {
         // Whoever reads has seen enough, as in `switchyard schema | head`.
