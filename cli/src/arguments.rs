@@ -47,6 +47,9 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Prints the man page, in roff.
-    Man,
+    /// Prints the man page, in roff: the program's, or a command's with all that it takes.
+    Man {
+        /// The command whose page it is.
+        command: Option<String>,
+    },
 }

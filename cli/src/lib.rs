@@ -24,16 +24,18 @@ pub mod pages;
 mod program;
 pub mod render;
 pub mod routing_tests;
+mod shown;
 pub mod source;
 pub mod status;
 
 pub use arguments::{Arguments, Command};
 pub use exit::Exit;
-use std::io;
+use shown::Shown;
+use std::io::{self, Write as _};
 
 /// Carries a command out; says on standard error what kept it from it.
 pub fn run(arguments: Arguments) -> Exit {
-    let mut out = anstream::stdout().lock();
+    let mut out = Shown(anstream::stdout().lock());
     let result = match arguments.command {
         Command::Check(arguments) => check::run(&arguments, &mut out),
         Command::Explain(arguments) => explain::run(&arguments, &mut out),
@@ -44,7 +46,7 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Schema => program::schema(&mut out),
         Command::Completions { shell } => program::completions(shell, &mut out),
-        Command::Man => program::man(&mut out),
+        Command::Man { command } => program::man(command.as_deref(), &mut out),
     };
     result.unwrap_or_else(|error| {
         // Whoever reads has seen enough, as in `switchyard schema | head`.
@@ -52,7 +54,8 @@ pub fn run(arguments: Arguments) -> Exit {
         if error.chain().any(|cause| cause.downcast_ref().is_some_and(closed)) {
             return Exit::Good;
         }
-        anstream::eprintln!("error: {error:#}");
+        // Where standard error is closed, nobody is there to be told.
+        let _ = writeln!(Shown(anstream::stderr().lock()), "error: {error:#}");
         Exit::Failed
     })
 }

@@ -260,3 +260,27 @@ fn both_speak_json() {
     let all: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
     assert_eq!((ended.code, &all["envoy"]["workers"]), (1, &serde_json::json!(2)));
 }
+
+/// What an Envoy says cannot steer the terminal of who asks, be the output coloured or not, a result or an error.
+#[test]
+fn control_characters_of_an_envoy_reach_no_terminal() {
+    let hostile = |line: &str, stream: &mut TcpStream| {
+        if !line.contains("/server_info") {
+            return plain_envoy(line, stream);
+        }
+        let version = r"c/1.40.0\u001b]0;mine\u0007\u009b2J\u202e/Clean/RELEASE/BoringSSL";
+        respond(
+            stream,
+            "200 OK",
+            "application/json",
+            &format!(r#"{{"version": "{version}", "state": "LIVE"}}"#),
+        );
+    };
+    for (command, output) in [("status", "text"), ("status", "json"), ("doctor", "text"), ("doctor", "json")]
+    {
+        let (ended, ..) = against(&[command, "--output", output], hostile);
+        let all = format!("{}{}", ended.out, ended.errors);
+        assert!(!all.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{command} {output}: {all:?}");
+        assert!(all.contains(r"\u001b]0;mine\u0007\u009b2J\u202e"), "{command} {output}: {all:?}");
+    }
+}

@@ -38,7 +38,7 @@ fn what_is_in_files_is_told_with_path_value_and_fix() {
 "error SY0103 no Switchyard plugin in the file: f.yaml
     problem  no Switchyard plugin in this bootstrap, so there is nothing to check
     fix      name the file that has one, or check the document by itself
-    page     docs/findings.md#sy0103
+    page     switchyard check --explain SY0103 (docs/findings.md#sy0103)
 
 1 error, 0 warnings in 1 file", ""),
         ("an EnvoyFilter for another plugin", "check f.yaml", &[("f.yaml", "apiVersion: networking.istio.io/v1alpha3
@@ -49,7 +49,7 @@ spec: {configPatches: [{patch: {value: {name: other, vm_config: {}}}}]}
 "error SY0601 no Switchyard plugin in the manifests: f.yaml
     problem  no Switchyard plugin in this manifest, so there is nothing to check
     fix      name the file that has one, or check the document by itself
-    page     docs/findings.md#sy0601
+    page     switchyard check --explain SY0601 (docs/findings.md#sy0601)
 
 1 error, 0 warnings in 1 file", ""),
         ("an empty file does nothing", "check f.yaml", &[("f.yaml", "".as_bytes())], 0, "f.yaml: ok, 0 upstreams, 0 routes", ""),
@@ -63,7 +63,7 @@ mode: enforce
 "error SY0102 several documents in one file: f.yaml
     problem  holds 2 YAML documents
     fix      a document stands alone: remove the others
-    page     docs/findings.md#sy0102
+    page     switchyard check --explain SY0102 (docs/findings.md#sy0102)
 
 1 error, 0 warnings in 1 file", ""),
         ("a manifest and a document", "check f.yaml", &[("f.yaml", "{apiVersion: v1, kind: A}
@@ -73,7 +73,7 @@ mode: shadow
 "error SY0102 several documents in one file: f.yaml
     problem  holds manifests and a document
     fix      put that into a file of its own
-    page     docs/findings.md#sy0102
+    page     switchyard check --explain SY0102 (docs/findings.md#sy0102)
 
 1 error, 0 warnings in 1 file", ""),
         ("anchors are YAML", "check f.yaml", &[("f.yaml", r#"upstreams: [&a {name: a, endpoints: [{address: "1.1.1.1:1"}]}, {<<: *a, name: b}]
@@ -83,7 +83,7 @@ routes: [{match: {path_prefix: /a}, upstream: a}, {match: {}, upstream: b}]
 ".as_bytes())], 1, 
 "error SY0101 neither YAML nor JSON: f.yaml
     problem  is neither YAML nor JSON: alias references unknown anchor at line 1, column 7
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file", ""),
         ("an alias bomb", "check f.yaml", &[("f.yaml", "a: &a [x, x, x, x, x, x, x, x, x]
@@ -99,7 +99,7 @@ i: &i [*h, *h, *h, *h, *h, *h, *h, *h, *h]
 "error SY0101 neither YAML nor JSON: f.yaml
     problem  is neither YAML nor JSON: it is too much of it, or its anchors stand for too much at line 1, column 32
     fix      write it out, or make it shorter
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file", ""),
         ("a tab", "check f.yaml", &[("f.yaml", "upstreams:
@@ -108,7 +108,7 @@ i: &i [*h, *h, *h, *h, *h, *h, *h, *h, *h]
 "error SY0101 neither YAML nor JSON: f.yaml
     problem  is neither YAML nor JSON: a tab at line 2, column 2
     fix      indent by spaces
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file", ""),
         ("a key that stands twice", "check f.yaml", &[("f.yaml", "mode: shadow
@@ -117,20 +117,20 @@ mode: enforce
 r#"error SY0101 neither YAML nor JSON: f.yaml
     problem  is neither YAML nor JSON: the key "mode" stands twice at line 2, column 1
     fix      remove one of them
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file"#, ""),
         ("a key that stands twice in JSON", "check f.json", &[("f.json", r#"{"mode": "shadow", "mode": "enforce"}"#.as_bytes())], 1, 
 r#"error SY0101 neither YAML nor JSON: f.json
     problem  is neither YAML nor JSON: the key "mode" stands twice at line 1, column 20
     fix      remove one of them
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file"#, ""),
         ("a list that is not closed", "check f.json", &[("f.json", r#"{"routes": ["#.as_bytes())], 1, 
 "error SY0101 neither YAML nor JSON: f.json
     problem  is neither YAML nor JSON: unclosed bracket '[' at line 1, column 12
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file", ""),
         ("a text", "check f.yaml", &[("f.yaml", "hello
@@ -138,21 +138,21 @@ r#"error SY0101 neither YAML nor JSON: f.json
 r#"error SY0202 not what the field takes: f.yaml
     value    "hello"
     problem  "hello" is not an object
-    page     docs/findings.md#sy0202
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
 1 error, 0 warnings in 1 file"#, ""),
         ("a list", "check f.yaml", &[("f.yaml", "- mode: shadow
 ".as_bytes())], 1, 
 "error SY0202 not what the field takes: f.yaml
     problem  a list of 1 is not an object
-    page     docs/findings.md#sy0202
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
 1 error, 0 warnings in 1 file", ""),
         ("a number", "check f.yaml", &[("f.yaml", "42
 ".as_bytes())], 1, 
 "error SY0202 not what the field takes: f.yaml
     problem  42 is not an object
-    page     docs/findings.md#sy0202
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
 1 error, 0 warnings in 1 file", ""),
         ("a mark at the beginning is no matter", "check f.yaml", &[("f.yaml", b"\xef\xbb\xbfmode: shadow\x0a")], 0, "f.yaml: ok, 0 upstreams, 0 routes", ""),
@@ -162,9 +162,9 @@ mode: shadow
 "error SY0201 unknown field: f.yaml
     path     version
     value    2
-    problem  unknown field
-    fix      there are mode, explain, default_cluster, upstreams, routes, document
-    page     docs/findings.md#sy0201
+    problem  unknown field: documents of Switchyard 0.1.0 have no version
+    fix      remove it, or if the document is of a newer version, take that version's program and modules
+    page     switchyard check --explain SY0201 (docs/findings.md#sy0201)
 
 1 error, 0 warnings in 1 file", ""),
         ("a field in other letters", "check f.yaml", &[("f.yaml", r#"upstreams: [{name: a, endpoints: [{address: "1.1.1.1:1"}]}]
@@ -174,12 +174,12 @@ r#"error SY0201 unknown field: f.yaml
     path     routes[0].macth
     problem  unknown field
     fix      did you mean "match"?
-    page     docs/findings.md#sy0201
+    page     switchyard check --explain SY0201 (docs/findings.md#sy0201)
 
 error SY0203 missing field: f.yaml
     path     routes[0].match
     problem  is missing
-    page     docs/findings.md#sy0203
+    page     switchyard check --explain SY0203 (docs/findings.md#sy0203)
 
 2 errors, 0 warnings in 1 file"#, ""),
         ("not a number", "check f.yaml", &[("f.yaml", r#"upstreams: [{name: a, endpoints: [{address: "1.1.1.1:1"}], balance: {policy: least_request, active_request_bias: .nan}}]
@@ -187,7 +187,7 @@ routes: [{match: {}, upstream: a}]
 "#.as_bytes())], 1, 
 "error SY0101 neither YAML nor JSON: f.yaml
     problem  is neither YAML nor JSON: non-finite float `.nan` is no number that JSON has at line 1, column 114
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file", ""),
         ("a number beyond all", "check f.yaml", &[("f.yaml", r#"upstreams: [{name: a, endpoints: [{address: "1.1.1.1:1", weight: 99999999999999999999}]}]
@@ -197,7 +197,7 @@ routes: [{match: {path_prefix: /}, upstream: a}]
     path     upstreams[0].endpoints[0].weight
     value    1e+20
     problem  1e+20 is not a whole number of 0 or more
-    page     docs/findings.md#sy0202
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
 1 error, 0 warnings in 1 file", ""),
         ("a null", "check f.yaml", &[("f.yaml", "mode:
@@ -207,19 +207,19 @@ routes: [{match: {path_prefix: /}, upstream: a}]
     value    null
     problem  is null
     fix      write a value or remove it
-    page     docs/findings.md#sy0202
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
 1 error, 0 warnings in 1 file", ""),
         ("deep nesting", "check f.json", &[("f.json", &b"[".repeat(100_000))], 1, 
 "error SY0101 neither YAML nor JSON: f.json
     problem  is neither YAML nor JSON: recursion limit exceeded at line 1, column 256
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file", ""),
         ("deep nesting that is closed", "check f.json", &[("f.json", deep.as_bytes())], 1, 
 "error SY0101 neither YAML nor JSON: f.json
     problem  is neither YAML nor JSON: recursion limit exceeded at line 1, column 262
-    page     docs/findings.md#sy0101
+    page     switchyard check --explain SY0101 (docs/findings.md#sy0101)
 
 1 error, 0 warnings in 1 file", ""),
         ("YAML inside a StringValue", "check f.yaml", &[("f.yaml", r#"static_resources:
@@ -233,7 +233,7 @@ r#"error SY0207 the document cannot be read: f.yaml (switchyard)
     value    "mode: shadow"
     problem  is not JSON: expected value at line 1 column 1
     fix      a filter takes JSON text or a google.protobuf.Struct, not YAML text
-    page     docs/findings.md#sy0207
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
 
 1 error, 0 warnings in 1 file"#, ""),
         ("JSON that stops inside a StringValue", "check f.yaml", &[("f.yaml", r#"static_resources:
@@ -246,7 +246,7 @@ r#"error SY0207 the document cannot be read: f.yaml (switchyard)
 r#"error SY0207 the document cannot be read: f.yaml (switchyard)
     value    "{\"mode\": "
     problem  is not JSON: EOF while parsing a value at line 1 column 9
-    page     docs/findings.md#sy0207
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
 
 1 error, 0 warnings in 1 file"#, ""),
         ("no base64 inside a BytesValue", "check f.yaml", &[("f.yaml", r#"static_resources:
@@ -260,7 +260,7 @@ r#"error SY0207 the document cannot be read: f.yaml (switchyard)
     value    "%%%"
     problem  is not base64, as the value of a BytesValue is (Invalid symbol 37, offset 0.)
     fix      encode it
-    page     docs/findings.md#sy0207
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
 
 1 error, 0 warnings in 1 file"#, ""),
         ("base64 of what is no document", "check f.yaml", &[("f.yaml", r#"static_resources:
@@ -274,7 +274,7 @@ r#"error SY0207 the document cannot be read: f.yaml (switchyard)
     value    "hello"
     problem  is not JSON: expected value at line 1 column 1
     fix      a filter takes JSON text or a google.protobuf.Struct, not YAML text
-    page     docs/findings.md#sy0207
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
 
 1 error, 0 warnings in 1 file"#, ""),
         ("a configuration that is a list", "check f.yaml", &[("f.yaml", r#"static_resources:
@@ -286,7 +286,7 @@ r#"error SY0207 the document cannot be read: f.yaml (switchyard)
 "#.as_bytes())], 1, 
 "error SY0202 not what the field takes: f.yaml (switchyard)
     problem  a list of 0 is not an object
-    page     docs/findings.md#sy0202
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
 1 error, 0 warnings in 1 file", ""),
         ("several files, of which one is bad", "check good.yaml bad.yaml", &[("good.yaml", r#"upstreams: [{name: a, endpoints: [{address: "1.1.1.1:1"}]}]
@@ -297,7 +297,7 @@ r#"error SY0202 not what the field takes: bad.yaml
     path     mode
     value    "of"
     problem  "of" is not one of enforce, shadow
-    page     docs/findings.md#sy0202
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
 good.yaml: ok, 1 upstreams, 1 routes
 1 error, 0 warnings in 2 files"#, ""),
@@ -310,7 +310,7 @@ r#"warning SY0404 no request reaches the route: f.yaml
     path     routes[1].match
     problem  no request reaches the route "api": routes[0] ("route-0") takes all of them
     fix      move the route in front of routes[0], or remove it
-    page     docs/findings.md#sy0404
+    page     switchyard check --explain SY0404 (docs/findings.md#sy0404)
 
 f.yaml: ok, 1 upstreams, 2 routes
 0 errors, 1 warning in 1 file"#, ""),
@@ -396,7 +396,7 @@ routes: [{match: {path_prefix: /}, upstream: a}]
     path     mode
     value    "of"
     problem  "of" is not one of enforce, shadow
-    page     docs/findings.md#sy0202
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
 1 error, 0 warnings in 1 file"#,
             "",
@@ -454,7 +454,7 @@ r#"warning SY0404 no request reaches the route: f.yaml
     path     routes[1].match
     problem  no request reaches the route "api": routes[0] ("route-0") takes all of them
     fix      move the route in front of routes[0], or remove it
-    page     docs/findings.md#sy0404
+    page     switchyard check --explain SY0404 (docs/findings.md#sy0404)
 
 f.yaml: ok, 1 upstreams, 2 routes
 0 errors, 1 warning in 1 file"#, ""),
@@ -540,7 +540,7 @@ fn what_is_found_is_written_out_before_what_could_not_be_read() {
     let good: &[u8] = b"{}";
     let files: &[(&str, &[u8])] = &[("b.yaml", b"mode: of"), ("c.yaml", good)];
     let out = "error SY0202 not what the field takes: b.yaml\n    path     mode\n    value    \"of\"\n    problem  \"of\" is not one of \
-               enforce, shadow\n    page     docs/findings.md#sy0202\n\nc.yaml: ok, 0 upstreams, 0 routes\n1 error, 0 warnings in 2 files";
+               enforce, shadow\n    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)\n\nc.yaml: ok, 0 upstreams, 0 routes\n1 error, 0 warnings in 2 files";
     let err = "error: a.yaml: No such file or directory (os error 2)\nerror: d.yaml: No such file or directory (os error 2)";
     run(("several", "check a.yaml b.yaml c.yaml d.yaml", files, 2, out, err));
 }
@@ -569,4 +569,24 @@ fn every_code_is_explained() {
     let output = command.args(["check", "--explain", "sy0404"]).output().expect("it runs");
     let page = String::from_utf8_lossy(&output.stdout);
     assert!(page.starts_with("warning SY0404: no request reaches the route\n\n"), "{page}");
+}
+
+/// A name in a file cannot steer the terminal, and the program's own colours are colours still.
+#[test]
+fn control_characters_of_a_file_reach_no_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let manifest = r#"{"apiVersion": "x/v1", "kind": "EnvoyFilter", "metadata": {"name": "a\u001b[2Jb"}, "spec": {"configPatches": [{"patch": {"value":
+        {"name": "switchyard", "vm_config": {}, "configuration": {"@type": "x.Struct", "value": {"mode": "\u001b[8m\u0007"}}}}}]}}"#;
+    fs::write(folder.path().join("f.json"), manifest).expect("a file");
+    for colours in [true, false] {
+        let mut command = Command::cargo_bin("switchyard").expect("the program");
+        let wanted = if colours { "CLICOLOR_FORCE" } else { "NO_COLOR" };
+        command.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR").env(wanted, "1");
+        command.args(["check", "f.json"]);
+        let output = command.current_dir(folder.path()).output().expect("it runs");
+        let all = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text")).concat();
+        assert_eq!(all.contains("\u{1b}[1m\u{1b}[31merror"), colours, "{all:?}");
+        let bare = anstream::adapter::strip_str(&all).to_string();
+        assert!(bare.contains(r"a\u001b[2Jb") && !bare.contains(['\u{1b}', '\u{7}']), "{bare:?}");
+    }
 }

@@ -19,6 +19,8 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use switchyard_cli::check::check;
+use switchyard_cli::finding::Severity;
 use switchyard_cli::source::{File, Kind};
 
 /// Checks everything and prints what is wrong; returns whether nothing was.
@@ -117,6 +119,18 @@ fn errors(file: &File) -> impl Iterator<Item = String> {
     file.documents().into_iter().filter_map(|found| Some(found.result.err()?.to_string()))
 }
 
+/// The errors that `switchyard check` finds in a file that carries a document or refers to one. What else is there, Prometheus' file, is none
+/// of ours.
+fn found(file: &File) -> Vec<String> {
+    let is_document = file.trees.iter().any(|tree| tree.get("upstreams").is_some());
+    let carries = file.kind != Kind::Document && !file.documents().is_empty();
+    if !is_document && !carries && file.elsewhere().is_empty() {
+        return Vec::new();
+    }
+    let found = check(file).findings.into_iter().filter(|finding| finding.code.severity == Severity::Error);
+    found.map(|finding| format!("{} {}: {}", finding.code.id, finding.path, finding.problem)).collect()
+}
+
 /// The one tree in a file.
 fn tree(path: &str) -> Result<Value> {
     let file = File::read(&root().join(path))?;
@@ -127,11 +141,7 @@ fn configurations(envoy: &Envoy, wrong: &mut Vec<String>) -> Result<()> {
     for file in files(&root().join("envoy-config"), &["yaml"])? {
         let place = shown(&file);
         let read = File::read(&file)?;
-        // What else is there, Prometheus' file, is none of ours.
-        let is_document = read.trees.iter().any(|tree| tree.get("upstreams").is_some());
-        if read.kind != Kind::Document || is_document || place.ends_with("switchyard.yaml") {
-            wrong.extend(errors(&read).map(|error| format!("{place}: {error}")));
-        }
+        wrong.extend(found(&read).into_iter().map(|error| format!("{place}: {error}")));
         if read.kind == Kind::Bootstrap
             && let Err(error) = validate(envoy, &file)
         {
@@ -204,6 +214,18 @@ fn module_docs(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_programs_check_finds_no_error_in_what_is_shipped_and_one_in_what_is_wrong() {
+        let files = files(&root().join("envoy-config"), &["yaml"]).unwrap();
+        for file in &files {
+            assert_eq!(found(&File::read(file).unwrap()), [""; 0], "{}", file.display());
+        }
+        let wrong = File::parse("f", "upstreams: []\nroutes: [{}]").unwrap();
+        assert!(found(&wrong)[0].starts_with("SY0"), "{:?}", found(&wrong));
+        let bootstrap = File::parse("f", "static_resources: {listeners: [], clusters: []}").unwrap();
+        assert_eq!(found(&bootstrap), [""; 0], "it carries nothing of ours");
+    }
 
     #[test]
     fn a_command_that_is_not_there_is_refused_and_help_is_not() {

@@ -48,6 +48,14 @@ impl Cluster {
         Some(sources.into_iter().flatten().map(said).collect())
     }
 
+    /// Whether it has upstream filters of its own; those of a listener's router are for clusters that have none.
+    pub fn has_own_filters(&self) -> bool {
+        let options = self.tree.get("typed_extension_protocol_options").and_then(Value::as_object);
+        let filters =
+            |options: &Value| options.get("http_filters")?.as_array().map(|filters| !filters.is_empty());
+        options.is_some_and(|options| options.values().filter_map(filters).any(|has| has))
+    }
+
     /// What in it Envoy refuses beside `override_host`: the fields' names.
     pub fn kept_from_override(&self) -> Vec<&'static str> {
         [

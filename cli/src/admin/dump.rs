@@ -3,18 +3,17 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The part of a dump that is of this kind.
-pub(super) fn section<'a>(dump: &'a Value, kind: &str) -> Option<&'a Value> {
-    let configs = dump.get("configs").and_then(Value::as_array)?;
-    let is_it = |config: &&Value| {
+/// The parts of a dump that are of this kind: several of extensions, one for those of listeners and one for those of clusters.
+pub(super) fn sections<'a>(dump: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    let configs = dump.get("configs").and_then(Value::as_array).into_iter().flatten();
+    configs.filter(move |config| {
         config.get("@type").and_then(Value::as_str).is_some_and(|name| name.rsplit('.').next() == Some(kind))
-    };
-    configs.iter().find(is_it)
+    })
 }
 
 /// The resources of one kind that a dump has, by name: those that are in force, else those that are getting ready.
 pub(super) fn resources(dump: &Value, kind: &str, field: &str) -> Vec<(String, Value)> {
-    let lists = section(dump, kind).and_then(Value::as_object).into_iter().flatten();
+    let lists = sections(dump, kind).filter_map(Value::as_object).flatten();
     let entries = lists.filter_map(|(_, list)| list.as_array()).flatten();
     let mut found = BTreeMap::new();
     for entry in entries {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: sorted by names, so that the same Envoy makes the same picture.
 
-use super::dump::{resources, section};
+use super::dump::{resources, sections};
 use super::{Address, Cluster, Metrics, Place, Rejected, Running, Server};
 use crate::source::{File, Kind};
 use anyhow::{Result, bail};
@@ -18,6 +18,8 @@ pub struct Picture {
     pub server: Server,
     /// Our plugins in it.
     pub plugins: Vec<Running>,
+    /// Its listeners, and the filters of theirs that come by ECDS.
+    pub listeners: Vec<Value>,
     /// Its clusters.
     pub clusters: BTreeMap<String, Cluster>,
     /// Its tables of routes.
@@ -51,11 +53,12 @@ impl Picture {
             address: address.clone(),
             server: Server::of(server),
             plugins: plugins(dump),
+            listeners: listeners(dump),
             clusters: Cluster::all(dump, clusters),
             routes,
             rejected: Rejected::all(dump),
-            stats_config: section(dump, "BootstrapConfigDump")
-                .and_then(|dump| dump.pointer("/bootstrap/stats_config"))
+            stats_config: sections(dump, "BootstrapConfigDump")
+                .find_map(|dump| dump.pointer("/bootstrap/stats_config"))
                 .cloned()
                 .unwrap_or_default(),
             metrics: Metrics::of(stats),
@@ -67,18 +70,25 @@ fn plugins(dump: &Value) -> Vec<Running> {
     let extensions = resources(dump, "EcdsConfigDump", "ecds_filter");
     let mut referred = Vec::new();
     let mut found = Vec::new();
-    let listeners = resources(dump, "ListenersConfigDump", "listener");
-    let clusters = resources(dump, "ClustersConfigDump", "cluster");
-    let listeners = listeners.into_iter().map(|(name, tree)| (Place::Listener(name), tree));
-    let clusters = clusters.into_iter().map(|(name, tree)| (Place::Cluster(name), tree));
-    for (place, tree) in listeners.chain(clusters) {
-        let named = discovered(&tree);
-        let trees = extensions
-            .iter()
-            .filter(|(name, _)| named.contains(&name.as_str()))
-            .map(|(_, tree)| tree.clone());
-        found.extend(carried(std::iter::once(tree.clone()).chain(trees).collect(), &place));
-        referred.extend(named.into_iter().map(str::to_owned));
+    let kinds = [("ListenersConfigDump", "listener"), ("ClustersConfigDump", "cluster")];
+    for (kind, field) in kinds {
+        for (name, mut tree) in resources(dump, kind, field) {
+            let mut parts = Vec::new();
+            if field == "listener" {
+                let upstream = upstream_filters(&mut tree);
+                parts.push((Place::Listener(name.clone()), tree));
+                parts.push((Place::Router(name), upstream));
+            } else {
+                parts.push((Place::Cluster(name), tree));
+            }
+            for (place, tree) in parts {
+                let named = discovered(&tree);
+                let trees = extensions.iter().filter(|(name, _)| named.contains(&name.as_str()));
+                let trees = trees.map(|(_, tree)| tree.clone()).collect::<Vec<_>>();
+                referred.extend(named.into_iter().map(str::to_owned));
+                found.extend(carried(std::iter::once(tree).chain(trees).collect(), &place));
+            }
+        }
     }
     for (name, tree) in extensions.into_iter().filter(|(name, _)| !referred.contains(name)) {
         found.extend(carried(vec![tree], &Place::Extension(name)));
@@ -86,6 +96,27 @@ fn plugins(dump: &Value) -> Vec<Running> {
     found.sort_by(|one, other| {
         (&one.place, one.filter, one.name()).cmp(&(&other.place, other.filter, other.name()))
     });
+    found
+}
+
+/// Takes the lists of filters out that routers below `tree` give the clusters which have none of their own.
+fn upstream_filters(tree: &mut Value) -> Value {
+    match tree {
+        Value::Array(items) => items.iter_mut().map(upstream_filters).collect(),
+        Value::Object(fields) => {
+            let own = fields.remove("upstream_http_filters");
+            own.into_iter().chain(fields.values_mut().map(upstream_filters)).collect()
+        }
+        _ => Value::Array(Vec::new()),
+    }
+}
+
+fn listeners(dump: &Value) -> Vec<Value> {
+    let listeners = resources(dump, "ListenersConfigDump", "listener").into_iter().map(|(_, tree)| tree);
+    let mut found: Vec<_> = listeners.collect();
+    let named: Vec<_> = found.iter().flat_map(discovered).map(str::to_owned).collect();
+    let extensions = resources(dump, "EcdsConfigDump", "ecds_filter").into_iter();
+    found.extend(extensions.filter(|(name, _)| named.contains(name)).map(|(_, tree)| tree));
     found
 }
 

@@ -10,6 +10,8 @@ use std::fmt;
 pub enum Place {
     /// In a listener of this name.
     Listener(String),
+    /// In the router of a listener of this name: an upstream filter of every cluster that has none of its own.
+    Router(String),
     /// In a cluster of this name: an upstream filter.
     Cluster(String),
     /// In a configuration by ECDS of this name, that nothing refers to.
@@ -20,6 +22,7 @@ impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listener(name) => write!(formatter, "listener {name}"),
+            Self::Router(name) => write!(formatter, "router of listener {name}"),
             Self::Cluster(name) => write!(formatter, "cluster {name}"),
             Self::Extension(name) => write!(formatter, "extension {name}"),
         }

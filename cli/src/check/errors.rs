@@ -5,6 +5,11 @@ use crate::finding::{Code, codes};
 use serde_json::Value;
 use switchyard_config::{ConfigError, ConfigErrors, Fault};
 
+/// What this program reads.
+const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How other forms of documents say their version.
+const VERSIONS: [&str; 4] = ["version", "apiVersion", "api_version", "schema_version"];
+
 /// All of them; `tree` is the document.
 pub(super) fn find(errors: &ConfigErrors, tree: &Value) -> Vec<Found> {
     let mut found: Vec<_> = errors.iter().map(|error| of(error, tree)).collect();
@@ -27,6 +32,13 @@ fn of(error: &ConfigError, tree: &Value) -> Found {
         Fault::Rule => section(&error.path),
     };
     let (problem, fix) = split(&error.problem);
+    // A form of documents that says its version is one that this program does not know.
+    if error.fault == Fault::UnknownField && VERSIONS.contains(&error.path.as_str()) {
+        let problem = format!("unknown field: documents of Switchyard {OWN_VERSION} have no version");
+        let fix =
+            "remove it, or if the document is of a newer version, take that version's program and modules";
+        return Found::new(code, error.path.as_str(), problem).value(value(tree, &error.path)).fix(fix);
+    }
     let found = Found::new(code, error.path.as_str(), problem).value(value(tree, &error.path));
     match fix {
         Some(fix) => found.fix(fix),
@@ -90,6 +102,23 @@ mod tests {
     use super::*;
     use serde_json::json;
     use switchyard_config::Document;
+
+    #[test]
+    fn a_document_that_says_its_version_is_told_which_is_read() {
+        for field in VERSIONS {
+            let tree = json!({ field: "v2", "upstreams": [] });
+            let errors = Document::from_value(&tree).unwrap_err();
+            let found = find(&errors, &tree).remove(0).in_file("f", "");
+            let problem = format!("unknown field: documents of Switchyard {OWN_VERSION} have no version");
+            assert_eq!((found.code.id, found.path.as_str(), &found.problem), ("SY0201", field, &problem));
+            assert!(found.fix.unwrap().contains("take that version's program"));
+        }
+        let tree = json!({ "upstreams": [{ "name": "a", "version": 2 }] });
+        let errors = Document::from_value(&tree).unwrap_err();
+        let problems: Vec<_> =
+            find(&errors, &tree).into_iter().map(|one| one.in_file("f", "").problem).collect();
+        assert!(problems.iter().all(|problem| !problem.contains("have no version")), "{problems:?}");
+    }
 
     #[test]
     fn a_broken_rule_has_the_code_of_its_section() {

@@ -23,7 +23,9 @@ pub(super) fn plugin(carried: &Carried) -> Vec<Found> {
             wanting.join(", ")
         );
         let fix = match kind {
-            "EnvoyExtensionPolicy" => "leave them out of the document",
+            "EnvoyExtensionPolicy" => {
+                "set it by an EnvoyPatchPolicy, as envoy-config/envoy-gateway/envoypatchpolicy.yaml does, or leave them out of the document"
+            }
             _ => {
                 "bring the plugin by an EnvoyFilter with EXTENSION_CONFIG, or leave them out of the document"
             }

@@ -112,6 +112,14 @@ pub fn check(file: &File) -> Report {
     let carried = file.documents();
     let mut report = Report { files: 1, ..Report::default() };
     if carried.is_empty() {
+        let elsewhere = file.elsewhere();
+        if !elsewhere.is_empty() {
+            let names = elsewhere.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let says = format!("ok, and no document in it: {names}; check that, too");
+            report.seen.push(Seen { file: file.name.clone(), place: String::new(), says });
+            report.findings.extend(whole(file, &carried));
+            return report;
+        }
         let code =
             if file.kind == Kind::Manifests { &codes::NO_PLUGIN_IN_MANIFEST } else { &codes::NO_PLUGIN };
         let problem = format!("no Switchyard plugin in this {}, so there is nothing to check", file.kind);
@@ -134,9 +142,14 @@ pub fn check(file: &File) -> Report {
             .extend(found.into_iter().chain(around).map(|found| found.in_file(&file.name, &place)));
         report.seen.extend(one.result.as_ref().ok().map(|document| seen(file, place, document)));
     }
-    let whole = around::find(file, &carried).into_iter().chain(manifests::find(file));
-    report.findings.extend(whole.map(|found| found.in_file(&file.name, "")));
+    report.findings.extend(whole(file, &carried));
     report
+}
+
+/// What is found in the file and in no plugin of it.
+fn whole(file: &File, carried: &[Carried]) -> Vec<Finding> {
+    let found = around::find(file, carried).into_iter().chain(manifests::find(file));
+    found.map(|found| found.in_file(&file.name, "")).collect()
 }
 
 /// `EnvoyFilter shop/switchyard, shop/switchyard`.

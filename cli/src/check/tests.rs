@@ -127,6 +127,13 @@ fn whoever_is_to_be_ejected_must_be_judged_and_all_must_share() {
     judged["typed_extension_protocol_options"] =
         json!({"http": {"http_filters": [plugin("outlier", json!({}))]}});
     assert_eq!(found(&bootstrap(&filters, &[judged.clone()]).to_string()), [""; 0]);
+    let mut by_router = bootstrap(&filters, &[cluster("a")]);
+    by_router["static_resources"]["listeners"][0]["router"] =
+        json!({"upstream_http_filters": [plugin("outlier", json!({}))]});
+    assert_eq!(found(&by_router.to_string()), [""; 0]);
+    by_router["static_resources"]["clusters"][0]["typed_extension_protocol_options"] =
+        json!({"http": {"http_filters": [{"name": "codec"}]}});
+    assert_eq!(found(&by_router.to_string()), [unjudged], "its own stand in their place");
     let vm = "/typed_extension_protocol_options/http/http_filters/0/typed_config/config/vm_config";
     judged.pointer_mut(vm).unwrap()["vm_id"] = json!("two");
     assert_eq!(found(&bootstrap(&filters, &[judged]).to_string()), ["SY0506"]);
@@ -232,5 +239,16 @@ fn manifests_say_what_they_leave_to_chance() {
 #[test]
 fn what_has_no_plugin_of_ours_has_nothing_to_check() {
     assert_eq!(found("admin: {}"), ["SY0103"]);
+    let elsewhere = |name: &str| {
+        let ads = json!({"config_source": {"ads": {}}});
+        let filters = [json!({"name": name, "config_discovery": ads})];
+        let file = File::parse("f", &bootstrap(&filters, &[cluster("a")]).to_string()).unwrap();
+        let report = check(&file);
+        let says = report.seen.iter().map(|seen| seen.says.clone());
+        (report.findings.iter().map(|finding| finding.code.id).collect::<Vec<_>>(), says.collect::<Vec<_>>())
+    };
+    let says = "ok, and no document in it: shop/switchyard from a control plane; check that, too".to_owned();
+    assert_eq!(elsewhere("shop/switchyard"), (vec![], vec![says]));
+    assert_eq!(elsewhere("other"), (vec!["SY0103"], vec![]));
     assert_eq!(found("{apiVersion: v1, kind: EnvoyFilter, spec: {configPatches: []}}"), ["SY0601"]);
 }

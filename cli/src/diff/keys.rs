@@ -106,7 +106,11 @@ fn homes(document: &Value, keys: u32, of_split: bool) -> Result<Vec<String>> {
             decider.decide(&Request::new("GET", "/").with(KEY, &format!("key-{key}"))).explanation?;
         if of_split { Some(explanation.upstream) } else { explanation.candidates.into_iter().next() }
     };
-    Ok((0..keys).map(|key| home(key).unwrap_or_else(|| "nobody".to_owned())).collect())
+    // Draws nothing where standard error is no terminal.
+    let bar = indicatif::ProgressBar::new(keys.into());
+    let homes = bar.wrap_iter(0..keys).map(|key| home(key).unwrap_or_else(|| "nobody".to_owned())).collect();
+    bar.finish_and_clear();
+    Ok(homes)
 }
 
 fn compare(of: String, before: &[String], after: &[String]) -> Option<MovedKeys> {

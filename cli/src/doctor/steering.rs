@@ -2,7 +2,7 @@
 
 use super::check::{Check, Group, Trouble, checked, list};
 use super::documented::{Steered, documents, steered};
-use crate::admin::{Filter, Picture, Place};
+use crate::admin::{Cluster, Filter, Picture, Place};
 use crate::finding::{Code, Severity};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -24,7 +24,8 @@ pub(super) const OVERRIDE_HOST: Code = Code {
     severity: Severity::Error,
     page: "The router writes the endpoints that it chose into the header x-gateway-destination-endpoint. Only a cluster whose \
            `load_balancing_policy` is `override_host` with that header goes to them; with any other policy Envoy's own decides, and \
-           nobody notices.\n\nPlace (3) of envoy-config/envoy.yaml has it. Envoy refuses it beside lb_subset_config and beside the \
+           nobody notices. A cluster of an InferencePool reads metadata, into which a header_to_metadata filter in the listener must \
+           carry the header.\n\nPlace (3) of envoy-config/envoy.yaml has it. Envoy refuses it beside lb_subset_config and beside the \
            zone-aware, locality-weighted and consistent-hashing parts of common_lb_config, which Istio sets for locality settings.",
 };
 
@@ -42,7 +43,8 @@ pub(super) const JUDGED: Code = Code {
     title: "outlier.wasm judges",
     severity: Severity::Error,
     page: "An upstream with an `outlier` section needs outlier.wasm among the upstream HTTP filters of its cluster: without it nobody is \
-           ever ejected.\n\nPlace (4) of envoy-config/envoy.yaml has it. An Istio patch of `typed_extension_protocol_options` replaces \
+           ever ejected. It may stand in the cluster, or in `upstream_http_filters` of the listener's router, which clusters have that have no \
+           filters of their own.\n\nPlace (4) of envoy-config/envoy.yaml has it. An Istio patch of `typed_extension_protocol_options` replaces \
            what was there.",
 };
 
@@ -53,8 +55,13 @@ pub(super) fn all(picture: &Picture) -> Vec<Check> {
     if steered.is_empty() {
         return Vec::new();
     }
-    [clusters(&steered), override_host(&steered), followed(picture, &documents), judged(picture, &steered)]
-        .concat()
+    [
+        clusters(&steered),
+        override_host(picture, &steered),
+        followed(picture, &documents),
+        judged(picture, &steered),
+    ]
+    .concat()
 }
 
 fn clusters(steered: &[Steered<'_>]) -> Vec<Check> {
@@ -74,14 +81,16 @@ fn clusters(steered: &[Steered<'_>]) -> Vec<Check> {
     )
 }
 
-fn override_host(steered: &[Steered<'_>]) -> Vec<Check> {
+fn override_host(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
     let header = format!("header {CANDIDATES_HEADER}");
+    let mut heeded = vec![header.clone()];
+    heeded.extend(picture.listeners.iter().flat_map(carried_over));
     let mut troubles = Vec::new();
     for one in steered {
         let Some(cluster) = one.cluster else { continue };
         let name = one.upstream.cluster();
         match cluster.override_sources() {
-            Some(sources) if sources.contains(&header) => {}
+            Some(sources) if sources.iter().any(|source| heeded.contains(source)) => {}
             Some(sources) if !sources.is_empty() => troubles.push(Trouble::bad(
                 format!("cluster {name}: override_host listens to {}, and not to the {header}", list(sources)),
                 "add the header to override_host_sources; with metadata alone a header_to_metadata filter must carry it over",
@@ -141,17 +150,44 @@ fn follows(tree: &Value) -> bool {
     }
 }
 
+/// Where header_to_metadata filters below `tree` write the endpoints that the router chose, as [`crate::admin::Cluster::override_sources`]
+/// names it: an InferencePool's cluster listens there.
+fn carried_over(tree: &Value) -> Vec<String> {
+    match tree {
+        Value::Array(items) => items.iter().flat_map(carried_over).collect(),
+        Value::Object(fields) => {
+            let kind = fields.get("@type").and_then(Value::as_str).unwrap_or_default();
+            if !kind.ends_with("header_to_metadata.v3.Config") {
+                return fields.values().flat_map(carried_over).collect();
+            }
+            let rules = fields.get("request_rules").and_then(Value::as_array).into_iter().flatten();
+            let rules =
+                rules.filter(|rule| rule.get("header").and_then(Value::as_str) == Some(CANDIDATES_HEADER));
+            let written = rules.filter_map(|rule| rule.get("on_header_present"));
+            let name = |value: &Value| {
+                value.get("metadata_namespace").and_then(Value::as_str).unwrap_or("envoy.lb").to_owned()
+            };
+            written.map(|value| format!("metadata {}", name(value))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn judged(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
-    let judges = |name: &str| {
-        let place = Place::Cluster(name.to_owned());
-        picture.plugins.iter().any(|plugin| plugin.filter == Filter::Outlier && plugin.place == place)
+    let stands = |is: &dyn Fn(&Place) -> bool| {
+        picture.plugins.iter().any(|plugin| plugin.filter == Filter::Outlier && is(&plugin.place))
     };
-    let wanted: Vec<&str> = steered
+    let by_router = stands(&|place| matches!(place, Place::Router(_)));
+    let wanted: Vec<_> = steered
         .iter()
-        .filter(|one| one.cluster.is_some() && one.upstream.outlier().is_some())
-        .map(|one| one.upstream.cluster())
+        .filter(|one| one.upstream.outlier().is_some())
+        .filter_map(|one| Some((one.upstream.cluster(), one.cluster?)))
         .collect();
-    let trouble = |name: &&str| {
+    let judges = |name: &str, cluster: &Cluster| {
+        let own = Place::Cluster(name.to_owned());
+        stands(&|place| *place == own) || by_router && !cluster.has_own_filters()
+    };
+    let trouble = |(name, _): &(&str, &Cluster)| {
         Trouble::bad(
             format!("cluster {name} lacks outlier.wasm, so no endpoint of it is ever ejected"),
             "add outlier.wasm to its upstream http_filters, place (4) of envoy-config/envoy.yaml",
@@ -159,8 +195,8 @@ fn judged(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
     };
     let found = match wanted.as_slice() {
         [] => "no upstream has an outlier section".to_owned(),
-        names => format!("outlier.wasm judges {}", list(names)),
+        clusters => format!("outlier.wasm judges {}", list(clusters.iter().map(|(name, _)| name))),
     };
-    let troubles = wanted.iter().filter(|name| !judges(name)).map(trouble).collect();
+    let troubles = wanted.iter().filter(|(name, cluster)| !judges(name, cluster)).map(trouble).collect();
     checked(Group::Steering, &JUDGED, found, troubles)
 }

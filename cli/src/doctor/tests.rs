@@ -268,6 +268,57 @@ fn steering() {
     });
 }
 
+/// Moves outlier.wasm from the cluster into the router of the listener, as what is made for Istio and Envoy Gateway has it.
+fn judged_by_the_router(said: &mut Said) {
+    let options =
+        "/clusters/0/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    let filters = said.at(options)["http_filters"].take();
+    remove(said.at(options), "http_filters");
+    let router = said.manager("/http_filters").as_array_mut().unwrap().last_mut().unwrap();
+    router["typed_config"]["upstream_http_filters"] = filters;
+}
+
+#[test]
+fn a_router_judges_the_clusters_that_have_no_filters_of_their_own() {
+    let mut said = Said::shipped();
+    judged_by_the_router(&mut said);
+    assert_eq!(said.wrong(), []);
+    broken("SY0724", Verdict::Bad, "cluster checkout lacks outlier.wasm", |said| {
+        judged_by_the_router(said);
+        let codec = json!([{ "name": "envoy.filters.http.upstream_codec" }]);
+        said.at("/clusters/0/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions")["http_filters"] = codec;
+    });
+    // In front of the router it sees no attempt.
+    broken("SY0724", Verdict::Bad, "cluster checkout lacks outlier.wasm", |said| {
+        judged_by_the_router(said);
+        let filters = said.manager("/http_filters").as_array_mut().unwrap();
+        let judge = filters.last_mut().unwrap()["typed_config"]["upstream_http_filters"].take();
+        filters.insert(1, judge[0].clone());
+    });
+}
+
+#[test]
+fn metadata_is_heeded_where_the_header_is_carried_over() {
+    let pool = |said: &mut Said, header: &str, namespace: &str| {
+        let typed =
+            "/load_balancing_policy/policies/0/typed_extension_config/typed_config/override_host_sources";
+        *said.at(&format!("/clusters/1{typed}")) = json!([{ "metadata": { "key": "envoy.lb", "path": [] } }]);
+        let present = json!({ "metadata_namespace": namespace, "key": "x-gateway-destination-endpoint" });
+        let filter = json!({ "name": "x", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config",
+            "request_rules": [{ "header": header, "on_header_present": present }],
+        } });
+        said.manager("/http_filters").as_array_mut().unwrap().insert(1, filter);
+    };
+    let mut said = Said::shipped();
+    pool(&mut said, "x-gateway-destination-endpoint", "envoy.lb");
+    assert_eq!(said.wrong(), []);
+    broken("SY0722", Verdict::Bad, "metadata envoy.lb", |said| pool(said, "x-other", "envoy.lb"));
+    broken("SY0722", Verdict::Bad, "metadata envoy.lb", |said| {
+        pool(said, "x-gateway-destination-endpoint", "elsewhere")
+    });
+}
+
 #[test]
 fn what_envoy_refuses_beside_override_host_is_in_the_next_step() {
     let mut said = Said::shipped();

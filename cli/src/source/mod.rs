@@ -4,10 +4,12 @@
 //! take memory without bound ([`MOST_BYTES`], and the YAML reader's own budget for anchors).
 //! Trade-off: which plugin is ours is told by its name, its module's file or its image, since nothing else says so ([`plugins`]).
 
+mod elsewhere;
 mod kind;
 mod plugins;
 mod yaml;
 
+pub use elsewhere::Elsewhere;
 pub use kind::Kind;
 pub use plugins::{Carried, Plugin};
 
@@ -98,6 +100,11 @@ impl File {
         plugins::documents(self)
     }
 
+    /// The plugins of ours in it whose documents come from elsewhere, as a bootstrap's do by `config_discovery`.
+    pub fn elsewhere(&self) -> Vec<Elsewhere> {
+        elsewhere::all(&self.trees)
+    }
+
     /// The one document that it is, or that all its plugins have.
     ///
     /// # Errors
@@ -124,7 +131,11 @@ impl File {
     }
 }
 
-fn bytes_of_file(path: &Path) -> Result<Vec<u8>, String> {
+/// What is in the file at `path`, whatever it is.
+///
+/// # Errors
+/// When it cannot be read, or is longer than [`MOST_BYTES`]: what is wrong, without its name.
+pub fn bytes_of_file(path: &Path) -> Result<Vec<u8>, String> {
     if path.is_dir() {
         return Err("is a folder; name the files in it".to_owned());
     }

@@ -151,7 +151,7 @@ fn of_tree(tree: &Value, found: &mut Vec<Carried>) {
     }
 }
 
-fn is_our_name(name: &str) -> bool {
+pub(super) fn is_our_name(name: &str) -> bool {
     name.rsplit('/').any(|part| part.starts_with("switchyard"))
 }
 

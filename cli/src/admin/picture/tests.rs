@@ -71,6 +71,26 @@ fn a_configuration_by_ecds_stands_where_it_is_referred_to() {
     assert_eq!(places(&picture), expected.map(|(place, filter)| (place.to_owned(), filter)));
 }
 
+/// Envoy has the extensions of listeners and of clusters in parts of their own.
+#[test]
+fn a_routers_filters_for_clusters_stand_apart_by_ecds_too() {
+    let ecds = |name: &str, module: &str| json!({ "ecds_filter": plugin(name, module, &Value::Null) });
+    let named = |name: &str| json!({ "name": name, "config_discovery": {} });
+    let router =
+        json!({ "name": "router", "typed_config": { "upstream_http_filters": [named("shop/judge")] } });
+    let picture = of(&json!([
+        { "@type": "x.ListenersConfigDump", "static_listeners": [
+            { "listener": { "name": "ingress", "filters": [named("shop/chain"), router] } },
+        ] },
+        { "@type": "x.EcdsConfigDump", "ecds_filters": [ecds("shop/chain", "/x/switchyard.wasm")] },
+        { "@type": "x.EcdsConfigDump", "ecds_filters": [ecds("shop/judge", "/x/outlier.wasm")] },
+    ]));
+    let expected =
+        [("listener ingress", Filter::Switchyard), ("router of listener ingress", Filter::Outlier)];
+    assert_eq!(places(&picture), expected.map(|(place, filter)| (place.to_owned(), filter)));
+    assert_eq!(picture.listeners.len(), 3, "the listener, and what comes into it by ECDS");
+}
+
 #[test]
 fn what_is_no_dump_is_an_error() {
     let address = "127.0.0.1:1".parse().unwrap();

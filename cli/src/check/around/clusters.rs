@@ -38,9 +38,10 @@ pub(super) fn find(tree: &Value, carried: &[Carried]) -> Vec<Found> {
         let Some((index, cluster)) = clusters.get(cluster.as_str()) else { continue };
         found.extend(no_override_host(*index, cluster));
     }
+    let by_router = judges_for_all(tree);
     for cluster in of(judged) {
         let Some((index, cluster)) = clusters.get(cluster.as_str()) else { continue };
-        found.extend(no_outlier(*index, cluster));
+        found.extend(no_outlier(*index, cluster).filter(|_| !by_router || has_own_filters(cluster)));
     }
     found.extend(listed.iter().enumerate().filter_map(|(index, cluster)| refused(index, cluster)));
     found
@@ -126,12 +127,33 @@ fn no_override_host(index: usize, cluster: &Value) -> Option<Found> {
     })
 }
 
-fn no_outlier(index: usize, cluster: &Value) -> Option<Found> {
-    let inside = File { name: String::new(), kind: Kind::Resources, trees: vec![cluster.clone()] };
-    let has = inside.documents().iter().any(|one| Parts::of(&one.plugin).outlier);
+/// Whether the router of a listener gives outlier.wasm to the clusters that have no filters of their own.
+fn judges_for_all(tree: &Value) -> bool {
+    match tree {
+        Value::Array(items) => items.iter().any(judges_for_all),
+        Value::Object(fields) => {
+            let own = fields.get("upstream_http_filters");
+            own.is_some_and(has_outlier) || fields.values().any(judges_for_all)
+        }
+        _ => false,
+    }
+}
+
+fn has_own_filters(cluster: &Value) -> bool {
+    let options = cluster.get("typed_extension_protocol_options").and_then(Value::as_object);
+    let mut options = options.into_iter().flat_map(|options| options.values());
+    options.any(|one| one.get("http_filters").and_then(Value::as_array).is_some_and(|list| !list.is_empty()))
+}
+
+fn has_outlier(tree: &Value) -> bool {
+    let inside = File { name: String::new(), kind: Kind::Resources, trees: vec![tree.clone()] };
     // One that comes by config_discovery may be it.
-    let comes = cluster.to_string().contains("\"config_discovery\"");
-    (!has && !comes).then(|| {
+    inside.documents().iter().any(|one| Parts::of(&one.plugin).outlier)
+        || tree.to_string().contains("\"config_discovery\"")
+}
+
+fn no_outlier(index: usize, cluster: &Value) -> Option<Found> {
+    (!has_outlier(cluster)).then(|| {
         let name = cluster.get("name").and_then(Value::as_str).unwrap_or_default();
         let problem = format!("the upstream of the cluster {name:?} has a section outlier, and no outlier.wasm judges the cluster's attempts");
         let path = format!("static_resources.clusters[{index}].typed_extension_protocol_options");

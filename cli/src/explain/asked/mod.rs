@@ -11,8 +11,10 @@ pub use curl::from_curl;
 pub use line::from_line;
 
 use crate::decision::Request;
-use anyhow::{Context as _, Result, bail};
+use crate::source::bytes_of_file;
+use anyhow::{Context as _, Result, anyhow, bail};
 use core::net::IpAddr;
+use std::path::Path;
 
 /// A request and what is known about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +113,7 @@ fn header_of(text: &str) -> Result<(String, String)> {
 /// A body as it is given: itself, or a file's.
 fn body_of(text: &str) -> Result<Vec<u8>> {
     match text.strip_prefix('@') {
-        Some(path) => std::fs::read(path).with_context(|| format!("--body @{path}")),
+        Some(path) => bytes_of_file(Path::new(path)).map_err(|problem| anyhow!("--body @{path}: {problem}")),
         None => Ok(text.as_bytes().to_vec()),
     }
 }

@@ -60,6 +60,21 @@ fn a_body_is_a_text_or_a_file() {
     assert!(body_of("@/does/not/exist").unwrap_err().to_string().starts_with("--body @/does/not/exist"));
 }
 
+/// A file without end is not read to its end.
+#[test]
+fn a_body_is_read_within_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hole");
+    std::fs::File::create(&path).unwrap().set_len(100 << 20).unwrap();
+    for endless in [path.as_path(), std::path::Path::new("/dev/zero")] {
+        let error = body_of(&format!("@{}", endless.display())).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("--body @{}: is longer than 64 MiB, the most that is read", endless.display())
+        );
+    }
+}
+
 /// First line, headers and body.
 type Told = (String, Vec<(String, String)>, String);
 

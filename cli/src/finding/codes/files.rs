@@ -15,5 +15,6 @@ codes! {
     NO_PLUGIN = Error "SY0103" "no Switchyard plugin in the file"
         "The file is Envoy's configuration, and none of its Wasm plugins is one of Switchyard's, so there is nothing to check. A plugin is \
          Switchyard's if its name begins with `switchyard`, if it loads one of the modules by its file's name (`router.wasm`), or if its image \
-         is called so. If it is there under another name, rename it.";
+         is called so. If it is there under another name, rename it. One that comes by `config_discovery` is found by its name, and the file that it \
+         comes from is to be checked.";
 }

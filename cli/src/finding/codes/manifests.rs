@@ -16,7 +16,9 @@ codes! {
     NO_STOP_FLAG_THERE = Warning "SY0603" "this kind of manifest cannot ask for the bodies that the document needs"
         "WasmPlugin, TrafficExtension and EnvoyExtensionPolicy have no field for `allow_on_headers_stop_iteration`, without which bodies never \
          come: the requests are neither coalesced nor batched nor judged by their bodies, and wait in vain. In Istio bring the plugin by an \
-         EnvoyFilter with EXTENSION_CONFIG; in Envoy Gateway leave those sections out.";
+         EnvoyFilter with EXTENSION_CONFIG. In Envoy Gateway an EnvoyPatchPolicy can set it in the listener, which it does not allow unless it is told \
+         to (`extensionApis: {enableEnvoyPatchPolicy: true}`): `switchyard render envoy-gateway` makes one, as envoy-config/envoy-gateway has it. \
+         This is no more than a warning since that policy stands in another file; without it leave those sections out.";
     /// What becomes of a worker after a trap.
     NO_RELOAD_THERE = Warning "SY0604" "the manifest does not ask for a reload after a trap"
         "`failStrategy` is not `FAIL_RELOAD`: after a trap a worker answers 503, or goes on without the filter, until the proxy is started anew. \

@@ -7,7 +7,8 @@ codes! {
     UNKNOWN_FIELD = Error "SY0201" "unknown field"
         "There is no field of this name here. A field that nobody reads would be a setting that is not in force, so the document is refused. \
          Correct its name, or begin it with `_` if it is a note of yours. A document that was written for a newer version has fields that this \
-         one does not know: check it with the program of that version.";
+         one does not know: check it with the program of that version. A document has no field for its version; one that has is of a newer form than \
+         this program and these modules read.";
     /// [`switchyard_config::Fault::WrongType`].
     WRONG_TYPE = Error "SY0202" "not what the field takes"
         "The value is of another type or form than the field's: a number where a text belongs, a duration without its unit, an address that \

@@ -43,11 +43,11 @@ fn a_finding_is_a_paragraph() {
         problem  is wrong
         fix      write it
                  right
-        page     docs/findings.md#sy0202
+        page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
     warning SY0407 all of the split goes to one upstream: a b.yaml
         problem  is wrong
-        page     docs/findings.md#sy0407
+        page     switchyard check --explain SY0407 (docs/findings.md#sy0407)
 
     c.yaml: ok, 1 upstreams, 2 routes
     1 error, 1 warning in 2 files
@@ -83,6 +83,10 @@ fn sarif_is_what_code_hosts_read() {
         let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
         assert_eq!(rule["id"], result["ruleId"]);
         assert_eq!(rule["defaultConfiguration"]["level"], result["level"]);
+        // The project has no address of its own that a helpUri could name: the page itself is there.
+        assert_eq!(rule.get("helpUri"), None);
+        assert!(!rule["help"]["text"].as_str().unwrap().is_empty());
+        assert_eq!(rule["help"]["markdown"], rule["help"]["text"]);
         assert!(!rule["shortDescription"]["text"].as_str().unwrap().is_empty());
         let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
         assert_eq!(uri, "a%20b.yaml");

@@ -41,7 +41,8 @@ fn paragraph(finding: &Finding, out: &mut impl Write) -> Result<()> {
     let place = at(&finding.file, &finding.place);
     writeln!(out, "{style}{word} {}{style:#} {}: {place}", finding.code.id, finding.code.title)?;
     let path = if finding.path.is_empty() { None } else { Some(finding.path.as_str()) };
-    let page = finding.code.link();
+    // The program has the page wherever it is; the path is for who has the repository.
+    let page = format!("switchyard check --explain {} ({})", finding.code.id, finding.code.link());
     let lines = [
         ("path", path),
         ("value", finding.value.as_deref()),

@@ -14,7 +14,7 @@ const UPSTREAM_FILTERS: &str =
     "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters";
 
 /// What `switchyard status` and `switchyard doctor` see of this Envoy.
-pub(super) async fn picture(envoy: &Envoy) -> anyhow::Result<Picture> {
+pub(crate) async fn picture(envoy: &Envoy) -> anyhow::Result<Picture> {
     let client = Client::new(envoy.admin_address().to_string().parse()?, Duration::from_secs(30));
     // A document stays in its thread, so another one cannot do this.
     tokio::task::block_in_place(|| client.picture(|_| {}))

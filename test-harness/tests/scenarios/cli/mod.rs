@@ -1,5 +1,5 @@
 //! The `switchyard` program against real Envoys: what it says of them is so.
 
-mod doctor;
+pub(crate) mod doctor;
 mod explain;
 mod status;

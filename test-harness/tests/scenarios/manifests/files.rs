@@ -1,6 +1,6 @@
 //! The bootstraps that `render envoy` and `render ecds` make run as they are, but for addresses and the folders of files.
 
-use super::{Outcome, modules, shipped};
+use super::{Outcome, doctor, modules, shipped};
 use serde_json::{Value, json};
 use std::path::Path;
 use switchyard_cli::render::site::Site;
@@ -46,6 +46,7 @@ async fn the_static_bootstrap_carries_traffic() -> Outcome {
     let rendered = render(Platform::Envoy, &document()?, &site(&mesh, Path::new("/none"))?)?;
     assert_eq!(rendered.files.len(), 1);
     let envoy = Envoy::start(bootstrap(&rendered)?).await?;
+    doctor::finds_no_cross(&envoy).await?;
     mesh.carries(&envoy).await
 }
 
@@ -59,6 +60,7 @@ async fn the_bootstrap_with_files_carries_traffic_and_takes_another_document() -
         std::fs::write(folder.path().join(&file.name), &file.text)?;
     }
     let envoy = Envoy::start(bootstrap(&rendered)?).await?;
+    doctor::finds_no_cross(&envoy).await?;
     mesh.carries(&envoy).await?;
 
     let mut other = document()?;

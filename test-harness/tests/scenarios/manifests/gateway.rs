@@ -3,7 +3,7 @@
 use super::mesh::Mesh;
 use super::patch;
 use super::shape::{bootstrap, gateway_cluster, listener};
-use super::{Outcome, example, modules, trees};
+use super::{Outcome, doctor, example, modules, trees};
 use serde_json::{Value, json};
 use switchyard_cli::render::Platform;
 use switchyard_cli::render::site::Site;
@@ -105,6 +105,7 @@ async fn start(mesh: &Mesh, http2: bool, change: impl FnOnce(&mut Site)) -> anyh
 async fn the_shipped_policies_carry_traffic_in_an_envoy_of_the_gateways_shape() -> Outcome {
     let mesh = Mesh::start(CART, CATALOGUE).await?;
     let envoy = start(&mesh, false, |_| {}).await?;
+    doctor::finds_no_cross(&envoy).await?;
     mesh.carries(&envoy).await
 }
 

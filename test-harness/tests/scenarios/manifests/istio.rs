@@ -3,7 +3,7 @@
 use super::merge::{merge, merge_packed};
 use super::mesh::Mesh;
 use super::shape::{bootstrap, istio_cluster, listener};
-use super::{Outcome, example, modules, trees};
+use super::{Outcome, doctor, example, modules, trees};
 use serde_json::{Value, json};
 use std::path::Path;
 use switchyard_cli::render::Platform;
@@ -114,6 +114,7 @@ async fn start(
 async fn the_shipped_envoy_filter_carries_traffic_in_an_envoy_of_istios_shape() -> Outcome {
     let (mesh, folder) = (Mesh::start(CART, CATALOGUE).await?, tempfile::TempDir::new()?);
     let envoy = start(&mesh, false, folder.path(), |_| {}).await?;
+    doctor::finds_no_cross(&envoy).await?;
     mesh.carries(&envoy).await
 }
 

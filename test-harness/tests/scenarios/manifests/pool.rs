@@ -2,7 +2,7 @@
 
 use super::istio::{CART, CATALOGUE, apply};
 use super::shape::{bootstrap, istio_cluster, listener};
-use super::{Outcome, example, trees};
+use super::{Outcome, doctor, example, trees};
 use serde_json::{Value, json};
 use switchyard_cli::render::Platform;
 use switchyard_test_harness::prelude::*;
@@ -42,6 +42,7 @@ async fn an_inference_pool_is_steered_by_metadata() -> Outcome {
     let mut listener = listener("http.8080", [CART, CATALOGUE], &[], &router);
     apply(&manifest, &mut listener, &mut clusters, folder.path())?;
     let envoy = Envoy::start(bootstrap(listener, clusters)?).await?;
+    doctor::finds_no_cross(&envoy).await?;
     let client = envoy.client("ingress").await?;
     let homes = async || -> anyhow::Result<Vec<String>> {
         let mut homes = Vec::new();
