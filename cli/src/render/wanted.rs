@@ -3,7 +3,7 @@
 //! Invariant: only a document that the filters accept gets here, so that what is read off its tree means what the filters take it for.
 
 use crate::source::File;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use switchyard_config::Document;
@@ -43,11 +43,8 @@ impl Wanted {
     /// # Errors
     /// When there is none, several, or a wrong one.
     pub(super) fn of(file: &File) -> Result<Self> {
-        let document = file.document()?;
-        let Some(carried) = file.documents().into_iter().next() else {
-            bail!("{}: no document", file.name);
-        };
-        Ok(Self::read(carried.tree, document))
+        let (tree, document) = file.chosen()?;
+        Ok(Self::read(tree, document))
     }
 
     fn read(tree: Value, document: Document) -> Self {
