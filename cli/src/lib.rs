@@ -26,6 +26,7 @@ pub mod render;
 pub mod routing_tests;
 pub mod source;
 pub mod status;
+pub mod surroundings;
 
 pub use arguments::{Arguments, Command};
 pub use exit::Exit;

@@ -92,7 +92,8 @@ mod tests {
                 { "retry": { "engine": "filter", "retry_on": { "body": [], "statuses": ["503"] } } },
             ],
         });
-        let found: Vec<_> = bodies(&tree).into_iter().map(|need| (need.path, need.part, need.is_must)).collect();
+        let found: Vec<_> =
+            bodies(&tree).into_iter().map(|need| (need.path, need.part, need.is_must)).collect();
         let wanted = [
             ("upstreams[0].retry.retry_on.body", Part::Retry, true),
             ("upstreams[1].retry", Part::Retry, false),
