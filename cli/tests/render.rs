@@ -45,6 +45,9 @@ fn upstream(more: &Value) -> Value {
 fn the_same_files_are_made_every_time_and_are_those_of_the_checkout() {
     for (platform, document, folder) in [
         ("istio", "istio/document.yaml", "istio"),
+        ("istio", "istio/balanced.yaml", "istio/wasm-plugin"),
+        ("istio", "istio/balanced.yaml", "istio/traffic-extension"),
+        ("istio", "istio/inference-pool/document.yaml", "istio/inference-pool"),
         ("envoy-gateway", "envoy-gateway/document.yaml", "envoy-gateway"),
         ("ecds", "switchyard.yaml", "ecds"),
     ] {

@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod beside;
+mod extension;
 mod files;
 mod gateway;
 mod istio;
