@@ -27,6 +27,7 @@ pub mod routing_tests;
 mod shown;
 pub mod source;
 pub mod status;
+pub mod surroundings;
 
 pub use arguments::{Arguments, Command};
 pub use exit::Exit;

@@ -44,7 +44,7 @@ fn an_envoy_filter_comes_back_whole() {
     for site in [
         json!({}),
         json!({ "istio": { "context": "sidecar", "labels": { "app": "shop" }, "outlier_from_file": true } }),
-        json!({ "istio": { "inference_pool": true, "priority": 3 } }),
+        json!({ "clusters": [{ "name": "outbound|8080||cart.shop.svc.cluster.local", "inference_pool": true }], "istio": { "priority": 3 } }),
     ] {
         let manifest = manifest(&document, &site);
         assert_eq!(through::<EnvoyFilter>(&manifest), manifest);
@@ -63,6 +63,23 @@ fn a_wasm_plugin_comes_back_whole() {
         assert_eq!(manifest["kind"], "WasmPlugin");
         assert_eq!(through::<WasmPlugin>(&manifest), manifest);
     }
+}
+
+/// A TrafficExtension has, under `wasm`, a WasmPlugin's fields; the crate has no type of its own for it.
+#[test]
+fn what_a_traffic_extension_says_of_its_wasm_comes_back_whole() {
+    let document = json!({ "upstreams": [upstream(&json!({}))] });
+    let site =
+        |form: &str| json!({ "istio": { "form": form, "context": "sidecar", "labels": { "app": "shop" } } });
+    let (manifest, plugin) =
+        (manifest(&document, &site("traffic_extension")), manifest(&document, &site("wasm_plugin")));
+    assert_eq!(manifest["kind"], "TrafficExtension");
+    let (mut flat, mut spec) = (plugin.clone(), manifest["spec"].clone());
+    let wasm = spec.as_object_mut().expect("fields").remove("wasm").expect("the section wasm");
+    spec.as_object_mut().expect("fields").extend(wasm.as_object().expect("fields").clone());
+    flat["spec"] = spec;
+    assert_eq!(flat, plugin);
+    assert_eq!(through::<WasmPlugin>(&flat), flat);
 }
 
 /// The round trip sees what Istio does not know.

@@ -45,6 +45,9 @@ fn upstream(more: &Value) -> Value {
 fn the_same_files_are_made_every_time_and_are_those_of_the_checkout() {
     for (platform, document, folder) in [
         ("istio", "istio/document.yaml", "istio"),
+        ("istio", "istio/balanced.yaml", "istio/wasm-plugin"),
+        ("istio", "istio/balanced.yaml", "istio/traffic-extension"),
+        ("istio", "istio/inference-pool/document.yaml", "istio/inference-pool"),
         ("envoy-gateway", "envoy-gateway/document.yaml", "envoy-gateway"),
         ("ecds", "switchyard.yaml", "ecds"),
     ] {
@@ -96,6 +99,7 @@ fn istio_needs_no_site() {
 
 #[test]
 fn what_a_platform_cannot_do_is_refused_with_reason_and_fix() {
+    let plain = json!({ "upstreams": [upstream(&json!({}))] });
     let judged = json!({ "upstreams": [upstream(&json!({ "outlier": {} }))] });
     let elsewhere = json!({ "upstreams": [upstream(&json!({ "endpoints": { "envoy": { "admin_cluster": "admin" } } }))] });
     let mut pattern = upstream(&json!({ "cluster_pattern": "outbound\\|.*" }));
@@ -155,6 +159,48 @@ fn what_a_platform_cannot_do_is_refused_with_reason_and_fix() {
             json!({ "envoy": { "version": "1.34" } }),
             "envoy.version: Envoy 1.34 does not know allow_on_headers_stop_iteration; take 1.36 or later, on which Switchyard is tested",
         ),
+        (
+            "istio",
+            &plain,
+            json!({ "istio": { "version": "1.20", "form": "traffic_extension" } }),
+            "istio.version: Istio 1.20 does not take what is rendered; 1.30 is the first that knows TrafficExtension",
+        ),
+        (
+            "istio",
+            &plain,
+            json!({ "istio": { "version": "1.26", "form": "wasm_plugin" } }),
+            "istio.version: Istio 1.26 does not take what is rendered; 1.27 is the first that surely knows failStrategy FAIL_RELOAD",
+        ),
+        (
+            "istio",
+            &plain,
+            json!({ "istio": { "version": "1.26" } }),
+            "istio.version: Istio 1.26 does not take what is rendered; 1.27 is the first that carries the first Envoy (1.35) that knows allow_on_headers_stop_iteration, and an older one refuses the whole listener",
+        ),
+        (
+            "envoy-gateway",
+            &plain,
+            json!({ "envoy_gateway": { "version": "1.4" } }),
+            "envoy_gateway.version: Envoy Gateway 1.4 does not take what is rendered; 1.5 is the first that knows loadBalancer.endpointOverride, by which clusters are steered",
+        ),
+        (
+            "envoy-gateway",
+            &plain,
+            json!({ "envoy_gateway": { "version": "1.10" } }),
+            "envoy_gateway.version: Envoy Gateway 1.10 gives listeners other names than 1.9 (default/eg/http), so the patches would find none; write `envoy_gateway: {patches: false}`",
+        ),
+        (
+            "istio",
+            &plain,
+            json!({ "istio": { "form": "wasm_plugin", "priority": 3 } }),
+            "istio.priority: orders EnvoyFilters, lowest first, and WasmPlugins go by phase, then highest first; leave it out",
+        ),
+        (
+            "istio",
+            &plain,
+            json!({ "clusters": [{ "name": "a", "inference_pool": true }], "istio": { "form": "traffic_extension" } }),
+            "clusters[0].inference_pool: TrafficExtension is the filter by itself, and nothing would copy the header to the metadata that \"a\" reads; take `istio: {form: envoy_filter}`, or leave it out",
+        ),
     ] {
         let (code, out, _) = run(platform, document, &site);
         assert_eq!(code, 1, "{out}");
@@ -173,8 +219,8 @@ fn what_hurts_is_said_on_standard_error() {
         ("istio", json!({}), "in \"outbound|8080||cart.shop.svc.cluster.local\" they are not judged"),
         (
             "istio",
-            json!({ "istio": { "version": "1.12" } }),
-            "Which Envoy Istio 1.12 carries is not known here",
+            json!({ "istio": { "version": "1.32" } }),
+            "Which Envoy Istio 1.32 carries is not known here",
         ),
         ("istio", json!({ "istio": { "version": "1.30" } }), "Envoy 1.38 may use memory that is freed"),
         (

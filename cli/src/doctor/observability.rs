@@ -3,6 +3,7 @@
 use super::check::{Check, Group, Trouble, checked};
 use crate::admin::Picture;
 use crate::finding::{Code, Severity};
+use crate::surroundings::{LABELS, label_begin};
 use serde_json::Value;
 
 pub(super) const TAGS: Code = Code {
@@ -15,10 +16,6 @@ pub(super) const TAGS: Code = Code {
            They are read when Envoy starts.",
 };
 
-/// The labels of the filters' metrics.
-const LABELS: [&str; 9] =
-    ["route", "upstream", "policy", "reason", "result", "state", "filter", "endpoint", "version"];
-
 /// What observability comes to.
 pub(super) fn all(picture: &Picture) -> Vec<Check> {
     let tags = picture
@@ -28,7 +25,7 @@ pub(super) fn all(picture: &Picture) -> Vec<Check> {
         .map(Vec::as_slice)
         .unwrap_or_default();
     let takes_out = |label: &&str| {
-        let begin = format!(r"{label}=\.=");
+        let begin = label_begin(label);
         let text =
             |tag: &Value, field: &str| tag.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         tags.iter().any(|tag| text(tag, "tag_name") == **label && text(tag, "regex").contains(&begin))

@@ -5,9 +5,11 @@
 use super::clusters::{self, address};
 use super::outcome::{Remarks, Rendered, Text, head};
 use super::piece::{self, Code, Plugin};
+use super::platform;
 use super::site::{Minor, Site};
-use super::wanted::{Wanted, listed};
+use super::wanted::Wanted;
 use super::yaml;
+use crate::surroundings::STOP_FLAG;
 use serde_json::{Value, json};
 
 const MANAGER: &str =
@@ -77,15 +79,10 @@ pub(super) fn tree(
 fn check_version(wanted: &Wanted, envoy: Minor, remarks: &mut Remarks) {
     if envoy < Minor(1, 35) {
         remarks.refuse(format!(
-            "envoy.version: Envoy {envoy} does not know allow_on_headers_stop_iteration; take 1.36 or later, on which Switchyard is tested"
-        ));
-    } else if envoy < Minor(1, 39) && !wanted.bodies.is_empty() {
-        remarks.warn(format!(
-            "Envoy {envoy} may lose a piece of a body between two filters that hold it (Envoy issue 46841), so let no filter \
-             that holds bodies stand beside this one; 1.39 does not. It is for {}.",
-            listed(&wanted.bodies)
+            "envoy.version: Envoy {envoy} does not know {STOP_FLAG}; take 1.36 or later, on which Switchyard is tested"
         ));
     }
+    platform::check_bodies(wanted, &format!("Envoy {envoy}"), envoy, remarks);
 }
 
 fn listener(wanted: &Wanted, site: &Site, filter: &Value, remarks: &mut Remarks) -> Value {

@@ -5,14 +5,17 @@
 //! Trade-off: EnvoyPatchPolicy is off by default, and who may write one can read the gateway's secrets. Without it
 //! (`envoy_gateway: {patches: false}`) no attempt is judged, no body held, and steering headers reach the service.
 
+use super::images::image;
 use super::outcome::{Remarks, Rendered, Text, head};
 use super::piece::{self, Code, Plugin};
 use super::platform;
-use super::site::{Site, envoy_of_gateway};
+use super::site::{Minor, Protocol, Site, envoy_of_gateway, least_gateway};
 use super::wanted::{Wanted, listed};
 use super::yaml;
+use crate::surroundings::{RELOAD, STOP_FLAG};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use switchyard_core::contract::CANDIDATES_HEADER;
 
 const API: &str = "gateway.envoyproxy.io/v1alpha1";
 const GROUP: &str = "gateway.networking.k8s.io";
@@ -29,6 +32,7 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
     platform::check_asked(wanted, "Envoy Gateway", &mut remarks);
     let version = site.envoy_gateway.version;
     platform::check_envoy(wanted, "Envoy Gateway", version, envoy_of_gateway(version), &mut remarks);
+    platform::check_least("envoy_gateway.version", "Envoy Gateway", version, least_gateway(), &mut remarks);
     check(wanted, site, &mut remarks);
     let mut manifests = vec![
         ("envoyextensionpolicy.yaml", EXTENSION, extension(wanted, site, &mut remarks)),
@@ -61,8 +65,8 @@ const PATCHES: &str = "What the other two have no field for. Envoy Gateway takes
 fn check(wanted: &Wanted, site: &Site, remarks: &mut Remarks) {
     if site.envoy_gateway.patches {
         platform::check_calls(wanted, site, "", remarks);
-        if site.envoy_gateway.version >= super::site::Minor(1, 10) {
-            remarks.warn("Envoy Gateway 1.10 gives listeners other names; the patches are for those of 1.9 (default/eg/http).");
+        if site.envoy_gateway.version >= Minor(1, 10) {
+            remarks.refuse("envoy_gateway.version: Envoy Gateway 1.10 gives listeners other names than 1.9 (default/eg/http), so the patches would find none; write `envoy_gateway: {patches: false}`");
         }
         return;
     }
@@ -86,17 +90,23 @@ fn check(wanted: &Wanted, site: &Site, remarks: &mut Remarks) {
     }
 }
 
-fn protocol(site: &Site, cluster: &str) -> Option<super::site::Protocol> {
+fn protocol(site: &Site, cluster: &str) -> Option<Protocol> {
     site.cluster(cluster).and_then(|cluster| cluster.protocol)
 }
 
 /// What the gateway calls the extension, and its VM.
 fn vm_id(site: &Site) -> String {
-    format!("envoyextensionpolicy/{}/{}/wasm/0", site.namespace, site.name)
+    format!("envoyextensionpolicy/{}/{}/wasm/0", namespace(site), site.name)
 }
 
-fn metadata(site: &Site) -> Value {
-    json!({ "name": site.name, "namespace": site.namespace })
+/// Where the policies are: with what they are for, since they name only what is in their own namespace.
+fn namespace(site: &Site) -> &str {
+    let gateway = &site.envoy_gateway;
+    if gateway.routes.is_empty() { &gateway.gateway_namespace } else { &site.namespace }
+}
+
+fn metadata(site: &Site, namespace: &str) -> Value {
+    json!({ "name": site.name, "namespace": namespace })
 }
 
 /// What the policies are for: HTTPRoutes, or the whole Gateway.
@@ -109,21 +119,15 @@ fn targets(site: &Site) -> Vec<Value> {
 }
 
 fn extension(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
-    let mut image = json!({ "url": format!("registry.example/switchyard:{}", env!("CARGO_PKG_VERSION")) });
-    match &site.switchyard {
-        None => remarks.warn("The site says no image of switchyard.wasm: registry.example stands in its place. Write `images: {switchyard: {reference: …, sha256: …}}`."),
-        Some(given) => {
-            image = json!({ "url": given.reference });
-            match (&given.sha256, image.as_object_mut()) {
-                (Some(sha256), Some(image)) => drop(image.insert("sha256".to_owned(), json!(sha256))),
-                _ => remarks.warn("The image of switchyard.wasm is not pinned, so whoever can push to the registry can replace it. Write `images: {switchyard: {sha256: …}}`, the digest of its manifest."),
-            }
-        }
+    let image = image("switchyard", site.switchyard.as_ref(), remarks);
+    let mut code = json!({ "url": image.reference });
+    if let (Some(sha256), Some(code)) = (image.sha256, code.as_object_mut()) {
+        code.insert("sha256".to_owned(), json!(sha256));
     }
     let wasm = json!({
         "name": "switchyard",
         "rootID": "switchyard",
-        "code": { "type": "Image", "image": image },
+        "code": { "type": "Image", "image": code },
         "config": wanted.tree,
         // Open would also hide a document that was refused.
         "failOpen": false,
@@ -131,17 +135,17 @@ fn extension(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
     json!({
         "apiVersion": API,
         "kind": "EnvoyExtensionPolicy",
-        "metadata": metadata(site),
+        "metadata": metadata(site, namespace(site)),
         "spec": { "targetRefs": targets(site), "wasm": [wasm] },
     })
 }
 
 fn traffic(site: &Site) -> Value {
-    let endpoint = json!({ "extractFrom": [{ "header": piece::DESTINATION }] });
+    let endpoint = json!({ "extractFrom": [{ "header": CANDIDATES_HEADER }] });
     json!({
         "apiVersion": API,
         "kind": "BackendTrafficPolicy",
-        "metadata": metadata(site),
+        "metadata": metadata(site, namespace(site)),
         "spec": {
             "targetRefs": targets(site),
             "loadBalancer": { "type": "RoundRobin", "endpointOverride": endpoint },
@@ -151,15 +155,15 @@ fn traffic(site: &Site) -> Value {
 
 fn patches(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
     let gateway = &site.envoy_gateway;
-    let xds = format!("{}/{}/{}", site.namespace, gateway.gateway, gateway.listener);
+    let xds = format!("{}/{}/{}", gateway.gateway_namespace, gateway.gateway, gateway.listener);
     let filters = upstream_filters(wanted, site, remarks);
     let filter = format!("envoy.filters.http.wasm/{}", vm_id(site));
     let ours = format!("$..http_filters[?(@.name=='{filter}')].typed_config.config");
     let router = "$..http_filters[?(@.name=='envoy.filters.http.router')].typed_config";
     let mut patches = vec![
-        patch(LISTENER, &xds, &ours, "/allow_on_headers_stop_iteration", &json!(true)),
-        patch(LISTENER, &xds, &ours, "/failure_policy", &json!("FAIL_RELOAD")),
-        patch(LISTENER, &xds, &ours, "/reload_config", &json!({ "backoff": { "base_interval": "0.05s" } })),
+        patch(LISTENER, &xds, &ours, &format!("/{STOP_FLAG}"), &json!(true)),
+        patch(LISTENER, &xds, &ours, "/failure_policy", &json!(RELOAD)),
+        patch(LISTENER, &xds, &ours, "/reload_config", &piece::reload_config()),
         patch(LISTENER, &xds, router, "/upstream_http_filters", &json!(filters)),
     ];
     if wanted.has_routes {
@@ -174,7 +178,7 @@ fn patches(wanted: &Wanted, site: &Site, remarks: &mut Remarks) -> Value {
     json!({
         "apiVersion": API,
         "kind": "EnvoyPatchPolicy",
-        "metadata": metadata(site),
+        "metadata": metadata(site, &gateway.gateway_namespace),
         "spec": { "type": "JSONPatch", "targetRef": target, "jsonPatches": patches },
     })
 }

@@ -8,6 +8,7 @@ mod bootstrap;
 mod clusters;
 mod ecds;
 mod gateway;
+mod images;
 mod istio;
 mod outcome;
 mod piece;
@@ -52,20 +53,35 @@ const EXAMPLES: &str = "Examples:
 
 A site file, all of whose fields have defaults:
   name: switchyard                       # of the manifests
-  namespace: shop
-  vm_id: switchyard
+  namespace: istio-system                # theirs; on Istio that of the proxies
+  vm_id: switchyard                      # what shared data is shared by
   listener: {address: 0.0.0.0, port: 10000}
+  admin: {address: 127.0.0.1, port: 9901}
   clusters:
-    - {name: \"outbound|8080||cart.shop.svc.cluster.local\", protocol: http2}
+    - {name: \"outbound|8080||cart.shop.svc.cluster.local\", protocol: http2}  # http1, http2, downstream
+    - {name: \"outbound|8000||pool.shop.svc.cluster.local\", inference_pool: true}
     - {name: checkout, endpoints: [\"10.0.0.1:8080\"]}
     - {name: catalog, dns: \"catalog.shop:8080\"}
   images:
     switchyard: {reference: \"registry.example/switchyard:0.1.0\", sha256: …}
     outlier: {reference: \"registry.example/switchyard-outlier:0.1.0\", sha256: …}
-  modules: {folder: /etc/switchyard}     # where files of modules are
+  modules: {folder: /etc/switchyard}     # where files of modules are on the proxy
+  ecds: {folder: /etc/switchyard/ecds}   # where files of plugins are on the proxy
   envoy: {version: \"1.40\"}
-  istio: {version: \"1.31\", context: gateway, labels: {istio: ingressgateway}}
-  envoy_gateway: {version: \"1.9\", gateway: eg, listener: http}";
+  istio:
+    version: \"1.31\"
+    form: envoy_filter                   # or wasm_plugin, traffic_extension
+    context: gateway                     # or sidecar
+    labels: {istio: ingressgateway}      # of the proxies' pods
+    priority: 10                         # among EnvoyFilters, lowest first
+    outlier_from_file: false             # true: outlier.wasm is in the proxy's container
+  envoy_gateway:
+    version: \"1.9\"
+    gateway: eg
+    gateway_namespace: shop              # where that is; else as namespace
+    listener: http
+    routes: [cart]                       # HTTPRoutes that it is for; none: the whole Gateway
+    patches: true                        # false: it takes no EnvoyPatchPolicy";
 
 /// Whom files are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

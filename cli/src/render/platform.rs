@@ -1,7 +1,7 @@
-//! What Istio and Envoy Gateway have in common: a bootstrap that is theirs, and an Envoy that comes with them.
+//! What Istio and Envoy Gateway have in common: a bootstrap that is theirs, and an Envoy that comes with them; and what is known of Envoys.
 
 use super::outcome::Remarks;
-use super::site::{Minor, Site};
+use super::site::{Least, Minor, Site};
 use super::wanted::{Wanted, listed};
 
 /// The cluster of their bootstraps that reaches Envoy's admin.
@@ -15,6 +15,21 @@ pub(super) fn check_asked(wanted: &Wanted, platform: &str, remarks: &mut Remarks
                 "{path}: {cluster:?} is no cluster of {platform}'s bootstraps, in which {ADMIN:?} reaches Envoy's admin; write admin_cluster: {ADMIN}"
             ));
         }
+    }
+}
+
+/// The platform knows what is rendered for it.
+pub(super) fn check_least(
+    field: &str,
+    platform: &str,
+    version: Minor,
+    (least, why): Least,
+    remarks: &mut Remarks,
+) {
+    if version < least {
+        remarks.refuse(format!(
+            "{field}: {platform} {version} does not take what is rendered; {least} is the first that {why}"
+        ));
     }
 }
 
@@ -32,10 +47,15 @@ pub(super) fn check_envoy(
         ));
         return;
     };
+    check_bodies(wanted, &format!("{platform} {version} carries Envoy {envoy}, which"), envoy, remarks);
+}
+
+/// What is known against this Envoy where filters hold bodies.
+pub(super) fn check_bodies(wanted: &Wanted, who: &str, envoy: Minor, remarks: &mut Remarks) {
     if envoy < Minor(1, 39) && !wanted.bodies.is_empty() {
         remarks.warn(format!(
-            "{platform} {version} carries Envoy {envoy}, which may lose a piece of a body between two filters that hold it (Envoy issue \
-             46841), so let no ext_proc in FULL_DUPLEX_STREAMED stand beside this filter; Envoy 1.39 does not. It is for {}.",
+            "{who} may lose a piece of a body between two filters that hold it (Envoy issue 46841), so let no filter that holds bodies, as \
+             ext_proc in FULL_DUPLEX_STREAMED does, stand beside this one; Envoy 1.39 does not. It is for {}.",
             listed(&wanted.bodies)
         ));
     }

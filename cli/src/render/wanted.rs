@@ -3,7 +3,8 @@
 //! Invariant: only a document that the filters accept gets here, so that what is read off its tree means what the filters take it for.
 
 use crate::source::File;
-use anyhow::{Result, bail};
+use crate::surroundings::{Need, bodies};
+use anyhow::Result;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use switchyard_config::Document;
@@ -43,21 +44,21 @@ impl Wanted {
     /// # Errors
     /// When there is none, several, or a wrong one.
     pub(super) fn of(file: &File) -> Result<Self> {
-        let document = file.document()?;
-        let Some(carried) = file.documents().into_iter().next() else {
-            bail!("{}: no document", file.name);
-        };
-        Ok(Self::read(carried.tree, document))
+        let (tree, document) = file.chosen()?;
+        Ok(Self::read(tree, document))
     }
 
     fn read(tree: Value, document: Document) -> Self {
         let stored = document.stored().map(|stored| stored.cluster.to_string());
+        let needs = bodies(&tree);
+        let needs = needs.iter();
+        let place = |need: &Need| (need.path.clone(), need.why.to_owned());
         let mut wanted = Self {
             clusters: Vec::new(),
             patterns: Vec::new(),
             asked: stored.iter().map(|cluster| ("the store".to_owned(), cluster.clone())).collect(),
-            bodies: Vec::new(),
-            bodies_help: Vec::new(),
+            bodies: needs.clone().filter(|need| need.is_must).map(place).collect(),
+            bodies_help: needs.filter(|need| !need.is_must).map(place).collect(),
             calls: Vec::new(),
             called: BTreeSet::new(),
             judges: stored.is_some(),
@@ -108,38 +109,15 @@ impl Wanted {
 
     fn route(&mut self, path: &str, route: &Value) {
         self.retry(&format!("{path}.retry"), route.get("retry"));
-        if route.pointer("/coalesce/key/body") == Some(&Value::Bool(true)) {
-            self.bodies.push((format!("{path}.coalesce.key.body"), "has the body in the key".to_owned()));
-        }
-        if let Some(batch) = route.get("batch") {
-            let path = format!("{path}.batch");
-            if batch.pointer("/protocol/id_list").is_none() {
-                self.bodies.push((path.clone(), "reads requests by their bodies".to_owned()));
-            }
-            self.calls.push((path, "a batch is a call of the filter's".to_owned()));
+        if route.get("batch").is_some() {
+            self.calls.push((format!("{path}.batch"), "a batch is a call of the filter's".to_owned()));
         }
     }
 
     fn retry(&mut self, path: &str, retry: Option<&Value>) {
-        let Some(retry) = retry.filter(|retry| retry.get("engine").and_then(Value::as_str) == Some("filter"))
-        else {
-            return;
-        };
-        self.calls.push((path.to_owned(), "attempts after the first are calls of the filter's".to_owned()));
-        let judged: Vec<_> = ["body", "grpc_statuses"]
-            .into_iter()
-            .filter(|field| {
-                let named = retry.get("retry_on").and_then(|on| on.get(field)).and_then(Value::as_array);
-                named.is_some_and(|named| !named.is_empty())
-            })
-            .collect();
-        for field in &judged {
-            self.bodies
-                .push((format!("{path}.retry_on.{field}"), "judges answers that must be held".to_owned()));
-        }
-        if judged.is_empty() {
-            self.bodies_help
-                .push((path.to_owned(), "keeps the bodies of requests for another attempt".to_owned()));
+        if retry.and_then(|retry| retry.get("engine")).and_then(Value::as_str) == Some("filter") {
+            self.calls
+                .push((path.to_owned(), "attempts after the first are calls of the filter's".to_owned()));
         }
     }
 }

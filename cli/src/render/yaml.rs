@@ -75,7 +75,9 @@ fn in_order(fields: &Map<String, Value>) -> Vec<(&String, &Value)> {
 /// When it cannot be written.
 pub(super) fn write(head: &[String], tree: &Value) -> Result<String> {
     let mut text = String::new();
-    for line in head {
+    // What ends a line for any reader of YAML ends it here, too, so nothing of a head is ever outside a comment.
+    let ends = |sign: char| sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}');
+    for line in head.iter().flat_map(|entry| entry.split(ends)) {
         let line = if line.is_empty() { "#\n".to_owned() } else { format!("# {line}\n") };
         text.push_str(&line);
     }
@@ -99,6 +101,21 @@ mod tests {
         let name = other.as_object_mut().unwrap().remove("name").unwrap();
         other["name"] = name;
         assert_eq!(write(&[], &other).unwrap(), write(&[], &tree).unwrap());
+    }
+
+    /// Whatever a head says, all of it is a comment.
+    #[test]
+    fn no_line_of_a_head_leaves_the_comment() {
+        for end in ["\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{2029}"] {
+            let head = [format!("/x{end}apiVersion: evil{end}---{end}kind: Secret")];
+            let text = write(&head, &json!({ "good": true })).unwrap();
+            assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), json!({ "good": true }), "{text:?}");
+            let all: Vec<_> = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).collect();
+            assert!(
+                all.iter().all(|line| line.is_empty() || line.starts_with('#') || *line == "good: true"),
+                "{text:?}"
+            );
+        }
     }
 
     /// What Kubernetes' YAML 1.1 would misread stays a text, and so do Istio's names.

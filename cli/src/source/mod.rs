@@ -110,15 +110,22 @@ impl File {
     /// # Errors
     /// When it holds none, several that differ, or one that is wrong: then with everything that is wrong.
     pub fn document(&self) -> Result<Document> {
+        Ok(self.chosen()?.1)
+    }
+
+    /// The same, and as it is written.
+    ///
+    /// # Errors
+    /// As [`File::document`].
+    pub fn chosen(&self) -> Result<(Value, Document)> {
         let mut carried = self.documents();
         // outlier.wasm has none of its own where it takes its settings from another plugin's.
         if carried.iter().any(|one| !one.tree.is_null()) {
             carried.retain(|one| !one.tree.is_null());
         }
-        let Some(first) = carried.first() else {
-            bail!("{}: no Switchyard plugin in this {}, so there is no document", self.name, self.kind);
-        };
-        if let Some(other) = carried.iter().find(|other| other.tree != first.tree) {
+        if let [first, others @ ..] = carried.as_slice()
+            && let Some(other) = others.iter().find(|other| other.tree != first.tree)
+        {
             bail!(
                 "{}: its plugins {:?} and {:?} have different documents; give the one that is meant in a file of its own",
                 self.name,
@@ -126,8 +133,12 @@ impl File {
                 other.plugin.name
             );
         }
-        let document = first.result.clone();
-        document.map_err(|errors| anyhow::anyhow!("{}: {} errors\n{errors}", self.name, errors.total()))
+        let Some(Carried { tree, result, .. }) = carried.into_iter().next() else {
+            bail!("{}: no Switchyard plugin in this {}, so there is no document", self.name, self.kind);
+        };
+        let document =
+            result.map_err(|errors| anyhow::anyhow!("{}: {} errors\n{errors}", self.name, errors.total()))?;
+        Ok((tree, document))
     }
 }
 

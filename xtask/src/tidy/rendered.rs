@@ -10,8 +10,11 @@ use switchyard_cli::render::{Platform, read_site, render};
 use switchyard_cli::source::File;
 
 /// Each platform, the document, and the folder of its site and its files.
-const EXAMPLES: [(Platform, &str, &str); 3] = [
+const EXAMPLES: [(Platform, &str, &str); 6] = [
     (Platform::Istio, "istio/document.yaml", "istio"),
+    (Platform::Istio, "istio/balanced.yaml", "istio/wasm-plugin"),
+    (Platform::Istio, "istio/balanced.yaml", "istio/traffic-extension"),
+    (Platform::Istio, "istio/inference-pool/document.yaml", "istio/inference-pool"),
     (Platform::EnvoyGateway, "envoy-gateway/document.yaml", "envoy-gateway"),
     (Platform::Ecds, "switchyard.yaml", "ecds"),
 ];
@@ -58,6 +61,12 @@ mod tests {
         assert_eq!(
             names,
             [
+                "envoyfilter.yaml",
+                "pods.yaml",
+                "wasmplugin.yaml",
+                "pods.yaml",
+                "trafficextension.yaml",
+                "pods.yaml",
                 "envoyfilter.yaml",
                 "pods.yaml",
                 "envoyextensionpolicy.yaml",

@@ -36,13 +36,12 @@ pub(super) fn plugin(carried: &Carried) -> Vec<Found> {
 }
 
 fn no_stop_flag(carried: &Carried) -> Option<Found> {
-    let document = carried.result.as_ref().ok()?;
     let names = ["allow_on_headers_stop_iteration", "allowOnHeadersStopIteration"];
     let flag = names.iter().find_map(|name| carried.settings.get(name));
     // A BoolValue, which some write as an object.
     let is_set =
         flag.is_some_and(|flag| flag == &Value::Bool(true) || flag.get("value") == Some(&Value::Bool(true)));
-    let wanting = bodies::wanted(document, &carried.tree, Parts::of(&carried.plugin));
+    let wanting = bodies(carried);
     (!is_set && !wanting.is_empty()).then(|| {
         let problem = format!("the plugin's bodies never come, and these need them: {}", wanting.join(", "));
         Found::new(&codes::NO_STOP_FLAG, "", problem)
@@ -52,10 +51,11 @@ fn no_stop_flag(carried: &Carried) -> Option<Found> {
 
 /// What of this the document needs bodies for, if the plugin's module does it.
 pub(super) fn bodies(carried: &Carried) -> Vec<String> {
-    let document = carried.result.as_ref().ok();
-    document
-        .map(|document| bodies::wanted(document, &carried.tree, Parts::of(&carried.plugin)))
-        .unwrap_or_default()
+    // What is wrong in the document is said elsewhere.
+    if carried.result.is_err() {
+        return Vec::new();
+    }
+    bodies::wanted(&carried.tree, Parts::of(&carried.plugin))
 }
 
 /// Of all of a file.

@@ -1,15 +1,17 @@
 //! An EnvoyFilter: the filter and outlier.wasm by discovery, so that Istio's agent fetches their images, and what steers the clusters.
 
+use super::super::images::image;
 use super::super::outcome::{Remarks, Rendered, Text, head};
 use super::super::piece::{self, Code, Plugin};
 use super::super::site::{Context, Minor, Protocol, Site, envoy_of_istio};
 use super::super::wanted::Wanted;
 use super::super::{ecds, platform, yaml};
-use super::image;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const ROUTER: &str = "envoy.filters.http.router";
+/// Without a priority istioctl warns (IST0151).
+const PRIORITY: i64 = 10;
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 /// The manifest.
@@ -20,7 +22,7 @@ pub(super) fn render(wanted: &Wanted, site: &Site, mut remarks: Remarks) -> anyh
     let clusters = clusters(wanted, site, &mut remarks);
     let patches = patches(wanted, site, &clusters, &mut remarks);
     let warnings = remarks.settle()?;
-    let mut spec = json!({ "priority": site.istio.priority, "configPatches": patches });
+    let mut spec = json!({ "priority": site.istio.priority.unwrap_or(PRIORITY), "configPatches": patches });
     let labels: BTreeMap<_, _> = site.istio.labels.iter().cloned().collect();
     if let (false, Some(spec)) = (labels.is_empty(), spec.as_object_mut()) {
         spec.insert("workloadSelector".to_owned(), json!({ "labels": labels }));
@@ -28,7 +30,7 @@ pub(super) fn render(wanted: &Wanted, site: &Site, mut remarks: Remarks) -> anyh
     let manifest = json!({
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "EnvoyFilter",
-        "metadata": { "name": site.name, "namespace": site.namespace },
+        "metadata": { "name": site.name, "namespace": site.istio.namespace },
         "spec": spec,
     });
     let lines = [
@@ -75,7 +77,7 @@ fn patches(
     clusters: &BTreeMap<String, Option<Protocol>>,
     remarks: &mut Remarks,
 ) -> Vec<Value> {
-    let name = format!("{}/{}", site.namespace, site.name);
+    let name = format!("{}/{}", site.istio.namespace, site.name);
     let judge = format!("{name}-outlier");
     let mut patches = vec![json!({ "applyTo": "EXTENSION_CONFIG", "patch": {
         "operation": "ADD",
@@ -83,7 +85,8 @@ fn patches(
     }})];
     let judge = wanted.judges.then(|| judge_of(site, &judge, &mut patches, remarks));
     patches.push(http_filter(site, "INSERT_BEFORE", &piece::discovered(&name, &source())));
-    if site.istio.inference_pool {
+    let pools = pools(site, clusters);
+    if !pools.is_empty() {
         patches.push(http_filter(site, "INSERT_BEFORE", &piece::to_metadata()));
     }
     let filters = piece::upstream_filters(judge);
@@ -100,10 +103,22 @@ fn patches(
         .extend(clusters.iter().filter_map(|(name, protocol)| of_cluster(site, name, *protocol, &filters)));
     let replaced = ", which replaces what Istio has in their HttpProtocolOptions: what a DestinationRule says in connectionPool.http among it";
     platform::check_calls(wanted, site, replaced, remarks);
-    if site.istio.inference_pool && !wanted.calls.is_empty() {
-        remarks.warn("An InferencePool's cluster reads metadata, which calls of the filter's own do not have: Istio's policy balances those.");
+    let called: Vec<_> = pools.into_iter().filter(|name| wanted.called.contains(*name)).collect();
+    if !called.is_empty() {
+        remarks.warn(format!(
+            "An InferencePool's cluster reads metadata, which calls of the filter's own do not have: Istio's policy balances those to {called:?}."
+        ));
     }
     patches
+}
+
+fn is_pool(site: &Site, name: &str) -> bool {
+    site.cluster(name).is_some_and(|cluster| cluster.inference_pool)
+}
+
+/// Those of the clusters that are InferencePools'.
+fn pools<'a>(site: &Site, clusters: &'a BTreeMap<String, Option<Protocol>>) -> Vec<&'a String> {
+    clusters.keys().filter(|name| is_pool(site, name)).collect()
 }
 
 fn switchyard<'a>(wanted: &'a Wanted, site: &'a Site, name: &'a str, remarks: &mut Remarks) -> Plugin<'a> {
@@ -157,7 +172,7 @@ fn http_filter(site: &Site, operation: &str, value: &Value) -> Value {
 /// What a cluster needs; none, if nothing.
 fn of_cluster(site: &Site, name: &str, protocol: Option<Protocol>, filters: &[Value]) -> Option<Value> {
     let mut value = serde_json::Map::new();
-    if !site.istio.inference_pool {
+    if !is_pool(site, name) {
         value.insert("load_balancing_policy".to_owned(), piece::override_host());
     }
     if let Some(protocol) = protocol {

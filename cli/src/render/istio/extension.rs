@@ -2,11 +2,12 @@
 //!
 //! Invariant: what these two cannot do is refused, so that nobody takes a document for being in force that is not.
 
+use super::super::images::image;
 use super::super::outcome::{Remarks, Rendered, Text, head};
 use super::super::site::{Context, Form, Site};
 use super::super::wanted::Wanted;
 use super::super::yaml;
-use super::image;
+use crate::surroundings::RELOAD;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 pub(super) fn render(wanted: &Wanted, site: &Site, mut remarks: Remarks) -> anyhow::Result<Rendered> {
     let kind = if site.istio.form == Form::WasmPlugin { "WasmPlugin" } else { "TrafficExtension" };
     check(wanted, kind, &mut remarks);
+    check_site(site, kind, &mut remarks);
     let image = image("switchyard", site.switchyard.as_ref(), &mut remarks);
     let warnings = remarks.settle()?;
     let mut wasm = json!({
@@ -24,7 +26,7 @@ pub(super) fn render(wanted: &Wanted, site: &Site, mut remarks: Remarks) -> anyh
         "imagePullPolicy": "IfNotPresent",
         "pluginName": "switchyard",
         "pluginConfig": wanted.tree,
-        "failStrategy": "FAIL_RELOAD",
+        "failStrategy": RELOAD,
         "type": "HTTP",
     });
     if let (Some(sha256), Some(wasm)) = (image.sha256, wasm.as_object_mut()) {
@@ -67,13 +69,27 @@ fn check(wanted: &Wanted, kind: &str, remarks: &mut Remarks) {
     ));
 }
 
+/// What the site says that this kind has no place for.
+fn check_site(site: &Site, kind: &str, remarks: &mut Remarks) {
+    if site.istio.priority.is_some() {
+        remarks.refuse(format!(
+            "istio.priority: orders EnvoyFilters, lowest first, and {kind}s go by phase, then highest first; leave it out"
+        ));
+    }
+    for (place, cluster) in site.clusters.iter().enumerate().filter(|(_, cluster)| cluster.inference_pool) {
+        remarks.refuse(format!(
+            "clusters[{place}].inference_pool: {kind} is the filter by itself, and nothing would copy the header to the metadata that {:?} reads; take `istio: {{form: envoy_filter}}`, or leave it out",
+            cluster.name
+        ));
+    }
+}
+
 fn manifest(kind: &str, site: &Site, wasm: Value) -> Value {
     let mut spec = Map::new();
     let labels: BTreeMap<_, _> = site.istio.labels.iter().cloned().collect();
     if !labels.is_empty() {
         spec.insert("selector".to_owned(), json!({ "matchLabels": labels }));
     }
-    spec.insert("priority".to_owned(), json!(site.istio.priority));
     if site.istio.context == Context::Sidecar {
         spec.insert("match".to_owned(), json!([{ "mode": "CLIENT" }]));
     }
@@ -85,7 +101,7 @@ fn manifest(kind: &str, site: &Site, wasm: Value) -> Value {
     json!({
         "apiVersion": "extensions.istio.io/v1alpha1",
         "kind": kind,
-        "metadata": { "name": site.name, "namespace": site.namespace },
+        "metadata": { "name": site.name, "namespace": site.istio.namespace },
         "spec": spec,
     })
 }

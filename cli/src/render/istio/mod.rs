@@ -10,7 +10,7 @@ mod pods;
 
 use super::outcome::{Remarks, Rendered};
 use super::platform;
-use super::site::{Form, Image, Site, envoy_of_istio};
+use super::site::{Context, Form, ISTIOS, Site, envoy_of_istio, least_istio};
 use super::wanted::Wanted;
 
 /// The manifests.
@@ -22,6 +22,8 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
     platform::check_asked(wanted, "Istio", &mut remarks);
     let version = site.istio.version;
     platform::check_envoy(wanted, "Istio", version, envoy_of_istio(version), &mut remarks);
+    platform::check_least("istio.version", "Istio", version, least_istio(site.istio.form), &mut remarks);
+    check_pods(site, &mut remarks);
     let mut rendered = match site.istio.form {
         Form::EnvoyFilter => envoy_filter::render(wanted, site, remarks)?,
         Form::WasmPlugin | Form::TrafficExtension => extension::render(wanted, site, remarks)?,
@@ -30,19 +32,26 @@ pub(super) fn render(wanted: &Wanted, site: &Site) -> anyhow::Result<Rendered> {
     Ok(rendered)
 }
 
-/// The image of a module; a stand-in where the site has none.
-fn image(module: &str, given: Option<&Image>, remarks: &mut Remarks) -> Image {
-    let image = given.cloned().unwrap_or_else(|| {
+/// Whom the manifest reaches: the pods of its own namespace, and nobody is told when there are none.
+fn check_pods(site: &Site, remarks: &mut Remarks) {
+    let (namespace, labels) = (&site.istio.namespace, &site.istio.labels);
+    if namespace == ISTIOS {
+        if labels.is_empty() {
+            remarks.warn(format!(
+                "The manifest has no labels and is in {ISTIOS}, so it is for every proxy of its kind in the mesh. Write `istio: {{labels: {{…}}}}` or another namespace."
+            ));
+        }
+        return;
+    }
+    if labels.is_empty() {
         remarks.warn(format!(
-            "The site says no image of {module}.wasm: registry.example stands in its place. Write `images: {{{module}: {{reference: …, sha256: …}}}}`."
+            "The manifest has no labels, so it is for every proxy of its kind in the namespace {namespace}. Write `istio: {{labels: {{app: …}}}}` for some of them."
         ));
-        let path = if module == "switchyard" { "switchyard" } else { "switchyard-outlier" };
-        Image { reference: format!("registry.example/{path}:{}", env!("CARGO_PKG_VERSION")), sha256: None }
-    });
-    if given.is_some() && image.sha256.is_none() {
+    } else if site.istio.context == Context::Gateway {
+        let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         remarks.warn(format!(
-            "The image of {module}.wasm is not pinned, so whoever can push to the registry can replace it. Write `images: {{{module}: {{sha256: …}}}}`, the digest of its manifest."
+            "The manifest acts in its own namespace alone, {namespace}: nothing happens unless the gateway's pods are there. See: kubectl get pods -n {namespace} -l {}. The ingress gateway of a usual install is in {ISTIOS}.",
+            labels.join(",")
         ));
     }
-    image
 }

@@ -1,8 +1,8 @@
 //! What the pods of the proxies need: the labels of metrics, which Istio takes from an annotation.
 
 use super::super::outcome::{Text, head};
-use super::super::piece::LABELS;
 use super::super::yaml;
+use crate::surroundings::LABELS;
 use serde_json::json;
 
 /// A patch for whatever makes the pods.

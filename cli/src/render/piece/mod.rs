@@ -7,7 +7,7 @@ mod steer;
 mod tags;
 mod upstream;
 
-pub(super) use plugin::{Code, Plugin, discovered, extension};
-pub(super) use steer::{DESTINATION, override_host, steered_route, to_metadata};
-pub(super) use tags::{LABELS, stats_tags};
+pub(super) use plugin::{Code, Plugin, discovered, extension, reload_config};
+pub(super) use steer::{override_host, steered_route, to_metadata};
+pub(super) use tags::stats_tags;
 pub(super) use upstream::{PROTOCOL_OPTIONS, protocol_options, upstream_filters};

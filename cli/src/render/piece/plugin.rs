@@ -1,9 +1,15 @@
 //! A wasm plugin: in place, or by the extension discovery service.
 
+use crate::surroundings::{RELOAD, STOP_FLAG};
 use serde_json::{Value, json};
 
 /// The type of the filter.
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// How soon a plugin is started again after a trap.
+pub(in super::super) fn reload_config() -> Value {
+    json!({ "backoff": { "base_interval": "0.05s" } })
+}
 
 /// Where a module's code is.
 #[derive(Clone, Debug)]
@@ -40,8 +46,8 @@ impl Plugin<'_> {
         let mut config = json!({
             "name": self.name,
             "root_id": self.root_id,
-            "failure_policy": "FAIL_RELOAD",
-            "reload_config": { "backoff": { "base_interval": "0.05s" } },
+            "failure_policy": RELOAD,
+            "reload_config": reload_config(),
             "vm_config": {
                 "vm_id": self.vm_id,
                 "runtime": "envoy.wasm.runtime.v8",
@@ -52,7 +58,7 @@ impl Plugin<'_> {
             && let Some(config) = config.as_object_mut()
         {
             // Bodies are for those who read a document: outlier.wasm holds none.
-            config.insert("allow_on_headers_stop_iteration".to_owned(), json!(true));
+            config.insert(STOP_FLAG.to_owned(), json!(true));
             let kind = "type.googleapis.com/google.protobuf.Struct";
             config.insert("configuration".to_owned(), json!({ "@type": kind, "value": document }));
         }

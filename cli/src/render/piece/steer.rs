@@ -1,12 +1,7 @@
 //! How a cluster goes to the endpoints that the filter names, and how a request gets to a cluster that it names.
 
 use serde_json::{Value, json};
-
-/// The header that names endpoints, best first; and the field of metadata that Istio's InferencePools read.
-pub(in super::super) const DESTINATION: &str = "x-gateway-destination-endpoint";
-
-/// The header that names the cluster.
-const CLUSTER: &str = "x-switchyard-cluster";
+use switchyard_core::contract::{CANDIDATES_HEADER, CLUSTER_HEADER};
 
 /// The policy override_host, which falls back to round robin.
 pub(in super::super) fn override_host() -> Value {
@@ -18,7 +13,7 @@ pub(in super::super) fn override_host() -> Value {
     });
     let policy = json!({
         "@type": "type.googleapis.com/envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost",
-        "override_host_sources": [{ "header": DESTINATION }],
+        "override_host_sources": [{ "header": CANDIDATES_HEADER }],
         "fallback_policy": { "policies": [{ "typed_extension_config": fallback }] },
     });
     let policy = json!({ "name": "envoy.load_balancing_policies.override_host", "typed_config": policy });
@@ -29,17 +24,17 @@ pub(in super::super) fn override_host() -> Value {
 pub(in super::super) fn steered_route() -> Value {
     json!({
         "name": "switchyard.steered",
-        "match": { "prefix": "/", "headers": [{ "name": CLUSTER, "present_match": true }] },
-        "route": { "cluster_header": CLUSTER, "timeout": "15s" },
+        "match": { "prefix": "/", "headers": [{ "name": CLUSTER_HEADER, "present_match": true }] },
+        "route": { "cluster_header": CLUSTER_HEADER, "timeout": "15s" },
     })
 }
 
-/// The filter that moves the endpoints from the header to the metadata that an InferencePool's cluster reads.
+/// The filter that copies the endpoints from the header to the metadata that an InferencePool's cluster reads, whose key is called like the
+/// header. Other clusters read the header, so it stays, and the upstream filters take it off as ever.
 pub(in super::super) fn to_metadata() -> Value {
     let rule = json!({
-        "header": DESTINATION,
-        "on_header_present": { "metadata_namespace": "envoy.lb", "key": DESTINATION, "type": "STRING" },
-        "remove": true,
+        "header": CANDIDATES_HEADER,
+        "on_header_present": { "metadata_namespace": "envoy.lb", "key": CANDIDATES_HEADER, "type": "STRING" },
     });
     json!({
         "name": "switchyard.to_metadata",

@@ -2,6 +2,7 @@
 
 use super::super::site::Protocol;
 use serde_json::{Value, json};
+use switchyard_core::contract::{CANDIDATES_HEADER, CLIENT_LIMIT_HEADER, CLUSTER_HEADER, HEARTBEAT_HEADER};
 
 /// Where a cluster has them.
 pub(in super::super) const PROTOCOL_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -9,10 +10,10 @@ pub(in super::super) const PROTOCOL_OPTIONS: &str = "envoy.extensions.upstreams.
 /// Ours: the one that judges, if anybody is judged, then the one that takes the steering headers off, then Envoy's codec.
 pub(in super::super) fn upstream_filters(judge: Option<Value>) -> Vec<Value> {
     let headers = [
-        "x-gateway-destination-endpoint",
-        "x-switchyard-cluster",
-        "x-switchyard-heartbeat",
-        "x-switchyard-client-limit",
+        CANDIDATES_HEADER,
+        CLUSTER_HEADER,
+        HEARTBEAT_HEADER,
+        CLIENT_LIMIT_HEADER,
         // Envoy marks calls of filters as internal; a service that trusts the mark would trust a stranger's retried request.
         "x-envoy-internal",
     ];

@@ -8,8 +8,10 @@ mod reader;
 mod settings;
 mod version;
 
-pub use settings::{Cluster, Context, EnvoyGateway, Form, Image, Istio, Protocol, Site};
-pub use version::{Minor, envoy_of_gateway, envoy_of_istio};
+#[cfg(test)]
+pub(super) use read::KNOWN;
+pub use settings::{Cluster, Context, EnvoyGateway, Form, ISTIOS, Image, Istio, Protocol, Site};
+pub use version::{Least, Minor, envoy_of_gateway, envoy_of_istio, least_gateway, least_istio};
 
 #[cfg(test)]
 mod tests;

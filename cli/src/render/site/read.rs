@@ -1,7 +1,7 @@
 //! Reads a site file, and knows what its fields are where nobody says.
 
 use super::reader::{Problems, Section};
-use super::settings::{Cluster, Context, EnvoyGateway, Form, Image, Istio, Protocol, Site};
+use super::settings::{Cluster, Context, EnvoyGateway, Form, ISTIOS, Image, Istio, Protocol, Site};
 use super::version::Minor;
 use serde_json::Value;
 
@@ -25,6 +25,20 @@ impl Site {
     }
 }
 
+/// Every field that is known, by the section that it is in; a section of a list stands here once.
+#[cfg(test)]
+pub(in super::super) const KNOWN: [(&str, &[&str]); 10] = [
+    ("", &FIELDS),
+    ("listener", &ADDRESS),
+    ("admin", &ADDRESS),
+    ("clusters", &CLUSTER),
+    ("modules", &FOLDER),
+    ("ecds", &FOLDER),
+    ("images", &IMAGES),
+    ("envoy", &VERSION),
+    ("istio", &ISTIO),
+    ("envoy_gateway", &GATEWAY),
+];
 const FIELDS: [&str; 12] = [
     "name",
     "namespace",
@@ -39,27 +53,32 @@ const FIELDS: [&str; 12] = [
     "istio",
     "envoy_gateway",
 ];
+const ADDRESS: [&str; 2] = ["address", "port"];
+const CLUSTER: [&str; 5] = ["name", "endpoints", "dns", "protocol", "inference_pool"];
+const FOLDER: [&str; 1] = ["folder"];
+const IMAGES: [&str; 2] = ["switchyard", "outlier"];
+const IMAGE: [&str; 2] = ["reference", "sha256"];
+const VERSION: [&str; 1] = ["version"];
+const ISTIO: [&str; 6] = ["version", "form", "context", "labels", "priority", "outlier_from_file"];
+const GATEWAY: [&str; 6] = ["version", "gateway", "gateway_namespace", "listener", "routes", "patches"];
 
 fn read(tree: &Value, problems: &Problems) -> Site {
     let site = Section::of(tree, "", &FIELDS, problems);
-    let name = |field: &str, default: &str| {
-        site.text_that(field, is_name, "is no name of Kubernetes: small letters, digits, - and .")
-            .unwrap_or_else(|| default.to_owned())
-    };
+    let name = |field: &str| site.text_that(field, is_name, NO_NAME);
+    let namespace = name("namespace");
     let folder = |field: &str, default: &str| {
-        let section = site.section(field, &["folder"]);
+        let section = site.section(field, &FOLDER);
         let absolute = |text: &str| text.starts_with('/');
         let folder = section.and_then(|section| {
             section.text_that("folder", absolute, "is no absolute path; begin it with /")
         });
         folder.unwrap_or_else(|| default.to_owned())
     };
-    let images = site.section("images", &["switchyard", "outlier"]);
-    let image = |field: &str| image(&images.as_ref()?.section(field, &["reference", "sha256"])?);
-    let envoy = site.section("envoy", &["version"]);
+    let images = site.section("images", &IMAGES);
+    let image = |field: &str| image(&images.as_ref()?.section(field, &IMAGE)?);
+    let envoy = site.section("envoy", &VERSION);
     Site {
-        name: name("name", "switchyard"),
-        namespace: name("namespace", "default"),
+        name: name("name").unwrap_or_else(|| "switchyard".to_owned()),
         vm_id: site.text("vm_id").unwrap_or_else(|| "switchyard".to_owned()),
         listener: address(&site, "listener", "0.0.0.0", 10_000),
         admin: address(&site, "admin", "127.0.0.1", 9901),
@@ -69,10 +88,16 @@ fn read(tree: &Value, problems: &Problems) -> Site {
         switchyard: image("switchyard"),
         outlier: image("outlier"),
         envoy: envoy.and_then(|section| version(&section)).unwrap_or(Minor(1, 40)),
-        istio: istio(&site),
-        envoy_gateway: envoy_gateway(&site),
+        istio: istio(&site, namespace.as_deref()),
+        envoy_gateway: envoy_gateway(&site, namespace.as_deref().unwrap_or(DEFAULT)),
+        namespace: namespace.unwrap_or_else(|| DEFAULT.to_owned()),
     }
 }
+
+/// The namespace where nobody says one: Kubernetes' own.
+const DEFAULT: &str = "default";
+
+const NO_NAME: &str = "is no name of Kubernetes: small letters, digits, - and .";
 
 fn is_name(text: &str) -> bool {
     let inner = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || "-.".contains(sign);
@@ -90,7 +115,7 @@ fn version(section: &Section<'_>) -> Option<Minor> {
 }
 
 fn address(site: &Section<'_>, field: &str, ip: &str, port: u16) -> (String, u16) {
-    let Some(section) = site.section(field, &["address", "port"]) else { return (ip.to_owned(), port) };
+    let Some(section) = site.section(field, &ADDRESS) else { return (ip.to_owned(), port) };
     let is_ip = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
     let address = section.text_that("address", is_ip, "is no IP address");
     let given = section.whole("port", 65_535).and_then(|port| u16::try_from(port).ok());
@@ -110,7 +135,6 @@ fn image(section: &Section<'_>) -> Option<Image> {
 }
 
 fn clusters(site: &Section<'_>) -> Vec<Cluster> {
-    let known = ["name", "endpoints", "dns", "protocol"];
     let one = |section: Section<'_>| {
         let name = section.text("name");
         if name.is_none() {
@@ -136,14 +160,14 @@ fn clusters(site: &Section<'_>) -> Vec<Cluster> {
         if let (Some(dns), false) = (&dns, endpoints.is_empty()) {
             section.wrong("dns", &Value::String(dns.clone()), "stands beside endpoints; keep one of the two");
         }
-        Some(Cluster { name: name?, endpoints, dns, protocol })
+        let inference_pool = section.flag("inference_pool").unwrap_or_default();
+        Some(Cluster { name: name?, endpoints, dns, protocol, inference_pool })
     };
-    site.sections("clusters", &known).into_iter().filter_map(one).collect()
+    site.sections("clusters", &CLUSTER).into_iter().filter_map(one).collect()
 }
 
-fn istio(site: &Section<'_>) -> Istio {
-    let known = ["version", "form", "context", "labels", "priority", "inference_pool", "outlier_from_file"];
-    let section = site.section("istio", &known);
+fn istio(site: &Section<'_>, namespace: Option<&str>) -> Istio {
+    let section = site.section("istio", &ISTIO);
     let section = section.as_ref();
     let form = section
         .and_then(|section| section.one_of("form", &["envoy_filter", "wasm_plugin", "traffic_extension"]));
@@ -153,9 +177,9 @@ fn istio(site: &Section<'_>) -> Istio {
         Some("sidecar") => Context::Sidecar,
         _ => Context::Gateway,
     };
-    let everybodys = match context {
-        Context::Gateway => vec![("istio".to_owned(), "ingressgateway".to_owned())],
-        Context::Sidecar => Vec::new(),
+    let (everybodys, own) = match context {
+        Context::Gateway => (vec![("istio".to_owned(), "ingressgateway".to_owned())], ISTIOS),
+        Context::Sidecar => (Vec::new(), DEFAULT),
     };
     Istio {
         version: section.and_then(version).unwrap_or(Minor(1, 31)),
@@ -165,18 +189,17 @@ fn istio(site: &Section<'_>) -> Istio {
             _ => Form::EnvoyFilter,
         },
         context,
+        namespace: namespace.unwrap_or(own).to_owned(),
         labels: labels.unwrap_or(everybodys),
         priority: section
             .and_then(|section| section.whole("priority", 1_000_000))
-            .and_then(|priority| i64::try_from(priority).ok())
-            .unwrap_or(10),
-        inference_pool: section.and_then(|section| section.flag("inference_pool")).unwrap_or_default(),
+            .and_then(|priority| i64::try_from(priority).ok()),
         outlier_from_file: section.and_then(|section| section.flag("outlier_from_file")).unwrap_or_default(),
     }
 }
 
-fn envoy_gateway(site: &Section<'_>) -> EnvoyGateway {
-    let section = site.section("envoy_gateway", &["version", "gateway", "listener", "routes", "patches"]);
+fn envoy_gateway(site: &Section<'_>, namespace: &str) -> EnvoyGateway {
+    let section = site.section("envoy_gateway", &GATEWAY);
     let section = section.as_ref();
     let text = |field: &str, default: &str| {
         section.and_then(|section| section.text(field)).unwrap_or_else(|| default.to_owned())
@@ -184,6 +207,9 @@ fn envoy_gateway(site: &Section<'_>) -> EnvoyGateway {
     EnvoyGateway {
         version: section.and_then(version).unwrap_or(Minor(1, 9)),
         gateway: text("gateway", "eg"),
+        gateway_namespace: section
+            .and_then(|section| section.text_that("gateway_namespace", is_name, NO_NAME))
+            .unwrap_or_else(|| namespace.to_owned()),
         listener: text("listener", "http"),
         routes: section.map(|section| section.texts("routes")).unwrap_or_default(),
         patches: section.and_then(|section| section.flag("patches")).unwrap_or(true),

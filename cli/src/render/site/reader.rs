@@ -58,6 +58,10 @@ impl<'a> Section<'a> {
     pub(super) fn text(&self, field: &str) -> Option<String> {
         let value = self.value(field)?;
         match value {
+            Value::String(text) if text.chars().any(is_unseen) => {
+                self.wrong(field, value, UNSEEN);
+                None
+            }
             Value::String(text) if !text.is_empty() => Some(text.clone()),
             // A version without quotes is a number to YAML: 1.31.
             Value::Number(number) => Some(number.to_string()),
@@ -124,7 +128,11 @@ impl<'a> Section<'a> {
             if text.is_none() {
                 self.problems.borrow_mut().push(format!("{path}: {value} is no text; write one"));
             }
-            text.map(str::to_owned)
+            let unseen = text.filter(|text| text.chars().any(is_unseen));
+            if unseen.is_some() {
+                self.problems.borrow_mut().push(format!("{path}: {value} {UNSEEN}"));
+            }
+            text.filter(|_| unseen.is_none()).map(str::to_owned)
         });
         texts.collect()
     }
@@ -149,6 +157,13 @@ impl<'a> Section<'a> {
         items.iter().enumerate().map(|(place, item)| (format!("{}[{place}]", self.at(field)), item)).collect()
     }
 }
+
+/// Whether a sign ends a line or steers a terminal.
+fn is_unseen(sign: char) -> bool {
+    sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}')
+}
+
+const UNSEEN: &str = "has the end of a line or another control character in it; write it on one line";
 
 /// What to say of a field that is not known.
 fn unknown(name: &str, known: &[&str]) -> String {

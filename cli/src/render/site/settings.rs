@@ -24,6 +24,8 @@ pub struct Cluster {
     pub dns: Option<String>,
     /// What its endpoints speak, if somebody says.
     pub protocol: Option<Protocol>,
+    /// Whether Istio makes it for an InferencePool: then it has the policy already, and reads metadata and not the header.
+    pub inference_pool: bool,
 }
 
 /// A module as an image.
@@ -55,6 +57,9 @@ pub enum Context {
     Sidecar,
 }
 
+/// The namespace of Istio itself, in which its ingress gateway runs on a usual install.
+pub const ISTIOS: &str = "istio-system";
+
 /// What Istio is told beside the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Istio {
@@ -64,12 +69,12 @@ pub struct Istio {
     pub form: Form,
     /// Which proxies.
     pub context: Context,
+    /// The namespace of the manifest, and of these proxies: that of [`ISTIOS`] alone reaches others.
+    pub namespace: String,
     /// The labels of their pods.
     pub labels: Vec<(String, String)>,
-    /// Among EnvoyFilters, lower first; without one istioctl warns (IST0151).
-    pub priority: i64,
-    /// Whether clusters are those of InferencePools, which read metadata and not the header.
-    pub inference_pool: bool,
+    /// Among EnvoyFilters, lower first; other manifests have another order, and none is written there.
+    pub priority: Option<i64>,
     /// Whether outlier.wasm is a file in the proxy's container, and not an image that the agent fetches.
     pub outlier_from_file: bool,
 }
@@ -81,6 +86,8 @@ pub struct EnvoyGateway {
     pub version: Minor,
     /// The Gateway.
     pub gateway: String,
+    /// Where that is.
+    pub gateway_namespace: String,
     /// Its listener.
     pub listener: String,
     /// The HTTPRoutes that the policies are for; none: all of the Gateway.
@@ -94,7 +101,7 @@ pub struct EnvoyGateway {
 pub struct Site {
     /// What the manifests are called.
     pub name: String,
-    /// Their namespace.
+    /// Their namespace; Istio has one of its own ([`Istio::namespace`]).
     pub namespace: String,
     /// What shared data is shared by.
     pub vm_id: String,

@@ -8,6 +8,7 @@ fn nothing_is_a_site() {
     let site = Site::default();
     assert_eq!(Site::from_value(&json!({})).unwrap(), site);
     assert_eq!((&*site.name, &*site.namespace, &*site.vm_id), ("switchyard", "default", "switchyard"));
+    assert_eq!((&*site.istio.namespace, &*site.envoy_gateway.gateway_namespace), ("istio-system", "default"));
     assert_eq!(site.istio.labels, [("istio".to_owned(), "ingressgateway".to_owned())]);
     assert_eq!(site.envoy, Minor(1, 40));
 }
@@ -20,12 +21,12 @@ fn everything_that_is_wrong_is_said_at_once_with_path_value_and_fix() {
         "listener": {"port": 70000, "adress": "::1"},
         "clusters": [
             {"name": "a", "protocol": "h2", "endpoints": ["cart:80"]},
-            {"endpoints": []},
+            {"endpoints": [], "inference_pool": "yes"},
             "b",
             {"name": "d", "dns": "cart", "endpoints": ["1.1.1.1:1"]},
         ],
         "images": {"switchyard": {"reference": "oci://r/s:1", "sha256": "abc"}},
-        "istio": {"form": "helm", "priority": 0, "inference_pool": "yes", "labels": []},
+        "istio": {"form": "helm", "priority": 0, "labels": []},
         "envoy_gateway": {"version": "latest", "routes": "cart"},
         "modules": {"folder": "wasm"},
     });
@@ -47,12 +48,39 @@ fn everything_that_is_wrong_is_said_at_once_with_path_value_and_fix() {
         "istio.form: \"helm\" is not one of envoy_filter, wasm_plugin, traffic_extension",
         "istio.labels: [] is no section; write `label: value` lines below it",
         "istio.priority: 0 is no whole number from 1 to 1000000",
-        "istio.inference_pool: \"yes\" is not one of true, false",
+        "clusters[1].inference_pool: \"yes\" is not one of true, false",
         "envoy_gateway.version: \"latest\" is no version; write the first two numbers in quotes: \"1.31\"",
         "envoy_gateway.routes: \"cart\" is no list; begin each item with `- `",
     ];
     for one in wanted {
         assert!(problems.iter().any(|problem| problem == one), "{one}\nis not in\n{}", problems.join("\n"));
+    }
+}
+
+/// Names go into comments and manifests: none of them has two lines.
+#[test]
+fn a_text_of_two_lines_is_refused() {
+    let (line, escape) = ("/x\napiVersion: evil", "a\u{1b}[31m");
+    let tree = json!({
+        "vm_id": "a\u{2028}b",
+        "modules": { "folder": line },
+        "clusters": [{ "name": escape, "endpoints": ["1.1.1.1:1\n"] }],
+        "istio": { "labels": { "app": "a\rb" } },
+        "envoy_gateway": { "routes": ["a\nb"] },
+    });
+    let problems = Site::from_value(&tree).unwrap_err();
+    for path in [
+        "vm_id",
+        "modules.folder",
+        "clusters[0].name",
+        "clusters[0].endpoints[0]",
+        "istio.labels.app",
+        "envoy_gateway.routes[0]",
+    ] {
+        let is_it = |problem: &&String| {
+            problem.starts_with(&format!("{path}: ")) && problem.contains("control character")
+        };
+        assert!(problems.iter().any(|problem| is_it(&problem)), "{path}\n{}", problems.join("\n"));
     }
 }
 

@@ -4,6 +4,7 @@ use super::istio::{CART, CATALOGUE, apply};
 use super::shape::{OPTIONS, bootstrap, istio_cluster, listener, options};
 use super::{Outcome, example, trees};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use switchyard_cli::render::Platform;
 use switchyard_test_harness::prelude::*;
@@ -25,25 +26,65 @@ fn with(
     bootstrap(listener, clusters)
 }
 
+fn set(cluster: &mut Value, fields: &Value) {
+    for (name, value) in fields.as_object().expect("fields") {
+        cluster[name] = value.clone();
+    }
+}
+
 /// What Envoy says of a cluster with these fields, if it does not take it.
 fn refused(fields: &Value) -> anyhow::Result<Option<String>> {
     let folder = tempfile::TempDir::new()?;
     let addresses = ["127.0.0.1:9", "127.0.0.1:10"].map(|address| address.parse().expect("an address"));
-    let bootstrap = with(&addresses, folder.path(), |cluster| {
-        for (name, value) in fields.as_object().expect("fields") {
-            cluster[name] = value.clone();
-        }
-    })?;
+    let bootstrap = with(&addresses, folder.path(), |cluster| set(cluster, fields))?;
     Ok(Envoy::validate(&bootstrap).err().map(|error| format!("{error:#}")))
 }
 
+/// With every one of these a user stays with the endpoint that the filter names, whatever the setting would have chosen.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_destination_rule_sets_and_envoy_takes_beside_the_steering() -> Outcome {
+async fn what_a_destination_rule_sets_and_envoy_takes_leaves_the_steering_in_force() -> Outcome {
+    for (what, fields) in taken() {
+        let (upstreams, folder) = (Upstreams::start(6).await?, tempfile::TempDir::new()?);
+        let envoy =
+            Envoy::start(with(&upstreams.addresses(), folder.path(), |cluster| set(cluster, &fields))?)
+                .await?;
+        let client = envoy.client("ingress").await?;
+        envoy
+            .until(&format!("users to stay beside {what}"), async || {
+                let mut homes = BTreeSet::new();
+                for user in 0..20 {
+                    let mut of_user = BTreeSet::new();
+                    for _ in 0..4 {
+                        let answer = client.get("/").header("x-user", format!("user-{user}")).send().await?;
+                        assert_eq!(answer.status, 200, "{what}");
+                        of_user.insert(answer.upstream().to_owned());
+                    }
+                    if of_user.len() > 1 {
+                        return Ok(None);
+                    }
+                    homes.extend(of_user);
+                }
+                Ok((homes.len() > 1).then_some(()))
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Without TLS: that Envoy takes the section beside the policy, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_by_match_are_taken_beside_the_steering() -> Outcome {
     let tls = json!({ "name": "tlsMode-istio", "match": { "tlsMode": "istio" }, "transport_socket": {
         "name": "envoy.transport_sockets.raw_buffer",
         "typed_config": { "@type": "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer" },
     } });
-    for (what, fields) in [
+    assert_eq!(refused(&json!({ "transport_socket_matches": [tls] }))?, None);
+    Ok(())
+}
+
+/// What a DestinationRule makes of a cluster that Envoy takes.
+fn taken() -> [(&'static str, Value); 5] {
+    [
         ("simple", json!({ "lb_policy": "RANDOM" })),
         (
             "consistentHash",
@@ -61,11 +102,7 @@ async fn what_a_destination_rule_sets_and_envoy_takes_beside_the_steering() -> O
             "connectionPool",
             json!({ "circuit_breakers": { "thresholds": [{ "max_connections": 10 }] }, "max_requests_per_connection": 5 }),
         ),
-        ("mTLS", json!({ "transport_socket_matches": [tls] })),
-    ] {
-        assert_eq!(refused(&fields)?, None, "{what}");
-    }
-    Ok(())
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use super::merge::{merge, merge_packed};
 use super::mesh::Mesh;
-use super::shape::{bootstrap, istio_cluster, listener};
+use super::shape::{bootstrap, istio_cluster, listener, stats_tags};
 use super::{Outcome, doctor, example, modules, trees};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -107,7 +107,8 @@ async fn start(
     } });
     let mut listener = listener("http.8080", [CART, CATALOGUE], &[fault], &router);
     apply(&manifest, &mut listener, &mut clusters, folder)?;
-    Envoy::start(bootstrap(listener, clusters)?).await
+    let tags = stats_tags(&trees(&rendered, "pods.yaml")?.remove(0));
+    Envoy::start(bootstrap(listener, clusters)?.edit(|value| value["stats_config"] = tags)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +116,15 @@ async fn the_shipped_envoy_filter_carries_traffic_in_an_envoy_of_istios_shape() 
     let (mesh, folder) = (Mesh::start(CART, CATALOGUE).await?, tempfile::TempDir::new()?);
     let envoy = start(&mesh, false, folder.path(), |_| {}).await?;
     doctor::finds_no_cross(&envoy).await?;
-    mesh.carries(&envoy).await
+    mesh.carries(&envoy).await?;
+    // The annotation makes labels of what the metrics' names carry.
+    let told = envoy.prometheus().await?;
+    let ejections = told.lines().find(|line| {
+        line.contains("switchyard_ejections{")
+            && ["upstream=\"cart\"", "reason=\"consecutive_5xx\""].iter().all(|label| line.contains(label))
+    });
+    assert!(ejections.is_some(), "{told}");
+    Ok(())
 }
 
 /// Nothing in the site says what cart speaks, and what Istio has in its HttpProtocolOptions stays; the same where it is said.

@@ -6,6 +6,7 @@
 
 mod beside;
 mod doctor;
+mod extension;
 mod files;
 mod gateway;
 mod istio;

@@ -5,6 +5,7 @@ use super::shape::{bootstrap, istio_cluster, listener};
 use super::{Outcome, doctor, example, trees};
 use serde_json::{Value, json};
 use switchyard_cli::render::Platform;
+use switchyard_cli::render::site::Cluster;
 use switchyard_test_harness::prelude::*;
 
 /// The cluster as Istio makes it for a pool.
@@ -30,8 +31,14 @@ fn of_pool(mut cluster: Value) -> Value {
 async fn an_inference_pool_is_steered_by_metadata() -> Outcome {
     let (upstreams, folder) = (Upstreams::start(6).await?, tempfile::TempDir::new()?);
     let rendered = example(Platform::Istio, "istio", |site| {
-        site.istio.inference_pool = true;
-        site.clusters.clear();
+        let pool = |name: &str| Cluster {
+            name: name.to_owned(),
+            endpoints: Vec::new(),
+            dns: None,
+            protocol: None,
+            inference_pool: true,
+        };
+        site.clusters = [CART, CATALOGUE].map(pool).to_vec();
     })?;
     assert!(rendered.warnings.iter().any(|warning| warning.contains("InferencePool")));
     let manifest = trees(&rendered, "envoyfilter.yaml")?.remove(0);

@@ -64,7 +64,16 @@ pub(super) fn listener(name: &str, clusters: [&str; 2], filters: &[Value], route
     listener
 }
 
-/// A bootstrap with these, and with what both platforms' have: the cluster that reaches the admin, and labels of metrics.
+/// What Istio makes of the annotation for the labels of metrics, in the bootstrap (its `pkg/bootstrap/config.go`).
+pub(super) fn stats_tags(pods: &Value) -> Value {
+    let annotations = &pods["spec"]["template"]["metadata"]["annotations"];
+    let names = annotations["sidecar.istio.io/extraStatTags"].as_str().expect("names of labels");
+    let tag = |name: &str| json!({ "tag_name": name, "regex": format!(r"({name}=\.=(.*?);\.;)") });
+    json!({ "use_all_default_tags": false, "stats_tags": names.split(',').map(tag).collect::<Vec<_>>() })
+}
+
+/// A bootstrap with these, and with what both platforms' have: the cluster that reaches the admin. Labels of metrics are what an
+/// annotation adds ([`stats_tags`]).
 pub(super) fn bootstrap(listener: Value, clusters: [Value; 2]) -> anyhow::Result<Bootstrap> {
     let names = clusters.each_ref().map(|cluster| cluster["name"].as_str().expect("a name").to_owned());
     let [one, two] = clusters;
