@@ -22,6 +22,7 @@ pub mod explain;
 pub mod finding;
 pub mod pages;
 mod program;
+mod reader;
 pub mod render;
 pub mod routing_tests;
 mod shown;
@@ -31,12 +32,13 @@ pub mod surroundings;
 
 pub use arguments::{Arguments, Command};
 pub use exit::Exit;
+use reader::MayLeave;
 use shown::Shown;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 /// Carries a command out; says on standard error what kept it from it.
 pub fn run(arguments: Arguments) -> Exit {
-    let mut out = Shown(anstream::stdout().lock());
+    let mut out = Shown(MayLeave::new(anstream::stdout().lock()));
     let result = match arguments.command {
         Command::Check(arguments) => check::run(&arguments, &mut out),
         Command::Explain(arguments) => explain::run(&arguments, &mut out),
@@ -50,11 +52,6 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Man { command } => program::man(command.as_deref(), &mut out),
     };
     result.unwrap_or_else(|error| {
-        // Whoever reads has seen enough, as in `switchyard schema | head`.
-        let closed = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
-        if error.chain().any(|cause| cause.downcast_ref().is_some_and(closed)) {
-            return Exit::Good;
-        }
         // Where standard error is closed, nobody is there to be told.
         let _ = writeln!(Shown(anstream::stderr().lock()), "error: {error:#}");
         Exit::Failed
