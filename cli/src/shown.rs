@@ -91,7 +91,8 @@ mod tests {
     #[test]
     fn the_styles_of_this_program_pass() {
         let red: Style = AnsiColor::Red.on_default().bold();
-        let text = shown(|out| write!(out, "{red}error{red:#} \u{1b}[8m{}", "\u{1b}[8mname"));
+        let name = "\u{1b}[8mname";
+        let text = shown(|out| write!(out, "{red}error{red:#} \u{1b}[8m{name}"));
         assert_eq!(text, "\u{1b}[1m\u{1b}[31merror\u{1b}[0m \\u001b[8m\\u001b[8mname");
     }
 
