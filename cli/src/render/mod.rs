@@ -20,6 +20,7 @@ mod yaml;
 pub use outcome::{Impossible, Rendered, Text};
 
 use crate::Exit;
+use crate::shown::Shown;
 use crate::source::File;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, bail};
@@ -146,7 +147,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
     };
     let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
     for warning in &rendered.warnings {
-        anstream::eprintln!("{style}warning{style:#}: {warning}");
+        writeln!(Shown(anstream::stderr().lock()), "{style}warning{style:#}: {warning}")?;
     }
     match &arguments.into {
         Some(folder) => write_into(folder, &rendered, out)?,
