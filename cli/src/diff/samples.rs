@@ -8,6 +8,8 @@ use crate::decision::Request;
 use std::collections::BTreeSet;
 use switchyard_core::route::{HeaderRule, HostPattern, Matcher, PathMatch};
 
+/// The method that has a `host:port` in place of a path.
+const CONNECT: &str = "CONNECT";
 /// So many requests at most.
 pub(super) const MOST: usize = 50_000;
 /// Hosts and methods that each condition's requests are also tried with.
@@ -33,11 +35,28 @@ pub(super) struct Sample {
 impl Sample {
     /// The request.
     pub(super) fn request(&self) -> Request {
+        let with_headers = |request: Request| {
+            self.headers.iter().fold(request, |request, (name, value)| request.with(name, value))
+        };
+        if self.method == CONNECT {
+            return with_headers(Request::new(CONNECT, "").with(":authority", &format!("{}:443", self.host)));
+        }
         let query: Vec<_> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mark = if query.is_empty() { "" } else { "?" };
         let path = format!("{}{mark}{}", self.path, query.join("&"));
-        let request = Request::new(&self.method, &path).with(":authority", &self.host);
-        self.headers.iter().fold(request, |request, (name, value)| request.with(name, value))
+        with_headers(Request::new(&self.method, &path).with(":authority", &self.host))
+    }
+
+    /// The same of another method; a CONNECT has no path.
+    fn of_method(&self, method: &str) -> Self {
+        let mut other = Self { method: method.to_owned(), ..self.clone() };
+        if method == CONNECT {
+            other.path.clear();
+            other.query.clear();
+        } else if other.path.is_empty() {
+            other.path.push('/');
+        }
+        other
     }
 }
 
@@ -64,7 +83,8 @@ pub(super) fn of(matchers: &[&Matcher]) -> (BTreeSet<Sample>, usize) {
 
 /// Requests that meet this condition, as far as they can be made.
 fn own(matcher: &Matcher) -> Vec<Sample> {
-    let method = matcher.methods.first().map_or("GET", |method| method);
+    let others = || matcher.methods.iter().find(|method| ***method != *CONNECT);
+    let method = others().or(matcher.methods.first()).map_or("GET", |method| method);
     let first = |name: &str, rule: &HeaderRule, invert: bool| {
         let value = if invert { inverted(rule) } else { values(rule).into_iter().next() };
         value.map(|value| (name.to_owned(), value))
@@ -84,7 +104,7 @@ fn own(matcher: &Matcher) -> Vec<Sample> {
     paths(matcher)
         .into_iter()
         .flat_map(|path| hosts.iter().map(move |host| (host.clone(), path.clone())).collect::<Vec<_>>())
-        .map(|(host, path)| with(&host, path))
+        .map(|(host, path)| with(&host, path).of_method(method))
         .collect()
 }
 
@@ -117,7 +137,7 @@ impl Others {
             all.extend(lists.map(|query| Sample { query, ..sample.clone() }));
         }
         all.extend(self.hosts.iter().map(|host| Sample { host: host.clone(), ..sample.clone() }));
-        all.extend(self.methods.iter().map(|method| Sample { method: method.clone(), ..sample.clone() }));
+        all.extend(self.methods.iter().map(|method| sample.of_method(method)));
         all
     }
 }

@@ -145,6 +145,13 @@ fn a_part_of_a_condition_that_changes_moves_what_only_it_tells_apart() {
 }
 
 #[test]
+fn a_connect_is_compared_without_a_path() {
+    let moved = moved(json!({"path_prefix": "/"}), json!({"methods": ["CONNECT"]}));
+    assert!(moved.iter().any(|(one, _)| one == "CONNECT any.example:443"), "{moved:?}");
+    assert!(moved.iter().all(|(one, _)| !one.starts_with("CONNECT") || !one.contains('/')), "{moved:?}");
+}
+
+#[test]
 fn another_cluster_and_what_is_steered_no_more_are_requests_that_go_elsewhere() {
     let difference = changed(|new| new["upstreams"][1]["cluster"] = json!("other"));
     let differs: Vec<_> = difference.requests.iter().map(|one| one.differs.as_slice()).collect();

@@ -74,6 +74,13 @@ fn a_request_that_no_route_is_for() {
 }
 
 #[test]
+fn a_connect_is_shown_without_a_path() {
+    let told = of(Request::connect("db.test:443").unwrap());
+    assert!(told.starts_with("CONNECT  host db.test:443\n\nroute       none"), "{told}");
+    assert!(told.contains("not orders (routes[0]): path is missing, wants below /orders\n"), "{told}");
+}
+
+#[test]
 fn a_request_of_envoys_own_route() {
     let request = Request::new("GET", "/other").to_cluster("a");
     let told = of(request);

@@ -14,7 +14,8 @@ const WIDTH: usize = 12;
 pub(super) fn write(account: &Account, out: &mut impl Write) -> io::Result<()> {
     let [method, path, host] = &account.request;
     let host = if host.is_empty() { String::new() } else { format!("  host {host}") };
-    writeln!(out, "{method} {path}{host}\n")?;
+    let path = if path.is_empty() { String::new() } else { format!(" {path}") };
+    writeln!(out, "{method}{path}{host}\n")?;
     route(account, out)?;
     if account.explanation.is_some() {
         upstream(account, out)?;

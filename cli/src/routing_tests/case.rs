@@ -107,7 +107,15 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
     let mut fields = Fields::of(value, path, problems);
     let method = fields.text("method").unwrap_or_else(|| "GET".to_owned());
     let target = fields.text("path");
+    let is_connect = method == "CONNECT";
     match target.as_deref() {
+        Some(_) if is_connect => {
+            problems.add(
+                &fields.at("path"),
+                "a CONNECT has none; take it out, and write its host:port as authority",
+            );
+        }
+        None if is_connect && value.get("path").is_none_or(Value::is_null) => {}
         Some(target) if !target.starts_with('/') && target != "*" => {
             problems.add(&fields.at("path"), format!("{target:?} is no path; begin it with \"/\""));
         }
@@ -117,7 +125,14 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
         _ => {}
     }
     let mut request = Request::new(&method, target.as_deref().unwrap_or("/"));
-    if let Some(authority) = fields.text("authority") {
+    let authority = fields.text("authority");
+    if is_connect && authority.as_deref().and_then(Request::connect).is_none() {
+        problems.add(
+            &fields.at("authority"),
+            "a CONNECT is for a host:port; write it so, as in \"shop.example:443\"",
+        );
+    }
+    if let Some(authority) = authority {
         request.add(":authority", &authority);
     }
     for (name, at, value) in fields.map("headers") {
@@ -134,7 +149,7 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
     }
     request.cluster = fields.text("cluster");
     fields.done();
-    target.map(|_| request)
+    (is_connect || target.is_some()).then_some(request)
 }
 
 impl Expected {
