@@ -3,7 +3,7 @@
 //! Invariant: what is compared is what becomes of a request: the upstreams that it may go to, their clusters, whether it is sent there, and, if it is of a route of another name, what that
 //! route says of splits, retries, coalescing and batching. What a route of one name says otherwise now is a setting that has changed.
 
-use super::samples;
+use super::{pairs, samples};
 use crate::decision::{Prepared, Request};
 use serde::Serialize;
 use serde_json::Value;
@@ -47,6 +47,7 @@ pub(super) const PLACES: [&str; 4] = ["route", "upstream", "cluster", "mode"];
 /// A route that a request is of.
 struct Taken<'a> {
     goes: Goes,
+    position: usize,
     /// The route as it is written.
     tree: Option<&'a Value>,
 }
@@ -56,7 +57,7 @@ impl<'a> Taken<'a> {
         let position = document.document().table().find(&request.view())?;
         let tree = document.tree().get("routes").and_then(|routes| routes.get(position));
         let route = document.document().routes().get(position)?;
-        Some(Self { goes: Goes::of(document, route), tree })
+        Some(Self { goes: Goes::of(document, route), position, tree })
     }
 }
 
@@ -74,7 +75,7 @@ impl Goes {
 }
 
 /// What of two decisions differs.
-fn differs(before: Option<&Taken<'_>>, after: Option<&Taken<'_>>) -> Vec<String> {
+fn differs(before: Option<&Taken<'_>>, after: Option<&Taken<'_>>, pairs: &[(usize, usize)]) -> Vec<String> {
     let (Some(before), Some(after)) = (before, after) else {
         let is_same = before.is_none() && after.is_none();
         return if is_same { Vec::new() } else { vec!["route".to_owned()] };
@@ -88,7 +89,7 @@ fn differs(before: Option<&Taken<'_>>, after: Option<&Taken<'_>>) -> Vec<String>
     if before.goes.is_steered != after.goes.is_steered {
         differs.push("mode".to_owned());
     }
-    if before.goes.route != after.goes.route {
+    if !pairs.contains(&(before.position, after.position)) {
         let section = |taken: &Taken<'_>, name: &str| taken.tree.and_then(|tree| tree.get(name)).cloned();
         let others = SECTIONS.iter().filter(|name| section(before, name) != section(after, name));
         differs.extend(others.map(|name| (*name).to_owned()));
@@ -109,11 +110,12 @@ pub(super) fn rerouted(old: &Prepared, new: &Prepared, notes: &mut Vec<String>) 
     if samples.len() >= samples::MOST {
         notes.push(format!("only {} requests were compared", samples.len()));
     }
+    let pairs = pairs::routes(old, new);
     let mut found: BTreeMap<Way, (Request, usize)> = BTreeMap::new();
     for sample in &samples {
         let request = sample.request();
         let (before, after) = (Taken::of(old, &request), Taken::of(new, &request));
-        let differs = differs(before.as_ref(), after.as_ref());
+        let differs = differs(before.as_ref(), after.as_ref(), &pairs);
         if !differs.is_empty() {
             let way = (differs, before.map(|taken| taken.goes), after.map(|taken| taken.goes));
             found.entry(way).or_insert((request, 0)).1 += 1;

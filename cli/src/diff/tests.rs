@@ -152,6 +152,29 @@ fn a_connect_is_compared_without_a_path() {
 }
 
 #[test]
+fn a_route_without_a_name_is_known_by_its_condition() {
+    let mut old = tree();
+    for route in old["routes"].as_array_mut().unwrap() {
+        route.as_object_mut().unwrap().remove("name");
+    }
+    let mut new = old.clone();
+    let first = json!({"match": {"path": "/first"}, "upstream": "a", "retry": {}});
+    new["routes"].as_array_mut().unwrap().insert(0, first);
+    let difference = between(&old, &new);
+    assert_eq!(difference.added, ["route route-0 (path equal to /first)"]);
+    let rest = (&difference.removed, &difference.settings, &difference.keys, &difference.notes);
+    assert_eq!(rest, (&vec![], &vec![], &vec![], &vec![]));
+    let differs: Vec<_> = difference.requests.iter().map(|one| one.differs.as_slice()).collect();
+    assert_eq!(differs, [["retry"]], "those of first alone: {difference:#?}");
+
+    let mut other = old.clone();
+    other["routes"][1]["match"] = json!({"path": "/items"});
+    let difference = between(&old, &other);
+    assert_eq!((difference.added.len(), difference.removed.len()), (0, 0));
+    assert!(difference.settings.iter().all(|one| one.of == "route route-1"), "{difference:#?}");
+}
+
+#[test]
 fn another_cluster_and_what_is_steered_no_more_are_requests_that_go_elsewhere() {
     let difference = changed(|new| new["upstreams"][1]["cluster"] = json!("other"));
     let differs: Vec<_> = difference.requests.iter().map(|one| one.differs.as_slice()).collect();
