@@ -88,6 +88,21 @@ fn a_request_of_envoys_own_route() {
 }
 
 #[test]
+fn a_path_that_envoy_may_change_first_is_noted() {
+    let note = |path: &str| {
+        let told = of(Request::new("GET", path).with("x-user", "alice"));
+        ["normalize_path", "merge_slashes"].map(|setting| told.contains(setting))
+    };
+    for path in ["/a/../b", "/a/.", "/./a", "/a/%2E%2e/b", "/..//a"] {
+        assert_eq!(note(path), [true, false], "{path}");
+    }
+    assert_eq!(note("/a//b"), [false, true]);
+    for path in ["/a/b", "/a...b/.c", "/a?b=../x//y"] {
+        assert_eq!(note(path), [false, false], "{path}");
+    }
+}
+
+#[test]
 fn where_a_log_says_that_it_went_is_compared() {
     let request = Request::new("GET", "/").with("x-user", "alice");
     let at = |address: &str| {
@@ -95,6 +110,9 @@ fn where_a_log_says_that_it_went_is_compared() {
     };
     assert!(at("10.0.0.1:80").contains("the log says that it went to 10.0.0.1:80: candidate "));
     assert!(at("10.9.9.9:80").contains("went to 10.9.9.9:80, which is none of the candidates"));
+    let unknown = Request::new("GET", "/search").with("host", "shop.test");
+    let told = told(&Asked { went_to: Some("10.9.9.9:80".to_owned()), ..Asked::from(unknown) }, &[]);
+    assert!(told.contains("went to 10.9.9.9:80; the candidates are not known here"), "{told}");
 }
 
 #[test]
