@@ -108,22 +108,7 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
     let method = fields.text("method").unwrap_or_else(|| "GET".to_owned());
     let target = fields.text("path");
     let is_connect = method == "CONNECT";
-    match target.as_deref() {
-        Some(_) if is_connect => {
-            problems.add(
-                &fields.at("path"),
-                "a CONNECT has none; take it out, and write its host:port as authority",
-            );
-        }
-        None if is_connect && value.get("path").is_none_or(Value::is_null) => {}
-        Some(target) if !target.starts_with('/') && target != "*" => {
-            problems.add(&fields.at("path"), format!("{target:?} is no path; begin it with \"/\""));
-        }
-        None if value.is_object() && value.get("path").is_none() => {
-            problems.add(&fields.at("path"), "is missing")
-        }
-        _ => {}
-    }
+    check_path(target.as_deref(), value, is_connect, &fields.at("path"), problems);
     let mut request = Request::new(&method, target.as_deref().unwrap_or("/"));
     let authority = fields.text("authority");
     if is_connect && authority.as_deref().and_then(Request::connect).is_none() {
@@ -150,6 +135,21 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
     request.cluster = fields.text("cluster");
     fields.done();
     (is_connect || target.is_some()).then_some(request)
+}
+
+/// Whether the path is one; a CONNECT has none.
+fn check_path(target: Option<&str>, value: &Value, is_connect: bool, path: &str, problems: &Problems) {
+    match target {
+        Some(_) if is_connect => {
+            problems.add(path, "a CONNECT has none; take it out, and write its host:port as authority");
+        }
+        None if is_connect && value.get("path").is_none_or(Value::is_null) => {}
+        Some(target) if !target.starts_with('/') && target != "*" => {
+            problems.add(path, format!("{target:?} is no path; begin it with \"/\""));
+        }
+        None if value.is_object() && value.get("path").is_none() => problems.add(path, "is missing"),
+        _ => {}
+    }
 }
 
 impl Expected {
