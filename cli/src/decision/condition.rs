@@ -26,7 +26,9 @@ impl Failed {
             return vec![Self::new("host", hosts(matcher), Some(&host))];
         }
         if !matcher.path.matches(request.path(), matcher.ignore_case) {
-            return vec![Self::new("path", path(matcher), Some(request.path()))];
+            // A CONNECT has none.
+            let has = Some(request.path()).filter(|path| !path.is_empty());
+            return vec![Self::new("path", path(matcher), has)];
         }
         let mut failed = Vec::new();
         let method = request.method();

@@ -1,7 +1,7 @@
 //! A request as Envoy hands it to its filters.
 //!
 //! Invariant: names are in lower case, `host` is `:authority`, and the four pseudo-headers are there; what Envoy adds of its own
-//! (`x-request-id`, `x-forwarded-proto`) is not.
+//! (`x-request-id`, `x-forwarded-proto`) is not. A CONNECT has no `:path`, and its `:authority` is `host:port`.
 
 use switchyard_core::request::PlainRequest;
 
@@ -24,6 +24,16 @@ impl Request {
         let headers = [(":method", method), (":scheme", "http"), (":authority", ""), (":path", path)];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Self { headers, source_ip: None, body: Vec::new(), cluster: None }
+    }
+
+    /// A CONNECT to this `host:port`; none if it is no such.
+    pub fn connect(authority: &str) -> Option<Self> {
+        let (host, port) = authority.rsplit_once(':')?;
+        let is_ipv6 = host.starts_with('[') && host.ends_with(']');
+        let is_host =
+            !host.is_empty() && (is_ipv6 || !host.contains(':')) && !host.contains(['/', '@', '?', '#', ' ']);
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        (is_host && is_port).then(|| Self::new("CONNECT", "").with(":authority", authority))
     }
 
     /// The same with one header more; a pseudo-header takes the place of the one that is there.
@@ -67,7 +77,8 @@ impl Request {
 
     /// The first value of a header; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+        let known = self.headers.iter().find(|(known, _)| known == name);
+        known.filter(|(name, value)| self.is_sent(name, value)).map_or("", |(_, value)| value)
     }
 
     /// Whether there is a header of this name.
@@ -78,12 +89,21 @@ impl Request {
     /// Its head; a body's length is in it, as every client has it.
     pub fn head(&self) -> Vec<(String, String)> {
         let mut head = self.headers.clone();
-        // Envoy gives a filter no authority where the client gave none.
-        head.retain(|(name, value)| name != ":authority" || !value.is_empty());
+        head.retain(|(name, value)| self.is_sent(name, value));
         if !self.body.is_empty() && !self.has("content-length") && !self.has("transfer-encoding") {
             head.push(("content-length".to_owned(), self.body.len().to_string()));
         }
         head
+    }
+
+    /// Whether a filter sees this pseudo-header: Envoy gives it no authority where the client gave none, and a CONNECT has no path.
+    fn is_sent(&self, name: &str, value: &str) -> bool {
+        let is_connect = || self.headers.iter().any(|(name, value)| name == ":method" && value == "CONNECT");
+        match name {
+            ":authority" => !value.is_empty(),
+            ":path" => !is_connect(),
+            _ => true,
+        }
     }
 
     /// It as the core's decisions see it.

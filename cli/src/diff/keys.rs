@@ -3,6 +3,7 @@
 //! Invariant: an upstream or a split is asked alone, with its own endpoints and balancer, under one key that is put in place of what it
 //! hashes: how keys are spread does not depend on where they come from.
 
+use super::pairs;
 use crate::decision::{Decider, Prepared, Request};
 use anyhow::Result;
 use serde::Serialize;
@@ -51,8 +52,10 @@ pub(super) fn moved(
         let (before, after) = (homes(&alone(before), keys, false)?, homes(&alone(after), keys, false)?);
         all.extend(compare(format!("upstream {upstream}"), &before, &after));
     }
-    for (name, before) in splits(old) {
-        let Some((_, after)) = splits(new).into_iter().find(|(other, _)| *other == name) else { continue };
+    for (position, place) in pairs::routes(old, new) {
+        let (Some((_, before)), Some((name, after))) = (shares(old, position), shares(new, place)) else {
+            continue;
+        };
         if before != after {
             let (before, after) = (homes(&split(&before), keys, true)?, homes(&split(&after), keys, true)?);
             all.extend(compare(format!("split of route {name}"), &before, &after));
@@ -74,15 +77,11 @@ fn alone(upstream: &Value) -> Value {
     json!({ "upstreams": [only], "routes": [{ "match": {}, "upstream": "only" }] })
 }
 
-/// Routes with shares, by their names: sticky ones.
-fn splits(document: &Prepared) -> Vec<(String, Vec<(String, u32)>)> {
-    let routes = document.document().routes().iter();
-    let sticky = routes.filter(|route| !route.is_envoys() && !route.split_on().is_empty());
-    let shares = sticky.map(|route| {
-        let targets = route.targets().iter().map(|target| (target.name().to_owned(), target.weight()));
-        (route.name().to_owned(), targets.collect())
-    });
-    shares.collect()
+/// The name and the shares of the route at this place, if it is sticky.
+fn shares(document: &Prepared, position: usize) -> Option<(String, Vec<(String, u32)>)> {
+    let route = document.document().routes().get(position).filter(|route| !route.split_on().is_empty())?;
+    let targets = route.targets().iter().map(|target| (target.name().to_owned(), target.weight()));
+    Some((route.name().to_owned(), targets.collect()))
 }
 
 /// A document of these shares alone, by their key.

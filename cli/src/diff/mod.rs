@@ -7,6 +7,7 @@
 mod difference;
 mod endpoints;
 mod keys;
+mod pairs;
 mod requests;
 mod samples;
 mod settings;

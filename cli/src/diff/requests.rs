@@ -1,14 +1,14 @@
 //! Requests that go elsewhere: samples sent through the route tables of both documents.
 //!
-//! Invariant: what is compared is what becomes of a request: the upstreams that it may go to, and, if it is of a route of another name, what that
+//! Invariant: what is compared is what becomes of a request: the upstreams that it may go to, their clusters, whether it is sent there, and, if it is of a route of another name, what that
 //! route says of splits, retries, coalescing and batching. What a route of one name says otherwise now is a setting that has changed.
 
-use super::samples;
+use super::{pairs, samples};
 use crate::decision::{Prepared, Request};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use switchyard_config::Route;
+use switchyard_config::{Mode, Route};
 
 /// Requests that go elsewhere, all in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -17,7 +17,7 @@ pub struct Rerouted {
     pub example: String,
     /// How many samples there are like it.
     pub samples: usize,
-    /// What differs: `upstream`, or a section of the route: `retry`, `coalesce`, …
+    /// What differs: `upstream`, `cluster`, `mode`, or a section of the route: `retry`, `coalesce`, …
     pub differs: Vec<String>,
     /// Where they go under the old document; none: no route is for them.
     pub old: Option<Goes>,
@@ -32,14 +32,22 @@ pub struct Goes {
     pub route: String,
     /// The upstreams that it may go to.
     pub upstreams: Vec<String>,
+    /// Envoy's clusters of these.
+    pub clusters: Vec<String>,
+    /// Whether it is sent there; under `mode: shadow` Envoy goes its own way.
+    pub is_steered: bool,
 }
 
 /// What routes say besides where requests go.
 const SECTIONS: [&str; 5] = ["split", "split_on", "retry", "coalesce", "batch"];
 
+/// What of [`Rerouted::differs`] is about where requests go.
+pub(super) const PLACES: [&str; 4] = ["route", "upstream", "cluster", "mode"];
+
 /// A route that a request is of.
 struct Taken<'a> {
     goes: Goes,
+    position: usize,
     /// The route as it is written.
     tree: Option<&'a Value>,
 }
@@ -48,21 +56,26 @@ impl<'a> Taken<'a> {
     fn of(document: &'a Prepared, request: &Request) -> Option<Self> {
         let position = document.document().table().find(&request.view())?;
         let tree = document.tree().get("routes").and_then(|routes| routes.get(position));
-        document.document().routes().get(position).map(|route| Self { goes: Goes::of(route), tree })
+        let route = document.document().routes().get(position)?;
+        Some(Self { goes: Goes::of(document, route), position, tree })
     }
 }
 
 impl Goes {
-    fn of(route: &Route) -> Self {
+    fn of(document: &Prepared, route: &Route) -> Self {
         let targets = route.targets().iter().filter(|target| target.weight() > 0);
         let mut upstreams: Vec<_> = targets.map(|target| target.name().to_owned()).collect();
         upstreams.sort();
-        Self { route: route.name().to_owned(), upstreams }
+        let cluster = |name: &String| document.upstream(name).map(|one| one.cluster().to_owned());
+        let mut clusters: Vec<_> = upstreams.iter().filter_map(cluster).collect();
+        clusters.sort();
+        let is_steered = document.document().mode() == Mode::Enforce;
+        Self { route: route.name().to_owned(), upstreams, clusters, is_steered }
     }
 }
 
 /// What of two decisions differs.
-fn differs(before: Option<&Taken<'_>>, after: Option<&Taken<'_>>) -> Vec<String> {
+fn differs(before: Option<&Taken<'_>>, after: Option<&Taken<'_>>, pairs: &[(usize, usize)]) -> Vec<String> {
     let (Some(before), Some(after)) = (before, after) else {
         let is_same = before.is_none() && after.is_none();
         return if is_same { Vec::new() } else { vec!["route".to_owned()] };
@@ -70,8 +83,13 @@ fn differs(before: Option<&Taken<'_>>, after: Option<&Taken<'_>>) -> Vec<String>
     let mut differs = Vec::new();
     if before.goes.upstreams != after.goes.upstreams {
         differs.push("upstream".to_owned());
+    } else if before.goes.clusters != after.goes.clusters {
+        differs.push("cluster".to_owned());
     }
-    if before.goes.route != after.goes.route {
+    if before.goes.is_steered != after.goes.is_steered {
+        differs.push("mode".to_owned());
+    }
+    if !pairs.contains(&(before.position, after.position)) {
         let section = |taken: &Taken<'_>, name: &str| taken.tree.and_then(|tree| tree.get(name)).cloned();
         let others = SECTIONS.iter().filter(|name| section(before, name) != section(after, name));
         differs.extend(others.map(|name| (*name).to_owned()));
@@ -92,11 +110,12 @@ pub(super) fn rerouted(old: &Prepared, new: &Prepared, notes: &mut Vec<String>) 
     if samples.len() >= samples::MOST {
         notes.push(format!("only {} requests were compared", samples.len()));
     }
+    let pairs = pairs::routes(old, new);
     let mut found: BTreeMap<Way, (Request, usize)> = BTreeMap::new();
     for sample in &samples {
         let request = sample.request();
         let (before, after) = (Taken::of(old, &request), Taken::of(new, &request));
-        let differs = differs(before.as_ref(), after.as_ref());
+        let differs = differs(before.as_ref(), after.as_ref(), &pairs);
         if !differs.is_empty() {
             let way = (differs, before.map(|taken| taken.goes), after.map(|taken| taken.goes));
             found.entry(way).or_insert((request, 0)).1 += 1;
@@ -119,10 +138,10 @@ type Way = (Vec<String>, Option<Goes>, Option<Goes>);
 
 impl Rerouted {
     /// What goes nowhere is worst, then what goes elsewhere, then what is treated otherwise; what went nowhere before is least.
-    fn risk(&self) -> u8 {
+    pub(super) fn risk(&self) -> u8 {
         match (&self.old, &self.new) {
             (_, None) => 0,
-            (Some(_), Some(_)) if self.differs.iter().any(|one| one == "upstream") => 1,
+            (Some(_), Some(_)) if self.differs.iter().any(|one| PLACES.contains(&one.as_str())) => 1,
             (Some(_), Some(_)) => 2,
             (None, Some(_)) => 3,
         }

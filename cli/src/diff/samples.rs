@@ -8,10 +8,14 @@ use crate::decision::Request;
 use std::collections::BTreeSet;
 use switchyard_core::route::{HeaderRule, HostPattern, Matcher, PathMatch};
 
+/// The method that has a `host:port` in place of a path.
+const CONNECT: &str = "CONNECT";
 /// So many requests at most.
 pub(super) const MOST: usize = 50_000;
 /// Hosts and methods that each condition's requests are also tried with.
 const MOST_OTHERS: usize = 24;
+/// The first of these that no condition names is tried, too: what is for every method shows by it.
+const UNNAMED: [&str; 6] = ["PUT", "PATCH", "PURGE", "OPTIONS", "HEAD", "DELETE"];
 
 /// What a sample is made of; in this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,33 +35,47 @@ pub(super) struct Sample {
 impl Sample {
     /// The request.
     pub(super) fn request(&self) -> Request {
+        let with_headers = |request: Request| {
+            self.headers.iter().fold(request, |request, (name, value)| request.with(name, value))
+        };
+        if self.method == CONNECT {
+            return with_headers(Request::new(CONNECT, "").with(":authority", &format!("{}:443", self.host)));
+        }
         let query: Vec<_> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mark = if query.is_empty() { "" } else { "?" };
         let path = format!("{}{mark}{}", self.path, query.join("&"));
-        let request = Request::new(&self.method, &path).with(":authority", &self.host);
-        self.headers.iter().fold(request, |request, (name, value)| request.with(name, value))
+        with_headers(Request::new(&self.method, &path).with(":authority", &self.host))
+    }
+
+    /// The same of another method; a CONNECT has no path.
+    fn of_method(&self, method: &str) -> Self {
+        let mut other = Self { method: method.to_owned(), ..self.clone() };
+        if method == CONNECT {
+            other.path.clear();
+            other.query.clear();
+        } else if other.path.is_empty() {
+            other.path.push('/');
+        }
+        other
     }
 }
 
 /// Requests for these conditions, and how many of the conditions no request could be made for.
 pub(super) fn of(matchers: &[&Matcher]) -> (BTreeSet<Sample>, usize) {
-    let hosts: BTreeSet<_> = matchers.iter().flat_map(|matcher| hosts(matcher)).take(MOST_OTHERS).collect();
-    let methods: BTreeSet<_> = matchers
-        .iter()
-        .flat_map(|matcher| matcher.methods.iter().map(ToString::to_string))
-        .take(MOST_OTHERS)
-        .collect();
-    let mut all = BTreeSet::new();
-    let mut without = 0;
-    for matcher in matchers {
-        let own = own(matcher);
-        let is_met = own.iter().any(|sample| matcher.matches(&sample.request().view()));
-        without += usize::from(!is_met);
+    let others = Others::of(matchers);
+    let own: Vec<_> = matchers.iter().map(|matcher| (*matcher, own(matcher))).collect();
+    let is_met = |matcher: &Matcher, own: &[Sample]| {
+        own.iter().any(|sample| matcher.matches(&sample.request().view()))
+    };
+    let without = own.iter().filter(|(matcher, own)| !is_met(matcher, own)).count();
+    // What meets a condition goes before what only misses one, if there are too many.
+    let mut all: BTreeSet<_> = own.iter().flat_map(|(_, own)| own.iter().cloned()).take(MOST).collect();
+    for (matcher, own) in &own {
         for sample in own {
             if all.len() >= MOST {
                 return (all, without);
             }
-            all.extend(variations(&sample, &hosts, &methods));
+            all.extend(others.variations(sample, matcher));
         }
     }
     (all, without)
@@ -65,11 +83,16 @@ pub(super) fn of(matchers: &[&Matcher]) -> (BTreeSet<Sample>, usize) {
 
 /// Requests that meet this condition, as far as they can be made.
 fn own(matcher: &Matcher) -> Vec<Sample> {
-    let method = matcher.methods.first().map_or("GET", |method| method);
+    let others = || matcher.methods.iter().find(|method| ***method != *CONNECT);
+    let method = others().or(matcher.methods.first()).map_or("GET", |method| method);
+    let first = |name: &str, rule: &HeaderRule, invert: bool| {
+        let value = if invert { inverted(rule) } else { values(rule).into_iter().next() };
+        value.map(|value| (name.to_owned(), value))
+    };
     let headers: Vec<_> =
-        matcher.headers.iter().filter_map(|one| pair(&one.name, &one.rule, one.invert)).collect();
+        matcher.headers.iter().filter_map(|one| first(&one.name, &one.rule, one.invert)).collect();
     let query: Vec<_> =
-        matcher.query.iter().filter_map(|one| pair(&one.name, &one.rule, one.invert)).collect();
+        matcher.query.iter().filter_map(|one| first(&one.name, &one.rule, one.invert)).collect();
     let with = |host: &String, path: String| Sample {
         host: host.clone(),
         method: method.to_owned(),
@@ -81,29 +104,42 @@ fn own(matcher: &Matcher) -> Vec<Sample> {
     paths(matcher)
         .into_iter()
         .flat_map(|path| hosts.iter().map(move |host| (host.clone(), path.clone())).collect::<Vec<_>>())
-        .map(|(host, path)| with(&host, path))
+        .map(|(host, path)| with(&host, path).of_method(method))
         .collect()
 }
 
-/// A sample, and those that differ from it in one part.
-fn variations(sample: &Sample, hosts: &BTreeSet<String>, methods: &BTreeSet<String>) -> Vec<Sample> {
-    let mut all = vec![sample.clone()];
-    all.extend((0..sample.headers.len()).map(|index| {
-        let mut other = sample.clone();
-        other.headers.remove(index);
-        other
-    }));
-    all.extend((0..sample.query.len()).map(|index| {
-        let mut other = sample.clone();
-        other.query.remove(index);
-        other
-    }));
-    all.extend(hosts.iter().map(|host| Sample { host: host.clone(), ..sample.clone() }));
-    let usual = ["GET", "POST"].map(str::to_owned);
-    all.extend(
-        methods.iter().chain(&usual).map(|method| Sample { method: method.clone(), ..sample.clone() }),
-    );
-    all
+/// Hosts and methods that every sample is tried with.
+struct Others {
+    hosts: BTreeSet<String>,
+    methods: BTreeSet<String>,
+}
+
+impl Others {
+    /// Those of these conditions, and methods that they do not name.
+    fn of(matchers: &[&Matcher]) -> Self {
+        let hosts = matchers.iter().flat_map(|matcher| hosts(matcher)).take(MOST_OTHERS).collect();
+        let named = matchers.iter().flat_map(|matcher| matcher.methods.iter().map(ToString::to_string));
+        let mut methods: BTreeSet<_> = named.take(MOST_OTHERS).collect();
+        let unnamed = UNNAMED.into_iter().find(|method| !methods.contains(*method));
+        methods.extend(["GET", "POST"].into_iter().chain(unnamed).map(str::to_owned));
+        Self { hosts, methods }
+    }
+
+    /// Samples that differ from this one, of this condition, in one part.
+    fn variations(&self, sample: &Sample, matcher: &Matcher) -> Vec<Sample> {
+        let mut all = Vec::new();
+        for header in &matcher.headers {
+            let lists = lists(&sample.headers, &header.name, &header.rule);
+            all.extend(lists.map(|headers| Sample { headers, ..sample.clone() }));
+        }
+        for parameter in &matcher.query {
+            let lists = lists(&sample.query, &parameter.name, &parameter.rule);
+            all.extend(lists.map(|query| Sample { query, ..sample.clone() }));
+        }
+        all.extend(self.hosts.iter().map(|host| Sample { host: host.clone(), ..sample.clone() }));
+        all.extend(self.methods.iter().map(|method| sample.of_method(method)));
+        all
+    }
 }
 
 fn hosts(matcher: &Matcher) -> Vec<String> {
@@ -120,28 +156,76 @@ fn hosts(matcher: &Matcher) -> Vec<String> {
     }
 }
 
-/// Paths that a condition is for: of a prefix also one below it, and one that only begins so.
+/// Paths that a condition is for, in other letters too if it does not look at their case; of a prefix also one below it, and one that
+/// only begins so.
 fn paths(matcher: &Matcher) -> Vec<String> {
-    match &matcher.path {
+    let mut ignores_case = matcher.ignore_case;
+    let mut paths = match &matcher.path {
         PathMatch::Any => vec!["/".to_owned(), "/any".to_owned()],
         PathMatch::Exact(path) => vec![path.to_string(), format!("{path}/any")],
         PathMatch::Prefix(prefix) => {
             let below = if prefix.ends_with('/') { format!("{prefix}any") } else { format!("{prefix}/any") };
             vec![prefix.to_string(), below, format!("{prefix}any")]
         }
-        PathMatch::Regex(regex) => vec![text_of(regex.as_str())],
+        PathMatch::Regex(regex) => {
+            ignores_case |= regex.as_str().contains("(?i)");
+            let text = text_of(regex.as_str());
+            vec![text.clone(), longer(&text)]
+        }
+    };
+    if ignores_case {
+        let others: Vec<_> = paths.iter().map(|path| other_letters(path)).collect();
+        paths.extend(others);
+    }
+    paths
+}
+
+/// The same text with every letter in its other case.
+fn other_letters(text: &str) -> String {
+    let other = |letter: char| match letter.is_ascii_uppercase() {
+        true => letter.to_ascii_lowercase(),
+        false => letter.to_ascii_uppercase(),
+    };
+    text.chars().map(other).collect()
+}
+
+/// Values that a rule is about: the first meets it, as far as one can be made; the others begin like it, or are like nothing.
+fn values(rule: &HeaderRule) -> Vec<String> {
+    let any = "any".to_owned();
+    match rule {
+        HeaderRule::Exact(text) | HeaderRule::Prefix(text) => {
+            vec![text.to_string(), format!("{text}any"), any]
+        }
+        HeaderRule::Present => vec![any, String::new()],
+        HeaderRule::Regex(regex) => {
+            let text = text_of(regex.as_str());
+            vec![text.clone(), longer(&text), any]
+        }
     }
 }
 
-/// A header or parameter that meets a rule; none where it must be missing.
-fn pair(name: &str, rule: &HeaderRule, invert: bool) -> Option<(String, String)> {
-    let value = match rule {
-        HeaderRule::Present if invert => return None,
-        HeaderRule::Exact(text) | HeaderRule::Prefix(text) if !invert => text.to_string(),
-        HeaderRule::Regex(regex) if !invert => text_of(regex.as_str()),
-        _ => "any".to_owned(),
-    };
-    Some((name.to_owned(), value))
+/// A value that a rule turned round is met by; none where there must be no value.
+fn inverted(rule: &HeaderRule) -> Option<String> {
+    (!matches!(rule, HeaderRule::Present)).then(|| "any".to_owned())
+}
+
+/// These headers or parameters without the one of this name, and with each value that its rule is about.
+fn lists(
+    list: &[(String, String)],
+    name: &str,
+    rule: &HeaderRule,
+) -> impl Iterator<Item = Vec<(String, String)>> {
+    let without: Vec<_> = list.iter().filter(|(other, _)| other != name).cloned().collect();
+    let with = values(rule).into_iter().map({
+        let (without, name) = (without.clone(), name.to_owned());
+        move |value| without.iter().cloned().chain([(name.clone(), value)]).collect()
+    });
+    core::iter::once(without).chain(with)
+}
+
+/// The text with more of what [`text_of`] puts for what is repeated: an expression that took one digit and now takes many shows by it.
+fn longer(text: &str) -> String {
+    text.replace('7', "77").replace("any", "anyany")
 }
 
 /// A text that an expression may match whole: its letters, with something simple for what is repeated or chosen.

@@ -1,9 +1,10 @@
-//! Settings as they are written, field by field; upstreams and routes by their names.
+//! Settings as they are written, field by field; upstreams by their names, routes as [`pairs`] has them.
 //!
 //! Invariant: endpoints are not settings, and conditions of routes are, though requests show what they do. A list is one field, unless both
 //! have as many elements.
 
-use crate::decision::Prepared;
+use super::pairs;
+use crate::decision::{Prepared, describe};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,24 +46,48 @@ pub(super) fn compare(old: &Prepared, new: &Prepared) -> Settings {
     let mut settings = Settings::default();
     let (before, after) = (without_lists(old.tree()), without_lists(new.tree()));
     settings.changed.extend(changes("document", Some(&before), Some(&after)));
-    for kind in ["upstream", "route"] {
-        let (before, after) = (sections(old, kind), sections(new, kind));
-        for (name, was) in &before {
-            let of = format!("{kind} {name}");
-            match after.get(name) {
-                Some(is) => settings.changed.extend(changes(&of, Some(was), Some(is))),
-                None => settings.removed.push(of),
-            }
+    let (before, after) = (upstreams(old), upstreams(new));
+    for (name, was) in &before {
+        let of = format!("upstream {name}");
+        match after.get(name) {
+            Some(is) => settings.changed.extend(changes(&of, Some(was), Some(is))),
+            None => settings.removed.push(of),
         }
-        let added = after.keys().filter(|name| !before.contains_key(*name));
-        settings.added.extend(added.map(|name| format!("{kind} {name}")));
     }
-    let order = |one: &Prepared, other: &Prepared| {
-        let known: Vec<_> = names(other, "route");
-        names(one, "route").into_iter().filter(|name| known.contains(name)).collect::<Vec<_>>()
-    };
-    settings.is_reordered = order(old, new) != order(new, old);
+    let added = after.keys().filter(|name| !before.contains_key(*name));
+    settings.added.extend(added.map(|name| format!("upstream {name}")));
+    routes(old, new, &mut settings);
     settings
+}
+
+fn routes(old: &Prepared, new: &Prepared, settings: &mut Settings) {
+    let pairs = pairs::routes(old, new);
+    let (before, after) = (pairs::written(old), pairs::written(new));
+    for (position, place) in &pairs {
+        let (was, is) = (before.get(*position).map(section), after.get(*place).map(section));
+        let of = format!("route {}", name(new, *place));
+        settings.changed.extend(changes(&of, was.as_ref(), is.as_ref()));
+    }
+    let removed = (0..before.len()).filter(|one| pairs.iter().all(|(known, _)| known != one));
+    settings.removed.extend(removed.map(|one| alone(old, one)));
+    let added = (0..after.len()).filter(|one| pairs.iter().all(|(_, known)| known != one));
+    settings.added.extend(added.map(|one| alone(new, one)));
+    settings.is_reordered = !pairs.is_sorted_by_key(|(_, place)| *place);
+}
+
+/// A route that only one document has: one without a name with its condition, since its place says little.
+fn alone(document: &Prepared, position: usize) -> String {
+    let name = name(document, position);
+    let is_named = pairs::written(document).get(position).is_some_and(|one| pairs::name(one).is_some());
+    match document.document().table().matchers().get(position) {
+        Some(matcher) if !is_named => format!("route {name} ({})", describe(matcher)),
+        _ => format!("route {name}"),
+    }
+}
+
+/// A route's name; one without has the name that metrics have for it.
+fn name(document: &Prepared, position: usize) -> &str {
+    document.document().routes().get(position).map_or("", |route| route.name())
 }
 
 /// What stands in a document besides upstreams and routes.
@@ -71,35 +96,21 @@ fn without_lists(tree: &Value) -> Value {
     Value::Object(fields.into_iter().filter(|(name, _)| name != "upstreams" && name != "routes").collect())
 }
 
-/// The names of sections, in order; a route without one has the name that metrics have for it.
-fn names(document: &Prepared, kind: &str) -> Vec<String> {
-    match kind {
-        // Those that stand for many clusters are in the tree alone.
-        "upstream" => {
-            let list = document.tree().get("upstreams").and_then(Value::as_array);
-            let name = |one: &Value| one.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            list.into_iter().flatten().map(name).collect()
-        }
-        _ => {
-            let own = document.document().routes().iter().filter(|route| !route.is_envoys());
-            own.map(|route| route.name().to_owned()).collect()
-        }
-    }
+/// Upstreams by their names; those that stand for many clusters are in the tree alone.
+fn upstreams(document: &Prepared) -> BTreeMap<String, Value> {
+    let list = document.tree().get("upstreams").and_then(Value::as_array);
+    let name = |one: &Value| one.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    list.into_iter().flatten().map(|one| (name(one), section(one))).collect()
 }
 
-/// Sections by their names, without endpoints that are listed and without the name.
-fn sections(document: &Prepared, kind: &str) -> BTreeMap<String, Value> {
-    let list = document.tree().get(format!("{kind}s")).and_then(Value::as_array);
-    let mut sections = BTreeMap::new();
-    for (name, section) in names(document, kind).into_iter().zip(list.into_iter().flatten()) {
-        let mut fields = section.as_object().cloned().unwrap_or_default();
-        fields.remove("name");
-        if fields.get("endpoints").is_some_and(Value::is_array) {
-            fields.remove("endpoints");
-        }
-        sections.insert(name, Value::Object(fields));
+/// A section without endpoints that are listed and without the name.
+fn section(section: &Value) -> Value {
+    let mut fields = section.as_object().cloned().unwrap_or_default();
+    fields.remove("name");
+    if fields.get("endpoints").is_some_and(Value::is_array) {
+        fields.remove("endpoints");
     }
-    sections
+    Value::Object(fields)
 }
 
 fn changes(of: &str, old: Option<&Value>, new: Option<&Value>) -> Vec<SettingChange> {

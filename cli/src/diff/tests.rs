@@ -101,6 +101,101 @@ fn a_route_of_another_name_that_does_the_same_is_no_other_way() {
     assert_eq!(difference.requests[0].differs, ["coalesce"]);
 }
 
+/// What goes elsewhere once the first route's condition is this and not that: examples and what differs.
+fn moved(was: Value, is: Value) -> Vec<(String, Vec<String>)> {
+    let with = |condition| {
+        let mut tree = tree();
+        tree["routes"][0]["match"] = condition;
+        tree["routes"][0]["upstream"] = json!("b");
+        tree
+    };
+    let difference = between(&with(was), &with(is));
+    difference.requests.into_iter().map(|one| (one.example, one.differs)).collect()
+}
+
+#[test]
+fn a_part_of_a_condition_that_changes_moves_what_only_it_tells_apart() {
+    let query = |rule: Value| {
+        let mut rule = rule;
+        rule["name"] = json!("v");
+        json!({"path": "/x", "query": [rule]})
+    };
+    let header = |rule: &str| json!({"headers": [{"name": "x-v", "regex": rule}]});
+    let cases = [
+        (json!({"path": "/x"}), json!({"path": "/x", "ignore_case": true}), "GET any.example/X"),
+        (json!({"path_regex": "(?i)/shop"}), json!({"path_regex": "/shop"}), "GET any.example/SHOP"),
+        (json!({"path_regex": "/i/[0-9]+"}), json!({"path_regex": "/i/[0-9]"}), "GET any.example/i/77"),
+        (query(json!({"prefix": "2"})), query(json!({"exact": "2"})), "GET any.example/x?v=2any"),
+        (query(json!({"present": true})), query(json!({"prefix": "2"})), "GET any.example/x?v="),
+        (
+            query(json!({"exact": "2", "invert": true})),
+            query(json!({"exact": "3", "invert": true})),
+            "GET any.example/x?v=2",
+        ),
+        (header("[0-9]"), header("[0-9]+"), "GET any.example/ x-v: 77"),
+        (json!({"methods": ["GET", "POST"]}), json!({}), "PUT any.example/"),
+    ];
+    for (was, is, example) in cases {
+        for moved in [moved(was.clone(), is.clone()), moved(is.clone(), was.clone())] {
+            let told = moved.iter().any(|(one, differs)| one == example && differs == &["upstream"]);
+            assert!(told, "{was} -> {is}: {moved:?}");
+        }
+        assert_eq!(moved(is.clone(), is), []);
+    }
+}
+
+#[test]
+fn a_connect_is_compared_without_a_path() {
+    let moved = moved(json!({"path_prefix": "/"}), json!({"methods": ["CONNECT"]}));
+    assert!(moved.iter().any(|(one, _)| one == "CONNECT any.example:443"), "{moved:?}");
+    assert!(moved.iter().all(|(one, _)| !one.starts_with("CONNECT") || !one.contains('/')), "{moved:?}");
+}
+
+#[test]
+fn a_route_without_a_name_is_known_by_its_condition() {
+    let mut old = tree();
+    for route in old["routes"].as_array_mut().unwrap() {
+        route.as_object_mut().unwrap().remove("name");
+    }
+    let mut new = old.clone();
+    let first = json!({"match": {"path": "/first"}, "upstream": "a", "retry": {}});
+    new["routes"].as_array_mut().unwrap().insert(0, first);
+    let difference = between(&old, &new);
+    assert_eq!(difference.added, ["route route-0 (path equal to /first)"]);
+    let rest = (&difference.removed, &difference.settings, &difference.keys, &difference.notes);
+    assert_eq!(rest, (&vec![], &vec![], &vec![], &vec![]));
+    let differs: Vec<_> = difference.requests.iter().map(|one| one.differs.as_slice()).collect();
+    assert_eq!(differs, [["retry"]], "those of first alone: {difference:#?}");
+
+    let mut other = old.clone();
+    other["routes"][1]["match"] = json!({"path": "/items"});
+    let difference = between(&old, &other);
+    assert_eq!((difference.added.len(), difference.removed.len()), (0, 0));
+    assert!(difference.settings.iter().all(|one| one.of == "route route-1"), "{difference:#?}");
+}
+
+#[test]
+fn another_cluster_and_what_is_steered_no_more_are_requests_that_go_elsewhere() {
+    let difference = changed(|new| new["upstreams"][1]["cluster"] = json!("other"));
+    let differs: Vec<_> = difference.requests.iter().map(|one| one.differs.as_slice()).collect();
+    assert_eq!(differs, [["cluster"], ["cluster"]], "those of item and of split: {difference:#?}");
+    assert!(
+        told(&difference)
+            .contains("      b, Envoy's cluster b (route item) -> b, Envoy's cluster other (route item)\n"),
+        "{}",
+        told(&difference)
+    );
+    let difference = changed(|new| new["mode"] = json!("shadow"));
+    assert_eq!(difference.requests.len(), 4, "those of every route: {difference:#?}");
+    assert!(difference.requests.iter().all(|one| one.differs == ["mode"] && one.risk() == 1));
+    assert!(
+        told(&difference)
+            .contains("      a (route cart), steered -> a (route cart), in shadow: Envoy goes its own way\n"),
+        "{}",
+        told(&difference)
+    );
+}
+
 #[test]
 fn an_order_that_changes_what_wins_is_seen_and_one_that_does_not_is_a_note() {
     let difference = changed(|new| new["routes"].as_array_mut().unwrap().swap(1, 3));

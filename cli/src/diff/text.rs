@@ -2,7 +2,7 @@
 
 use super::difference::Difference;
 use super::endpoints::Change;
-use super::requests::Goes;
+use super::requests::{Goes, PLACES};
 use super::settings::SettingChange;
 use serde_json::Value;
 use std::io::{self, Write};
@@ -42,19 +42,31 @@ fn requests(difference: &Difference, out: &mut impl Write) -> io::Result<()> {
         return Ok(());
     }
     title(out, &format!("requests that go elsewhere, of {} that were tried", difference.samples))?;
-    let goes = |goes: &Option<Goes>| match goes {
-        Some(Goes { route, upstreams }) => format!("{} (route {route})", upstreams.join(" or ")),
-        None => "no route".to_owned(),
-    };
     for one in &difference.requests {
         let more = if one.samples > 1 { format!("  and {} like it", one.samples - 1) } else { String::new() };
-        let sections: Vec<_> =
-            one.differs.iter().filter(|name| !["route", "upstream"].contains(&name.as_str())).collect();
+        let sections: Vec<_> = one.differs.iter().filter(|name| !PLACES.contains(&name.as_str())).collect();
         let sections = sections.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         let otherwise = if sections.is_empty() { String::new() } else { format!("; another {sections}") };
-        writeln!(out, "  {}{more}\n      {} -> {}{otherwise}", one.example, goes(&one.old), goes(&one.new))?;
+        let [old, new] = [&one.old, &one.new].map(|place| goes(place.as_ref(), &one.differs));
+        writeln!(out, "  {}{more}\n      {old} -> {new}{otherwise}", one.example)?;
     }
     Ok(())
+}
+
+/// A place, with those parts of it that differ.
+fn goes(goes: Option<&Goes>, differs: &[String]) -> String {
+    let Some(goes) = goes else { return "no route".to_owned() };
+    let has = |name: &str| differs.iter().any(|one| one == name);
+    let cluster = match has("cluster") {
+        true => format!(", Envoy's cluster {}", goes.clusters.join(" or ")),
+        false => String::new(),
+    };
+    let steered = match (has("mode"), goes.is_steered) {
+        (false, _) => "",
+        (true, true) => ", steered",
+        (true, false) => ", in shadow: Envoy goes its own way",
+    };
+    format!("{}{cluster} (route {}){steered}", goes.upstreams.join(" or "), goes.route)
 }
 
 fn keys(difference: &Difference, out: &mut impl Write) -> io::Result<()> {

@@ -35,7 +35,7 @@ pub struct Account {
     pub hashed: Hashed,
     /// What is drawn.
     pub drawn: Drawn,
-    /// Where the endpoints come from that are not known here: `envoy`, `etcd`, …
+    /// Where the endpoints come from that are not known here: `envoy`, `etcd`, …; then the explanation has none, and a running Envoy's has.
     pub endpoints_from: Option<String>,
     /// Cookies that the client is given.
     pub cookies: Vec<String>,
@@ -70,6 +70,7 @@ impl Account {
         let outcome = Decider::new(document, seed)?.decide(request);
         let parts = Parts::of(document, &outcome, request);
         let mut account = parts.account(document, outcome, request);
+        account.notes.extend(rewritten(request).map(str::to_owned));
         account.notes.extend(asked.notes.iter().cloned());
         account.notes.extend(asked.went_to.as_ref().map(|address| account.went_to(address)));
         Ok(account)
@@ -78,6 +79,9 @@ impl Account {
     /// What the endpoint that a log names was by this decision.
     fn went_to(&self, address: &str) -> String {
         let candidates = self.explanation.as_ref().map(|one| one.candidates.as_slice()).unwrap_or_default();
+        if self.endpoints_from.is_some() {
+            return format!("the log says that it went to {address}; the candidates are not known here");
+        }
         match candidates.iter().position(|candidate| candidate == address) {
             Some(place) => format!("the log says that it went to {address}: candidate {}", place + 1),
             None => format!("the log says that it went to {address}, which is none of the candidates"),
@@ -132,6 +136,22 @@ impl<'a> Parts<'a> {
             notes: notes(outcome.explanation.as_ref(), self.upstream),
             explanation: outcome.explanation,
         }
+    }
+}
+
+/// What to know of a path that an Envoy may change before it is looked at.
+fn rewritten(request: &Request) -> Option<&'static str> {
+    let path = request.header(":path").split(['?', '#']).next().unwrap_or_default();
+    let is_dots =
+        |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    match (path.split('/').any(is_dots), path.contains("//")) {
+        (true, _) => Some(
+            "the path has . or .. in it: with normalize_path Envoy takes them out first; here it is taken as it is",
+        ),
+        (_, true) => Some(
+            "the path has // in it: with merge_slashes Envoy makes it one slash first; here it is taken as it is",
+        ),
+        _ => None,
     }
 }
 

@@ -74,10 +74,32 @@ fn a_request_that_no_route_is_for() {
 }
 
 #[test]
+fn a_connect_is_shown_without_a_path() {
+    let told = of(Request::connect("db.test:443").unwrap());
+    assert!(told.starts_with("CONNECT  host db.test:443\n\nroute       none"), "{told}");
+    assert!(told.contains("not orders (routes[0]): path is missing, wants below /orders\n"), "{told}");
+}
+
+#[test]
 fn a_request_of_envoys_own_route() {
     let request = Request::new("GET", "/other").to_cluster("a");
     let told = of(request);
     assert!(told.contains("route       cluster:a: Envoy's own, by its cluster"), "{told}");
+}
+
+#[test]
+fn a_path_that_envoy_may_change_first_is_noted() {
+    let note = |path: &str| {
+        let told = of(Request::new("GET", path).with("x-user", "alice"));
+        ["normalize_path", "merge_slashes"].map(|setting| told.contains(setting))
+    };
+    for path in ["/a/../b", "/a/.", "/./a", "/a/%2E%2e/b", "/..//a"] {
+        assert_eq!(note(path), [true, false], "{path}");
+    }
+    assert_eq!(note("/a//b"), [false, true]);
+    for path in ["/a/b", "/a...b/.c", "/a?b=../x//y"] {
+        assert_eq!(note(path), [false, false], "{path}");
+    }
 }
 
 #[test]
@@ -88,6 +110,9 @@ fn where_a_log_says_that_it_went_is_compared() {
     };
     assert!(at("10.0.0.1:80").contains("the log says that it went to 10.0.0.1:80: candidate "));
     assert!(at("10.9.9.9:80").contains("went to 10.9.9.9:80, which is none of the candidates"));
+    let unknown = Request::new("GET", "/search").with("host", "shop.test");
+    let told = told(&Asked { went_to: Some("10.9.9.9:80".to_owned()), ..Asked::from(unknown) }, &[]);
+    assert!(told.contains("went to 10.9.9.9:80; the candidates are not known here"), "{told}");
 }
 
 #[test]

@@ -14,7 +14,8 @@ const WIDTH: usize = 12;
 pub(super) fn write(account: &Account, out: &mut impl Write) -> io::Result<()> {
     let [method, path, host] = &account.request;
     let host = if host.is_empty() { String::new() } else { format!("  host {host}") };
-    writeln!(out, "{method} {path}{host}\n")?;
+    let path = if path.is_empty() { String::new() } else { format!(" {path}") };
+    writeln!(out, "{method}{path}{host}\n")?;
     route(account, out)?;
     if account.explanation.is_some() {
         upstream(account, out)?;
@@ -27,6 +28,11 @@ pub(super) fn write(account: &Account, out: &mut impl Write) -> io::Result<()> {
         line(out, "note", note)?;
     }
     match &account.explanation {
+        // A running Envoy names endpoints, and not none.
+        Some(one) if account.endpoints_from.is_some() => {
+            let text = one.text.replace("candidates=none", "candidates=?");
+            writeln!(out, "\nx-switchyard-explain: {text}")
+        }
         Some(explanation) => writeln!(out, "\nx-switchyard-explain: {}", explanation.text),
         None => Ok(()),
     }
@@ -119,7 +125,7 @@ fn choice(account: &Account, out: &mut impl Write) -> io::Result<()> {
     }
     if let Some(source) = &account.endpoints_from {
         let text = format!(
-            "not known here: endpoints of {} come from {source}; give them with --endpoints {}=ip:port,…",
+            "? (not known here): endpoints of {} come from {source}; give them with --endpoints {}=ip:port,…",
             one.upstream, one.upstream
         );
         return line(out, "candidates", &text);

@@ -107,17 +107,17 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
     let mut fields = Fields::of(value, path, problems);
     let method = fields.text("method").unwrap_or_else(|| "GET".to_owned());
     let target = fields.text("path");
-    match target.as_deref() {
-        Some(target) if !target.starts_with('/') && target != "*" => {
-            problems.add(&fields.at("path"), format!("{target:?} is no path; begin it with \"/\""));
-        }
-        None if value.is_object() && value.get("path").is_none() => {
-            problems.add(&fields.at("path"), "is missing")
-        }
-        _ => {}
-    }
+    let is_connect = method == "CONNECT";
+    check_path(target.as_deref(), value, is_connect, &fields.at("path"), problems);
     let mut request = Request::new(&method, target.as_deref().unwrap_or("/"));
-    if let Some(authority) = fields.text("authority") {
+    let authority = fields.text("authority");
+    if is_connect && authority.as_deref().and_then(Request::connect).is_none() {
+        problems.add(
+            &fields.at("authority"),
+            "a CONNECT is for a host:port; write it so, as in \"shop.example:443\"",
+        );
+    }
+    if let Some(authority) = authority {
         request.add(":authority", &authority);
     }
     for (name, at, value) in fields.map("headers") {
@@ -134,7 +134,22 @@ fn request(value: &Value, path: &str, problems: &Problems) -> Option<Request> {
     }
     request.cluster = fields.text("cluster");
     fields.done();
-    target.map(|_| request)
+    (is_connect || target.is_some()).then_some(request)
+}
+
+/// Whether the path is one; a CONNECT has none.
+fn check_path(target: Option<&str>, value: &Value, is_connect: bool, path: &str, problems: &Problems) {
+    match target {
+        Some(_) if is_connect => {
+            problems.add(path, "a CONNECT has none; take it out, and write its host:port as authority");
+        }
+        None if is_connect && value.get("path").is_none_or(Value::is_null) => {}
+        Some(target) if !target.starts_with('/') && target != "*" => {
+            problems.add(path, format!("{target:?} is no path; begin it with \"/\""));
+        }
+        None if value.is_object() && value.get("path").is_none() => problems.add(path, "is missing"),
+        _ => {}
+    }
 }
 
 impl Expected {

@@ -87,6 +87,17 @@ fn every_field_is_compared() {
 }
 
 #[test]
+fn a_connect_has_an_authority_and_no_path() {
+    let connect = "method: CONNECT, authority: \"db.test:443\"";
+    assert_eq!(mismatches(connect, "matches: false"), Vec::<String>::new());
+    let refused = |input: &str| {
+        refused(&format!("tests: [{{name: one, input: {{{input}}}, expect: {{matches: true}}}}]"))
+    };
+    assert!(refused(&format!("{connect}, path: /")).contains("input.path: a CONNECT has none"));
+    assert!(refused("method: CONNECT").contains("input.authority: a CONNECT is for a host:port"));
+}
+
+#[test]
 fn what_is_drawn_cannot_be_expected() {
     let drawn = "is drawn at random, so that no test can expect it; expect the upstream or the policy";
     assert_eq!(mismatches("path: /cart", "first: \"10.0.0.1:80\""), [format!("first: {drawn}")]);

@@ -62,6 +62,26 @@ fn a_request_goes_where_the_router_sends_it_and_what_no_route_is_for_nowhere() {
 }
 
 #[test]
+fn a_connect_has_a_host_and_a_port_and_no_path() {
+    let mut tree = tree();
+    tree["routes"] = json!([
+        {"name": "all", "match": {"path_prefix": "/"}, "upstream": "b"},
+        {"name": "tunnel", "match": {"methods": ["CONNECT"], "hosts": ["db.test"]}, "upstream": "a"},
+    ]);
+    let document = prepared(&tree);
+    let connect = Request::connect("db.test:443").unwrap();
+    assert_eq!(decide(&document, &connect).unwrap().route, "tunnel");
+    assert_eq!(decide(&document, &Request::connect("other.test:443").unwrap()), None);
+    let with_path = Request::new("CONNECT", "/").with("host", "db.test:443");
+    assert_eq!((with_path.header(":path"), with_path.view().headers), ("", connect.view().headers));
+    assert!(Request::connect("[::1]:443").is_some());
+    for wrong in ["db.test", "/", ":443", "db.test:", "db.test:65536", "db.test:+1", "::1:443", "http://a:1"]
+    {
+        assert_eq!(Request::connect(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
 fn a_seed_is_a_draw() {
     let mut tree = tree();
     tree["upstreams"][0]["balance"] = json!({"policy": "random"});

@@ -61,7 +61,7 @@ fn matcher() -> impl Strategy<Value = Value> {
 pub(super) fn request() -> impl Strategy<Value = Request> {
     let path = select(vec!["/", "/a", "/a/b", "/ab", "/a?q=1", "/a/b/c?q=2"]);
     let host = select(vec!["a.test", "x.test", "x.b.test", "a.other", "other"]);
-    (select(vec!["GET", "POST"]), path, host, option::of("[0-2]"), option::of("[0-2]")).prop_map(
+    (select(vec!["GET", "POST", "CONNECT"]), path, host, option::of("[0-2]"), option::of("[0-2]")).prop_map(
         |(method, path, host, x, y)| {
             let mut request = Request::new(method, path).with("host", host);
             for (name, value) in [("x", x), ("y", y)] {

@@ -15,7 +15,9 @@ pub fn from_access_log(text: &str) -> Result<Asked> {
     let [request, received, forwarded, agent, id, authority, went_to] = places(&fields)?;
     let mut words = request.split(' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut asked = Asked::from(line::of_target(method, path)?);
+    // A CONNECT has no path, and the log a dash.
+    let target = if method == "CONNECT" { authority } else { path };
+    let mut asked = Asked::from(line::of_target(method, target)?);
     let known = [
         (":authority", authority),
         ("user-agent", agent),

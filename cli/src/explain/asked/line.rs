@@ -1,7 +1,7 @@
 //! A request line: `GET /cart?id=1`.
 
 use crate::decision::Request;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 /// The request of this line: a method and a path or URL, or that alone; a protocol behind it is not looked at.
 ///
@@ -20,12 +20,17 @@ pub fn from_line(line: &str) -> Result<Request> {
     }
 }
 
-/// A request of this method to a path, or to a URL with its scheme and host.
+/// A request of this method to a path, or of CONNECT to a `host:port`, or to a URL with its scheme and host.
 pub(super) fn of_target(method: &str, target: &str) -> Result<Request> {
     let is_method =
         !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
     if !is_method {
         bail!("{method:?} is no method; write 'GET /path'");
+    }
+    if method == "CONNECT" {
+        return Request::connect(target).with_context(|| {
+            format!("{target:?} is no host:port; a CONNECT has no path, write 'CONNECT shop.example:443'")
+        });
     }
     if target.starts_with('/') || target == "*" {
         return Ok(Request::new(method, path_of(target)));

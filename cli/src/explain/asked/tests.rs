@@ -24,6 +24,7 @@ fn a_line_has_a_method_a_path_or_a_url() {
         ("http://shop.test", "GET http shop.test /"),
         ("http://shop.test?a=b", "GET http shop.test /?a=b"),
         ("OPTIONS *", "OPTIONS http  *"),
+        ("CONNECT db.test:443 HTTP/1.1", "CONNECT http db.test:443 "),
     ];
     for (text, wanted) in good {
         assert_eq!(line(text).as_deref(), Ok(wanted), "{text:?}");
@@ -32,6 +33,7 @@ fn a_line_has_a_method_a_path_or_a_url() {
         ("", "is empty; write 'GET /path'"),
         ("cart", "\"cart\" is neither a path, which begins with a slash, nor a URL"),
         ("G/T /cart", "\"G/T\" is no method; write 'GET /path'"),
+        ("CONNECT /", "\"/\" is no host:port; a CONNECT has no path, write 'CONNECT shop.example:443'"),
         ("GET /a b", "has a space in its path, \"/a\" and what follows; write it as %20"),
     ];
     for (text, wanted) in wrong {
@@ -156,6 +158,13 @@ fn what_a_line_of_the_access_log_lacks_is_a_dash() {
     let asked = from_access_log(line).unwrap();
     assert_eq!(told(&asked.request), ("GET http  /".to_owned(), Vec::new()));
     assert_eq!((asked.request.source_ip, asked.went_to, asked.notes.len()), (None, None, 1));
+}
+
+#[test]
+fn a_connect_of_the_access_log_goes_to_its_authority() {
+    let line = LINE.replace("POST /cart?a=b", "CONNECT -").replace("\"shop.test\"", "\"shop.test:443\"");
+    let asked = from_access_log(&line).unwrap();
+    assert_eq!(told(&asked.request).0, "CONNECT http shop.test:443 ");
 }
 
 #[test]
