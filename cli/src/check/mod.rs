@@ -19,6 +19,7 @@ use crate::source::{Carried, File, Kind, Reason, Refused};
 use crate::{Exit, pages};
 use anyhow::{Result, bail};
 use found::Found;
+use parts::Parts;
 use std::io::Write;
 use std::path::PathBuf;
 pub use suppress::Suppress;
@@ -140,7 +141,7 @@ pub fn check(file: &File) -> Report {
         report
             .findings
             .extend(found.into_iter().chain(around).map(|found| found.in_file(&file.name, &place)));
-        report.seen.extend(one.result.as_ref().ok().map(|document| seen(file, place, document)));
+        report.seen.extend(one.result.as_ref().ok().map(|document| seen(file, place, one, document)));
     }
     report.findings.extend(whole(file, &carried));
     report
@@ -159,8 +160,11 @@ fn place(carried: &Carried) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-fn seen(file: &File, place: String, document: &Document) -> Seen {
+fn seen(file: &File, place: String, carried: &Carried, document: &Document) -> Seen {
     let says = match document.stored() {
+        None if carried.tree.is_null() && Parts::of(&carried.plugin).outlier => {
+            "ok, without a document of its own: it goes by those in force".to_owned()
+        }
         Some(_) => "ok, the document is in a store; check that one, too".to_owned(),
         None => {
             let routes = document.routes().iter().filter(|route| !route.is_envoys()).count();

@@ -1,7 +1,7 @@
 //! `switchyard diff`: what another document does differently.
 //!
 //! Invariants: a document and itself differ in nothing; what may hurt is told first ([`Difference`]). What is compared is what documents do:
-//! requests are sent through both ([`samples`]), keys are hashed with both ([`keys`]), and only then are settings compared as they are written.
+//! requests are sent through both (`samples`), keys are hashed with both (`keys`), and only then are settings compared as they are written.
 //! Trade-off: requests are those that the conditions of both documents suggest, not all that there are.
 
 mod difference;

@@ -1,7 +1,7 @@
 //! `switchyard explain`: what becomes of one request, and why.
 //!
 //! Invariant: the line `x-switchyard-explain` is what the header of that name says in front of a real Envoy with the same document,
-//! but for candidates that are not known here, `?`; all else is told beside it ([`account`]). Exit code 1: no route is for the request.
+//! but for candidates that are not known here, `?`; all else is told beside it (`account`). Exit code 1: no route is for the request.
 
 mod account;
 mod asked;

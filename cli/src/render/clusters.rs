@@ -35,6 +35,7 @@ pub(super) fn steered(wanted: &Wanted, site: &Site, filters: &[Value], remarks: 
         }
         let of_site = site.cluster(&name);
         let listed = of_document(wanted, &name);
+        compare(&path, of_site, &listed, remarks);
         match endpoints(&name, of_site, &listed) {
             Some(endpoints) => {
                 let protocol = of_site.and_then(|cluster| cluster.protocol).unwrap_or(Protocol::Http1);
@@ -56,6 +57,27 @@ fn of_document(wanted: &Wanted, cluster: &str) -> Vec<(String, u32)> {
     all.sort();
     all.dedup_by(|one, other| one.0 == other.0);
     all
+}
+
+/// Says where the document names endpoints that the site's cluster does not have: requests for those go where Envoy's fallback policy sends them.
+fn compare(path: &str, site: Option<&Cluster>, listed: &[(String, u32)], remarks: &mut Remarks) {
+    let Some(site) =
+        site.filter(|site| !listed.is_empty() && !(site.endpoints.is_empty() && site.dns.is_none()))
+    else {
+        return;
+    };
+    let lacks: Vec<_> = listed
+        .iter()
+        .map(|(address, _)| address.as_str())
+        .filter(|one| !site.endpoints.iter().any(|has| has == one))
+        .collect();
+    if !lacks.is_empty() {
+        remarks.warn(format!(
+            "{path}: the document lists {}, which the site's cluster {:?} does not have: requests for them go where Envoy's own policy sends them. Take the endpoints out of one of the two.",
+            lacks.join(", "),
+            site.name
+        ));
+    }
 }
 
 /// How Envoy finds the endpoints of a cluster.

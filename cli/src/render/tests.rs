@@ -97,6 +97,31 @@ fn an_image_is_what_the_agent_fetches_and_outlier_comes_the_same_way_or_from_a_f
 
 /// Shared data is shared by vm_id: the two plugins have the same on every platform.
 #[test]
+fn endpoints_that_the_sites_cluster_does_not_have_are_told() {
+    let document = json!({"upstreams": [{"name": "a", "endpoints": [{"address": "1.1.1.1:1"}, {"address": "1.1.1.2:1"}]}]});
+    let warnings = |endpoints: Value| {
+        let site = json!({"clusters": [{"name": "a", "endpoints": endpoints}]});
+        rendered(Platform::Envoy, &document, &site).warnings.join("\n")
+    };
+    assert!(
+        warnings(json!(["1.1.1.1:1"]))
+            .contains("the document lists 1.1.1.2:1, which the site's cluster \"a\" does not have")
+    );
+    assert!(!warnings(json!(["1.1.1.2:1", "1.1.1.1:1"])).contains("does not have"));
+}
+
+#[test]
+fn a_whole_number_is_written_as_one() {
+    let document =
+        json!({"upstreams": [{"name": "a", "endpoints": [{"address": "1.1.1.1:1", "weight": 2.0}]}]});
+    let text = &rendered(Platform::Envoy, &document, &json!({})).files[0].text;
+    assert!(
+        text.contains("weight: 2\n") && !text.contains("weight: 2.0"),
+        "Envoy makes a text of 2.0\n{text}"
+    );
+}
+
+#[test]
 fn both_plugins_have_one_vm_id() {
     let document = document(&json!({ "outlier": {} }));
     let site = json!({ "namespace": "shop", "vm_id": "mine", "clusters": [{ "name": "outbound|8080||cart.shop.svc.cluster.local", "dns": "cart:80" }] });

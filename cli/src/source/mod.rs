@@ -2,7 +2,7 @@
 //!
 //! Invariant: a file is read whole or refused, with a message that names it, what is wrong and what to do; no file makes this panic or
 //! take memory without bound ([`MOST_BYTES`], and the YAML reader's own budget for anchors).
-//! Trade-off: which plugin is ours is told by its name, its module's file or its image, since nothing else says so ([`plugins`]).
+//! Trade-off: which plugin is ours is told by its name, its module's file or its image, since nothing else says so (`plugins`).
 
 mod elsewhere;
 mod kind;

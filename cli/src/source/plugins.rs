@@ -176,6 +176,11 @@ fn configuration(any: Option<&Value>) -> (Value, Result<Document, ConfigErrors>)
             }
         }
         Some(Value::String(text)) => (tree_of(text.as_bytes()), Document::from_json(text.as_bytes())),
+        Some(tree) if kind.ends_with("StringValue") || kind.ends_with("BytesValue") => {
+            let name = kind.rsplit('.').next().unwrap_or_default();
+            let problem = format!("is no text, as the value of a {name} is; take google.protobuf.Struct");
+            (tree.clone(), Err(ConfigErrors::unreadable(problem)))
+        }
         Some(tree) => (tree.clone(), Document::from_value(tree)),
         None => (Value::Null, Ok(Document::default())),
     }

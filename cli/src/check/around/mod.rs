@@ -3,6 +3,7 @@
 mod bodies;
 mod clusters;
 mod front;
+mod settings;
 mod timeouts;
 
 use super::found::Found;
@@ -32,6 +33,7 @@ pub(super) fn plugin(carried: &Carried) -> Vec<Found> {
         );
     }
     found.extend(no_stop_flag(carried));
+    found.extend(settings::find(carried));
     found
 }
 

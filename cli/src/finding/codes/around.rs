@@ -39,4 +39,12 @@ codes! {
     NO_OUTLIER = Warning "SY0508" "nobody judges the cluster's attempts"
         "The upstream has a section `outlier`, and its cluster has no outlier.wasm among its upstream filters: no endpoint is ever ejected. \
          envoy-config/envoy.yaml has the filter, at (4).";
+    /// A plugin that does nothing.
+    NO_CONFIGURATION = Warning "SY0509" "the plugin has no document"
+        "The plugin has no `configuration`, which means an empty document: it lets everything pass as it is. Only outlier.wasm does without, since \
+         it goes by the documents in force. Put the document into `configuration`, in a `google.protobuf.Struct`.";
+    /// A field that Envoy refuses.
+    UNKNOWN_SETTING = Error "SY0510" "a field that a plugin's settings do not have"
+        "Envoy's `PluginConfig`, which is what stands around `vm_config`, has no field of this name, so Envoy refuses the configuration. Correct \
+         the name.";
 }

@@ -163,7 +163,14 @@ fn clusters(site: &Section<'_>) -> Vec<Cluster> {
         let inference_pool = section.flag("inference_pool").unwrap_or_default();
         Some(Cluster { name: name?, endpoints, dns, protocol, inference_pool })
     };
-    site.sections("clusters", &CLUSTER).into_iter().filter_map(one).collect()
+    let clusters: Vec<_> = site.sections("clusters", &CLUSTER).into_iter().filter_map(one).collect();
+    for (place, cluster) in clusters.iter().enumerate() {
+        if clusters.iter().take(place).any(|before| before.name == cluster.name) {
+            let name = Value::String(cluster.name.clone());
+            site.wrong("clusters", &name, "is the name of two clusters; keep one of them");
+        }
+    }
+    clusters
 }
 
 fn istio(site: &Section<'_>, namespace: Option<&str>) -> Istio {

@@ -63,8 +63,15 @@ impl<'a> Section<'a> {
                 None
             }
             Value::String(text) if !text.is_empty() => Some(text.clone()),
-            // A version without quotes is a number to YAML: 1.31.
-            Value::Number(number) => Some(number.to_string()),
+            // YAML takes 1.40 for 1.4, and 010 for 8.
+            Value::Number(_) => {
+                self.wrong(
+                    field,
+                    value,
+                    "is a number to YAML, which may not be what you wrote; put it in quotes",
+                );
+                None
+            }
             _ => {
                 self.wrong(field, value, "is no text; write one, in quotes where it has signs of YAML's");
                 None

@@ -24,10 +24,12 @@ fn everything_that_is_wrong_is_said_at_once_with_path_value_and_fix() {
             {"endpoints": [], "inference_pool": "yes"},
             "b",
             {"name": "d", "dns": "cart", "endpoints": ["1.1.1.1:1"]},
+            {"name": "a"},
         ],
         "images": {"switchyard": {"reference": "oci://r/s:1", "sha256": "abc"}},
         "istio": {"form": "helm", "priority": 0, "labels": []},
         "envoy_gateway": {"version": "latest", "routes": "cart"},
+        "envoy": {"version": 1.4},
         "modules": {"folder": "wasm"},
     });
     let problems = Site::from_value(&tree).unwrap_err();
@@ -51,6 +53,8 @@ fn everything_that_is_wrong_is_said_at_once_with_path_value_and_fix() {
         "clusters[1].inference_pool: \"yes\" is not one of true, false",
         "envoy_gateway.version: \"latest\" is no version; write the first two numbers in quotes: \"1.31\"",
         "envoy_gateway.routes: \"cart\" is no list; begin each item with `- `",
+        "clusters: \"a\" is the name of two clusters; keep one of them",
+        "envoy.version: 1.4 is a number to YAML, which may not be what you wrote; put it in quotes",
     ];
     for one in wanted {
         assert!(problems.iter().any(|problem| problem == one), "{one}\nis not in\n{}", problems.join("\n"));
