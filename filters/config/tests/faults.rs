@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use switchyard_config::{Document, Fault};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A document of one upstream and one route, with these fields added to them.
 fn document(upstream: Value, route: Value) -> Value {
