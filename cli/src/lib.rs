@@ -20,6 +20,7 @@ pub mod doctor;
 mod exit;
 pub mod explain;
 pub mod finding;
+mod output;
 pub mod pages;
 mod program;
 mod reader;
@@ -32,6 +33,7 @@ pub mod surroundings;
 
 pub use arguments::{Arguments, Command};
 pub use exit::Exit;
+pub use output::Output;
 use reader::MayLeave;
 use shown::Shown;
 use std::io::Write as _;

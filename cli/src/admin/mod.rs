@@ -19,7 +19,7 @@ pub use client::{Client, MOST_BYTES, PATHS};
 pub use cluster::Cluster;
 pub use metrics::{Metrics, Series};
 pub use picture::Picture;
-pub use plugin::{Filter, Place, Running, fingerprint};
+pub use plugin::{Place, Running, fingerprint};
 pub use rejected::Rejected;
 pub use server::Server;
 

@@ -1,6 +1,6 @@
 //! Plugins of ours that an Envoy runs.
 
-use crate::source::Carried;
+use crate::source::{Carried, Filter};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -29,56 +29,6 @@ impl fmt::Display for Place {
     }
 }
 
-/// What a plugin is of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Filter {
-    /// All that is decided on the way to Envoy's router.
-    Switchyard,
-    /// Identical requests share an answer.
-    Coalesce,
-    /// Distinct requests share a call.
-    Batch,
-    /// Where a request goes.
-    Router,
-    /// Whether it is tried again.
-    Retry,
-    /// Who is ejected.
-    Outlier,
-}
-
-impl Filter {
-    /// The five that are modules of their own.
-    const SINGLE: [(&'static str, Self); 5] = [
-        ("outlier", Self::Outlier),
-        ("coalesce", Self::Coalesce),
-        ("batch", Self::Batch),
-        ("router", Self::Router),
-        ("retry", Self::Retry),
-    ];
-
-    /// By the name of the module's file, else by the root's id, else by the plugin's name: a platform may have renamed any of them.
-    fn of(module: &str, root_id: &str, name: &str) -> Self {
-        let file = module.rsplit('/').next().unwrap_or_default();
-        if file == "switchyard.wasm" {
-            return Self::Switchyard;
-        }
-        let by = |is: &dyn Fn(&str) -> bool| {
-            Self::SINGLE.iter().find(|(word, _)| is(word)).map(|(_, filter)| *filter)
-        };
-        by(&|word| file.strip_suffix(".wasm") == Some(word))
-            .or_else(|| by(&|word| root_id == word))
-            .or_else(|| by(&|word| name.split(['.', '-', '_', '/', ':']).any(|part| part == word)))
-            .unwrap_or(Self::Switchyard)
-    }
-}
-
-impl fmt::Display for Filter {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let single = Self::SINGLE.iter().find(|(_, filter)| filter == self);
-        formatter.write_str(single.map_or("switchyard", |(name, _)| name))
-    }
-}
-
 /// A plugin of ours, where it runs and with what.
 #[derive(Clone, Debug)]
 pub struct Running {
@@ -92,8 +42,8 @@ pub struct Running {
 
 impl Running {
     pub(super) fn new(place: Place, carried: Carried) -> Self {
-        let root_id = carried.settings.get("root_id").and_then(Value::as_str).unwrap_or_default();
-        let filter = Filter::of(&carried.plugin.module, root_id, &carried.plugin.name);
+        // What an Envoy runs is the whole, where nothing says that it is a part.
+        let filter = carried.filter().unwrap_or(Filter::Switchyard);
         Self { place, filter, carried }
     }
 
@@ -106,16 +56,6 @@ impl Running {
         &self.carried.plugin.name
     }
 
-    /// Its root's id.
-    pub fn root_id(&self) -> &str {
-        self.text("/root_id")
-    }
-
-    /// The id of its VM: what shared data is shared by.
-    pub fn vm_id(&self) -> &str {
-        self.text("/vm_config/vm_id")
-    }
-
     /// `envoy.wasm.runtime.v8`; Envoy's default where it is empty.
     pub fn runtime(&self) -> &str {
         self.text("/vm_config/runtime")
@@ -124,22 +64,6 @@ impl Running {
     /// The sha256 of a module that Envoy fetches itself; empty where it does not.
     pub fn sha256(&self) -> &str {
         self.text("/vm_config/code/remote/sha256")
-    }
-
-    /// What becomes of it after a trap: Envoy's word.
-    pub fn failure_policy(&self) -> &str {
-        let is_open = self.carried.settings.get("fail_open").and_then(Value::as_bool) == Some(true);
-        match self.text("/failure_policy") {
-            "" | "UNSPECIFIED" if is_open => "FAIL_OPEN",
-            "" | "UNSPECIFIED" => "FAIL_CLOSED",
-            policy => policy,
-        }
-    }
-
-    /// Whether it may hold a request's head and still be given its body.
-    pub fn stop_flag(&self) -> bool {
-        let flag = self.carried.settings.get("allow_on_headers_stop_iteration");
-        flag.and_then(|flag| flag.as_bool().or_else(|| flag.get("value")?.as_bool())).unwrap_or(false)
     }
 
     /// The document's fingerprint; `None` where it has none of its own, as outlier.wasm may.
@@ -185,24 +109,6 @@ mod tests {
             fingerprint(&json!(["a", "b"])),
             fingerprint(&json!(["b", "a"])),
             "a list's order means something"
-        );
-    }
-
-    #[test]
-    fn a_filter_is_known_by_its_module_its_root_or_its_name() {
-        for (module, root_id, name, filter) in [
-            ("/etc/switchyard/switchyard.wasm", "router", "switchyard.outlier", Filter::Switchyard),
-            ("/etc/switchyard/outlier.wasm", "", "", Filter::Outlier),
-            ("/var/lib/istio/data/ab/cd.wasm", "outlier", "shop/x", Filter::Outlier),
-            ("/var/lib/istio/data/ab/cd.wasm", "", "shop/switchyard-outlier", Filter::Outlier),
-            ("/etc/switchyard/retry.wasm", "retry", "switchyard.retry", Filter::Retry),
-            ("", "switchyard", "shop/switchyard", Filter::Switchyard),
-        ] {
-            assert_eq!(Filter::of(module, root_id, name), filter, "{module} {root_id} {name}");
-        }
-        assert_eq!(
-            (Filter::Switchyard.to_string(), Filter::Retry.to_string()),
-            ("switchyard".into(), "retry".into())
         );
     }
 }

@@ -11,15 +11,13 @@ mod errors;
 mod found;
 mod hurts;
 mod manifests;
-mod parts;
 mod suppress;
 
 use crate::finding::{Finding, Format, Report, Seen, Severity, codes};
-use crate::source::{Carried, File, Kind, Reason, Refused};
+use crate::source::{Carried, File, Filter, Kind, Reason, Refused};
 use crate::{Exit, pages};
 use anyhow::{Result, bail};
 use found::Found;
-use parts::Parts;
 use std::io::Write;
 use std::path::PathBuf;
 pub use suppress::Suppress;
@@ -67,7 +65,6 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
         return Ok(Exit::Good);
     }
     let mut report = Report::default();
-    let mut unread = Vec::new();
     for path in &arguments.files {
         match checked(File::read(path)) {
             Ok(one) => {
@@ -75,14 +72,14 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
                 report.seen.extend(one.seen);
                 report.files += 1;
             }
-            Err(refused) => unread.push(refused.to_string()),
+            Err(refused) => report.unread.push(refused),
         }
     }
     report.findings.retain(|finding| !arguments.suppress.iter().any(|suppress| suppress.covers(finding)));
     report.write(arguments.output, out)?;
     out.flush()?;
-    if !unread.is_empty() {
-        bail!("{}", unread.join("\nerror: "));
+    if !report.unread.is_empty() {
+        bail!("{}", report.unread.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "));
     }
     let is_bad = |finding: &Finding| finding.code.severity >= arguments.fail_on;
     Ok(if report.findings.iter().any(is_bad) { Exit::Found } else { Exit::Good })
@@ -162,7 +159,7 @@ fn place(carried: &Carried) -> String {
 
 fn seen(file: &File, place: String, carried: &Carried, document: &Document) -> Seen {
     let says = match document.stored() {
-        None if carried.tree.is_null() && Parts::of(&carried.plugin).outlier => {
+        None if carried.tree.is_null() && carried.does(Filter::Outlier) => {
             "ok, without a document of its own: it goes by those in force".to_owned()
         }
         Some(_) => "ok, the document is in a store; check that one, too".to_owned(),

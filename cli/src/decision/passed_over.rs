@@ -34,7 +34,7 @@ pub struct PassedOver {
 impl Passed {
     /// Those that `request` passes on its way to the route at `chosen`, or to none; at most so many of either kind.
     pub fn of(document: &Document, chosen: Option<usize>, request: &impl RequestView, most: usize) -> Self {
-        let matchers = document.table().matchers();
+        let matchers = document.matchers();
         let host = request.host();
         let place = |position: usize| {
             let near = nearness(matchers.get(position)?, &host);

@@ -19,9 +19,9 @@ pub use keys::MovedKeys;
 pub use requests::Rerouted;
 pub use settings::{Setting, SettingChange};
 
-use crate::Exit;
 use crate::decision::{GivenEndpoints, Prepared};
 use crate::source::File;
+use crate::{Exit, Output, output};
 use anyhow::{Result, bail};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,17 +49,8 @@ pub struct Arguments {
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub keys: u32,
     /// The form of the output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(long, value_enum, default_value_t)]
     pub output: Output,
-}
-
-/// The form of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Output {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Runs it.
@@ -87,7 +78,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
     let difference = Difference::between(&old, &new, arguments.keys)?;
     match arguments.output {
         Output::Text => text::write(&difference, out)?,
-        Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&difference)?)?,
+        Output::Json => output::json(&difference, out)?,
     }
     Ok(if difference.is_empty() { Exit::Good } else { Exit::Found })
 }

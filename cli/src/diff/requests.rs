@@ -99,8 +99,7 @@ fn differs(before: Option<&Taken<'_>>, after: Option<&Taken<'_>>, pairs: &[(usiz
 
 /// Requests that go elsewhere, and how many were tried.
 pub(super) fn rerouted(old: &Prepared, new: &Prepared, notes: &mut Vec<String>) -> (Vec<Rerouted>, usize) {
-    let tables = [old, new].map(|one| one.document().table());
-    let matchers: Vec<_> = tables.into_iter().flat_map(|table| table.matchers()).collect();
+    let matchers: Vec<_> = [old, new].into_iter().flat_map(|one| one.document().matchers()).collect();
     let (samples, without) = samples::of(&matchers);
     if without > 0 {
         notes.push(format!(

@@ -79,7 +79,7 @@ fn routes(old: &Prepared, new: &Prepared, settings: &mut Settings) {
 fn alone(document: &Prepared, position: usize) -> String {
     let name = name(document, position);
     let is_named = pairs::written(document).get(position).is_some_and(|one| pairs::name(one).is_some());
-    match document.document().table().matchers().get(position) {
+    match document.document().matchers().get(position) {
         Some(matcher) if !is_named => format!("route {name} ({})", describe(matcher)),
         _ => format!("route {name}"),
     }

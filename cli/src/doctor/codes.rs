@@ -11,7 +11,7 @@ pub const CODES: &[&Code] = &[
     &versions::CONFIGURED,
     &versions::SAME_VERSION,
     &settings::FAILURE_POLICY,
-    &settings::STOP_FLAG,
+    &settings::STOP_FLAG_CODE,
     &settings::ONE_VM_ID,
     &documents::VALID,
     &documents::SAME,

@@ -1,6 +1,7 @@
 //! The upstreams of the documents that are in force, with the clusters that serve them.
 
-use crate::admin::{Cluster, Filter, Picture};
+use crate::admin::{Cluster, Picture};
+use crate::source::Filter;
 use switchyard_config::{Document, Upstream};
 
 /// An upstream, and its cluster if Envoy has it.

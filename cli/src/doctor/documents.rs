@@ -82,7 +82,7 @@ fn same(picture: &Picture) -> Vec<Check> {
     let mut by_id: BTreeMap<&str, BTreeMap<String, BTreeSet<&str>>> = BTreeMap::new();
     for plugin in &picture.plugins {
         if let Some(hash) = plugin.document() {
-            by_id.entry(plugin.vm_id()).or_default().entry(hash).or_default().insert(plugin.name());
+            by_id.entry(plugin.carried.vm_id()).or_default().entry(hash).or_default().insert(plugin.name());
         }
     }
     let differ = by_id.values().filter(|hashes| hashes.len() > 1).map(|hashes| {

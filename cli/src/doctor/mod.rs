@@ -20,8 +20,8 @@ mod versions;
 pub use check::{Check, Group, Verdict};
 pub use codes::CODES;
 
-use crate::Exit;
 use crate::admin::{Asked, Picture};
+use crate::{Exit, Output};
 use anyhow::Result;
 use std::io::Write;
 
@@ -42,7 +42,7 @@ pub struct Arguments {
     asked: Asked,
     /// How the checks are shown.
     #[arg(long, value_enum, default_value_t)]
-    output: show::Output,
+    output: Output,
     /// What makes the exit code 1.
     #[arg(long, value_enum, default_value_t, value_name = "VERDICT")]
     fail_on: show::FailOn,
@@ -56,8 +56,8 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
     let picture = arguments.asked.picture()?;
     let checks = examine(&picture);
     match arguments.output {
-        show::Output::Text => show::text(&picture, &checks, out)?,
-        show::Output::Json => show::json(&picture, &checks, out)?,
+        Output::Text => show::text(&picture, &checks, out)?,
+        Output::Json => show::json(&picture, &checks, out)?,
     }
     let is_wrong = |check: &Check| check.verdict >= arguments.fail_on.verdict();
     Ok(if checks.iter().any(is_wrong) { Exit::Found } else { Exit::Good })

@@ -1,11 +1,10 @@
 //! What stands around a plugin's document: what becomes of it after a trap, whether it is given bodies, and under which id its VM runs.
 
 use super::check::{Check, Group, Trouble, checked, list};
-use crate::admin::{Filter, Picture};
+use crate::admin::Picture;
 use crate::finding::{Code, Severity};
+use crate::surroundings::{self, Need, RELOAD, STOP_FLAG};
 use std::collections::{BTreeMap, BTreeSet};
-use switchyard_config::{Document, Route};
-use switchyard_core::retry::Engine;
 
 pub(super) const FAILURE_POLICY: Code = Code {
     id: "SY0706",
@@ -16,7 +15,7 @@ pub(super) const FAILURE_POLICY: Code = Code {
            {base_interval: 0.05s}}`.",
 };
 
-pub(super) const STOP_FLAG: Code = Code {
+pub(super) const STOP_FLAG_CODE: Code = Code {
     id: "SY0707",
     title: "allow_on_headers_stop_iteration",
     severity: Severity::Error,
@@ -42,8 +41,8 @@ pub(super) fn all(picture: &Picture) -> Vec<Check> {
 
 fn failure_policy(picture: &Picture) -> Vec<Check> {
     let mut others: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for plugin in picture.plugins.iter().filter(|plugin| plugin.failure_policy() != "FAIL_RELOAD") {
-        others.entry(plugin.failure_policy()).or_default().insert(plugin.name());
+    for plugin in picture.plugins.iter().filter(|plugin| plugin.carried.failure_policy() != RELOAD) {
+        others.entry(plugin.carried.failure_policy()).or_default().insert(plugin.name());
     }
     let trouble = |(policy, names): (&str, BTreeSet<&str>)| {
         let said = format!("{}: {policy}, so a trap lasts until Envoy is started again", list(names));
@@ -60,53 +59,37 @@ fn stop_flag(picture: &Picture) -> Vec<Check> {
     let mut troubles = Vec::new();
     let mut is_needed = false;
     for plugin in &picture.plugins {
-        let Ok(document) = &plugin.carried.result else { continue };
-        let needs: Vec<String> =
-            document.routes().iter().filter_map(|route| need(plugin.filter, document, route)).collect();
-        is_needed |= !needs.is_empty();
-        if !needs.is_empty() && !plugin.stop_flag() {
-            troubles.push(Trouble::bad(
-                format!(
-                    "{}, {}: lacks allow_on_headers_stop_iteration, which {}",
-                    plugin.place,
-                    plugin.name(),
-                    needs.join("; ")
-                ),
-                "set allow_on_headers_stop_iteration: true beside vm_config",
-            ));
+        let needs = surroundings::bodies(&plugin.carried.tree);
+        let (must, better): (Vec<_>, Vec<_>) =
+            needs.into_iter().filter(|need| plugin.filter.does(need.filter)).partition(|need| need.is_must);
+        is_needed |= !must.is_empty() || !better.is_empty();
+        if plugin.carried.stop_flag() {
+            continue;
+        }
+        let said = |needs: &[Need]| {
+            let needs = list(needs.iter().map(|need| format!("{} ({})", need.path, need.why)));
+            format!(
+                "{}, {}: lacks {STOP_FLAG}, without which bodies never come: {needs}",
+                plugin.place,
+                plugin.name()
+            )
+        };
+        let next = format!("set {STOP_FLAG}: true beside vm_config");
+        if !must.is_empty() {
+            troubles.push(Trouble::bad(said(&must), next));
+        } else if !better.is_empty() {
+            troubles.push(Trouble::warning(said(&better), next));
         }
     }
     let found =
         if is_needed { "bodies are given to the plugins that need them" } else { "no route needs bodies" };
-    checked(Group::Modules, &STOP_FLAG, found, troubles)
-}
-
-/// What this route wants a body for, of this filter.
-fn need(filter: Filter, document: &Document, route: &Route) -> Option<String> {
-    let is = |one| filter == Filter::Switchyard || filter == one;
-    let name = route.name();
-    if is(Filter::Batch) && route.batch().is_some() {
-        return Some(format!("route {name} needs to batch"));
-    }
-    if is(Filter::Coalesce) && route.coalesce().is_some_and(|settings| settings.key.body) {
-        return Some(format!("route {name} needs for the body in its coalescing key"));
-    }
-    let upstreams = route.targets().iter().filter_map(|target| document.upstreams().get(target.upstream()));
-    let retry = route.retry().or_else(|| upstreams.into_iter().find_map(|upstream| upstream.retry()));
-    let retry = retry.filter(|settings| is(Filter::Retry) && settings.engine == Engine::Filter)?;
-    // Without bodies it is the answers that are not judged, and requests with a body that are not tried again.
-    let why = if retry.retry_on.body.is_empty() {
-        "try requests with bodies again"
-    } else {
-        "judge answers by their body"
-    };
-    Some(format!("route {name} needs to {why}"))
+    checked(Group::Modules, &STOP_FLAG_CODE, found, troubles)
 }
 
 fn one_vm_id(picture: &Picture) -> Vec<Check> {
     let mut by_id: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for plugin in &picture.plugins {
-        by_id.entry(plugin.vm_id()).or_default().insert(plugin.name());
+        by_id.entry(plugin.carried.vm_id()).or_default().insert(plugin.name());
     }
     let mut troubles = Vec::new();
     if by_id.len() > 1 {

@@ -7,16 +7,6 @@ use anyhow::Result;
 use serde_json::json;
 use std::io::Write;
 
-/// In which form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Output {
-    /// Lines for people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
-
 /// What counts as wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum FailOn {

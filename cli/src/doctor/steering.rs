@@ -2,8 +2,10 @@
 
 use super::check::{Check, Group, Trouble, checked, list};
 use super::documented::{Steered, documents, steered};
-use crate::admin::{Cluster, Filter, Picture, Place};
+use crate::admin::{Cluster, Picture, Place};
 use crate::finding::{Code, Severity};
+use crate::source::Filter;
+use crate::surroundings;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use switchyard_config::Document;
@@ -83,20 +85,19 @@ fn clusters(steered: &[Steered<'_>]) -> Vec<Check> {
 
 fn override_host(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
     let header = format!("header {CANDIDATES_HEADER}");
-    let mut heeded = vec![header.clone()];
-    heeded.extend(picture.listeners.iter().flat_map(carried_over));
+    let heeded = surroundings::heeded(&picture.listeners);
     let mut troubles = Vec::new();
     for one in steered {
         let Some(cluster) = one.cluster else { continue };
         let name = one.upstream.cluster();
-        match cluster.override_sources() {
+        match surroundings::override_sources(&cluster.tree) {
             Some(sources) if sources.iter().any(|source| heeded.contains(source)) => {}
             Some(sources) if !sources.is_empty() => troubles.push(Trouble::bad(
                 format!("cluster {name}: override_host listens to {}, and not to the {header}", list(sources)),
                 "add the header to override_host_sources; with metadata alone a header_to_metadata filter must carry it over",
             )),
             _ => {
-                let kept = cluster.kept_from_override();
+                let kept = surroundings::refused_beside(&cluster.tree);
                 let next = "give it the load_balancing_policy override_host, place (3) of envoy-config/envoy.yaml";
                 let next = if kept.is_empty() {
                     next.to_owned()
@@ -150,29 +151,6 @@ fn follows(tree: &Value) -> bool {
     }
 }
 
-/// Where header_to_metadata filters below `tree` write the endpoints that the router chose, as [`crate::admin::Cluster::override_sources`]
-/// names it: an InferencePool's cluster listens there.
-fn carried_over(tree: &Value) -> Vec<String> {
-    match tree {
-        Value::Array(items) => items.iter().flat_map(carried_over).collect(),
-        Value::Object(fields) => {
-            let kind = fields.get("@type").and_then(Value::as_str).unwrap_or_default();
-            if !kind.ends_with("header_to_metadata.v3.Config") {
-                return fields.values().flat_map(carried_over).collect();
-            }
-            let rules = fields.get("request_rules").and_then(Value::as_array).into_iter().flatten();
-            let rules =
-                rules.filter(|rule| rule.get("header").and_then(Value::as_str) == Some(CANDIDATES_HEADER));
-            let written = rules.filter_map(|rule| rule.get("on_header_present"));
-            let name = |value: &Value| {
-                value.get("metadata_namespace").and_then(Value::as_str).unwrap_or("envoy.lb").to_owned()
-            };
-            written.map(|value| format!("metadata {}", name(value))).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 fn judged(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
     let stands = |is: &dyn Fn(&Place) -> bool| {
         picture.plugins.iter().any(|plugin| plugin.filter == Filter::Outlier && is(&plugin.place))
@@ -185,7 +163,7 @@ fn judged(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
         .collect();
     let judges = |name: &str, cluster: &Cluster| {
         let own = Place::Cluster(name.to_owned());
-        stands(&|place| *place == own) || by_router && !cluster.has_own_filters()
+        stands(&|place| *place == own) || by_router && !surroundings::has_own_filters(&cluster.tree)
     };
     let trouble = |(name, _): &(&str, &Cluster)| {
         Trouble::bad(

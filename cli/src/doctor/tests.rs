@@ -184,10 +184,10 @@ fn versions_and_modules() {
 #[test]
 fn what_stands_around_documents() {
     use Verdict::Bad;
-    broken("SY0707", Bad, "route rpc needs to batch", |said| {
+    broken("SY0707", Bad, "routes[2].batch", |said| {
         remove(said.plugin(""), "allow_on_headers_stop_iteration");
     });
-    broken("SY0707", Bad, "route catalog needs to judge answers by their body", |said| {
+    broken("SY0707", Bad, "routes[0].retry.retry_on.body", |said| {
         *said.plugin("/allow_on_headers_stop_iteration") = json!(false);
     });
     broken("SY0708", Bad, "\"other\"", |said| *said.plugin("/vm_config/vm_id") = json!("other"));

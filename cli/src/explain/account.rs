@@ -113,7 +113,7 @@ impl<'a> Parts<'a> {
         let document = prepared.document();
         let view = request.view();
         let target = [":method", ":path", ":authority"].map(|name| request.header(name).to_owned());
-        let matcher = self.position.and_then(|position| document.table().matchers().get(position));
+        let matcher = self.position.and_then(|position| document.matchers().get(position));
         let both = self.route.zip(self.upstream);
         // Coalesce and batch look at the document's own routes alone.
         let own = self.route.filter(|_| self.position.is_some());

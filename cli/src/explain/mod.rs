@@ -10,9 +10,9 @@ mod text;
 pub use account::Account;
 pub use asked::{Asked, from_access_log, from_curl, from_line};
 
-use crate::Exit;
 use crate::decision::{GivenEndpoints, Prepared};
 use crate::source::File;
+use crate::{Exit, Output, output};
 use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;
@@ -41,17 +41,8 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// The form of the output.
-    #[arg(long, value_enum, default_value_t = Output::Text)]
+    #[arg(long, value_enum, default_value_t)]
     pub output: Output,
-}
-
-/// The form of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Output {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Runs it.
@@ -64,7 +55,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
     let account = Account::of(&document, &asked, arguments.seed)?;
     match arguments.output {
         Output::Text => text::write(&account, out)?,
-        Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&account)?)?,
+        Output::Json => output::json(&account, out)?,
     }
     Ok(if account.explanation.is_some() { Exit::Good } else { Exit::Found })
 }

@@ -5,11 +5,13 @@
 //! Trade-off: which plugin is ours is told by its name, its module's file or its image, since nothing else says so (`plugins`).
 
 mod elsewhere;
+mod filter;
 mod kind;
 mod plugins;
 mod yaml;
 
 pub use elsewhere::Elsewhere;
+pub use filter::Filter;
 pub use kind::Kind;
 pub use plugins::{Carried, Plugin};
 

@@ -3,14 +3,10 @@
 //! A plugin is ours if its name begins with `switchyard` (also behind a namespace, as in `shop/switchyard`), if it loads one of our
 //! modules from a file, or if its image is called so.
 
-use super::{File, Kind};
+use super::{File, Filter, Kind};
 use base64::Engine as _;
 use serde_json::Value;
 use switchyard_config::{ConfigErrors, Document};
-
-/// The modules that read a document.
-const MODULES: [&str; 6] =
-    ["switchyard.wasm", "coalesce.wasm", "batch.wasm", "router.wasm", "outlier.wasm", "retry.wasm"];
 
 /// A plugin that has a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +30,66 @@ pub struct Carried {
     pub result: Result<Document, ConfigErrors>,
     /// The section `vm_config` and what stands around it, for what is to be said of that; `null` for a file that is a document.
     pub settings: Value,
+}
+
+impl Carried {
+    /// A field of Envoy's PluginConfig, which JSON may write in camel case, too: `vm_config`.
+    pub fn setting(&self, name: &str) -> Option<&Value> {
+        either(&self.settings, name)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.setting(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Its root's id.
+    pub fn root_id(&self) -> &str {
+        self.text("root_id")
+    }
+
+    /// The id of its VM: what shared data is shared by.
+    pub fn vm_id(&self) -> &str {
+        let id = self.setting("vm_config").and_then(|vm| either(vm, "vm_id"));
+        id.and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What becomes of it after a trap: Envoy's word, or Envoy's default.
+    pub fn failure_policy(&self) -> &str {
+        let is_open = self.setting("fail_open").and_then(Value::as_bool) == Some(true);
+        match self.text("failure_policy") {
+            "" | "UNSPECIFIED" if is_open => "FAIL_OPEN",
+            "" | "UNSPECIFIED" => "FAIL_CLOSED",
+            policy => policy,
+        }
+    }
+
+    /// Whether it may hold a request's head and still be given its body. A BoolValue, which some write as an object.
+    pub fn stop_flag(&self) -> bool {
+        let flag = self.setting("allow_on_headers_stop_iteration");
+        flag.and_then(|flag| flag.as_bool().or_else(|| flag.get("value")?.as_bool())).unwrap_or_default()
+    }
+
+    /// Which filter it is, if anything tells.
+    pub fn filter(&self) -> Option<Filter> {
+        Filter::of(&self.plugin, self.root_id())
+    }
+
+    /// Whether it is known to do what this filter does.
+    pub fn does(&self, filter: Filter) -> bool {
+        self.filter().is_some_and(|own| own.does(filter))
+    }
+}
+
+/// A field in either of the ways in which JSON may write protobuf's names.
+fn either<'a>(tree: &'a Value, name: &str) -> Option<&'a Value> {
+    let mut words = name.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+        camel.push_str(&first.to_ascii_uppercase());
+        camel.push_str(rest);
+    }
+    tree.get(name).or_else(|| tree.get(camel))
 }
 
 /// Every document in `file`.
@@ -127,16 +183,14 @@ fn of_image(
 
 /// Every plugin configuration of Envoy's below `tree` that is ours.
 fn of_tree(tree: &Value, found: &mut Vec<Carried>) {
-    if let Some(vm) = tree.get("vm_config").or_else(|| tree.get("vmConfig")) {
+    if let Some(vm) = either(tree, "vm_config") {
         let name = tree.get("name").and_then(Value::as_str).unwrap_or_default();
         let text = |pointer: &str| vm.pointer(pointer).and_then(Value::as_str);
         let module = ["/code/local/filename", "/code/remote/http_uri/uri", "/code/remote/httpUri/uri"]
             .iter()
             .find_map(|pointer| text(pointer))
             .unwrap_or_default();
-        let ours = is_our_name(name)
-            || MODULES.iter().any(|ours| module.rsplit('/').next() == Some(ours))
-            || is_our_image(module);
+        let ours = is_our_name(name) || is_our_file(module) || is_our_image(module);
         if ours {
             let (tree_of, result) = configuration(tree.get("configuration"));
             let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
@@ -149,6 +203,12 @@ fn of_tree(tree: &Value, found: &mut Vec<Carried>) {
         Value::Object(fields) => fields.values().for_each(|field| of_tree(field, found)),
         _ => {}
     }
+}
+
+/// Whether a module's file is called as one of ours.
+fn is_our_file(module: &str) -> bool {
+    let stem = module.rsplit('/').next().and_then(|file| file.strip_suffix(".wasm"));
+    Filter::NAMES.iter().any(|(name, _)| stem == Some(name))
 }
 
 pub(super) fn is_our_name(name: &str) -> bool {

@@ -8,8 +8,8 @@ mod summary;
 
 pub use summary::{Summary, summarize};
 
-use crate::Exit;
 use crate::admin::Asked;
+use crate::{Exit, Output, output};
 use anyhow::Result;
 use std::io::Write;
 
@@ -28,7 +28,7 @@ pub struct Arguments {
     asked: Asked,
     /// How it is shown.
     #[arg(long, value_enum, default_value_t)]
-    output: show::Output,
+    output: Output,
 }
 
 /// Runs it.
@@ -38,8 +38,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
     let summary = summarize(&arguments.asked.picture()?);
     match arguments.output {
-        show::Output::Text => show::text(&summary, out)?,
-        show::Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?,
+        Output::Text => show::text(&summary, out)?,
+        Output::Json => output::json(&summary, out)?,
     }
     Ok(if summary.plugins.is_empty() { Exit::Found } else { Exit::Good })
 }

@@ -7,16 +7,6 @@ use comfy_table::{Table, presets};
 use std::fmt;
 use std::io::Write;
 
-/// In which form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Output {
-    /// Tables for people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
-
 const BOLD: Style = Style::new().bold();
 /// The most places that a plugin is shown at.
 const MOST_PLACES: usize = 4;

@@ -1,7 +1,8 @@
 //! What is shown of a picture.
 
 use super::counts::{counts, refused};
-use crate::admin::{Filter, Metrics, Picture, Running};
+use crate::admin::{Metrics, Picture, Running};
+use crate::source::Filter;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use switchyard_config::{Document, Upstream};
@@ -103,10 +104,10 @@ fn plugins(running: &[Running]) -> Vec<Plugin> {
             filter: one.filter.to_string(),
             module: one.carried.plugin.module.clone(),
             sha256: one.sha256().to_owned(),
-            vm_id: one.vm_id().to_owned(),
-            root_id: one.root_id().to_owned(),
-            failure_policy: one.failure_policy().to_owned(),
-            stop_flag: one.stop_flag(),
+            vm_id: one.carried.vm_id().to_owned(),
+            root_id: one.carried.root_id().to_owned(),
+            failure_policy: one.carried.failure_policy().to_owned(),
+            stop_flag: one.carried.stop_flag(),
             document: one.document(),
             places: Vec::new(),
         };

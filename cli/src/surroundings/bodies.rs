@@ -3,18 +3,8 @@
 //! Invariant: a section that works worse without bodies, and works, is no need ([`Need::is_must`]). That gRPC's status is looked at without
 //! being asked for is none either: it stands in the trailers, mostly.
 
+use crate::source::Filter;
 use serde_json::Value;
-
-/// The part of the chain that a need is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Coalescing.
-    Coalesce,
-    /// Batching.
-    Batch,
-    /// Retries.
-    Retry,
-}
 
 /// What needs bodies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +12,7 @@ pub struct Need {
     /// Where it stands: `routes[0].batch`.
     pub path: String,
     /// Who carries it out.
-    pub part: Part,
+    pub filter: Filter,
     /// What it does with them.
     pub why: &'static str,
     /// Whether it does not work without them; else it works, and less well.
@@ -38,14 +28,14 @@ pub fn bodies(tree: &Value) -> Vec<Need> {
     for (place, route) in list(tree, "routes").iter().enumerate() {
         let path = format!("routes[{place}]");
         retry(&format!("{path}.retry"), route.get("retry"), &mut needs);
-        let mut must = |section: &str, part, why| {
-            needs.push(Need { path: format!("{path}.{section}"), part, why, is_must: true });
+        let mut must = |section: &str, filter, why| {
+            needs.push(Need { path: format!("{path}.{section}"), filter, why, is_must: true });
         };
         if route.pointer("/coalesce/key/body") == Some(&Value::Bool(true)) {
-            must("coalesce.key.body", Part::Coalesce, "has the body in the key");
+            must("coalesce.key.body", Filter::Coalesce, "has the body in the key");
         }
         if route.get("batch").is_some_and(|batch| batch.pointer("/protocol/id_list").is_none()) {
-            must("batch", Part::Batch, "reads requests by their bodies");
+            must("batch", Filter::Batch, "reads requests by their bodies");
         }
     }
     needs
@@ -58,12 +48,12 @@ fn retry(path: &str, retry: Option<&Value>, needs: &mut Vec<Need>) {
     for rule in ["body", "grpc_statuses"] {
         if !list(retry.get("retry_on").unwrap_or(&Value::Null), rule).is_empty() {
             let (path, why) = (format!("{path}.retry_on.{rule}"), "judges answers that must be held");
-            needs.push(Need { path, part: Part::Retry, why, is_must: true });
+            needs.push(Need { path, filter: Filter::Retry, why, is_must: true });
         }
     }
     if needs.len() == before {
         let why = "keeps the bodies of requests for another attempt";
-        needs.push(Need { path: path.to_owned(), part: Part::Retry, why, is_must: false });
+        needs.push(Need { path: path.to_owned(), filter: Filter::Retry, why, is_must: false });
     }
 }
 
@@ -93,16 +83,16 @@ mod tests {
             ],
         });
         let found: Vec<_> =
-            bodies(&tree).into_iter().map(|need| (need.path, need.part, need.is_must)).collect();
+            bodies(&tree).into_iter().map(|need| (need.path, need.filter, need.is_must)).collect();
         let wanted = [
-            ("upstreams[0].retry.retry_on.body", Part::Retry, true),
-            ("upstreams[1].retry", Part::Retry, false),
-            ("routes[0].retry.retry_on.grpc_statuses", Part::Retry, true),
-            ("routes[0].coalesce.key.body", Part::Coalesce, true),
-            ("routes[1].batch", Part::Batch, true),
-            ("routes[3].retry", Part::Retry, false),
+            ("upstreams[0].retry.retry_on.body", Filter::Retry, true),
+            ("upstreams[1].retry", Filter::Retry, false),
+            ("routes[0].retry.retry_on.grpc_statuses", Filter::Retry, true),
+            ("routes[0].coalesce.key.body", Filter::Coalesce, true),
+            ("routes[1].batch", Filter::Batch, true),
+            ("routes[3].retry", Filter::Retry, false),
         ];
-        assert_eq!(found, wanted.map(|(path, part, must)| (path.to_owned(), part, must)));
+        assert_eq!(found, wanted.map(|(path, filter, must)| (path.to_owned(), filter, must)));
         assert_eq!(bodies(&Value::Null), []);
     }
 }

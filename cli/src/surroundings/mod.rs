@@ -5,8 +5,10 @@
 //! can a path be named that its writer finds.
 
 mod bodies;
+mod cluster;
 
-pub use bodies::{Need, Part, bodies};
+pub use bodies::{Need, bodies};
+pub use cluster::{has_own_filters, heeded, override_sources, refused_beside};
 
 /// The labels in the names of the filters' metrics.
 pub const LABELS: [&str; 9] =

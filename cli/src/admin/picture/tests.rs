@@ -1,7 +1,7 @@
 //! Pictures of dumps in the forms that Envoy prints.
 
 use super::*;
-use crate::admin::Filter;
+use crate::source::Filter;
 use serde_json::json;
 
 fn plugin(name: &str, module: &str, configuration: &Value) -> Value {

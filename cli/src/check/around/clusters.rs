@@ -3,9 +3,9 @@
 //! Trade-off: where a control plane sends clusters (`cds_config`), one that is not in the file may be there all the same.
 
 use crate::check::found::Found;
-use crate::check::parts::Parts;
 use crate::finding::codes;
-use crate::source::{Carried, File, Kind};
+use crate::source::{Carried, File, Filter, Kind};
+use crate::surroundings::{has_own_filters, heeded, override_sources, refused_beside};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use switchyard_config::Document;
@@ -34,9 +34,10 @@ pub(super) fn find(tree: &Value, carried: &[Carried]) -> Vec<Found> {
     let of = |does: fn(&Carried, &Document) -> Vec<String>| -> BTreeSet<String> {
         documents().flat_map(|(one, document)| does(one, document)).collect()
     };
+    let heeded = heeded([tree]);
     for cluster in of(steered) {
         let Some((index, cluster)) = clusters.get(cluster.as_str()) else { continue };
-        found.extend(no_override_host(*index, cluster));
+        found.extend(no_override_host(*index, cluster, &heeded));
     }
     let by_router = judges_for_all(tree);
     for cluster in of(judged) {
@@ -80,7 +81,7 @@ fn named(document: &Document, tree: &Value) -> Vec<(String, String)> {
 
 /// The clusters whose endpoints the plugin's module chooses.
 fn steered(carried: &Carried, document: &Document) -> Vec<String> {
-    if !Parts::of(&carried.plugin).router {
+    if !carried.does(Filter::Router) {
         return Vec::new();
     }
     document.upstreams().iter().map(|upstream| upstream.cluster().to_owned()).collect()
@@ -92,20 +93,10 @@ fn judged(_: &Carried, document: &Document) -> Vec<String> {
     judged.map(|upstream| upstream.cluster().to_owned()).collect()
 }
 
-/// The override_host policy of a cluster.
-fn override_host(cluster: &Value) -> Option<&Value> {
-    let policies = cluster.pointer("/load_balancing_policy/policies").and_then(Value::as_array)?;
-    policies.iter().find_map(|policy| {
-        let config = policy.pointer("/typed_extension_config/typed_config")?;
-        let kind = config.get("@type").and_then(Value::as_str)?;
-        kind.ends_with("override_host.v3.OverrideHost").then_some(config)
-    })
-}
-
-fn no_override_host(index: usize, cluster: &Value) -> Option<Found> {
+fn no_override_host(index: usize, cluster: &Value, heeded: &[String]) -> Option<Found> {
     let path = format!("static_resources.clusters[{index}].load_balancing_policy");
     let name = cluster.get("name").and_then(Value::as_str).unwrap_or_default();
-    let Some(policy) = override_host(cluster) else {
+    let Some(sources) = override_sources(cluster) else {
         let problem = format!(
             "the cluster {name:?} has not the policy override_host, so Envoy chooses its endpoints by itself"
         );
@@ -114,12 +105,7 @@ fn no_override_host(index: usize, cluster: &Value) -> Option<Found> {
                 .fix("add override_host that reads the header x-gateway-destination-endpoint"),
         );
     };
-    let sources = policy.get("override_host_sources").and_then(Value::as_array);
-    let reads = |source: &Value| source.get("header").and_then(Value::as_str) == Some(CANDIDATES_HEADER);
-    // From metadata endpoints come, too, where something writes them there.
-    let is_metadata = |source: &Value| source.get("metadata").is_some();
-    let is_read = sources.into_iter().flatten().any(|source| reads(source) || is_metadata(source));
-    (!is_read).then(|| {
+    (!sources.iter().any(|source| heeded.contains(source))).then(|| {
         let problem =
             format!("override_host of the cluster {name:?} does not read the header {CANDIDATES_HEADER}");
         Found::new(&codes::NO_OVERRIDE_HOST, path, problem)
@@ -139,16 +125,10 @@ fn judges_for_all(tree: &Value) -> bool {
     }
 }
 
-fn has_own_filters(cluster: &Value) -> bool {
-    let options = cluster.get("typed_extension_protocol_options").and_then(Value::as_object);
-    let mut options = options.into_iter().flat_map(|options| options.values());
-    options.any(|one| one.get("http_filters").and_then(Value::as_array).is_some_and(|list| !list.is_empty()))
-}
-
 fn has_outlier(tree: &Value) -> bool {
     let inside = File { name: String::new(), kind: Kind::Resources, trees: vec![tree.clone()] };
     // One that comes by config_discovery may be it.
-    inside.documents().iter().any(|one| Parts::of(&one.plugin).outlier)
+    inside.documents().iter().any(|one| one.does(Filter::Outlier))
         || tree.to_string().contains("\"config_discovery\"")
 }
 
@@ -162,15 +142,8 @@ fn no_outlier(index: usize, cluster: &Value) -> Option<Found> {
 }
 
 fn refused(index: usize, cluster: &Value) -> Option<Found> {
-    override_host(cluster)?;
-    let beside = [
-        "lb_subset_config",
-        "common_lb_config.zone_aware_lb_config",
-        "common_lb_config.locality_weighted_lb_config",
-        "common_lb_config.consistent_hashing_lb_config",
-    ];
-    let field =
-        beside.iter().find(|field| cluster.pointer(&format!("/{}", field.replace('.', "/"))).is_some())?;
+    override_sources(cluster)?;
+    let field = *refused_beside(cluster).first()?;
     let name = cluster.get("name").and_then(Value::as_str).unwrap_or_default();
     let problem = format!(
         "Envoy refuses the cluster {name:?}: {field} does not go together with load_balancing_policy override_host"

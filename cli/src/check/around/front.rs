@@ -5,9 +5,8 @@
 //! Trade-off: only jwt_authn is looked at, whose default takes the token off.
 
 use crate::check::found::Found;
-use crate::check::parts::Parts;
 use crate::finding::codes;
-use crate::source::{File, Kind};
+use crate::source::{Carried, File, Filter, Kind};
 use serde_json::Value;
 use switchyard_config::{Document, Route};
 
@@ -54,7 +53,7 @@ fn chain(filters: &[Value], path: &str) -> Vec<Found> {
         let file = File { name: String::new(), kind: Kind::Resources, trees: vec![filter.clone()] };
         for carried in file.documents() {
             let Ok(document) = &carried.result else { continue };
-            let routes = sharing(document, Parts::of(&carried.plugin));
+            let routes = sharing(document, &carried);
             if !routes.is_empty() {
                 let problem = format!(
                     "{}: jwt_authn in front of it takes the token off and leaves no word of who asks (provider {}), so users share what \
@@ -89,13 +88,15 @@ fn silent_providers(filter: &Value) -> Vec<&str> {
     providers.filter(|(_, provider)| !leaves_word(provider)).map(|(name, _)| name.as_str()).collect()
 }
 
-/// The routes on which a module with these parts has one user's requests share with another's.
-fn sharing(document: &Document, parts: Parts) -> Vec<&str> {
+/// The routes on which a plugin has one user's requests share with another's.
+fn sharing<'a>(document: &'a Document, carried: &Carried) -> Vec<&'a str> {
     let shares = |route: &&Route| {
         let coalesces = route.coalesce().is_some_and(|settings| !settings.key.share_across_principals);
         let batches = route.batch().is_some_and(|batching| !batching.settings().key.mixes_principals);
         let keeps = route.retry().is_some_and(|settings| settings.fallback.stale.is_some());
-        parts.coalesce && coalesces || parts.batch && batches || parts.retry && keeps
+        [(Filter::Coalesce, coalesces), (Filter::Batch, batches), (Filter::Retry, keeps)]
+            .into_iter()
+            .any(|(filter, shares)| shares && carried.does(filter))
     };
     document.routes().iter().filter(shares).map(Route::name).collect()
 }

@@ -3,9 +3,8 @@
 //! Source: Envoy's `envoy/extensions/wasm/v3/wasm.proto`, PluginConfig.
 
 use crate::check::found::Found;
-use crate::check::parts::Parts;
 use crate::finding::codes;
-use crate::source::Carried;
+use crate::source::{Carried, Filter};
 use serde_json::Value;
 
 /// The fields of Envoy's PluginConfig; JSON may write them in camel case, too.
@@ -26,8 +25,7 @@ pub(super) fn find(carried: &Carried) -> Vec<Found> {
     let Value::Object(fields) = &carried.settings else { return Vec::new() };
     let unknown = fields.keys().filter(|name| !FIELDS.contains(&snake(name).as_str()));
     let mut found: Vec<_> = unknown.map(|name| unknown_field(name)).collect();
-    let parts = Parts::of(&carried.plugin);
-    if !fields.contains_key("configuration") && !parts.outlier {
+    if !fields.contains_key("configuration") && !carried.does(Filter::Outlier) {
         let problem = "the plugin has no configuration, so it does nothing";
         found.push(
             Found::new(&codes::NO_CONFIGURATION, "", problem).fix("put the document into configuration"),

@@ -1,9 +1,8 @@
 //! What Envoy's routes give a request, beside what the document has it wait.
 
 use crate::check::found::Found;
-use crate::check::parts::Parts;
 use crate::finding::codes;
-use crate::source::Carried;
+use crate::source::{Carried, Filter};
 use core::time::Duration;
 use serde_json::Value;
 
@@ -19,7 +18,7 @@ pub(super) fn find(tree: &Value, carried: &[Carried]) -> Vec<Found> {
         timeouts.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
     let Some(longest) = longest else { return Vec::new() };
     let mut found = Vec::new();
-    for one in carried.iter().filter(|one| Parts::of(&one.plugin).batch) {
+    for one in carried.iter().filter(|one| one.does(Filter::Batch)) {
         let Ok(document) = &one.result else { continue };
         for (index, route) in document.routes().iter().enumerate() {
             let Some(delay) = route.batch().map(|batch| batch.settings().max_delay) else { continue };

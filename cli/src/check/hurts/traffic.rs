@@ -3,7 +3,8 @@
 use crate::check::found::Found;
 use crate::finding::codes;
 use serde_json::Value;
-use switchyard_config::{Document, Route, Upstream};
+use std::collections::BTreeSet;
+use switchyard_config::{Batching, Document, Route, Target, Upstream};
 
 pub(super) fn find(document: &Document, tree: &Value) -> Vec<Found> {
     let mut found = Vec::new();
@@ -12,6 +13,7 @@ pub(super) fn find(document: &Document, tree: &Value) -> Vec<Found> {
         found.extend(late_batch(index, route));
         found.extend(idle_split(index, route));
     }
+    let used = Used::by(document);
     let sections = tree.get("upstreams").and_then(Value::as_array).into_iter().flatten().enumerate();
     // Those that stand for many clusters are no upstreams of the document's.
     let (patterns, single): (Vec<_>, Vec<_>) =
@@ -19,9 +21,8 @@ pub(super) fn find(document: &Document, tree: &Value) -> Vec<Found> {
     for ((section, _), (position, upstream)) in
         single.into_iter().zip(document.upstreams().iter().enumerate())
     {
-        found.extend(unused(section, position, upstream, document));
-        let retried = document.routes().iter().any(|route| goes(route, position) && retries(route));
-        if upstream.retry_budget().is_some() && !retried {
+        found.extend(unused(section, position, upstream, &used, document));
+        if upstream.retry_budget().is_some() && !used.retried.contains(&position) {
             let problem = format!(
                 "bounds nothing: no route to the upstream {:?} tries anything again",
                 upstream.name()
@@ -43,14 +44,33 @@ fn budget(path: String, problem: String) -> Found {
     Found::new(&codes::IDLE_BUDGET, path, problem).fix("add a section retry, or remove the budget")
 }
 
-/// Whether requests of a route go to the upstream at this position.
-fn goes(route: &Route, position: usize) -> bool {
-    route.targets().iter().any(|target| target.upstream() == position && target.weight() > 0)
+/// The upstreams, by position, that something in a document goes to.
+#[derive(Default)]
+struct Used {
+    has_routes: bool,
+    /// By a route of the document, or as a fallback of whatever.
+    named: BTreeSet<usize>,
+    /// By a route, Envoy's own too, that tries again.
+    retried: BTreeSet<usize>,
 }
 
-/// Whether a route tries anything again.
-fn retries(route: &Route) -> bool {
-    route.retry().is_some_and(|retry| retry.num_retries > 0)
+impl Used {
+    fn by(document: &Document) -> Self {
+        let mut used = Self::default();
+        for route in document.routes() {
+            if !route.is_envoys() {
+                used.has_routes = true;
+                used.named.extend(route.targets().iter().map(Target::upstream));
+                used.named.extend(route.batch().map(Batching::upstream));
+            }
+            used.named.extend(route.retry().and_then(|retry| retry.fallback.upstream));
+            if route.retry().is_some_and(|retry| retry.num_retries > 0) {
+                let targets = route.targets().iter().filter(|target| target.weight() > 0);
+                used.retried.extend(targets.map(Target::upstream));
+            }
+        }
+        used
+    }
 }
 
 fn idle_budget(index: usize, tree: &Value) -> Option<Found> {
@@ -85,23 +105,15 @@ fn idle_split(index: usize, route: &Route) -> Option<Found> {
 }
 
 /// In a document without routes all upstreams are for Envoy's own, and so is the one whose cluster Envoy's own route names.
-fn unused(section: usize, position: usize, upstream: &Upstream, document: &Document) -> Option<Found> {
-    let mut routes = document.routes().iter().filter(|route| !route.is_envoys()).peekable();
-    routes.peek()?;
-    let is_named = |route: &Route| {
-        route.targets().iter().any(|target| target.upstream() == position)
-            || route.retry().is_some_and(|retry| retry.fallback.upstream == Some(position))
-            || route.batch().is_some_and(|batch| batch.upstream() == position)
-    };
-    // Retries of an upstream's own may fall back on another.
-    let is_anothers = || {
-        document
-            .upstreams()
-            .iter()
-            .any(|other| other.retry().is_some_and(|retry| retry.fallback.upstream == Some(position)))
-    };
+fn unused(
+    section: usize,
+    position: usize,
+    upstream: &Upstream,
+    used: &Used,
+    document: &Document,
+) -> Option<Found> {
     let is_default = document.default_cluster() == Some(upstream.cluster());
-    if routes.any(is_named) || is_anothers() || is_default || upstream.retry().is_some() {
+    if !used.has_routes || used.named.contains(&position) || is_default || upstream.retry().is_some() {
         return None;
     }
     let problem = format!(

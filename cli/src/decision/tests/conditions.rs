@@ -107,7 +107,7 @@ fn a_condition_is_told_in_words() {
         "headers": [{"name": "x-a", "regex": "[0-9]+"}], "query": [{"name": "q", "present": true}],
     });
     let document = prepared(&document(&[matcher, json!({})]));
-    let words: Vec<_> = document.document().table().matchers().iter().map(describe).collect();
+    let words: Vec<_> = document.document().matchers().iter().map(describe).collect();
     let first = "host *.shop.test, path below /cart, method GET, header x-a all of [0-9]+, query q present";
     assert_eq!(words, [first, "every request"]);
 }
@@ -118,18 +118,18 @@ proptest! {
     fn what_fails_is_what_is_not_met(tree in random::document(), request in random::request()) {
         let document = prepared(&tree);
         let (table, view) = (document.document().table(), request.view());
-        for matcher in table.matchers() {
+        for matcher in document.document().matchers() {
             prop_assert_eq!(Failed::parts(matcher, &view).is_empty(), matcher.matches(&view));
         }
         let chosen = table.find(&view);
         let passed = Passed::of(document.document(), chosen, &view, usize::MAX);
-        let met = table.matchers().iter().filter(|matcher| matcher.matches(&view)).count();
+        let met = document.document().matchers().iter().filter(|matcher| matcher.matches(&view)).count();
         prop_assert_eq!(passed.also_met.len() + usize::from(chosen.is_some()), met);
         if chosen.is_none() {
             prop_assert_eq!(passed.before.len(), table.len());
         }
         let nearest = |position: usize| {
-            let hosts = &table.matchers()[position].hosts;
+            let hosts = &document.document().matchers()[position].hosts;
             let any = [HostPattern::Any];
             let hosts = if hosts.is_empty() { &any[..] } else { hosts };
             hosts.iter().filter_map(|one| one.nearness(b"a.test")).min()

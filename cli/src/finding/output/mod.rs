@@ -6,6 +6,8 @@ mod sarif;
 mod text;
 
 use super::{Finding, Severity};
+use crate::output;
+use crate::source::Refused;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -18,7 +20,7 @@ pub enum Format {
     Text,
     /// One JSON object.
     Json,
-    /// SARIF 2.1.0, which code hosts show beside the lines of a change.
+    /// SARIF 2.1.0, which code hosts read; a result names its file and its path in it, and no line.
     Sarif,
 }
 
@@ -42,6 +44,8 @@ pub struct Report {
     pub seen: Vec<Seen>,
     /// How many files were looked at.
     pub files: usize,
+    /// Those that could not be, so that nobody takes them for good.
+    pub unread: Vec<Refused>,
 }
 
 impl Report {
@@ -57,8 +61,8 @@ impl Report {
     pub fn write(&self, format: Format, out: &mut impl Write) -> Result<()> {
         match format {
             Format::Text => text::write(self, out),
-            Format::Json => document(&self.json(), out),
-            Format::Sarif => document(&serde_json::to_value(sarif::log(self))?, out),
+            Format::Json => output::json(&self.json(), out),
+            Format::Sarif => output::json(&sarif::log(self), out),
         }
     }
 
@@ -77,21 +81,17 @@ impl Report {
                 "page": finding.code.link(),
             })
         };
+        let unread = |refused: &Refused| json!({"file": refused.file, "problem": refused.problem});
         let seen = |seen: &Seen| json!({"file": seen.file, "place": seen.place, "says": seen.says});
         json!({
             "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
             "good": self.seen.iter().map(seen).collect::<Vec<_>>(),
+            "unread": self.unread.iter().map(unread).collect::<Vec<_>>(),
             "files": self.files,
             "errors": self.count(Severity::Error),
             "warnings": self.count(Severity::Warning),
         })
     }
-}
-
-fn document(value: &Value, out: &mut impl Write) -> Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 use super::super::{Code, Finding, Severity};
 use super::Report;
 use serde_sarif::sarif::{
-    ArtifactLocation, Location, LogicalLocation, Message, MultiformatMessageString, PhysicalLocation,
-    ReportingConfiguration, ReportingDescriptor, Result as Found, ResultLevel, Run, Sarif, Tool,
-    ToolComponent,
+    ArtifactLocation, Invocation, Location, LogicalLocation, Message, MultiformatMessageString, Notification,
+    PhysicalLocation, ReportingConfiguration, ReportingDescriptor, Result as Found, ResultLevel, Run, Sarif,
+    Tool, ToolComponent,
 };
 use std::collections::BTreeMap;
 
@@ -29,7 +29,15 @@ pub(super) fn log(report: &Report) -> Sarif {
             result(finding, i64::try_from(index).unwrap_or_default())
         })
         .collect();
-    let run = Run::builder().tool(Tool::builder().driver(driver).build()).results(results).build();
+    let unread = report.unread.iter().map(|refused| {
+        Notification::builder().message(Message::builder().text(refused.to_string()).build()).build()
+    });
+    let invocation = Invocation::builder()
+        .execution_successful(report.unread.is_empty())
+        .tool_execution_notifications(unread.collect::<Vec<_>>())
+        .build();
+    let tool = Tool::builder().driver(driver).build();
+    let run = Run::builder().tool(tool).results(results).invocations(vec![invocation]).build();
     Sarif::builder().schema(SCHEMA).version(serde_json::json!("2.1.0")).runs(vec![run]).build()
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Format, Report, Seen};
 use crate::finding::{Finding, codes};
+use crate::source::{Reason, Refused};
 use serde_json::{Value, json};
 
 fn report() -> Report {
@@ -25,6 +26,11 @@ fn report() -> Report {
             says: "ok, 1 upstreams, 2 routes".to_owned(),
         }],
         files: 2,
+        unread: vec![Refused {
+            file: "d.yaml".to_owned(),
+            problem: "is no text".to_owned(),
+            reason: Reason::Unread,
+        }],
     }
 }
 
@@ -67,6 +73,11 @@ fn json_has_everything() {
         })
     );
     assert_eq!(json["findings"][1]["value"], Value::Null);
+    assert_eq!(
+        json["unread"],
+        json!([{"file": "d.yaml", "problem": "is no text"}]),
+        "nobody takes it for good"
+    );
     assert_eq!(json["good"][0]["says"], json!("ok, 1 upstreams, 2 routes"));
 }
 
@@ -92,6 +103,9 @@ fn sarif_is_what_code_hosts_read() {
         assert_eq!(uri, "a%20b.yaml");
         assert!(result["message"]["text"].as_str().unwrap().contains("is wrong"));
     }
+    let invocation = &run["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], json!(false));
+    assert_eq!(invocation["toolExecutionNotifications"][0]["message"]["text"], json!("d.yaml: is no text"));
     let logical = &results[0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"];
     assert_eq!(logical, "switchyard.router/mode");
 }

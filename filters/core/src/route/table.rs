@@ -72,11 +72,6 @@ impl RouteTable {
         self.clusters.get(cluster).copied()
     }
 
-    /// The conditions, in order: to tell why a request met none of those before its own.
-    pub fn matchers(&self) -> &[Matcher] {
-        &self.matchers
-    }
-
     /// How many conditions there are.
     pub fn len(&self) -> usize {
         self.matchers.len()

@@ -98,7 +98,7 @@ async fn a_cluster_without_override_host() -> Outcome {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stop_flag_is_missing() -> Outcome {
-    broken("SY0707", "route rpc needs to batch", |bootstrap| {
+    broken("SY0707", "routes[2].batch", |bootstrap| {
         plugin(bootstrap)["allow_on_headers_stop_iteration"] = json!(false);
     })
     .await
