@@ -1,14 +1,6 @@
 //! `status` and `doctor` against admins that are none, are slow, say too much or too little: the exact complaint and the exit code.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test may fail by panicking, and has a server beside it"
-)]
-
-use assert_cmd::Command;
+use crate::program::{ended, switchyard};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
@@ -22,15 +14,9 @@ struct Ended {
 }
 
 fn run(arguments: &[&str]) -> Ended {
-    let mut command = Command::cargo_bin("switchyard").expect("the program is built");
     // An admin is asked directly, whatever the environment says of proxies.
-    let output = command.args(arguments).env("http_proxy", "http://127.0.0.1:1").output().expect("it runs");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    Ended {
-        code: output.status.code().expect("a code"),
-        out: text(output.stdout),
-        errors: text(output.stderr),
-    }
+    let (code, out, errors) = ended(switchyard(arguments).env("http_proxy", "http://127.0.0.1:1"));
+    Ended { code, out, errors }
 }
 
 /// Runs a command against a server that answers each request line so; returns what it was asked, too.

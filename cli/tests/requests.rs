@@ -1,25 +1,15 @@
 //! `switchyard explain`, `test` and `diff` as people run them: exit codes, what goes where, and the shipped files.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail by panicking")]
-
-use assert_cmd::Command;
+use crate::program::{ended, switchyard};
 use std::path::Path;
 use tempfile::TempDir;
 
 const DOCUMENT: &str = "envoy-config/switchyard.yaml";
 
-/// The program, in the folder that the shipped files are below.
-fn switchyard(arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("switchyard").unwrap();
-    command.args(arguments).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
-    command
-}
-
-/// Exit code, standard output and standard error.
+/// The program, in the folder that the shipped files are below: exit code, standard output and standard error.
 fn run(arguments: &[&str]) -> (i32, String, String) {
-    let output = switchyard(arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    ended(switchyard(arguments).current_dir(root))
 }
 
 #[test]

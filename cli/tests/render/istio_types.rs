@@ -1,10 +1,9 @@
 //! Manifests for Istio go through Istio's own types and come back whole: nothing is lost, so nothing is unknown.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
-
 use istio_api_rs::extensions::v1alpha1::wasm_plugin::WasmPlugin;
 use istio_api_rs::networking::v1alpha3::envoy_filter::EnvoyFilter;
 // Chooses the version of Kubernetes that the types are for.
+use super::upstream;
 use k8s_openapi as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,16 +22,6 @@ fn manifest(document: &Value, site: &Value) -> Value {
     let document = File::parse("document", &document.to_string()).expect("a document");
     let rendered = render(Platform::Istio, &document, &site).expect("it can be rendered");
     File::parse("manifest", &rendered.files[0].text).expect("YAML").trees.remove(0)
-}
-
-fn upstream(more: &Value) -> Value {
-    let mut upstream = json!({
-        "name": "cart",
-        "cluster": "outbound|8080||cart.shop.svc.cluster.local",
-        "endpoints": { "envoy": { "admin_cluster": "prometheus_stats" } },
-    });
-    upstream.as_object_mut().expect("fields").extend(more.as_object().expect("fields").clone());
-    upstream
 }
 
 #[test]

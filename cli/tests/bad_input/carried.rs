@@ -1,0 +1,172 @@
+//! Documents inside bootstraps and manifests, and where there is none.
+
+use super::*;
+
+const ROWS: &[Row<'_>] = &[
+    (
+        "a bootstrap without a plugin of ours",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            "admin: {address: {}}
+"
+            .as_bytes(),
+        )],
+        1,
+        "error SY0103 no Switchyard plugin in the file: f.yaml
+    problem  no Switchyard plugin in this bootstrap, so there is nothing to check
+    fix      name the file that has one, or check the document by itself
+    page     switchyard check --explain SY0103 (docs/findings.md#sy0103)
+
+1 error, 0 warnings in 1 file",
+        "",
+    ),
+    (
+        "an EnvoyFilter for another plugin",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            "apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: other}
+spec: {configPatches: [{patch: {value: {name: other, vm_config: {}}}}]}
+"
+            .as_bytes(),
+        )],
+        1,
+        "error SY0601 no Switchyard plugin in the manifests: f.yaml
+    problem  no Switchyard plugin in this manifest, so there is nothing to check
+    fix      name the file that has one, or check the document by itself
+    page     switchyard check --explain SY0601 (docs/findings.md#sy0601)
+
+1 error, 0 warnings in 1 file",
+        "",
+    ),
+    (
+        "YAML inside a StringValue",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            router!(r#"{"@type": type.googleapis.com/google.protobuf.StringValue, value: "mode: shadow"}"#),
+        )],
+        1,
+        r#"error SY0207 the document cannot be read: f.yaml (switchyard)
+    value    "mode: shadow"
+    problem  is not JSON: expected value at line 1 column 1
+    fix      a filter takes JSON text or a google.protobuf.Struct, not YAML text
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
+
+1 error, 0 warnings in 1 file"#,
+        "",
+    ),
+    (
+        "JSON that stops inside a StringValue",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            router!(r#"{"@type": type.googleapis.com/google.protobuf.StringValue, value: '{"mode": '}"#),
+        )],
+        1,
+        r#"error SY0207 the document cannot be read: f.yaml (switchyard)
+    value    "{\"mode\": "
+    problem  is not JSON: EOF while parsing a value at line 1 column 9
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
+
+1 error, 0 warnings in 1 file"#,
+        "",
+    ),
+    (
+        "no base64 inside a BytesValue",
+        "check f.yaml",
+        &[("f.yaml", router!(r#"{"@type": type.googleapis.com/google.protobuf.BytesValue, value: "%%%"}"#))],
+        1,
+        r#"error SY0207 the document cannot be read: f.yaml (switchyard)
+    value    "%%%"
+    problem  is not base64, as the value of a BytesValue is (Invalid symbol 37, offset 0.)
+    fix      encode it
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
+
+1 error, 0 warnings in 1 file"#,
+        "",
+    ),
+    (
+        "base64 of what is no document",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            router!(r#"{"@type": type.googleapis.com/google.protobuf.BytesValue, value: "aGVsbG8="}"#),
+        )],
+        1,
+        r#"error SY0207 the document cannot be read: f.yaml (switchyard)
+    value    "hello"
+    problem  is not JSON: expected value at line 1 column 1
+    fix      a filter takes JSON text or a google.protobuf.Struct, not YAML text
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
+
+1 error, 0 warnings in 1 file"#,
+        "",
+    ),
+    (
+        "a configuration that is a list",
+        "check f.yaml",
+        &[("f.yaml", router!(r#"{"@type": x, value: []}"#))],
+        1,
+        "error SY0202 not what the field takes: f.yaml (switchyard)
+    problem  a list of 0 is not an object
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
+
+1 error, 0 warnings in 1 file",
+        "",
+    ),
+    (
+        "several files, of which one is bad",
+        "check good.yaml bad.yaml",
+        &[
+            ("good.yaml", GOOD),
+            (
+                "bad.yaml",
+                "mode: of
+"
+                .as_bytes(),
+            ),
+        ],
+        1,
+        r#"error SY0202 not what the field takes: bad.yaml
+    path     mode
+    value    "of"
+    problem  "of" is not one of enforce, shadow
+    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
+
+good.yaml: ok, 1 upstreams, 1 routes
+1 error, 0 warnings in 2 files"#,
+        "",
+    ),
+    (
+        "a warning is no failure",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            r#"upstreams: [{name: a, endpoints: [{address: "1.1.1.1:1"}]}]
+routes:
+- {match: {path_regex: "/.*"}, upstream: a}
+- {name: api, match: {path_prefix: /api}, upstream: a}
+"#
+            .as_bytes(),
+        )],
+        0,
+        r#"warning SY0404 no request reaches the route: f.yaml
+    path     routes[1].match
+    problem  no request reaches the route "api": routes[0] ("route-0") takes all of them
+    fix      move the route in front of routes[0], or remove it
+    page     switchyard check --explain SY0404 (docs/findings.md#sy0404)
+
+f.yaml: ok, 1 upstreams, 2 routes
+0 errors, 1 warning in 1 file"#,
+        "",
+    ),
+];
+
+#[test]
+fn what_is_inside_a_file_is_told_with_its_place() {
+    ROWS.iter().copied().for_each(run);
+}
