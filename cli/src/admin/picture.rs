@@ -122,7 +122,7 @@ fn listeners(dump: &Value) -> Vec<Value> {
 
 /// A dump has plugins in the form that bootstraps have them in.
 fn carried(trees: Vec<Value>, place: &Place) -> Vec<Running> {
-    let file = File { name: place.to_string(), kind: Kind::Bootstrap, trees };
+    let file = File::of_trees(place.to_string(), Kind::Bootstrap, trees);
     file.documents().into_iter().map(|carried| Running::new(place.clone(), carried)).collect()
 }
 

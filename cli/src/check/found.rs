@@ -41,6 +41,7 @@ impl Found {
             file: file.to_owned(),
             place: place.to_owned(),
             path: self.path,
+            line: None,
             value: self.value,
             problem: self.problem,
             fix: self.fix,

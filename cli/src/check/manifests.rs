@@ -112,7 +112,7 @@ fn no_priority(tree: &Value, file: &File, found: &mut Vec<Found>) {
             items.into_iter().flatten().for_each(|item| no_priority(item, file, found));
         }
         Some("EnvoyFilter") if tree.pointer("/spec/priority").is_none() => {
-            let alone = File { name: String::new(), kind: file.kind, trees: vec![tree.clone()] };
+            let alone = File::of_trees(String::new(), file.kind, vec![tree.clone()]);
             if alone.documents().is_empty() {
                 return;
             }

@@ -14,10 +14,11 @@ mod manifests;
 mod suppress;
 
 use crate::finding::{Finding, Format, Report, Seen, Severity, codes};
-use crate::source::{Carried, File, Filter, Kind, Reason, Refused};
+use crate::source::{Carried, File, Filter, Kind, Reason, Refused, Spot};
 use crate::{Exit, pages};
 use anyhow::{Result, bail};
 use found::Found;
+use std::cell::LazyCell;
 use std::io::Write;
 use std::path::PathBuf;
 pub use suppress::Suppress;
@@ -107,24 +108,13 @@ pub fn checked(read: Result<File, Refused>) -> Result<Report, Refused> {
 
 /// Everything that is found in `file`.
 pub fn check(file: &File) -> Report {
-    let carried = file.documents();
+    let carried = &file.documents();
     let mut report = Report { files: 1, ..Report::default() };
-    if carried.is_empty() {
-        let elsewhere = file.elsewhere();
-        if !elsewhere.is_empty() {
-            let names = elsewhere.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let says = format!("ok, and no document in it: {names}; check that, too");
-            report.seen.push(Seen { file: file.name.clone(), place: String::new(), says });
-            report.findings.extend(whole(file, &carried));
-            return report;
-        }
-        let code =
-            if file.kind == Kind::Manifests { &codes::NO_PLUGIN_IN_MANIFEST } else { &codes::NO_PLUGIN };
-        let problem = format!("no Switchyard plugin in this {}, so there is nothing to check", file.kind);
-        let fix = "name the file that has one, or check the document by itself";
-        report.findings.push(Found::new(code, "", problem).fix(fix).in_file(&file.name, ""));
+    if carried.is_empty() && file.elsewhere().is_empty() {
+        report.findings.push(nothing(file));
         return report;
     }
+    let lines = LazyCell::new(|| file.lines());
     for (position, one) in carried.iter().enumerate() {
         let place = place(one);
         // What is wrong with one document is said once, however many plugins have it.
@@ -135,13 +125,34 @@ pub fn check(file: &File) -> Report {
             Ok(_) | Err(_) => Vec::new(),
         };
         let around = around::plugin(one).into_iter().chain(manifests::plugin(one));
-        report
-            .findings
-            .extend(found.into_iter().chain(around).map(|found| found.in_file(&file.name, &place)));
+        report.findings.extend(found.into_iter().chain(around).map(|found| {
+            let finding = found.in_file(&file.name, &place);
+            Finding { line: lines.line(&one.spot, &finding.path), ..finding }
+        }));
         report.seen.extend(one.result.as_ref().ok().map(|document| seen(file, place, one, document)));
     }
-    report.findings.extend(whole(file, &carried));
+    report.seen.extend(elsewhere(file, carried));
+    report.findings.extend(whole(file, carried).into_iter().map(|finding| {
+        // Which of several manifests it is in, nothing says.
+        let is_one = file.trees.len() == 1;
+        Finding { line: is_one.then(|| lines.line(&Spot::default(), &finding.path)).flatten(), ..finding }
+    }));
     report
+}
+
+/// A file without a plugin of ours is not what was meant.
+fn nothing(file: &File) -> Finding {
+    let code = if file.kind == Kind::Manifests { &codes::NO_PLUGIN_IN_MANIFEST } else { &codes::NO_PLUGIN };
+    let problem = format!("no Switchyard plugin in this {}, so there is nothing to check", file.kind);
+    let fix = "name the file that has one, or check the document by itself";
+    Found::new(code, "", problem).fix(fix).in_file(&file.name, "")
+}
+
+/// What is to be said of a file whose documents are all in others.
+fn elsewhere(file: &File, carried: &[Carried]) -> Option<Seen> {
+    let names = file.elsewhere().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let says = format!("ok, and no document in it: {names}; check that, too");
+    carried.is_empty().then(|| Seen { file: file.name.clone(), place: String::new(), says })
 }
 
 /// What is found in the file and in no plugin of it.
@@ -165,7 +176,9 @@ fn seen(file: &File, place: String, carried: &Carried, document: &Document) -> S
         Some(_) => "ok, the document is in a store; check that one, too".to_owned(),
         None => {
             let routes = document.routes().iter().filter(|route| !route.is_envoys()).count();
-            format!("ok, {} upstreams, {routes} routes", document.upstreams().len())
+            let too_many =
+                if routes > hurts::MOST_ROUTES { "; too many to be compared with each other" } else { "" };
+            format!("ok, {} upstreams, {routes} routes{too_many}", document.upstreams().len())
         }
     };
     Seen { file: file.name.clone(), place, says }

@@ -52,6 +52,7 @@ mod tests {
             file: "f".to_owned(),
             place: String::new(),
             path: path.to_owned(),
+            line: None,
             value: None,
             problem: String::new(),
             fix: None,

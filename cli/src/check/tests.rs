@@ -1,7 +1,7 @@
 //! Files in which documents stand, and what is around them.
 
 use super::check;
-use crate::source::File;
+use crate::source::{File, Kind};
 use serde_json::{Value, json};
 
 /// `SY0101 place path` of everything that is found in this text.
@@ -251,4 +251,43 @@ fn what_has_no_plugin_of_ours_has_nothing_to_check() {
     assert_eq!(elsewhere("shop/switchyard"), (vec![], vec![says]));
     assert_eq!(elsewhere("other"), (vec!["SY0103"], vec![]));
     assert_eq!(found("{apiVersion: v1, kind: EnvoyFilter, spec: {configPatches: []}}"), ["SY0601"]);
+}
+
+#[test]
+fn a_finding_names_the_line_in_its_file() {
+    let lines = |text: &str| {
+        let report = check(&File::parse("f", text).unwrap());
+        report.findings.iter().map(|finding| (finding.code.id, finding.line)).collect::<Vec<_>>()
+    };
+    let document = "upstreams:
+- name: a
+  endpoints: [{address: '1.1.1.1:1'}]
+routes:
+- {match: {path_prefix: /}, upstream: b}
+";
+    assert_eq!(lines(document), [("SY0206", Some(5))]);
+    let indented: String = document.lines().map(|line| format!("          {line}\n")).collect();
+    let carried = format!(
+        "static_resources:
+  listeners:
+  - name: switchyard
+    failure_policy: FAIL_RELOAD
+    vm_config: {{code: {{local: {{filename: /etc/router.wasm}}}}}}
+    configuration:
+        \"@type\": type.googleapis.com/google.protobuf.Struct
+        value:
+{indented}"
+    );
+    assert_eq!(lines(&carried), [("SY0206", Some(13))], "{carried}");
+}
+
+#[test]
+fn routes_that_are_too_many_to_be_compared_are_said_to_be() {
+    let says = |routes: usize| {
+        let route = json!({"match": {"path_prefix": "/"}, "upstream": "a"});
+        let tree = json!({"upstreams": [{"name": "a", "endpoints": [{"address": "1.1.1.1:1"}]}], "routes": vec![route; routes]});
+        check(&File::of_trees("f".to_owned(), Kind::Document, vec![tree])).seen.remove(0).says
+    };
+    assert_eq!(says(2), "ok, 1 upstreams, 2 routes");
+    assert!(says(10_001).ends_with("10001 routes; too many to be compared with each other"));
 }

@@ -1,4 +1,5 @@
-//! A document made ready to be asked: it has the endpoints that were given for upstreams that have them from elsewhere.
+//! A document made ready to be asked: it has the endpoints that were given for upstreams that have them from elsewhere, and an upstream
+//! for each cluster that requests are said to go to and that a section with `cluster_pattern` stands for.
 //!
 //! Invariant: nothing else of it is changed, and what comes out is checked as any document is.
 
@@ -37,14 +38,19 @@ impl FromStr for GivenEndpoints {
 pub struct Prepared {
     tree: Value,
     document: Document,
+    followed: Vec<String>,
 }
 
 impl Prepared {
-    /// The document of this file, with these endpoints.
+    /// The document of this file, with these endpoints, as it is once requests have gone to these clusters.
     ///
     /// # Errors
     /// When there is no document, it is wrong or kept in a store, or an upstream is unknown.
-    pub fn of_file(file: &File, endpoints: &[GivenEndpoints]) -> Result<Self> {
+    pub fn of_file<'a>(
+        file: &File,
+        endpoints: &[GivenEndpoints],
+        clusters: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self> {
         if file.document()?.stored().is_some() {
             bail!(
                 "{}: the document is kept in a store (its field `document`), and this file only says where; give the document itself",
@@ -52,8 +58,11 @@ impl Prepared {
             );
         }
         let trees = file.documents().into_iter().map(|carried| carried.tree);
-        let tree = trees.into_iter().find(|tree| !tree.is_null()).unwrap_or_default();
-        Self::of_tree(&tree, endpoints).map_err(|error| error.context(file.name.clone()))
+        let mut tree = trees.into_iter().find(|tree| !tree.is_null()).unwrap_or_default();
+        let followed = clusters.into_iter().filter(|cluster| follow(&mut tree, cluster));
+        let followed = followed.map(ToOwned::to_owned).collect();
+        let prepared = Self::of_tree(&tree, endpoints).map_err(|error| error.context(file.name.clone()))?;
+        Ok(Self { followed, ..prepared })
     }
 
     /// The document that this tree is, with these endpoints.
@@ -64,7 +73,7 @@ impl Prepared {
         let mut tree = if tree.is_null() { json!({}) } else { tree.clone() };
         give(&mut tree, endpoints)?;
         let document = Document::from_value(&tree).map_err(|errors| anyhow::anyhow!("{errors}"))?;
-        Ok(Self { tree, document })
+        Ok(Self { tree, document, followed: Vec::new() })
     }
 
     /// It as it is written, with the endpoints that were given.
@@ -98,11 +107,42 @@ impl Prepared {
         Some(endpoints.keys().next().cloned().unwrap_or_default())
     }
 
+    /// Whether a section stands for this cluster among others.
+    pub fn follows(&self, cluster: &str) -> bool {
+        self.followed.iter().any(|followed| followed == cluster)
+    }
+
     /// The section of this upstream as it is written.
     pub fn tree_of(&self, upstream: &str) -> Option<&Value> {
         let list = self.tree.get("upstreams")?.as_array()?;
         list.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(upstream))
     }
+}
+
+/// Adds an upstream for this cluster, if no upstream names it and a section stands for it; whether that is so.
+fn follow(tree: &mut Value, cluster: &str) -> bool {
+    let Some(sections) = tree.get_mut("upstreams").and_then(Value::as_array_mut) else { return false };
+    let text = |section: &Value, name: &str| section.get(name).and_then(Value::as_str).map(str::to_owned);
+    let own = |section: &Value| text(section, "cluster").or_else(|| text(section, "name"));
+    let is_pattern = |section: &Value| section.get("cluster_pattern").is_some();
+    if sections.iter().any(|section| !is_pattern(section) && own(section).as_deref() == Some(cluster)) {
+        return false;
+    }
+    let stands_for = |section: &&Value| {
+        let alone = Document::from_value(&json!({ "upstreams": [section], "routes": [] }));
+        is_pattern(section) && alone.is_ok_and(|alone| alone.cluster_patterns().stand_for(cluster))
+    };
+    let Some(mut section) = sections.iter().find(stands_for).cloned() else { return false };
+    // Named as the filters name it.
+    let is_taken = sections.iter().any(|section| text(section, "name").as_deref() == Some(cluster));
+    let name = if is_taken { format!("cluster:{cluster}") } else { cluster.to_owned() };
+    if let Some(fields) = section.as_object_mut() {
+        fields.retain(|field, _| !matches!(field.as_str(), "cluster_pattern" | "max_clusters"));
+        fields.insert("name".to_owned(), json!(name));
+        fields.insert("cluster".to_owned(), json!(cluster));
+    }
+    sections.push(section);
+    true
 }
 
 fn give(tree: &mut Value, given: &[GivenEndpoints]) -> Result<()> {

@@ -89,7 +89,7 @@ fn prepared(file: &File, endpoints: &[GivenEndpoints]) -> Result<Prepared> {
     let is_known =
         |given: &&GivenEndpoints| document.upstreams().iter().any(|one| one.name() == given.upstream);
     let own: Vec<_> = endpoints.iter().filter(is_known).cloned().collect();
-    Prepared::of_file(file, &own)
+    Prepared::of_file(file, &own, None)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn told(difference: &Difference) -> String {
 #[test]
 fn the_shipped_document_differs_from_itself_in_nothing() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config/switchyard.yaml");
-    let document = Prepared::of_file(&File::read(&path).unwrap(), &[]).unwrap();
+    let document = Prepared::of_file(&File::read(&path).unwrap(), &[], None).unwrap();
     let difference = Difference::between(&document, &document.clone(), 10).unwrap();
     assert!(difference.is_empty(), "{difference:?}");
     assert_eq!(told(&difference), "no difference\n");

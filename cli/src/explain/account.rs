@@ -14,6 +14,10 @@ use switchyard_config::{Route, Upstream};
 /// So many routes are shown that a request was not of.
 const MOST_SHOWN: usize = 20;
 
+/// What to know of a cluster that a section stands for among others.
+const FOLLOWED: &str = "a section with cluster_pattern stands for this cluster: the first requests to it, until it has been taken in, go as \
+                        Envoy's own route sends them";
+
 /// What becomes of a request.
 #[derive(Clone, Debug, Serialize)]
 pub struct Account {
@@ -70,6 +74,9 @@ impl Account {
         let outcome = Decider::new(document, seed)?.decide(request);
         let parts = Parts::of(document, &outcome, request);
         let mut account = parts.account(document, outcome, request);
+        if account.cluster.as_deref().is_some_and(|cluster| document.follows(cluster)) {
+            account.notes.push(FOLLOWED.to_owned());
+        }
         account.notes.extend(rewritten(request).map(str::to_owned));
         account.notes.extend(asked.notes.iter().cloned());
         account.notes.extend(asked.went_to.as_ref().map(|address| account.went_to(address)));

@@ -51,7 +51,8 @@ pub struct Arguments {
 /// When the file or the request cannot be read, or the document is wrong.
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
     let asked = arguments.asked.read()?;
-    let document = Prepared::of_file(&File::read(&arguments.file)?, &arguments.endpoints)?;
+    let clusters = asked.request.cluster.as_deref();
+    let document = Prepared::of_file(&File::read(&arguments.file)?, &arguments.endpoints, clusters)?;
     let account = Account::of(&document, &asked, arguments.seed)?;
     match arguments.output {
         Output::Text => text::write(&account, out)?,

@@ -2,7 +2,9 @@
 
 use super::{Account, Asked, text};
 use crate::decision::{GivenEndpoints, Prepared, Request};
+use crate::source::File;
 use serde_json::{Value, json};
+use switchyard_config::Document;
 
 fn tree() -> Value {
     json!({
@@ -124,4 +126,32 @@ fn the_json_form_has_every_field() {
     insta::assert_snapshot!(fields.join(" "));
     assert_eq!(account["explanation"], Value::Null);
     assert_eq!(account["passed"]["before"][0]["failed"][0]["part"], "method");
+}
+
+#[test]
+fn a_cluster_that_a_section_stands_for_is_explained_as_it_is_once_it_is_followed() {
+    let section = json!({
+        "name": "mesh", "cluster_pattern": "outbound.*", "endpoints": {"envoy": {"admin_cluster": "admin"}},
+        "balance": {"policy": "ring_hash", "hash_on": [{"header": "x-user"}]},
+    });
+    let tree = json!({"upstreams": [section], "routes": []});
+    let file = File::parse("mesh.json", &tree.to_string()).unwrap();
+    let cart = "outbound|80||cart";
+    let given = format!("{cart}=10.0.0.1:80,10.0.0.2:80").parse().unwrap();
+    let document = Prepared::of_file(&file, &[given], [cart, cart, "elsewhere"]).unwrap();
+    let names = |document: &Document| {
+        document.upstreams().iter().map(|upstream| upstream.name().to_owned()).collect::<Vec<_>>()
+    };
+    let followed = Document::from_value(&tree).unwrap().with_clusters([cart]);
+    assert_eq!(names(document.document()), names(&followed), "named as in the filters");
+    let to = |cluster: &str| {
+        let request = Request::new("GET", "/").with("x-user", "alice").to_cluster(cluster);
+        Account::of(&document, &Asked::from(request), 0).unwrap()
+    };
+    let account = to(cart);
+    let explanation = account.explanation.unwrap();
+    assert_eq!((explanation.upstream.as_str(), explanation.policy.as_str()), (cart, "ring_hash"));
+    assert_eq!((explanation.candidates.len(), account.cluster.as_deref()), (2, Some(cart)));
+    assert!(account.notes.iter().any(|note| note.contains("cluster_pattern")), "{:?}", account.notes);
+    assert!(to("elsewhere").explanation.is_none());
 }

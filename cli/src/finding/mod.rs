@@ -20,6 +20,8 @@ pub struct Finding {
     pub place: String,
     /// The path in the document: `routes[0].match`; empty for all of it.
     pub path: String,
+    /// The line of the file on which that begins, from 1; none where nothing tells it, as in a running Envoy.
+    pub line: Option<u64>,
     /// What stands there, if that helps.
     pub value: Option<String>,
     /// What is wrong with it.

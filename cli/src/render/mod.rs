@@ -103,12 +103,20 @@ pub enum Platform {
 /// When there is no right document in it, or the platform cannot do what it wants ([`Impossible`]).
 pub fn render(platform: Platform, file: &File, site: &Site) -> Result<Rendered> {
     let wanted = Wanted::of(file)?;
-    match platform {
+    let mut rendered = match platform {
         Platform::Envoy => bootstrap::render(&wanted, site),
         Platform::Ecds => ecds::render(&wanted, site),
         Platform::Istio => istio::render(&wanted, site),
         Platform::EnvoyGateway => gateway::render(&wanted, site),
-    }
+    }?;
+    let idle = site.clusters.iter().filter(|cluster| !wanted.has_use_for(&cluster.name));
+    rendered.warnings.extend(idle.map(|cluster| {
+        format!(
+            "the site's cluster {:?}: no upstream of the document names it, so nothing is rendered of it",
+            cluster.name
+        )
+    }));
+    Ok(rendered)
 }
 
 /// Reads a site file.

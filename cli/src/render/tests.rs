@@ -40,6 +40,22 @@ fn what_is_rendered_carries_the_document_word_for_word() {
     }
 }
 
+#[test]
+fn a_cluster_of_the_site_that_the_document_does_not_name_is_told() {
+    let cart = "outbound|8080||cart.shop.svc.cluster.local";
+    let clusters =
+        [cart, "catr", "prometheus_stats"].map(|name| json!({ "name": name, "endpoints": ["1.1.1.1:1"] }));
+    for platform in [Platform::Envoy, Platform::Ecds, Platform::Istio, Platform::EnvoyGateway] {
+        let rendered = rendered(platform, &document(&json!({})), &json!({ "clusters": clusters }));
+        let idle: Vec<_> = rendered
+            .warnings
+            .iter()
+            .filter(|warning| warning.contains("so nothing is rendered of it"))
+            .collect();
+        assert!(matches!(idle.as_slice(), [one] if one.contains("\"catr\"")), "{platform:?} {idle:?}");
+    }
+}
+
 /// The shipped bootstrap has outlier.wasm, which has no document, before the plugin that has one.
 #[test]
 fn what_is_rendered_of_a_bootstrap_is_the_document_in_it() {

@@ -80,6 +80,14 @@ impl Wanted {
         wanted
     }
 
+    /// Whether the document has to do with this cluster. What a document in a store names, nobody knows here.
+    pub(super) fn has_use_for(&self, cluster: &str) -> bool {
+        let mut named = self.clusters.iter().chain(&self.asked);
+        self.document.stored().is_some()
+            || self.document.cluster_patterns().stand_for(cluster)
+            || named.any(|(_, name)| name == cluster)
+    }
+
     fn upstream(&mut self, path: &str, upstream: &Value) {
         let text = |field: &str| upstream.get(field).and_then(Value::as_str).map(str::to_owned);
         match (text("cluster_pattern"), text("cluster").or_else(|| text("name"))) {

@@ -100,7 +100,8 @@ fn document(arguments: &Arguments, tests: &TestFile) -> Result<Prepared> {
     let named = |one: &GivenEndpoints| arguments.endpoints.iter().any(|other| other.upstream == one.upstream);
     let mut endpoints: Vec<_> = of_file.filter(|one| !named(one)).cloned().collect();
     endpoints.extend(arguments.endpoints.iter().cloned());
-    Prepared::of_file(&File::read(&path)?, &endpoints)
+    let clusters = tests.cases.iter().filter_map(|case| case.request.cluster.as_deref());
+    Prepared::of_file(&File::read(&path)?, &endpoints, clusters)
 }
 
 #[cfg(test)]

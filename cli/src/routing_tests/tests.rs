@@ -37,7 +37,7 @@ fn the_shipped_tests_pass_and_meet_every_route() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config/routing-tests.yaml");
     let tests = TestFile::of(&File::read(&path).unwrap()).unwrap();
     let document = path.with_file_name(tests.document.as_ref().unwrap());
-    let document = Prepared::of_file(&File::read(&document).unwrap(), &tests.endpoints).unwrap();
+    let document = Prepared::of_file(&File::read(&document).unwrap(), &tests.endpoints, None).unwrap();
     let report = check(&document, &tests.cases).unwrap();
     let failed: Vec<_> = report.verdicts.iter().filter(|verdict| !verdict.mismatches.is_empty()).collect();
     assert!(failed.is_empty(), "{failed:#?}");

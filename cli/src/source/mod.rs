@@ -7,13 +7,15 @@
 mod elsewhere;
 mod filter;
 mod kind;
+mod lines;
 mod plugins;
 mod yaml;
 
 pub use elsewhere::Elsewhere;
 pub use filter::Filter;
 pub use kind::Kind;
-pub use plugins::{Carried, Plugin};
+pub use lines::Lines;
+pub use plugins::{Carried, Plugin, Spot};
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -34,6 +36,7 @@ pub struct File {
     pub kind: Kind,
     /// The YAML documents in it; one at least, but several of manifests alone.
     pub trees: Vec<Value>,
+    text: String,
 }
 
 /// Why a file was not read.
@@ -83,6 +86,11 @@ impl File {
         Self::parse(&name, &text)
     }
 
+    /// These trees, which are parts of something that was read before.
+    pub fn of_trees(name: String, kind: Kind, trees: Vec<Value>) -> Self {
+        Self { name, kind, trees, text: String::new() }
+    }
+
     /// What this text is, of a file of this name.
     ///
     /// # Errors
@@ -94,7 +102,12 @@ impl File {
         if matches!(kind, Kind::Bootstrap | Kind::Resources) && text.contains("<<") {
             trees = yaml::trees(text, false).map_err(refused(Reason::Syntax))?;
         }
-        Ok(Self { name: name.to_owned(), kind, trees })
+        Ok(Self { name: name.to_owned(), kind, trees, text: text.to_owned() })
+    }
+
+    /// On which lines its parts are.
+    pub fn lines(&self) -> Lines {
+        Lines::of(&self.text)
     }
 
     /// Every Switchyard document in it, and which plugin it is the configuration of.

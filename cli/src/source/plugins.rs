@@ -19,6 +19,26 @@ pub struct Plugin {
     pub manifest: String,
 }
 
+/// A part of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// In which of its YAML documents.
+    pub tree: usize,
+    /// Where in it, `static_resources.listeners[0]`; empty for all of it.
+    pub path: String,
+}
+
+impl Spot {
+    fn item(&self, index: usize) -> Self {
+        Self { tree: self.tree, path: format!("{}[{index}]", self.path) }
+    }
+
+    fn field(&self, name: &str) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self { tree: self.tree, path: format!("{}{dot}{name}", self.path) }
+    }
+}
+
 /// A document and the plugin whose configuration it is.
 #[derive(Clone, Debug)]
 pub struct Carried {
@@ -30,6 +50,8 @@ pub struct Carried {
     pub result: Result<Document, ConfigErrors>,
     /// The section `vm_config` and what stands around it, for what is to be said of that; `null` for a file that is a document.
     pub settings: Value,
+    /// Where the document is; where a plugin has none, the plugin.
+    pub spot: Spot,
 }
 
 impl Carried {
@@ -95,23 +117,25 @@ fn either<'a>(tree: &'a Value, name: &str) -> Option<&'a Value> {
 /// Every document in `file`.
 pub(super) fn documents(file: &File) -> Vec<Carried> {
     let mut found = Vec::new();
-    for tree in &file.trees {
+    for (index, tree) in file.trees.iter().enumerate() {
+        let spot = Spot { tree: index, path: String::new() };
         match file.kind {
             Kind::Document => found.push(Carried {
                 plugin: Plugin::default(),
                 tree: tree.clone(),
                 result: Document::from_value(tree),
                 settings: Value::Null,
+                spot,
             }),
             Kind::Manifests => {
                 let before = found.len();
-                of_manifest(tree, &mut found);
+                of_manifest(tree, &spot, &mut found);
                 let manifest = manifest_name(tree);
                 for carried in found.iter_mut().skip(before) {
                     carried.plugin.manifest.clone_from(&manifest);
                 }
             }
-            Kind::Bootstrap | Kind::Resources => of_tree(tree, &mut found),
+            Kind::Bootstrap | Kind::Resources => of_tree(tree, &spot, &mut found),
         }
     }
     found
@@ -125,38 +149,45 @@ fn manifest_name(tree: &Value) -> String {
     format!("{} {namespace}{name}", text("/kind").unwrap_or_default())
 }
 
-fn of_manifest(tree: &Value, found: &mut Vec<Carried>) {
+fn of_manifest(tree: &Value, spot: &Spot, found: &mut Vec<Carried>) {
     let spec = tree.get("spec").unwrap_or(&Value::Null);
+    let spot_of_spec = spot.field("spec");
     let name = tree.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     match tree.get("kind").and_then(Value::as_str).unwrap_or_default() {
-        "WasmPlugin" => of_image(name, spec.get("url"), spec.get("pluginConfig"), spec, found),
+        "WasmPlugin" => of_image(name, spec.get("url"), "pluginConfig", (spec, &spot_of_spec), found),
         "TrafficExtension" => {
             let wasm = spec.get("wasm").unwrap_or(&Value::Null);
-            of_image(name, wasm.get("url"), wasm.get("pluginConfig"), wasm, found);
+            of_image(name, wasm.get("url"), "pluginConfig", (wasm, &spot_of_spec.field("wasm")), found);
         }
         "EnvoyExtensionPolicy" => {
-            for wasm in spec.get("wasm").and_then(Value::as_array).into_iter().flatten() {
+            let plugins = spec.get("wasm").and_then(Value::as_array);
+            for (index, wasm) in plugins.into_iter().flatten().enumerate() {
                 let url = ["/code/image/url", "/code/http/url"].iter().find_map(|path| wasm.pointer(path));
                 let name = wasm.get("name").and_then(Value::as_str).unwrap_or(name);
-                of_image(name, url, wasm.get("config"), wasm, found);
+                of_image(name, url, "config", (wasm, &spot_of_spec.field("wasm").item(index)), found);
             }
         }
         "ConfigMap" => {
-            for text in tree.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.values())
-            {
+            for (key, text) in tree.get("data").and_then(Value::as_object).into_iter().flatten() {
                 let inner = text.as_str().and_then(|text| File::parse("", text).ok());
                 // A text that is no document of ours is somebody else's.
                 if let Some(inner) = inner.filter(|inner| inner.kind != Kind::Document || is_document(inner))
                 {
-                    found.extend(documents(&inner));
+                    let spot = spot.field("data").field(key);
+                    found.extend(
+                        documents(&inner).into_iter().map(|one| Carried { spot: spot.clone(), ..one }),
+                    );
                 }
             }
         }
         "List" => {
             let items = tree.get("items").and_then(Value::as_array);
-            items.into_iter().flatten().for_each(|item| of_manifest(item, found));
+            let spot = spot.field("items");
+            for (index, item) in items.into_iter().flatten().enumerate() {
+                of_manifest(item, &spot.item(index), found);
+            }
         }
-        _ => of_tree(spec, found),
+        _ => of_tree(spec, &spot_of_spec, found),
     }
 }
 
@@ -165,24 +196,25 @@ fn is_document(file: &File) -> bool {
     file.trees.iter().any(|tree| tree.get("upstreams").is_some() && tree.get("routes").is_some())
 }
 
-/// A plugin whose module is an image or a URL, and whose configuration is a tree.
+/// A plugin whose module is an image or a URL, and whose configuration is the tree in this field of its settings.
 fn of_image(
     name: &str,
     url: Option<&Value>,
-    config: Option<&Value>,
-    settings: &Value,
+    config: &str,
+    (settings, spot): (&Value, &Spot),
     found: &mut Vec<Carried>,
 ) {
     let module = url.and_then(Value::as_str).unwrap_or_default();
     if is_our_name(name) || is_our_image(module) {
-        let tree = config.cloned().unwrap_or_default();
+        let tree = settings.get(config).cloned().unwrap_or_default();
+        let (settings, spot) = (settings.clone(), spot.field(config));
         let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
-        found.push(Carried { plugin, result: Document::from_value(&tree), tree, settings: settings.clone() });
+        found.push(Carried { plugin, result: Document::from_value(&tree), tree, settings, spot });
     }
 }
 
 /// Every plugin configuration of Envoy's below `tree` that is ours.
-fn of_tree(tree: &Value, found: &mut Vec<Carried>) {
+fn of_tree(tree: &Value, spot: &Spot, found: &mut Vec<Carried>) {
     if let Some(vm) = either(tree, "vm_config") {
         let name = tree.get("name").and_then(Value::as_str).unwrap_or_default();
         let text = |pointer: &str| vm.pointer(pointer).and_then(Value::as_str);
@@ -194,13 +226,18 @@ fn of_tree(tree: &Value, found: &mut Vec<Carried>) {
         if ours {
             let (tree_of, result) = configuration(tree.get("configuration"));
             let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
-            found.push(Carried { plugin, tree: tree_of, result, settings: tree.clone() });
+            let spot = spot.field("configuration").field("value");
+            found.push(Carried { plugin, tree: tree_of, result, settings: tree.clone(), spot });
             return;
         }
     }
     match tree {
-        Value::Array(items) => items.iter().for_each(|item| of_tree(item, found)),
-        Value::Object(fields) => fields.values().for_each(|field| of_tree(field, found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| of_tree(item, &spot.item(index), found));
+        }
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| of_tree(field, &spot.field(name), found));
+        }
         _ => {}
     }
 }

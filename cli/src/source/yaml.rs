@@ -4,6 +4,7 @@
 //! keys like any other, as Envoy has them, and so an unknown field. `010` is 8, as Envoy and kubectl have it. A key that stands twice is an
 //! error, since one of the two is not what its writer thinks.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
@@ -12,10 +13,19 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 /// # Errors
 /// Where the text stops being YAML.
 pub(super) fn trees(text: &str, merges: bool) -> Result<Vec<Value>, String> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(vec![Value::Null]);
     }
+    let trees: Vec<Value> = read(text, merges)?;
+    Ok(if trees.is_empty() { vec![Value::Null] } else { trees })
+}
+
+/// What each of the YAML documents in `text` is as a `T`.
+///
+/// # Errors
+/// As [`trees`].
+pub(super) fn read<T: DeserializeOwned>(text: &str, merges: bool) -> Result<Vec<T>, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000, max_recorded_anchor_events: 100_000 };
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
@@ -24,9 +34,8 @@ pub(super) fn trees(text: &str, merges: bool) -> Result<Vec<Value>, String> {
         budget: budget,
         with_snippet: false,
     };
-    let trees: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| format!("is neither YAML nor JSON: {}", plain(&error.to_string())))?;
-    Ok(if trees.is_empty() { vec![Value::Null] } else { trees })
+    serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| format!("is neither YAML nor JSON: {}", plain(&error.to_string())))
 }
 
 /// What the reader says, without the names of its own settings, and with what to do.

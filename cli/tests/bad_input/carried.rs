@@ -164,6 +164,52 @@ f.yaml: ok, 1 upstreams, 2 routes
 0 errors, 1 warning in 1 file"#,
         "",
     ),
+    (
+        "a plugin whose configuration is misspelt",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            "static_resources:
+  listeners:
+  - name: switchyard
+    failure_policy: FAIL_RELOAD
+    vm_config: {code: {local: {filename: /etc/router.wasm}}}
+    configuratoin: {}
+"
+            .as_bytes(),
+        )],
+        1,
+        "BLESS1",
+        "",
+    ),
+    (
+        "a plugin without a configuration",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            "static_resources:
+  listeners:
+  - name: switchyard
+    failure_policy: FAIL_RELOAD
+    vm_config: {code: {local: {filename: /etc/router.wasm}}}
+"
+            .as_bytes(),
+        )],
+        1,
+        "BLESS2",
+        "",
+    ),
+    (
+        "a StringValue with a map in it",
+        "check f.yaml",
+        &[(
+            "f.yaml",
+            router!("{\"@type\": type.googleapis.com/google.protobuf.StringValue, value: {mode: shadow}}"),
+        )],
+        1,
+        "BLESS3",
+        "",
+    ),
 ];
 
 #[test]

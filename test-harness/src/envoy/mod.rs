@@ -229,6 +229,21 @@ impl Envoy {
         Ok(serde_json::from_slice(&self.admin(path).await?.body)?)
     }
 
+    /// Waits until no connection to this endpoint is open. After [`crate::upstream::Behaviour::Refuse`] Envoy learns only by and by that
+    /// those it had are gone, and a request that went into one may have been seen: that is no longer one that reached nobody.
+    ///
+    /// # Errors
+    /// If one stays.
+    pub async fn until_disconnected(&self, endpoint: SocketAddr) -> anyhow::Result<()> {
+        let open = format!("::{endpoint}::cx_active::");
+        let none = async || {
+            let hosts = self.admin("/clusters").await?.text();
+            let mut counts = hosts.lines().filter_map(|line| line.split_once(&open).map(|(_, count)| count));
+            Ok(counts.all(|count| count == "0").then_some(()))
+        };
+        self.until(&format!("the connections to {endpoint} to be gone"), none).await
+    }
+
     /// The whole log so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -126,7 +126,7 @@ fn judges_for_all(tree: &Value) -> bool {
 }
 
 fn has_outlier(tree: &Value) -> bool {
-    let inside = File { name: String::new(), kind: Kind::Resources, trees: vec![tree.clone()] };
+    let inside = File::of_trees(String::new(), Kind::Resources, vec![tree.clone()]);
     // One that comes by config_discovery may be it.
     inside.documents().iter().any(|one| one.does(Filter::Outlier))
         || tree.to_string().contains("\"config_discovery\"")

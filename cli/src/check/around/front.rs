@@ -50,7 +50,7 @@ fn chain(filters: &[Value], path: &str) -> Vec<Found> {
         if silent.is_empty() {
             continue;
         }
-        let file = File { name: String::new(), kind: Kind::Resources, trees: vec![filter.clone()] };
+        let file = File::of_trees(String::new(), Kind::Resources, vec![filter.clone()]);
         for carried in file.documents() {
             let Ok(document) = &carried.result else { continue };
             let routes = sharing(document, &carried);

@@ -9,6 +9,7 @@ mod sharing;
 mod traffic;
 
 use super::found::Found;
+pub(super) use reach::MOST_ROUTES;
 use serde_json::Value;
 use switchyard_config::Document;
 

@@ -10,8 +10,8 @@ use crate::finding::codes;
 use switchyard_config::Document;
 use switchyard_core::route::{HostPattern, Matcher};
 
-/// More routes than this are not compared with each other: nobody waits for that.
-const MOST_ROUTES: usize = 5_000;
+/// More routes than this are not compared with each other, which takes a second for as many: nobody waits for that.
+pub(in crate::check) const MOST_ROUTES: usize = 10_000;
 
 pub(super) fn find(document: &Document, impossible: &[usize]) -> Vec<Found> {
     let matchers = document.matchers();

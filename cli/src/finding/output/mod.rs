@@ -20,7 +20,7 @@ pub enum Format {
     Text,
     /// One JSON object.
     Json,
-    /// SARIF 2.1.0, which code hosts read; a result names its file and its path in it, and no line.
+    /// SARIF 2.1.0, which code hosts read; a result names its file, its line, and its path in it.
     Sarif,
 }
 
@@ -75,6 +75,7 @@ impl Report {
                 "file": finding.file,
                 "place": finding.place,
                 "path": finding.path,
+                "line": finding.line,
                 "value": finding.value,
                 "problem": finding.problem,
                 "fix": finding.fix,

@@ -1,14 +1,14 @@
 //! Findings as SARIF 2.1.0: every code that was found is a rule, every finding a result.
 //!
-//! Trade-off: YAML's readers tell no lines of a tree's parts, so a result names its file, and as its logical location the path in it.
+//! Trade-off: a result names the line on which what it is about begins, and no column: paths of a document are what people go by.
 //! Source: OASIS, Static Analysis Results Interchange Format 2.1.0.
 
 use super::super::{Code, Finding, Severity};
 use super::Report;
 use serde_sarif::sarif::{
     ArtifactLocation, Invocation, Location, LogicalLocation, Message, MultiformatMessageString, Notification,
-    PhysicalLocation, ReportingConfiguration, ReportingDescriptor, Result as Found, ResultLevel, Run, Sarif,
-    Tool, ToolComponent,
+    PhysicalLocation, Region, ReportingConfiguration, ReportingDescriptor, Result as Found, ResultLevel, Run,
+    Sarif, Tool, ToolComponent,
 };
 use std::collections::BTreeMap;
 
@@ -65,8 +65,12 @@ fn result(finding: &Finding, rule: i64) -> Found {
     let message = Message::builder().text(format!("{place}{path}{}{fix}", finding.problem)).build();
     // A file's name stands in a URI.
     let uri = finding.file.replace('%', "%25").replace(' ', "%20");
-    let physical =
-        PhysicalLocation::builder().artifact_location(ArtifactLocation::builder().uri(uri).build()).build();
+    let artifact = ArtifactLocation::builder().uri(uri).build();
+    let line = finding.line.and_then(|line| i64::try_from(line).ok());
+    let physical = PhysicalLocation {
+        region: line.map(|line| Region::builder().start_line(line).build()),
+        ..PhysicalLocation::builder().artifact_location(artifact).build()
+    };
     let logical = [&finding.place, &finding.path].map(String::as_str).join("/");
     let logical = LogicalLocation::builder().fully_qualified_name(logical.trim_matches('/')).build();
     let location = Location::builder().physical_location(physical).logical_locations(vec![logical]).build();

@@ -11,6 +11,7 @@ fn report() -> Report {
         file: "a b.yaml".to_owned(),
         place: place.to_owned(),
         path: path.to_owned(),
+        line: (!path.is_empty()).then_some(3),
         value: value.map(ToOwned::to_owned),
         problem: "is wrong".to_owned(),
         fix: fix.map(ToOwned::to_owned),
@@ -43,7 +44,7 @@ fn written(format: Format) -> String {
 #[test]
 fn a_finding_is_a_paragraph() {
     insta::assert_snapshot!(written(Format::Text), @r#"
-    error SY0202 not what the field takes: a b.yaml (switchyard.router)
+    error SY0202 not what the field takes: a b.yaml:3 (switchyard.router)
         path     mode
         value    "of"
         problem  is wrong
@@ -68,7 +69,7 @@ fn json_has_everything() {
         json["findings"][0],
         json!({
             "code": "SY0202", "title": "not what the field takes", "severity": "error", "file": "a b.yaml",
-            "place": "switchyard.router", "path": "mode", "value": "\"of\"", "problem": "is wrong",
+            "place": "switchyard.router", "path": "mode", "line": 3, "value": "\"of\"", "problem": "is wrong",
             "fix": "write it\nright", "page": "docs/findings.md#sy0202",
         })
     );
@@ -106,6 +107,8 @@ fn sarif_is_what_code_hosts_read() {
     let invocation = &run["invocations"][0];
     assert_eq!(invocation["executionSuccessful"], json!(false));
     assert_eq!(invocation["toolExecutionNotifications"][0]["message"]["text"], json!("d.yaml: is no text"));
+    let region = |index: usize| results[index]["locations"][0]["physicalLocation"].get("region").cloned();
+    assert_eq!((region(0), region(1)), (Some(json!({"startLine": 3})), None));
     let logical = &results[0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"];
     assert_eq!(logical, "switchyard.router/mode");
 }

@@ -38,7 +38,8 @@ fn at(file: &str, place: &str) -> String {
 fn paragraph(finding: &Finding, out: &mut impl Write) -> Result<()> {
     let style = if finding.code.severity == Severity::Error { BAD } else { HURTS };
     let word = finding.code.severity.word();
-    let place = at(&finding.file, &finding.place);
+    let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let place = at(&format!("{}{line}", finding.file), &finding.place);
     writeln!(out, "{style}{word} {}{style:#} {}: {place}", finding.code.id, finding.code.title)?;
     let path = if finding.path.is_empty() { None } else { Some(finding.path.as_str()) };
     // The program has the page wherever it is; the path is for who has the repository.

@@ -77,11 +77,16 @@ fn read(tree: &Value, problems: &Problems) -> Site {
     let images = site.section("images", &IMAGES);
     let image = |field: &str| image(&images.as_ref()?.section(field, &IMAGE)?);
     let envoy = site.section("envoy", &VERSION);
+    let (listener, admin) =
+        (address(&site, "listener", "0.0.0.0", 10_000), address(&site, "admin", "127.0.0.1", 9901));
+    if listener.1 == admin.1 {
+        site.wrong("admin.port", &Value::from(admin.1), "is the listener's, too; two cannot listen there");
+    }
     Site {
         name: name("name").unwrap_or_else(|| "switchyard".to_owned()),
         vm_id: site.text("vm_id").unwrap_or_else(|| "switchyard".to_owned()),
-        listener: address(&site, "listener", "0.0.0.0", 10_000),
-        admin: address(&site, "admin", "127.0.0.1", 9901),
+        listener,
+        admin,
         clusters: clusters(&site),
         module_folder: folder("modules", "/etc/switchyard"),
         ecds_folder: folder("ecds", "/etc/switchyard/ecds"),
@@ -126,12 +131,44 @@ fn image(section: &Section<'_>) -> Option<Image> {
     let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let sha256 =
         section.text_that("sha256", is_digest, "is no digest: 64 hexadecimal digits, without `sha256:`");
-    let plain = |text: &str| !text.contains("://");
-    let reference = section.text_that("reference", plain, "has a scheme; write registry/name:tag");
-    if reference.is_none() {
-        section.wrong("reference", &Value::Null, "is not there; write registry/name:tag");
+    let written = section.text("reference");
+    match &written {
+        None => section.wrong("reference", &Value::Null, "is not there; write registry/name:tag"),
+        Some(text) if text.contains("://") => {
+            section.wrong("reference", &Value::String(text.clone()), "has a scheme; write registry/name:tag");
+        }
+        Some(text) if !is_reference(text) => {
+            let problem = "is no reference of an image: small letters, digits and ._-/ before the tag; write registry/name:tag, and a digest into sha256";
+            section.wrong("reference", &Value::String(text.clone()), problem);
+        }
+        Some(_) => {}
     }
-    Some(Image { reference: reference?, sha256 })
+    Some(Image { reference: written?, sha256 })
+}
+
+/// Whether registries and Envoy's platforms can read it, after the grammar of the distribution specification: a host, a path in small
+/// letters, a tag.
+fn is_reference(text: &str) -> bool {
+    let (host, path) = text.split_once('/').unwrap_or(("", text));
+    let (path, tag) = path.split_once(':').unwrap_or((path, "latest"));
+    let inner = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || "._-".contains(sign);
+    let is_tag = |text: &str| text.chars().all(|sign| sign.is_ascii_alphanumeric() || "._-".contains(sign));
+    host.chars().all(|sign| sign.is_ascii_alphanumeric() || ".:-[]".contains(sign))
+        && path.split('/').all(|part| !part.is_empty() && part.chars().all(inner))
+        && !tag.is_empty()
+        && is_tag(tag)
+}
+
+/// Whether Kubernetes takes it as a label.
+fn is_label((key, value): &(String, String)) -> bool {
+    let is_edge = |sign: char| sign.is_ascii_alphanumeric();
+    let is_word = |text: &str| {
+        let inner = |sign: char| is_edge(sign) || "._-".contains(sign);
+        text.len() <= 63 && text.chars().all(inner) && text.starts_with(is_edge) && text.ends_with(is_edge)
+    };
+    let (prefix, name) =
+        key.split_once('/').map_or((None, key.as_str()), |(prefix, name)| (Some(prefix), name));
+    prefix.is_none_or(is_name) && is_word(name) && (value.is_empty() || is_word(value))
 }
 
 fn clusters(site: &Section<'_>) -> Vec<Cluster> {
@@ -180,6 +217,10 @@ fn istio(site: &Section<'_>, namespace: Option<&str>) -> Istio {
         .and_then(|section| section.one_of("form", &["envoy_filter", "wasm_plugin", "traffic_extension"]));
     let context = section.and_then(|section| section.one_of("context", &["gateway", "sidecar"]));
     let labels = section.map(|section| section.labels("labels")).filter(|labels| !labels.is_empty());
+    for (key, value) in labels.iter().flatten().filter(|label| !is_label(label)) {
+        let problem = "is no label of Kubernetes: letters, digits and ._- inside, at most 63 each";
+        site.wrong("istio.labels", &Value::String(format!("{key}: {value}")), problem);
+    }
     let context = match context.as_deref() {
         Some("sidecar") => Context::Sidecar,
         _ => Context::Gateway,

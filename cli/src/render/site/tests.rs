@@ -61,6 +61,31 @@ fn everything_that_is_wrong_is_said_at_once_with_path_value_and_fix() {
     }
 }
 
+#[test]
+fn what_a_platform_would_refuse_later_is_refused_here() {
+    let problem = |tree: serde_json::Value| Site::from_value(&tree).err().unwrap_or_default().join("\n");
+    let reference = |text: &str| problem(json!({"images": {"switchyard": {"reference": text}}}));
+    for good in ["r.example/switchyard:0.1.0", "localhost:5000/a/b-c:V1", "switchyard", "[::1]:5000/a__b"] {
+        assert_eq!(reference(good), "", "{good}");
+    }
+    for bad in ["r.example/my switchyard:1", "r.example/Switchyard:1", "r/x:", "r//x", "r/x@sha256:00"] {
+        assert!(reference(bad).contains("is no reference of an image"), "{bad}");
+    }
+    let label = |key: &str, value: &str| problem(json!({"istio": {"labels": {key: value}}}));
+    for (key, value) in [("app.kubernetes.io/name", "gateway"), ("app", "A_1.b"), ("x-1", "1")] {
+        assert_eq!(label(key, value), "", "{key}");
+    }
+    let long = "x".repeat(64);
+    for (key, value) in [("a b", "c"), ("a", "b c"), ("-a", "b"), ("a", &long), ("UP/a", "b"), ("a/", "b")] {
+        assert!(label(key, value).contains("is no label of Kubernetes"), "{key}: {value}");
+    }
+    let ports = |listener: u16, admin: u16| {
+        problem(json!({"listener": {"port": listener}, "admin": {"port": admin}}))
+    };
+    assert_eq!(ports(8080, 8081), "");
+    assert_eq!(ports(8080, 8080), "admin.port: 8080 is the listener's, too; two cannot listen there");
+}
+
 /// Names go into comments and manifests: none of them has two lines.
 #[test]
 fn a_text_of_two_lines_is_refused() {

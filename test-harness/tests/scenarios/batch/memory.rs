@@ -21,7 +21,17 @@ async fn start(upstreams: &Upstreams, routes: &[(&str, Value)]) -> anyhow::Resul
     let bootstrap = Bootstrap::shipped().endpoints("checkout", &upstreams.addresses());
     let bootstrap = bootstrap.document(&document).only(&["batch"]);
     // Clients that do not read are to be the filter's business here, and not Envoy's.
-    Envoy::start(bootstrap.stream_timeouts(300).concurrency(1)).await
+    Envoy::start(bootstrap.stream_timeouts(300).route_timeout(300).concurrency(1)).await
+}
+
+/// A section under which a request that is held keeps the others waiting, and an answer that nobody reads its room, for as long as a slow
+/// machine takes to bring all of them there.
+fn patient(mut section: Value) -> Value {
+    if let Some(section) = section.as_object_mut() {
+        section.insert("stall_timeout".to_owned(), json!("20s"));
+        section.insert("timeout".to_owned(), json!("240s"));
+    }
+    section
 }
 
 fn ids(settings: &Value) -> Value {
@@ -86,7 +96,8 @@ fn object(bytes: usize) -> String {
 async fn a_large_object_that_many_ask_for_at_once_goes_to_all_of_them_as_they_read() -> Outcome {
     const BYTES: usize = 18 * MIB;
     let upstreams = Upstreams::start(1).await?;
-    let (upstream, envoy) = (&upstreams[0], start(&upstreams, &[("/items", ids(&json!({})))]).await?);
+    let (upstream, envoy) =
+        (&upstreams[0], start(&upstreams, &[("/items", patient(ids(&json!({}))))]).await?);
     let address = envoy.listener_address("ingress").await?;
     upstream.behave(Behaviour::body(&object(BYTES))).await?;
     upstream.behave_next(1, Behaviour::held(Behaviour::default()));
@@ -183,7 +194,7 @@ async fn a_large_field_beside_the_items_goes_to_everybody() -> Outcome {
             format!(r#"{{"trace":"{large}","data":[{vectors}]}}"#),
         ),
     ] {
-        let section = json!({ "protocol": protocol, "max_delay": "10s", "timeout": "60s" });
+        let section = patient(json!({ "protocol": protocol, "max_delay": "10s", "timeout": "60s" }));
         let upstreams = Upstreams::start(1).await?;
         let (upstream, envoy) = (&upstreams[0], start(&upstreams, &[(path, section)]).await?);
         let address = envoy.listener_address("ingress").await?;
@@ -216,7 +227,8 @@ async fn at_the_bounds_of_a_worker_everybody_is_answered_and_the_innocent_at_onc
     const CLIENTS: u64 = 4;
     let section = |path: &str| {
         let protocol = json!({ "path": path, "parameter": "ids", "single": true, "field": "items" });
-        json!({ "protocol": { "id_list": protocol }, "max_delay": "10s", "timeout": "60s" })
+        let section = json!({ "protocol": { "id_list": protocol }, "max_delay": "10s", "timeout": "60s" });
+        patient(section)
     };
     let paths: Vec<_> = (0..ROUTES).map(|number| format!("/r{number:02}")).collect();
     let routes: Vec<_> = paths.iter().map(|path| (path.as_str(), section(path))).collect();

@@ -18,7 +18,7 @@ async fn whatever_routes_allow_a_worker_holds_what_it_can_and_everybody_is_serve
         "max_wait": "60s", "max_leader_age": "60s", "stall_timeout": "30s",
     });
     // Clients that do not read are to be the filter's business here, and not Envoy's.
-    let bootstrap = alone(&upstreams, &section).stream_timeouts(300);
+    let bootstrap = alone(&upstreams, &section).stream_timeouts(300).route_timeout(300);
     let envoy = Envoy::start(bootstrap.concurrency(1)).await?;
     let (upstream, address) = (&upstreams[0], envoy.listener_address("ingress").await?);
     let large = Behaviour::body(&"b".repeat(BYTES));

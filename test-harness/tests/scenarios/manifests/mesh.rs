@@ -34,7 +34,7 @@ impl Mesh {
     }
 
     /// A user stays, Envoy's own route leads to cart, the document's to catalogue; services see nothing of the steering.
-    async fn routes(&self, envoy: &Envoy) -> Outcome {
+    pub(super) async fn routes(&self, envoy: &Envoy) -> Outcome {
         let client = envoy.client("ingress").await?;
         let homes = envoy.until("users to be steered", async || {
             let mut homes = BTreeSet::new();
@@ -70,7 +70,7 @@ impl Mesh {
     }
 
     /// Ten who ask for the same at the same time get one answer of one request.
-    async fn coalesces(&self, envoy: &Envoy) -> Outcome {
+    pub(super) async fn coalesces(&self, envoy: &Envoy) -> Outcome {
         let client = envoy.client("ingress").await?;
         self.upstreams.forget();
         let waiting = async || -> anyhow::Result<u64> {
@@ -133,7 +133,7 @@ impl Mesh {
     }
 
     /// Calls that come while one is under way go together.
-    async fn batches(&self, envoy: &Envoy) -> Outcome {
+    pub(super) async fn batches(&self, envoy: &Envoy) -> Outcome {
         let service = Service::start(Cost::FREE).await?;
         envoy.update_endpoints(self.catalogue, &pieces::localities(&[(service.address(), 1)])).await?;
         // One connection, so one worker: each has batches of its own.

@@ -15,6 +15,7 @@ mod mesh;
 mod patch;
 mod pool;
 mod shape;
+mod virtual_service;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

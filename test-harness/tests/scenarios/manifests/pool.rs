@@ -1,6 +1,7 @@
 //! Clusters of Istio's InferencePools, which go to the endpoint that metadata names, not the header.
 
 use super::istio::{CART, CATALOGUE, apply};
+use super::mesh::Mesh;
 use super::shape::{bootstrap, istio_cluster, listener};
 use super::{Outcome, doctor, example, trees};
 use serde_json::{Value, json};
@@ -26,10 +27,12 @@ fn of_pool(mut cluster: Value) -> Value {
     cluster
 }
 
-/// A user stays with an endpoint, and where that fails Envoy's retries walk the list that the filter has named.
+/// A user stays with an endpoint, and where that fails Envoy's retries walk the list that the filter has named until it is ejected.
+/// Requests are coalesced and batched as ever, though a batch, a call of the filter's own, goes where Istio's policy sends it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inference_pool_is_steered_by_metadata() -> Outcome {
-    let (upstreams, folder) = (Upstreams::start(6).await?, tempfile::TempDir::new()?);
+    let (mesh, folder) = (Mesh::start(CART, CATALOGUE).await?, tempfile::TempDir::new()?);
+    let upstreams = &mesh.upstreams;
     let rendered = example(Platform::Istio, "istio", |site| {
         let pool = |name: &str| Cluster {
             name: name.to_owned(),
@@ -75,5 +78,14 @@ async fn an_inference_pool_is_steered_by_metadata() -> Outcome {
     for (before, after) in before.iter().zip(&after) {
         assert!(after != dead && (before == dead || before == after), "{before} {after}");
     }
-    Ok(())
+    // Those retries have it ejected; then it is not asked at all.
+    envoy
+        .until("the endpoint that fails to be ejected", async || {
+            upstreams.forget();
+            homes().await?;
+            Ok((upstreams[0].count() == 0).then_some(()))
+        })
+        .await?;
+    mesh.coalesces(&envoy).await?;
+    mesh.batches(&envoy).await
 }

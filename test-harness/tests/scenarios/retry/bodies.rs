@@ -135,6 +135,7 @@ async fn a_body_that_comes_after_its_head_is_sent_again() -> Outcome {
         // Nobody has seen what did not reach two of four endpoints.
         for upstream in upstreams.iter().take(2) {
             upstream.behave(Behaviour::Refuse).await?;
+            envoy.until_disconnected(upstream.address()).await?;
         }
         for number in 0..12 {
             let body = format!("order {number:02}");

@@ -43,7 +43,7 @@ async fn start(upstreams: &Upstreams) -> anyhow::Result<Envoy> {
         document.insert("routes".to_owned(), keeps.chain([all]).collect());
     }
     // Clients that do not read are to be the filter's business here, and not Envoy's.
-    Envoy::start(retried(upstreams, &document).stream_timeouts(300).concurrency(1)).await
+    Envoy::start(retried(upstreams, &document).stream_timeouts(300).route_timeout(300).concurrency(1)).await
 }
 
 /// An answer that is read as JSON and may be kept.

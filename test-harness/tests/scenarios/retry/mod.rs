@@ -132,8 +132,10 @@ async fn a_post_is_tried_again_only_where_that_does_no_harm() -> Outcome {
             upstream.behave(Behaviour::default()).await?;
         }
         // Nobody has seen these: two endpoints are not there.
-        upstreams[0].behave(Behaviour::Refuse).await?;
-        upstreams[1].behave(Behaviour::Refuse).await?;
+        for upstream in upstreams.iter().take(2) {
+            upstream.behave(Behaviour::Refuse).await?;
+            envoy.until_disconnected(upstream.address()).await?;
+        }
         upstreams.forget();
         for _ in 0..8 {
             assert_eq!(client.post("/", "seen once").send().await?.status, 200, "{engine}");
