@@ -3,6 +3,7 @@
 //! Invariant: a decision leaves nothing in flight, so that the next is made as if it were the first; but what is drawn or taken in turn
 //! goes on.
 
+use super::document::{ENVOYS, Followed};
 use super::{Explanation, Prepared, Request};
 use anyhow::{Result, bail};
 use switchyard_core::Timestamp;
@@ -22,6 +23,7 @@ const CLIENT_PORT: u16 = 50_000;
 pub struct Decider {
     root: Root,
     host: FakeHost,
+    followed: Vec<Followed>,
 }
 
 /// What the router did to a request.
@@ -53,12 +55,12 @@ impl Decider {
         if !root.configure(&host) {
             bail!("the router refuses the document");
         }
-        Ok(Self { root, host })
+        Ok(Self { root, host, followed: document.followed().to_vec() })
     }
 
     /// Where this request goes.
     pub fn decide(&self, request: &Request) -> Outcome {
-        let Self { root, host } = self;
+        let Self { root, host, .. } = self;
         let head = request.head();
         let head: Vec<_> = head.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         host.receive(&head);
@@ -80,12 +82,22 @@ impl Decider {
         host.take_marks();
         host.in_context(CONTEXTS.0);
         Outcome {
-            explanation: explanation.map(|text| Explanation::parse(&text)),
+            explanation: explanation.map(|text| Explanation::parse(&self.as_envoy_has_it(text))),
             cluster,
             named,
             cookies,
             answered,
         }
+    }
+
+    /// With the names of clusters, as the filters know upstreams of clusters that a section stands for.
+    fn as_envoy_has_it(&self, mut text: String) -> String {
+        for Followed { cluster, name } in &self.followed {
+            for field in ["upstream=".to_owned(), format!("route={ENVOYS}")] {
+                text = text.replace(&format!("{field}{name}; "), &format!("{field}{cluster}; "));
+            }
+        }
+        text
     }
 
     /// What Envoy knows of the request besides its head.

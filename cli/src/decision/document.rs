@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use core::str::FromStr;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use switchyard_config::{Document, Upstream};
+use switchyard_config::{Document, Route, Upstream};
 
 /// The endpoints of one upstream, as they are given on the command line: `checkout=10.0.0.1:8080,10.0.0.2:8080`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,15 @@ impl FromStr for GivenEndpoints {
 pub struct Prepared {
     tree: Value,
     document: Document,
-    followed: Vec<String>,
+    followed: Vec<Followed>,
+}
+
+/// A cluster that a section stands for among others, and what its own upstream is called here: names of clusters are not always names
+/// that a document may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Followed {
+    pub(super) cluster: String,
+    pub(super) name: String,
 }
 
 impl Prepared {
@@ -59,9 +67,13 @@ impl Prepared {
         }
         let trees = file.documents().into_iter().map(|carried| carried.tree);
         let mut tree = trees.into_iter().find(|tree| !tree.is_null()).unwrap_or_default();
-        let followed = clusters.into_iter().filter(|cluster| follow(&mut tree, cluster));
-        let followed = followed.map(ToOwned::to_owned).collect();
-        let prepared = Self::of_tree(&tree, endpoints).map_err(|error| error.context(file.name.clone()))?;
+        let followed: Vec<_> =
+            clusters.into_iter().filter_map(|cluster| follow(&mut tree, cluster)).collect();
+        let mut endpoints = endpoints.to_vec();
+        for given in &mut endpoints {
+            given.upstream = own_name(&followed, &given.upstream).to_owned();
+        }
+        let prepared = Self::of_tree(&tree, &endpoints).map_err(|error| error.context(file.name.clone()))?;
         Ok(Self { followed, ..prepared })
     }
 
@@ -97,6 +109,7 @@ impl Prepared {
 
     /// The upstream of this name.
     pub fn upstream(&self, name: &str) -> Option<&Upstream> {
+        let name = own_name(&self.followed, name);
         self.document.upstreams().iter().find(|upstream| upstream.name() == name)
     }
 
@@ -109,40 +122,62 @@ impl Prepared {
 
     /// Whether a section stands for this cluster among others.
     pub fn follows(&self, cluster: &str) -> bool {
-        self.followed.iter().any(|followed| followed == cluster)
+        self.followed.iter().any(|followed| followed.cluster == cluster)
+    }
+
+    /// Those for which that is so.
+    pub(super) fn followed(&self) -> &[Followed] {
+        &self.followed
+    }
+
+    /// The route of this name; `cluster:…` for one of Envoy's own.
+    pub fn route(&self, name: &str) -> Option<&Route> {
+        let own = name.strip_prefix(ENVOYS).map(|cluster| own_name(&self.followed, cluster));
+        let name = own.map_or_else(|| name.to_owned(), |own| format!("{ENVOYS}{own}"));
+        self.document.routes().iter().find(|route| route.name() == name)
     }
 
     /// The section of this upstream as it is written.
     pub fn tree_of(&self, upstream: &str) -> Option<&Value> {
+        let upstream = own_name(&self.followed, upstream);
         let list = self.tree.get("upstreams")?.as_array()?;
         list.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(upstream))
     }
 }
 
-/// Adds an upstream for this cluster, if no upstream names it and a section stands for it; whether that is so.
-fn follow(tree: &mut Value, cluster: &str) -> bool {
-    let Some(sections) = tree.get_mut("upstreams").and_then(Value::as_array_mut) else { return false };
+/// What the names of Envoy's own routes begin with.
+pub(super) const ENVOYS: &str = "cluster:";
+
+/// What the upstream of this name is called here.
+fn own_name<'a>(followed: &'a [Followed], name: &'a str) -> &'a str {
+    followed.iter().find(|followed| followed.cluster == name).map_or(name, |followed| &followed.name)
+}
+
+/// Adds an upstream for this cluster, if no upstream names it and a section stands for it.
+fn follow(tree: &mut Value, cluster: &str) -> Option<Followed> {
+    let sections = tree.get_mut("upstreams").and_then(Value::as_array_mut)?;
     let text = |section: &Value, name: &str| section.get(name).and_then(Value::as_str).map(str::to_owned);
     let own = |section: &Value| text(section, "cluster").or_else(|| text(section, "name"));
     let is_pattern = |section: &Value| section.get("cluster_pattern").is_some();
     if sections.iter().any(|section| !is_pattern(section) && own(section).as_deref() == Some(cluster)) {
-        return false;
+        return None;
     }
     let stands_for = |section: &&Value| {
         let alone = Document::from_value(&json!({ "upstreams": [section], "routes": [] }));
         is_pattern(section) && alone.is_ok_and(|alone| alone.cluster_patterns().stand_for(cluster))
     };
-    let Some(mut section) = sections.iter().find(stands_for).cloned() else { return false };
-    // Named as the filters name it.
-    let is_taken = sections.iter().any(|section| text(section, "name").as_deref() == Some(cluster));
-    let name = if is_taken { format!("cluster:{cluster}") } else { cluster.to_owned() };
-    if let Some(fields) = section.as_object_mut() {
-        fields.retain(|field, _| !matches!(field.as_str(), "cluster_pattern" | "max_clusters"));
-        fields.insert("name".to_owned(), json!(name));
-        fields.insert("cluster".to_owned(), json!(cluster));
+    let mut section = sections.iter().find(stands_for)?.clone();
+    let mut name =
+        cluster.replace(|sign: char| !(sign.is_ascii_alphanumeric() || "_.:/-".contains(sign)), "_");
+    while sections.iter().any(|section| text(section, "name").as_deref() == Some(&*name)) {
+        name.push('_');
     }
+    let fields = section.as_object_mut()?;
+    fields.retain(|field, _| !matches!(field.as_str(), "cluster_pattern" | "max_clusters"));
+    fields.insert("name".to_owned(), json!(name));
+    fields.insert("cluster".to_owned(), json!(cluster));
     sections.push(section);
-    true
+    Some(Followed { cluster: cluster.to_owned(), name })
 }
 
 fn give(tree: &mut Value, given: &[GivenEndpoints]) -> Result<()> {

@@ -108,10 +108,9 @@ impl<'a> Parts<'a> {
         let document = prepared.document();
         let position = document.table().find(&request.view());
         let explanation = outcome.explanation.as_ref();
-        let named = |name: &str| document.routes().iter().find(|route| route.name() == name);
         Self {
             position,
-            route: explanation.and_then(|one| named(&one.route)),
+            route: explanation.and_then(|one| prepared.route(&one.route)),
             upstream: explanation.and_then(|one| prepared.upstream(&one.upstream)),
         }
     }

@@ -30,7 +30,7 @@ impl<'a> Seen<'a> {
         let outcome = decider.decide(request);
         let position = document.table().find(&request.view());
         let one = outcome.explanation.as_ref();
-        let route = one.and_then(|one| document.routes().iter().find(|route| route.name() == one.route));
+        let route = one.and_then(|one| prepared.route(&one.route));
         let upstream = one.and_then(|one| prepared.upstream(&one.upstream));
         let both = route.zip(upstream);
         // Coalesce and batch look at the document's own routes alone.

@@ -28,7 +28,7 @@ routes:
 - {match: {path_regex: "/.*"}, upstream: a}
 - {name: api, match: {path_prefix: /api}, upstream: a}
 "#.as_bytes())], 1, 
-r#"warning SY0404 no request reaches the route: f.yaml
+r#"warning SY0404 no request reaches the route: f.yaml:4
     path     routes[1].match
     problem  no request reaches the route "api": routes[0] ("route-0") takes all of them
     fix      move the route in front of routes[0], or remove it

@@ -50,7 +50,7 @@ spec: {configPatches: [{patch: {value: {name: other, vm_config: {}}}}]}
             router!(r#"{"@type": type.googleapis.com/google.protobuf.StringValue, value: "mode: shadow"}"#),
         )],
         1,
-        r#"error SY0207 the document cannot be read: f.yaml (switchyard)
+        r#"error SY0207 the document cannot be read: f.yaml:6 (switchyard)
     value    "mode: shadow"
     problem  is not JSON: expected value at line 1 column 1
     fix      a filter takes JSON text or a google.protobuf.Struct, not YAML text
@@ -67,7 +67,7 @@ spec: {configPatches: [{patch: {value: {name: other, vm_config: {}}}}]}
             router!(r#"{"@type": type.googleapis.com/google.protobuf.StringValue, value: '{"mode": '}"#),
         )],
         1,
-        r#"error SY0207 the document cannot be read: f.yaml (switchyard)
+        r#"error SY0207 the document cannot be read: f.yaml:6 (switchyard)
     value    "{\"mode\": "
     problem  is not JSON: EOF while parsing a value at line 1 column 9
     page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
@@ -80,7 +80,7 @@ spec: {configPatches: [{patch: {value: {name: other, vm_config: {}}}}]}
         "check f.yaml",
         &[("f.yaml", router!(r#"{"@type": type.googleapis.com/google.protobuf.BytesValue, value: "%%%"}"#))],
         1,
-        r#"error SY0207 the document cannot be read: f.yaml (switchyard)
+        r#"error SY0207 the document cannot be read: f.yaml:6 (switchyard)
     value    "%%%"
     problem  is not base64, as the value of a BytesValue is (Invalid symbol 37, offset 0.)
     fix      encode it
@@ -97,7 +97,7 @@ spec: {configPatches: [{patch: {value: {name: other, vm_config: {}}}}]}
             router!(r#"{"@type": type.googleapis.com/google.protobuf.BytesValue, value: "aGVsbG8="}"#),
         )],
         1,
-        r#"error SY0207 the document cannot be read: f.yaml (switchyard)
+        r#"error SY0207 the document cannot be read: f.yaml:6 (switchyard)
     value    "hello"
     problem  is not JSON: expected value at line 1 column 1
     fix      a filter takes JSON text or a google.protobuf.Struct, not YAML text
@@ -111,7 +111,7 @@ spec: {configPatches: [{patch: {value: {name: other, vm_config: {}}}}]}
         "check f.yaml",
         &[("f.yaml", router!(r#"{"@type": x, value: []}"#))],
         1,
-        "error SY0202 not what the field takes: f.yaml (switchyard)
+        "error SY0202 not what the field takes: f.yaml:6 (switchyard)
     problem  a list of 0 is not an object
     page     switchyard check --explain SY0202 (docs/findings.md#sy0202)
 
@@ -131,7 +131,7 @@ spec: {configPatches: [{patch: {value: {name: other, vm_config: {}}}}]}
             ),
         ],
         1,
-        r#"error SY0202 not what the field takes: bad.yaml
+        r#"error SY0202 not what the field takes: bad.yaml:1
     path     mode
     value    "of"
     problem  "of" is not one of enforce, shadow
@@ -154,7 +154,7 @@ routes:
             .as_bytes(),
         )],
         0,
-        r#"warning SY0404 no request reaches the route: f.yaml
+        r#"warning SY0404 no request reaches the route: f.yaml:4
     path     routes[1].match
     problem  no request reaches the route "api": routes[0] ("route-0") takes all of them
     fix      move the route in front of routes[0], or remove it
@@ -179,7 +179,18 @@ f.yaml: ok, 1 upstreams, 2 routes
             .as_bytes(),
         )],
         1,
-        "BLESS1",
+        r#"error SY0510 a field that a plugin's settings do not have: f.yaml:3 (switchyard)
+    problem  "configuratoin" beside vm_config is no field of Envoy's, which refuses it
+    fix      did you mean "configuration"?
+    page     switchyard check --explain SY0510 (docs/findings.md#sy0510)
+
+warning SY0509 the plugin has no document: f.yaml:3 (switchyard)
+    problem  the plugin has no configuration, so it does nothing
+    fix      put the document into configuration
+    page     switchyard check --explain SY0509 (docs/findings.md#sy0509)
+
+f.yaml (switchyard): ok, 0 upstreams, 0 routes
+1 error, 1 warning in 1 file"#,
         "",
     ),
     (
@@ -195,8 +206,14 @@ f.yaml: ok, 1 upstreams, 2 routes
 "
             .as_bytes(),
         )],
-        1,
-        "BLESS2",
+        0,
+        r#"warning SY0509 the plugin has no document: f.yaml:3 (switchyard)
+    problem  the plugin has no configuration, so it does nothing
+    fix      put the document into configuration
+    page     switchyard check --explain SY0509 (docs/findings.md#sy0509)
+
+f.yaml (switchyard): ok, 0 upstreams, 0 routes
+0 errors, 1 warning in 1 file"#,
         "",
     ),
     (
@@ -207,7 +224,12 @@ f.yaml: ok, 1 upstreams, 2 routes
             router!("{\"@type\": type.googleapis.com/google.protobuf.StringValue, value: {mode: shadow}}"),
         )],
         1,
-        "BLESS3",
+        r#"error SY0207 the document cannot be read: f.yaml:6 (switchyard)
+    problem  is no text, as the value of a StringValue is
+    fix      take google.protobuf.Struct
+    page     switchyard check --explain SY0207 (docs/findings.md#sy0207)
+
+1 error, 0 warnings in 1 file"#,
         "",
     ),
 ];

@@ -110,7 +110,7 @@ r#"error SY0202 not what the field takes: f.yaml
     ("a document of a newer version", "check f.yaml", &[("f.yaml", "version: 2
 mode: shadow
 ".as_bytes())], 1, 
-"error SY0201 unknown field: f.yaml
+"error SY0201 unknown field: f.yaml:1
     path     version
     value    2
     problem  unknown field: documents of Switchyard 0.1.0 have no version
@@ -121,13 +121,13 @@ mode: shadow
     ("a field in other letters", "check f.yaml", &[("f.yaml", r#"upstreams: [{name: a, endpoints: [{address: "1.1.1.1:1"}]}]
 routes: [{macth: {path_prefix: /}, upstream: a}]
 "#.as_bytes())], 1, 
-r#"error SY0201 unknown field: f.yaml
+r#"error SY0201 unknown field: f.yaml:2
     path     routes[0].macth
     problem  unknown field
     fix      did you mean "match"?
     page     switchyard check --explain SY0201 (docs/findings.md#sy0201)
 
-error SY0203 missing field: f.yaml
+error SY0203 missing field: f.yaml:2
     path     routes[0].match
     problem  is missing
     page     switchyard check --explain SY0203 (docs/findings.md#sy0203)
@@ -144,7 +144,7 @@ routes: [{match: {}, upstream: a}]
     ("a number beyond all", "check f.yaml", &[("f.yaml", r#"upstreams: [{name: a, endpoints: [{address: "1.1.1.1:1", weight: 99999999999999999999}]}]
 routes: [{match: {path_prefix: /}, upstream: a}]
 "#.as_bytes())], 1, 
-"error SY0202 not what the field takes: f.yaml
+"error SY0202 not what the field takes: f.yaml:1
     path     upstreams[0].endpoints[0].weight
     value    1e+20
     problem  1e+20 is not a whole number of 0 or more
@@ -153,7 +153,7 @@ routes: [{match: {path_prefix: /}, upstream: a}]
 1 error, 0 warnings in 1 file", ""),
     ("a null", "check f.yaml", &[("f.yaml", "mode:
 ".as_bytes())], 1, 
-"error SY0202 not what the field takes: f.yaml
+"error SY0202 not what the field takes: f.yaml:1
     path     mode
     value    null
     problem  is null

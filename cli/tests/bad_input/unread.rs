@@ -73,7 +73,7 @@ routes: [{match: {path_prefix: /}, upstream: a}]
             .as_bytes(),
         )],
         1,
-        r#"error SY0202 not what the field takes: standard input
+        r#"error SY0202 not what the field takes: standard input:1
     path     mode
     value    "of"
     problem  "of" is not one of enforce, shadow
@@ -113,7 +113,7 @@ fn a_huge_file_is_refused() {
 fn what_is_found_is_written_out_before_what_could_not_be_read() {
     let good: &[u8] = b"{}";
     let files: &[(&str, &[u8])] = &[("b.yaml", b"mode: of"), ("c.yaml", good)];
-    let out = "error SY0202 not what the field takes: b.yaml\n    path     mode\n    value    \"of\"\n    problem  \"of\" is not one of \
+    let out = "error SY0202 not what the field takes: b.yaml:1\n    path     mode\n    value    \"of\"\n    problem  \"of\" is not one of \
                enforce, shadow\n    page     switchyard check --explain SY0202 (docs/findings.md#sy0202)\n\nc.yaml: ok, 0 upstreams, 0 routes\n1 error, 0 warnings in 2 files";
     let err = "error: a.yaml: No such file or directory (os error 2)\nerror: d.yaml: No such file or directory (os error 2)";
     run(("several", "check a.yaml b.yaml c.yaml d.yaml", files, 2, out, err));
