@@ -54,7 +54,7 @@ fn first_of(table: impl ConsistentHash + 'static) -> Box<dyn Fn(u64, Option<usiz
     Box::new(move |key, ejected| order(&table, key, 1, ejected)[0])
 }
 
-/// What README says of endpoints that leave.
+/// What docs/benchmarks.md says of endpoints that leave.
 #[test]
 fn an_endpoint_that_is_passed_over_moves_its_own_keys_and_a_shorter_list_some_others_too() {
     let ring = |minimum: fn(usize) -> u64| {
@@ -89,7 +89,7 @@ fn moved(table: impl Fn(&Endpoints) -> Box<dyn Fn(u64, Option<usize>) -> usize>)
     counts.map(|count| f64::from(count) / 1_000.0)
 }
 
-/// What README says of one of ten that leaves.
+/// What docs/endpoints.md says of one of ten that leaves.
 #[test]
 fn one_of_ten_leaves() {
     let ring = |minimum| {
