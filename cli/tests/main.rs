@@ -11,6 +11,7 @@
 
 mod admin;
 mod bad_input;
+mod documentation;
 mod program;
 mod render;
 mod requests;

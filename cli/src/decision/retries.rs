@@ -136,6 +136,9 @@ fn budget(settings: &Settings) -> String {
 }
 
 fn back_off(settings: &Settings) -> String {
+    if settings.engine == Engine::Router {
+        return "by retry_back_off of Envoy's route; 25ms up to 250ms without one".to_owned();
+    }
     let back_off = &settings.back_off;
     let jitter = if back_off.jitter == Jitter::Full { "full" } else { "decorrelated" };
     let asked = match back_off.retry_after_ceiling {
