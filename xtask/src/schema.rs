@@ -28,6 +28,9 @@ pub(crate) fn generated() -> Result<Vec<(PathBuf, String)>> {
 /// When a file cannot be written.
 pub(crate) fn write() -> Result<()> {
     for (path, text) in generated()? {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         std::fs::write(&path, text)?;
         println!("wrote {}", path.strip_prefix(root()).unwrap_or(&path).display());
     }
