@@ -3,6 +3,7 @@
 mod build;
 mod dist;
 mod images;
+mod observability;
 mod run;
 mod schema;
 mod setup;
@@ -102,8 +103,8 @@ enum Task {
         /// The file.
         file: PathBuf,
     },
-    /// Writes what is generated: the document's schema, docs/config.md, docs/findings.md, and the examples in envoy-config/ that
-    /// `switchyard render` makes.
+    /// Writes what is generated: the document's schema, docs/config.md, docs/findings.md, docs/metrics.md, the dashboards, rules and
+    /// alerts, and the examples in envoy-config/ that `switchyard render` makes.
     Schema,
     /// Checks that documentation, examples, schema and crates agree with each other.
     Tidy,

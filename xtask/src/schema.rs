@@ -1,5 +1,7 @@
-//! `cargo xtask schema`: the files that are generated: from the configuration's types, from the codes of findings, and by `switchyard render`.
+//! `cargo xtask schema`: the files that are generated: from the configuration's types, from the codes of findings, from the catalogue of
+//! metrics, and by `switchyard render`.
 
+use crate::observability;
 use crate::tidy::rendered;
 use crate::workspace::root;
 use anyhow::Result;
@@ -15,6 +17,7 @@ pub(crate) fn generated() -> Result<Vec<(PathBuf, String)>> {
         (root().join("docs/config.md"), switchyard_config::reference_markdown()),
         (root().join("docs/findings.md"), switchyard_cli::pages::markdown()),
     ];
+    files.extend(observability::files()?);
     files.extend(rendered::examples()?);
     Ok(files)
 }
@@ -25,6 +28,9 @@ pub(crate) fn generated() -> Result<Vec<(PathBuf, String)>> {
 /// When a file cannot be written.
 pub(crate) fn write() -> Result<()> {
     for (path, text) in generated()? {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         std::fs::write(&path, text)?;
         println!("wrote {}", path.strip_prefix(root()).unwrap_or(&path).display());
     }

@@ -7,6 +7,7 @@ mod counts;
 mod steps;
 
 use crate::build;
+use crate::setup::prometheus::Prometheus;
 use crate::setup::{Envoy, Install, WasmCargo, etcd};
 use anyhow::{Result, anyhow};
 use counts::Counts;
@@ -24,7 +25,7 @@ struct Ended {
 /// Runs all steps, or the one (or the scenarios) that `only` names, on these modules; returns whether everything passed.
 ///
 /// # Errors
-/// When Envoy or etcd cannot be set up, for then nothing else says anything.
+/// When Envoy, etcd or Prometheus cannot be set up, for then nothing else says anything.
 pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<bool> {
     let steps = match only {
         // What a part of the scenarios shows on single modules, all of them do.
@@ -44,8 +45,10 @@ pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> 
         envoy.is_some().then(|| Building(Instant::now(), thread::spawn(|| build::build(Install::Allowed))));
     let mut has_modules = true;
     // Compose runs no scenario.
-    let etcd = if steps.iter().any(Step::needs_etcd) { Some(etcd::set_up()?) } else { None };
-    let programs = Programs { envoy, etcd };
+    let servers = steps.iter().any(Step::needs_servers);
+    let etcd = if servers { Some(etcd::set_up()?) } else { None };
+    let prometheus = if servers { Some(Prometheus::set_up()?) } else { None };
+    let programs = Programs { envoy, etcd, prometheus };
     let mut ended = Vec::new();
     for step in steps {
         if step.needs_modules()

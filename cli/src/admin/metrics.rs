@@ -1,10 +1,12 @@
 //! The filters' metrics, and what else of Envoy's statistics bears on them.
 //!
-//! A name carries its labels, `wasmcustom.switchyard.route=.=api;.;decisions`; before Envoy 1.39 those of upstream filters stand behind
-//! `cluster.NAME.`, once for each cluster.
+//! A name carries its labels, `wasmcustom.switchyard.route=.=api;.;decisions_total`; before Envoy 1.39 those of upstream filters stand behind
+//! `cluster.NAME.`, once for each cluster. What stands under a name of the release before has the name of now here, whichever of the two
+//! releases the proxy runs.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
+use switchyard_frame::metrics::catalogue::{CHAPTERS, Description, Kind};
 
 /// What stands before the names of the filters' metrics.
 const OURS: &str = "wasmcustom.switchyard.";
@@ -12,7 +14,7 @@ const OURS: &str = "wasmcustom.switchyard.";
 /// A metric of ours under its labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// Its name without `switchyard_`: `decisions`.
+    /// Its name without `switchyard_`: `decisions_total`.
     pub metric: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
@@ -57,7 +59,22 @@ impl Metrics {
                 None => drop(all.envoys.insert(name.to_owned(), value)),
             }
         }
+        all.rename();
         all
+    }
+
+    /// Gives those with a name of the release before the name of now, and drops them where they have that already.
+    fn rename(&mut self) {
+        let is_former = |series: &Series| described(|metric| metric.was == Some(&*series.metric)).is_some();
+        let (former, now): (Vec<_>, Vec<_>) = self.ours.drain(..).partition(is_former);
+        self.ours = now;
+        for mut series in former {
+            let now = described(|metric| metric.was == Some(&*series.metric));
+            series.metric = now.map_or_else(String::new, |metric| metric.name.to_owned());
+            if !self.ours.iter().any(|one| one.metric == series.metric && one.labels == series.labels) {
+                self.ours.push(series);
+            }
+        }
     }
 
     /// One of several clusters' is the same metric: what was counted is counted together, what stands somewhere is what stands highest.
@@ -103,24 +120,27 @@ impl Metrics {
     }
 }
 
-fn is_gauge(metric: &str) -> bool {
-    metric.starts_with("endpoint")
-        || matches!(
-            metric,
-            "build_info" | "ejections_active" | "ejection_disconnected" | "retry_budget_balance"
-        )
+fn described(is_it: impl Fn(&Description) -> bool) -> Option<&'static Description> {
+    CHAPTERS.iter().flat_map(|chapter| chapter.metrics).find(|metric| is_it(metric))
+}
+
+fn is_gauge(name: &str) -> bool {
+    let is_it = |metric: &Description| metric.name == name || metric.was == Some(name);
+    described(is_it).is_some_and(|metric| metric.kind == Kind::Gauge)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use switchyard_frame::metrics::catalogue::{DECISIONS, EJECTIONS_ACTIVE, READMISSIONS, UNMATCHED};
 
     #[test]
     fn labels_are_taken_out_of_names_and_clusters_are_put_together() {
         let metrics = Metrics::of(&json!({ "stats": [
             { "name": "wasmcustom.switchyard.route=.=api;.;upstream=.=web;.;decisions", "value": 5 },
             { "name": "wasmcustom.switchyard.unmatched", "value": 2 },
+            { "name": "wasmcustom.switchyard.unmatched_total", "value": 2 },
             { "name": "cluster.a.wasmcustom.switchyard.upstream=.=web;.;readmissions", "value": 1 },
             { "name": "cluster.b.wasmcustom.switchyard.upstream=.=web;.;readmissions", "value": 2 },
             { "name": "cluster.a.wasmcustom.switchyard.upstream=.=web;.;ejections_active", "value": 2 },
@@ -130,11 +150,11 @@ mod tests {
             { "name": "text", "value": "readout" },
             { "histograms": {} },
         ] }));
-        assert_eq!(metrics.sum("decisions", &[("route", "api"), ("upstream", "web")]), 5);
-        assert_eq!(metrics.sum("decisions", &[("route", "other")]), 0);
-        assert_eq!(metrics.sum("unmatched", &[]), 2);
-        assert_eq!(metrics.sum("readmissions", &[("upstream", "web")]), 3);
-        assert_eq!(metrics.sum("ejections_active", &[]), 2, "all clusters' gauge is one");
+        assert_eq!(metrics.sum(DECISIONS.name, &[("route", "api"), ("upstream", "web")]), 5);
+        assert_eq!(metrics.sum(DECISIONS.name, &[("route", "other")]), 0);
+        assert_eq!(metrics.sum(UNMATCHED.name, &[]), 2);
+        assert_eq!(metrics.sum(READMISSIONS.name, &[("upstream", "web")]), 3);
+        assert_eq!(metrics.sum(EJECTIONS_ACTIVE.name, &[]), 2, "all clusters' gauge is one");
         assert_eq!(metrics.envoys_sum(".vm_reload_success"), 4);
         assert_eq!(metrics.ours().len(), 4);
     }

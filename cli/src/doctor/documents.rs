@@ -4,6 +4,7 @@ use super::check::{Check, Group, Trouble, checked, count, list};
 use crate::admin::{Picture, Running};
 use crate::finding::{Code, Severity};
 use std::collections::{BTreeMap, BTreeSet};
+use switchyard_frame::metrics::catalogue::CONFIGURATIONS;
 
 pub(super) const VALID: Code = Code {
     id: "SY0711",
@@ -107,14 +108,15 @@ fn rejected(picture: &Picture) -> Vec<Check> {
     });
     let mut troubles: Vec<_> = now.collect();
     let metrics = &picture.metrics;
-    for refused in
-        metrics.named("configurations").filter(|count| count.label("result") == "rejected" && count.value > 0)
+    for refused in metrics
+        .named(CONFIGURATIONS.name)
+        .filter(|count| count.label("result") == "rejected" && count.value > 0)
     {
         let filter = refused.label("filter");
         let said =
             format!("{filter} has refused a configuration {} times since Envoy's start", refused.value);
         let next = "Envoy's log says why, at `configuration refused`";
-        let is_served = metrics.sum("configurations", &[("filter", filter), ("result", "accepted")]) > 0;
+        let is_served = metrics.sum(CONFIGURATIONS.name, &[("filter", filter), ("result", "accepted")]) > 0;
         troubles.push(if is_served { Trouble::warning(said, next) } else { Trouble::bad(said, next) });
     }
     if picture.rejected.is_empty() {
@@ -125,6 +127,6 @@ fn rejected(picture: &Picture) -> Vec<Check> {
             Trouble::warning(said, "look into Envoy's log; what came after may be in force")
         }));
     }
-    let accepted = metrics.sum("configurations", &[("result", "accepted")]);
+    let accepted = metrics.sum(CONFIGURATIONS.name, &[("result", "accepted")]);
     checked(Group::Documents, &REJECTED, format!("none was refused ({accepted} taken by VMs)"), troubles)
 }

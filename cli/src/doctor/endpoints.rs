@@ -5,13 +5,14 @@ use super::documented::{Steered, documents, steered};
 use crate::admin::Picture;
 use crate::finding::{Code, Severity};
 use switchyard_core::discovery::Source;
+use switchyard_frame::metrics::catalogue::{ENDPOINT_LIST_AGE, ENDPOINT_LIST_ERRORS, ENDPOINTS};
 
 pub(super) const LISTED: Code = Code {
     id: "SY0731",
     title: "endpoints of the document",
     severity: Severity::Error,
     page: "The document lists an endpoint that Envoy's cluster does not have, spelt the same: override_host looks addresses up as they are \
-           written. Requests for it go to the next candidate or as the fallback policy says, and `switchyard_fallbacks` counts \
+           written. Requests for it go to the next candidate or as the fallback policy says, and `switchyard_fallbacks_total` counts \
            `not_in_cluster`.\n\nAdd it to the cluster, take it out of the document, or let the document take Envoy's own list: `endpoints: \
            {envoy: {admin_cluster: …}}`.",
 };
@@ -39,7 +40,7 @@ pub(super) const READ: Code = Code {
     title: "lists of endpoints are read",
     severity: Severity::Warning,
     page: "Lists are read again every `interval` while requests come. One that cannot be read stays as it was, and its age \
-           grows (`switchyard_endpoint_list_age_seconds`).\n\n`switchyard_endpoint_list_errors` has the reason, and the log; \
+           grows (`switchyard_endpoint_list_age_seconds`).\n\n`switchyard_endpoint_list_errors_total` has the reason, and the log; \
            docs/endpoints.md has what happens when a source fails.",
 };
 
@@ -121,7 +122,7 @@ fn sources(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
 
 /// How many endpoints the lists have.
 fn read(picture: &Picture, asked: &[(&Steered<'_>, &Source)]) -> String {
-    let of = |one: &Steered<'_>| picture.metrics.sum("endpoints", &[("upstream", one.upstream.name())]);
+    let of = |one: &Steered<'_>| picture.metrics.sum(ENDPOINTS.name, &[("upstream", one.upstream.name())]);
     let said = asked.iter().map(|(one, _)| format!("{} {}", one.upstream.name(), of(one)));
     format!("lists are read and current: {}", list(said))
 }
@@ -131,10 +132,10 @@ fn unread(picture: &Picture, one: &Steered<'_>, source: &Source) -> Option<Troub
     let (metrics, name) = (&picture.metrics, one.upstream.name());
     let label = [("upstream", name)];
     let errors = metrics
-        .named("endpoint_list_errors")
+        .named(ENDPOINT_LIST_ERRORS.name)
         .filter(|series| series.label("upstream") == name && series.value > 0);
     let reasons = list(errors.map(|series| format!("{} {}", series.label("reason"), series.value)));
-    let age = metrics.named("endpoint_list_age_seconds").find(|series| series.label("upstream") == name);
+    let age = metrics.named(ENDPOINT_LIST_AGE.name).find(|series| series.label("upstream") == name);
     match age {
         None if !reasons.is_empty() => Some(Trouble::bad(
             format!("upstream {name}: its list was never read: {reasons}"),
@@ -148,7 +149,7 @@ fn unread(picture: &Picture, one: &Steered<'_>, source: &Source) -> Option<Troub
             format!("upstream {name}: its list is {} s old: {reasons}", age.value),
             "see whether its source answers; the list stays as it is meanwhile",
         )),
-        Some(_) if metrics.sum("endpoints", &label) == 0 => Some(Trouble::warning(
+        Some(_) if metrics.sum(ENDPOINTS.name, &label) == 0 => Some(Trouble::warning(
             format!("upstream {name}: its list is empty"),
             "see whether the cluster has endpoints that are not by hostname behind an internal listener",
         )),

@@ -6,6 +6,10 @@ use super::should_be_zero;
 use crate::admin::Picture;
 use crate::finding::{Code, Severity};
 use switchyard_core::outlier::Reason;
+use switchyard_frame::metrics::catalogue::{
+    EJECTIONS_ACTIVE, ENDPOINT_EJECTED_REASON, ENDPOINT_STATE, ENDPOINTS, PANICS, RETRIES_DENIED,
+    RETRY_BUDGET_BALANCE,
+};
 
 pub(super) const TRAPS: Code = Code {
     id: "SY0741",
@@ -38,7 +42,7 @@ pub(super) const BUDGET: Code = Code {
     title: "retry budgets",
     severity: Severity::Warning,
     page: "A budget bounds retries to a share of the requests, so that an outage is not multiplied. One that is used up means that more \
-           fails than it covers: clients see those failures.\n\nFind out what fails (`switchyard_retries` by reason); raise `budget` only if \
+           fails than it covers: clients see those failures.\n\nFind out what fails (`switchyard_retries_total` by reason); raise `budget` only if \
            the upstream can take the attempts.",
 };
 
@@ -77,16 +81,17 @@ fn panic(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
     let mut troubles = Vec::new();
     for one in steered {
         let label = [("upstream", one.upstream.name())];
-        let out =
-            metrics.named("ejections_active").filter(|gauge| gauge.label("upstream") == one.upstream.name());
+        let out = metrics
+            .named(EJECTIONS_ACTIVE.name)
+            .filter(|gauge| gauge.label("upstream") == one.upstream.name());
         let out = out.map(|gauge| gauge.value).max().unwrap_or(0)
-            + metrics.sum("endpoints", &[label[0], ("state", "unhealthy")]);
+            + metrics.sum(ENDPOINTS.name, &[label[0], ("state", "unhealthy")]);
         let all = match one.upstream.endpoints().len() as u64 {
-            0 => metrics.sum("endpoints", &label),
+            0 => metrics.sum(ENDPOINTS.name, &label),
             listed => listed,
         };
         let threshold = u64::from(one.upstream.health_policy().panic_threshold);
-        let decisions = metrics.sum("panics", &label);
+        let decisions = metrics.sum(PANICS.name, &label);
         let name = one.upstream.name();
         if all > 0 && (all.saturating_sub(out)) * 100 < threshold * all {
             troubles.push(Trouble::bad(
@@ -96,7 +101,7 @@ fn panic(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
         } else if decisions > 0 {
             troubles.push(Trouble::note(
                 format!("upstream {name} was in panic for {decisions} requests since Envoy's start"),
-                "nothing, if that is over; switchyard_panics by time tells when it was",
+                "nothing, if that is over; switchyard_panics_total by time tells when it was",
             ));
         }
     }
@@ -105,11 +110,11 @@ fn panic(picture: &Picture, steered: &[Steered<'_>]) -> Vec<Check> {
 
 fn ejected(picture: &Picture) -> Vec<Check> {
     let metrics = &picture.metrics;
-    let states = metrics.named("endpoint_state").filter(|state| state.value == 1);
+    let states = metrics.named(ENDPOINT_STATE.name).filter(|state| state.value == 1);
     let trouble = |state: &crate::admin::Series| {
         let (upstream, address) = (state.label("upstream"), state.label("endpoint"));
         let labels = [("upstream", upstream), ("endpoint", address)];
-        let number = u8::try_from(metrics.sum("endpoint_ejected_reason", &labels)).unwrap_or(0);
+        let number = u8::try_from(metrics.sum(ENDPOINT_EJECTED_REASON.name, &labels)).unwrap_or(0);
         let reason = Reason::from_number(number).map_or("for no reason that is known", Reason::name);
         Trouble::warning(
             format!("upstream {upstream}: {address} is ejected ({reason})"),
@@ -126,13 +131,13 @@ fn budget(picture: &Picture) -> Vec<Check> {
         route => format!("route {route}"),
     };
     let empty: Vec<_> =
-        metrics.named("retry_budget_balance").filter(|series| series.value == 0).map(name).collect();
+        metrics.named(RETRY_BUDGET_BALANCE.name).filter(|series| series.value == 0).map(name).collect();
     let mut troubles = Vec::new();
     if !empty.is_empty() {
         let said = format!("retry budgets are used up: {}", list(empty));
-        troubles.push(Trouble::warning(said, "find out what fails: switchyard_retries, by reason"));
+        troubles.push(Trouble::warning(said, "find out what fails: switchyard_retries_total, by reason"));
     }
-    let denied = metrics.sum("retries_denied", &[("reason", "budget")]);
+    let denied = metrics.sum(RETRIES_DENIED.name, &[("reason", "budget")]);
     if denied > 0 {
         let said = format!("{denied} retries were denied by their budgets since Envoy's start");
         troubles.push(Trouble::note(said, "nothing, if that was an outage: that is what a budget is for"));

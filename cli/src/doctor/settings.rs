@@ -5,6 +5,7 @@ use crate::admin::Picture;
 use crate::finding::{Code, Severity};
 use crate::surroundings::{self, Need, RELOAD, STOP_FLAG};
 use std::collections::{BTreeMap, BTreeSet};
+use switchyard_frame::metrics::catalogue::EJECTION_DISCONNECTED;
 
 pub(super) const FAILURE_POLICY: Code = Code {
     id: "SY0706",
@@ -99,7 +100,7 @@ fn one_vm_id(picture: &Picture) -> Vec<Check> {
             "give all plugins the same vm_id",
         ));
     } else {
-        let apart = picture.metrics.named("ejection_disconnected").filter(|gauge| gauge.value > 0);
+        let apart = picture.metrics.named(EJECTION_DISCONNECTED.name).filter(|gauge| gauge.value > 0);
         troubles.extend(apart.map(|gauge| {
             let of = gauge.label("upstream");
             let of = if of.is_empty() { String::new() } else { format!(", upstream {of}") };

@@ -4,14 +4,18 @@ use super::check::{Check, Group, Trouble, checked};
 use crate::admin::Picture;
 use crate::finding::{Code, Severity};
 use std::collections::BTreeMap;
+use switchyard_frame::metrics::catalogue::{
+    BATCH_PASSED, BATCH_REPEATS, BATCH_REQUESTS, BATCH_STALLED, BATCH_WITHHELD, BATCH_WITHOUT_QUEUE,
+    COALESCE_EXITS, COALESCE_SUCCESSIONS, COALESCE_WITHOUT_QUEUE, DOCUMENT_ERRORS, FALLBACKS,
+    METRICS_DROPPED, RETRIES_DENIED, RETRY_WATCHDOG, UNJUDGED,
+};
 
 pub(super) const ZERO: Code = Code {
     id: "SY0745",
     title: "counters that should be 0",
     severity: Severity::Warning,
     page: "Each of these counts something that should not happen, or a bound that was met. They count since Envoy's start, so what they \
-           tell of may be over.\n\nThe line says what it means. docs/retry.md, docs/coalesce.md, docs/batch.md and docs/endpoints.md have a \
-           section \"Watching it\".",
+           tell of may be over.\n\nThe line says what it means. docs/metrics.md has every metric.",
 };
 
 /// A metric, the label that must have this value (if any), what it tells of, and what to do.
@@ -19,83 +23,93 @@ type Counter = (&'static str, Option<(&'static str, &'static str)>, &'static str
 
 const COUNTERS: &[Counter] = &[
     (
-        "metrics_dropped",
+        METRICS_DROPPED.name,
         None,
         "there are more series than a VM may have (4,096), and some are not shown",
         "have fewer routes or upstreams in a document, or go by those that are shown",
     ),
     (
-        "retry_watchdog",
+        RETRY_WATCHDOG.name,
         None,
         "a request that waited for another attempt was ended by the watchdog",
         "please report it, with Envoy's log",
     ),
     (
-        "retries_denied",
+        RETRIES_DENIED.name,
         Some(("reason", "answer")),
         "an answer could not be judged by its body or trailers",
         "set allow_on_headers_stop_iteration: true in the plugin's configuration",
     ),
     (
-        "coalesce_without_queue",
+        COALESCE_WITHOUT_QUEUE.name,
         None,
         "a worker has no queue: its flights stay within it",
         "Envoy's log says why",
     ),
-    ("batch_without_queue", None, "a worker has no queue: its batches leave later", "Envoy's log says why"),
     (
-        "coalesce_successions",
+        BATCH_WITHOUT_QUEUE.name,
+        None,
+        "a worker has no queue: its batches leave later",
+        "Envoy's log says why",
+    ),
+    (
+        COALESCE_SUCCESSIONS.name,
         Some(("reason", "worker_lost")),
         "a worker was lost with flights that others waited for",
         "look for a trap in Envoy's log",
     ),
     (
-        "coalesce_exits",
+        COALESCE_EXITS.name,
         Some(("reason", "max_wait")),
         "requests waited for an answer as long as they may",
         "the upstream is slower than max_wait: raise it, or mend the upstream",
     ),
     (
-        "coalesce_exits",
+        COALESCE_EXITS.name,
         Some(("reason", "overdue")),
         "requests waited for an answer longer than they should",
         "the upstream is slower than max_wait: raise it, or mend the upstream",
     ),
-    ("batch_stalled", None, "batches got no answer", "look at the upstream that takes the batches"),
+    (BATCH_STALLED.name, None, "batches got no answer", "look at the upstream that takes the batches"),
     (
-        "batch_passed",
+        BATCH_PASSED.name,
         Some(("reason", "no_body")),
         "requests were not batched since their body was not given",
         "set allow_on_headers_stop_iteration: true in the plugin's configuration",
     ),
     (
-        "batch_requests",
+        BATCH_REQUESTS.name,
         Some(("result", "lost")),
         "the upstream left requests of a batch out of its answer",
         "the upstream does not keep to the protocol: mend it, or do not batch there",
     ),
     (
-        "batch_repeats",
+        BATCH_REPEATS.name,
         Some(("result", "denied")),
         "batches that failed were not made again, for want of budget",
-        "find out why batches fail: switchyard_batch_failures, by reason",
+        "find out why batches fail: switchyard_batch_failures_total, by reason",
     ),
-    ("batch_withheld", None, "there was no room for requests' shares of an answer", "have smaller batches"),
     (
-        "fallbacks",
+        BATCH_WITHHELD.name,
+        None,
+        "there was no room for requests' shares of an answer",
+        "have smaller batches",
+    ),
+    (
+        FALLBACKS.name,
         Some(("reason", "not_in_cluster")),
         "the endpoint that was named first is not in Envoy's cluster",
         "compare the lists: the log names the endpoint, once",
     ),
-    ("fallbacks", Some(("reason", "no_headers")), "Envoy gave the filter no headers", "please report it"),
+    (FALLBACKS.name, Some(("reason", "no_headers")), "Envoy gave the filter no headers", "please report it"),
     (
-        "unjudged",
+        UNJUDGED.name,
         Some(("reason", "not_in_document")),
         "attempts went to endpoints that the document lacks, and are not judged",
         "list them; the log names the endpoint, once",
     ),
     (
-        "document_errors",
+        DOCUMENT_ERRORS.name,
         None,
         "the store of the document could not be read, or what it has is wrong",
         "Envoy's log says why; the document before stays in force",

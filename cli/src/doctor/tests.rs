@@ -379,7 +379,7 @@ fn health() {
     broken("SY0744", Note, "9 retries", |said| {
         said.stat(&ours("route=.=catalog;.;reason=.=budget;.;retries_denied"), 9)
     });
-    broken("SY0745", Warning, "switchyard_retry_watchdog: a request", |said| {
+    broken("SY0745", Warning, "switchyard_retry_watchdog_total: a request", |said| {
         said.stat(&ours("route=.=catalog;.;retry_watchdog"), 1)
     });
     broken("SY0745", Warning, "{reason=\"not_in_cluster\"}", |said| {

@@ -4,6 +4,7 @@ use super::check::{Check, Group, Trouble, checked, count, list};
 use crate::admin::{Picture, Running};
 use crate::finding::{Code, Severity};
 use std::collections::BTreeSet;
+use switchyard_frame::metrics::catalogue::BUILD_INFO;
 
 pub(super) const ENVOY: Code = Code {
     id: "SY0701",
@@ -101,9 +102,9 @@ fn runtime(picture: &Picture) -> Vec<Check> {
 fn configured(picture: &Picture) -> Vec<Check> {
     let metrics = &picture.metrics;
     let built: BTreeSet<_> =
-        metrics.named("build_info").map(|info| info.label("filter").to_owned()).collect();
+        metrics.named(BUILD_INFO.name).map(|info| info.label("filter").to_owned()).collect();
     let versions: BTreeSet<_> =
-        metrics.named("build_info").map(|info| info.label("version").to_owned()).collect();
+        metrics.named(BUILD_INFO.name).map(|info| info.label("version").to_owned()).collect();
     let missing: BTreeSet<_> = picture
         .plugins
         .iter()

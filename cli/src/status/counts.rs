@@ -2,32 +2,37 @@
 
 use crate::admin::Metrics;
 use std::collections::BTreeMap;
+use switchyard_frame::metrics::catalogue::{
+    ATTEMPTS, BATCH_DEPARTURES, BATCH_FAILURES, BATCH_REQUESTS, COALESCE_FOLLOWERS, COALESCE_LEADERS,
+    CONFIGURATIONS, DECISIONS, EJECTIONS, FALLBACK_ANSWERS, FALLBACKS, HEDGES, HEDGES_WON, PANICS,
+    READMISSIONS, RETRIES, RETRIES_DENIED, UNMATCHED,
+};
 
 /// A name that is shown, the metric, and the label that it must have, if any.
 type Count = (&'static str, &'static str, Option<(&'static str, &'static str)>);
 
 /// What is counted.
 const COUNTS: &[Count] = &[
-    ("decisions", "decisions", None),
-    ("unmatched", "unmatched", None),
-    ("fallbacks", "fallbacks", None),
-    ("panics", "panics", None),
-    ("attempts", "attempts", None),
-    ("retries", "retries", None),
-    ("retries denied", "retries_denied", None),
-    ("retries denied by budget", "retries_denied", Some(("reason", "budget"))),
-    ("hedges", "hedges", None),
-    ("hedges won", "hedges_won", None),
-    ("fallback answers", "fallback_answers", None),
-    ("ejections", "ejections", None),
-    ("readmissions", "readmissions", None),
-    ("coalesce leaders", "coalesce_leaders", None),
-    ("coalesce followers", "coalesce_followers", None),
-    ("batched", "batch_requests", None),
-    ("batch departures", "batch_departures", None),
-    ("batch failures", "batch_failures", None),
-    ("configurations accepted", "configurations", Some(("result", "accepted"))),
-    ("configurations rejected", "configurations", Some(("result", "rejected"))),
+    ("decisions", DECISIONS.name, None),
+    ("unmatched", UNMATCHED.name, None),
+    ("fallbacks", FALLBACKS.name, None),
+    ("panics", PANICS.name, None),
+    ("attempts", ATTEMPTS.name, None),
+    ("retries", RETRIES.name, None),
+    ("retries denied", RETRIES_DENIED.name, None),
+    ("retries denied by budget", RETRIES_DENIED.name, Some(("reason", "budget"))),
+    ("hedges", HEDGES.name, None),
+    ("hedges won", HEDGES_WON.name, None),
+    ("fallback answers", FALLBACK_ANSWERS.name, None),
+    ("ejections", EJECTIONS.name, None),
+    ("readmissions", READMISSIONS.name, None),
+    ("coalesce leaders", COALESCE_LEADERS.name, None),
+    ("coalesce followers", COALESCE_FOLLOWERS.name, None),
+    ("batched", BATCH_REQUESTS.name, None),
+    ("batch departures", BATCH_DEPARTURES.name, None),
+    ("batch failures", BATCH_FAILURES.name, None),
+    ("configurations accepted", CONFIGURATIONS.name, Some(("result", "accepted"))),
+    ("configurations rejected", CONFIGURATIONS.name, Some(("result", "rejected"))),
 ];
 
 /// Those that are not 0, over all labels.

@@ -7,6 +7,10 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use switchyard_config::{Document, Upstream};
 use switchyard_core::outlier::Reason;
+use switchyard_frame::metrics::catalogue::{
+    BUILD_INFO, DECISIONS, EJECTIONS_ACTIVE, ENDPOINT_EJECTED_REASON, ENDPOINT_STATE, ENDPOINTS, PANICS,
+    RETRY_BUDGET_BALANCE,
+};
 
 /// What runs.
 #[derive(Clone, Debug, Serialize)]
@@ -80,10 +84,10 @@ pub fn summarize(picture: &Picture) -> Summary {
         },
         plugins: plugins(&picture.plugins),
         one_document: (!hashes.is_empty()).then_some(hashes.len() == 1),
-        versions: metrics.named("build_info").map(|info| info.label("version").to_owned()).collect(),
+        versions: metrics.named(BUILD_INFO.name).map(|info| info.label("version").to_owned()).collect(),
         upstreams: upstreams(picture),
         budgets: metrics
-            .named("retry_budget_balance")
+            .named(RETRY_BUDGET_BALANCE.name)
             .map(|series| {
                 let route = series.label("route");
                 let upstream = || format!("upstream {}", series.label("upstream"));
@@ -142,13 +146,14 @@ fn state(metrics: &Metrics, upstream: &Upstream) -> UpstreamState {
     let name = upstream.name();
     let of = [("upstream", name)];
     let is_its = |series: &&crate::admin::Series| series.label("upstream") == name;
-    let out = metrics.named("endpoint_state").filter(is_its).filter(|state| state.value > 0).map(|state| {
-        let labels = [("upstream", name), ("endpoint", state.label("endpoint"))];
-        let number = u8::try_from(metrics.sum("endpoint_ejected_reason", &labels)).unwrap_or(0);
-        let why = Reason::from_number(number).map_or("unknown", Reason::name);
-        let what = if state.value == 1 { "ejected" } else { "half open" };
-        (state.label("endpoint").to_owned(), format!("{what}, {why}"))
-    });
+    let out =
+        metrics.named(ENDPOINT_STATE.name).filter(is_its).filter(|state| state.value > 0).map(|state| {
+            let labels = [("upstream", name), ("endpoint", state.label("endpoint"))];
+            let number = u8::try_from(metrics.sum(ENDPOINT_EJECTED_REASON.name, &labels)).unwrap_or(0);
+            let why = Reason::from_number(number).map_or("unknown", Reason::name);
+            let what = if state.value == 1 { "ejected" } else { "half open" };
+            (state.label("endpoint").to_owned(), format!("{what}, {why}"))
+        });
     UpstreamState {
         name: name.to_owned(),
         cluster: upstream.cluster().to_owned(),
@@ -156,12 +161,17 @@ fn state(metrics: &Metrics, upstream: &Upstream) -> UpstreamState {
             .source()
             .map_or_else(|| "the document".to_owned(), |source| source.cluster.to_string()),
         endpoints: match upstream.endpoints().len() as u64 {
-            0 => metrics.sum("endpoints", &of),
+            0 => metrics.sum(ENDPOINTS.name, &of),
             listed => listed,
         },
-        ejected: metrics.named("ejections_active").filter(is_its).map(|gauge| gauge.value).max().unwrap_or(0),
-        panics: metrics.sum("panics", &of),
-        decisions: metrics.sum("decisions", &of),
+        ejected: metrics
+            .named(EJECTIONS_ACTIVE.name)
+            .filter(is_its)
+            .map(|gauge| gauge.value)
+            .max()
+            .unwrap_or(0),
+        panics: metrics.sum(PANICS.name, &of),
+        decisions: metrics.sum(DECISIONS.name, &of),
         out: out.collect(),
     }
 }

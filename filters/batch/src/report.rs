@@ -1,4 +1,4 @@
-//! What batch.wasm counts. Names and labels are in docs/batch.md.
+//! What batch.wasm counts. What each metric says is in the catalogue, and in docs/metrics.md.
 //!
 //! Trade-off: counters are kept by route and label, since a request counts something and its name would be put together anew.
 
@@ -6,7 +6,12 @@ use crate::plan::Batched;
 use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_core::batch::gather::{End, Event, Pass, Policy, Repeat, Trigger};
-use switchyard_frame::metrics::{Counter, Histogram, Registry, series_name};
+use switchyard_frame::metrics::catalogue::{
+    BATCH_ACTIVE, BATCH_BYTES_HELD, BATCH_CALL, BATCH_DEGRADED, BATCH_DEPARTURES, BATCH_FAILURES, BATCH_ITEM,
+    BATCH_LIMIT, BATCH_PASSED, BATCH_REPEATS, BATCH_REQUESTS, BATCH_SIZE, BATCH_STALLED, BATCH_WAIT,
+    BATCH_WITHHELD, Metric,
+};
+use switchyard_frame::metrics::{Counter, Histogram, Registry};
 use switchyard_host::MetricSink;
 
 /// The counters of one VM.
@@ -39,25 +44,23 @@ impl Reports {
             Some(route) => route,
             None => self.routes.entry(name.into()).or_default(),
         };
-        let labels = [("route", name)];
         match event {
             Event::Left(_, items) => {
-                let define = || registry.histogram(host, &series_name("batch_size", &labels));
+                let define = || registry.histogram(host, &BATCH_SIZE, [name]);
                 route.sizes.get_or_insert_with(define).record(host, items.into());
             }
             Event::Waited(waited) => {
-                let define = || registry.histogram(host, &series_name("batch_wait_ms", &labels));
+                let define = || registry.histogram(host, &BATCH_WAIT, [name]);
                 route.waits.get_or_insert_with(define).record(host, millis(waited));
             }
             _ => {}
         }
-        let Some((metric, label, value)) = named(event) else { return };
-        let counter = route.counters.entry((metric, value)).or_insert_with(|| {
-            let labels: Vec<_> =
-                labels.into_iter().chain((!label.is_empty()).then_some((label, value))).collect();
-            registry.counter(host, &series_name(metric, &labels))
-        });
-        counter.increment();
+        let Some(counted) = counted(event) else { return };
+        let define = || match counted {
+            Counted::Plain(metric) => registry.counter(host, metric, [name]),
+            Counted::Labelled(metric, value) => registry.counter(host, metric, [name, value]),
+        };
+        route.counters.entry(counted.key()).or_insert_with(define).increment();
     }
 
     /// Tells what has changed in this worker. What a batch takes and may be is nearly the same in all of them: the gauges
@@ -66,17 +69,16 @@ impl Reports {
         let policy = &batched.policy;
         tell_held(registry, batched, (policy.requests().into(), policy.held()));
         let Some(route) = self.routes.get_mut(policy.route()) else { return };
-        let labels = [("route", policy.route())];
         let Some(model) = policy.model() else { return };
         let now = (micros(model.fixed), micros(model.per_item), policy.limit(Duration::ZERO).into());
         let gauges = [
-            ("batch_call_us", &mut route.told.0, now.0),
-            ("batch_item_us", &mut route.told.1, now.1),
-            ("batch_limit", &mut route.told.2, now.2),
+            (&BATCH_CALL, &mut route.told.0, now.0),
+            (&BATCH_ITEM, &mut route.told.1, now.1),
+            (&BATCH_LIMIT, &mut route.told.2, now.2),
         ];
         for (metric, before, after) in gauges {
             if *before != after {
-                registry.set_gauge(host, &series_name(metric, &labels), after);
+                registry.set_gauge(host, metric, [policy.route()], after);
                 *before = after;
             }
         }
@@ -87,11 +89,11 @@ impl Reports {
 /// some: each adds to the gauges what is its own, and takes that off again.
 pub(crate) fn tell_held(registry: &Registry, batched: &Batched, (requests, bytes): (u64, u64)) {
     let told = batched.told.replace((requests, bytes));
-    let labels = [("route", batched.policy.route())];
-    let gauges = [("batch_active", told.0, requests), ("batch_bytes_held", told.1, bytes)];
+    let route = batched.policy.route();
+    let gauges = [(&BATCH_ACTIVE, told.0, requests), (&BATCH_BYTES_HELD, told.1, bytes)];
     for (metric, before, after) in gauges.into_iter().filter(|(_, before, after)| before != after) {
         let signed = |value| i64::try_from(value).unwrap_or(i64::MAX);
-        registry.adjust_gauge(&series_name(metric, &labels), signed(after) - signed(before));
+        registry.adjust_gauge(metric, [route], signed(after) - signed(before));
     }
 }
 
@@ -103,18 +105,35 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// An event's counter, and its label and value; `None` if it is not counted by itself.
-fn named(event: Event) -> Option<(&'static str, &'static str, &'static str)> {
+/// An event's counter: of the route alone, or with the value of another label.
+#[derive(Clone, Copy)]
+enum Counted {
+    Plain(&'static Metric<Counter, 1>),
+    Labelled(&'static Metric<Counter, 2>, &'static str),
+}
+
+impl Counted {
+    /// What no other counter of a route has.
+    fn key(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Plain(metric) => (metric.name, ""),
+            Self::Labelled(metric, value) => (metric.name, value),
+        }
+    }
+}
+
+/// An event's counter; `None` if it is not counted by itself.
+fn counted(event: Event) -> Option<Counted> {
     Some(match event {
-        Event::Passed(why) => ("batch_passed", "reason", pass(why)),
-        Event::Left(why, _) => ("batch_departures", "reason", trigger(why)),
+        Event::Passed(why) => Counted::Labelled(&BATCH_PASSED, pass(why)),
+        Event::Left(why, _) => Counted::Labelled(&BATCH_DEPARTURES, trigger(why)),
         Event::Waited(_) => return None,
-        Event::Ended(how) => ("batch_requests", "result", end(how)),
-        Event::Failed(why) => ("batch_failures", "reason", why.name()),
-        Event::Repeated(how) => ("batch_repeats", "result", repeat(how)),
-        Event::Withheld => ("batch_withheld", "", ""),
-        Event::Degraded => ("batch_degraded", "", ""),
-        Event::Stalled => ("batch_stalled", "", ""),
+        Event::Ended(how) => Counted::Labelled(&BATCH_REQUESTS, end(how)),
+        Event::Failed(why) => Counted::Labelled(&BATCH_FAILURES, why.name()),
+        Event::Repeated(how) => Counted::Labelled(&BATCH_REPEATS, repeat(how)),
+        Event::Withheld => Counted::Plain(&BATCH_WITHHELD),
+        Event::Degraded => Counted::Plain(&BATCH_DEGRADED),
+        Event::Stalled => Counted::Plain(&BATCH_STALLED),
     })
 }
 

@@ -13,6 +13,7 @@ use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;
 use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::identity;
+use switchyard_frame::metrics::catalogue::BATCH_NOISY_HEADERS;
 use switchyard_frame::{Filter as _, Head, noise};
 use switchyard_host::{Flow, HeaderMap, Host};
 
@@ -103,7 +104,14 @@ impl Stream {
             Err(why) => return self.pass(&policy, Pass::Bypass(why), host),
         };
         let noise = policy.noise(&headers, &known);
-        noise::tell(Batch::NAME, policy.route(), &noise, &self.worker.site.setup.registry, host);
+        noise::tell(
+            Batch::NAME,
+            &BATCH_NOISY_HEADERS,
+            policy.route(),
+            &noise,
+            &self.worker.site.setup.registry,
+            host,
+        );
         let allowance = policy.allowance(&headers);
         let (stream, items) = (self.context, part.items());
         let candidate = Candidate { stream, head: headers, body, part, key, allowance };

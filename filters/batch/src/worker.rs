@@ -13,6 +13,7 @@ use std::rc::Rc;
 use switchyard_core::batch::gather::{Event, Gatherer, Pass, Policy, StreamId};
 use switchyard_core::memory::{MOST_ANSWER, length};
 use switchyard_frame::held_bodies::{Missing, SharedBodies};
+use switchyard_frame::metrics::catalogue::BATCH_WITHOUT_QUEUE;
 use switchyard_frame::{Filter as _, Mailbox, Pacer, SHORTEST_TICK, Setup};
 use switchyard_host::{HeaderMap, Host};
 
@@ -70,7 +71,8 @@ impl Batch {
             return;
         }
         let setup = &self.site.setup;
-        let queue = self.mailbox.open(Self::NAME, setup.number, &setup.registry, host);
+        let queue =
+            self.mailbox.open(Self::NAME, setup.number, (&setup.registry, &BATCH_WITHOUT_QUEUE), host);
         if let Some(queue) = queue.filter(|_| self.site.plan.has_proxy_scope()) {
             self.with(host, |gatherer, _| gatherer.reachable_at(queue.address(host)));
         }

@@ -1,4 +1,4 @@
-//! What coalesce.wasm counts. Names and labels are in docs/coalesce.md.
+//! What coalesce.wasm counts. What each metric says is in the catalogue, and in docs/metrics.md.
 //!
 //! Trade-off: counters are kept by route and event, since a request counts something and its name would be put together anew.
 
@@ -6,7 +6,12 @@ use crate::plan::Coalesced;
 use core::time::Duration;
 use hashbrown::HashMap;
 use switchyard_core::coalesce::{Event, Exit, Pass, Policy, Served, Why};
-use switchyard_frame::metrics::{Counter, Histogram, Registry, series_name};
+use switchyard_frame::metrics::catalogue::{
+    COALESCE_BYTES_HELD, COALESCE_DEGRADED, COALESCE_EXITS, COALESCE_FOLLOWERS, COALESCE_HIT_FOR_PASS_KEYS,
+    COALESCE_HITS, COALESCE_LEADERS, COALESCE_NOT_SHARED, COALESCE_PASSED, COALESCE_SUCCESSIONS,
+    COALESCE_WAIT,
+};
+use switchyard_frame::metrics::{Counter, Histogram, Registry};
 use switchyard_host::MetricSink;
 
 /// The counters of one VM.
@@ -38,18 +43,14 @@ impl Reports {
         };
         let kind = match event {
             Event::Left(exit, waited) => {
-                let series = series_name("coalesce_wait_ms", &[("route", name)]);
-                let waits = route.waits.get_or_insert_with(|| registry.histogram(host, &series));
+                let define = || registry.histogram(host, &COALESCE_WAIT, [name]);
+                let waits = route.waits.get_or_insert_with(define);
                 waits.record(host, u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
                 Event::Left(exit, Duration::ZERO)
             }
             other => other,
         };
-        let counter = route.counters.entry(kind).or_insert_with(|| {
-            let (metric, label) = named(kind);
-            let labels: Vec<_> = [("route", name)].into_iter().chain(label).collect();
-            registry.counter(host, &series_name(metric, &labels))
-        });
+        let counter = route.counters.entry(kind).or_insert_with(|| counter(registry, name, kind, host));
         counter.increment();
     }
 }
@@ -58,27 +59,26 @@ impl Reports {
 /// to the gauges what is its own, and takes that off again.
 pub(crate) fn tell_held(registry: &Registry, coalesced: &Coalesced, (bytes, passes): (u64, u64)) {
     let told = coalesced.told.replace((bytes, passes));
-    let labels = [("route", coalesced.policy.route())];
-    let gauges = [("coalesce_bytes_held", told.0, bytes), ("coalesce_hit_for_pass_keys", told.1, passes)];
+    let route = coalesced.policy.route();
+    let gauges = [(&COALESCE_BYTES_HELD, told.0, bytes), (&COALESCE_HIT_FOR_PASS_KEYS, told.1, passes)];
     for (metric, before, after) in gauges.into_iter().filter(|(_, before, after)| before != after) {
         let signed = |value| i64::try_from(value).unwrap_or(i64::MAX);
-        registry.adjust_gauge(&series_name(metric, &labels), signed(after) - signed(before));
+        registry.adjust_gauge(metric, [route], signed(after) - signed(before));
     }
 }
 
-/// An event's metric and its label.
-fn named(event: Event) -> (&'static str, Option<(&'static str, &'static str)>) {
+/// An event's counter.
+fn counter(registry: &Registry, route: &str, event: Event, host: &impl MetricSink) -> Counter {
+    let labelled = |metric, value| registry.counter(host, metric, [route, value]);
     match event {
-        Event::Led => ("coalesce_leaders", None),
-        Event::Followed { remote } => {
-            ("coalesce_followers", Some(("result", if remote { "remote" } else { "local" })))
-        }
-        Event::Passed(why) => ("coalesce_passed", Some(("reason", pass(why)))),
-        Event::Kept(served) => ("coalesce_hits", Some(("result", self::served(served)))),
-        Event::Left(exit, _) => ("coalesce_exits", Some(("reason", self::exit(exit)))),
-        Event::Succeeded(why) => ("coalesce_successions", Some(("reason", self::why(why)))),
-        Event::NotShared(why) => ("coalesce_not_shared", Some(("reason", why.name()))),
-        Event::Degraded => ("coalesce_degraded", None),
+        Event::Led => registry.counter(host, &COALESCE_LEADERS, [route]),
+        Event::Followed { remote } => labelled(&COALESCE_FOLLOWERS, if remote { "remote" } else { "local" }),
+        Event::Passed(why) => labelled(&COALESCE_PASSED, pass(why)),
+        Event::Kept(served) => labelled(&COALESCE_HITS, self::served(served)),
+        Event::Left(exit, _) => labelled(&COALESCE_EXITS, self::exit(exit)),
+        Event::Succeeded(why) => labelled(&COALESCE_SUCCESSIONS, self::why(why)),
+        Event::NotShared(why) => labelled(&COALESCE_NOT_SHARED, why.name()),
+        Event::Degraded => registry.counter(host, &COALESCE_DEGRADED, [route]),
     }
 }
 

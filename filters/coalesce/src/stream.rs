@@ -13,6 +13,7 @@ use switchyard_core::request_key::Known;
 use switchyard_core::{RequestView, coalesce};
 use switchyard_frame::held_bodies::Piece;
 use switchyard_frame::identity;
+use switchyard_frame::metrics::catalogue::COALESCE_NOISY_HEADERS;
 use switchyard_frame::{Filter as _, Head, noise};
 use switchyard_host::{Flow, HeaderMap, Host};
 
@@ -76,7 +77,14 @@ impl Stream {
             Err(why) => return self.pass(policy, Pass::Bypass(why), host),
         };
         let noise = policy.noise(&headers, &known);
-        noise::tell(Coalesce::NAME, policy.route(), &noise, &self.worker.setup.registry, host);
+        noise::tell(
+            Coalesce::NAME,
+            &COALESCE_NOISY_HEADERS,
+            policy.route(),
+            &noise,
+            &self.worker.setup.registry,
+            host,
+        );
         let kept = &self.worker.setup.memory.kept;
         let Some(headers) = Paid::head(headers, key.len(), kept) else {
             return self.pass(policy, Pass::Memory, host);

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use switchyard_core::coalesce::{Event, Flights, Pass, Policy, QUICK_TICK, SLOW_TICK, StreamId, World};
 use switchyard_core::memory::Paid;
 use switchyard_frame::held_bodies::{Missing, SharedBodies};
+use switchyard_frame::metrics::catalogue::COALESCE_WITHOUT_QUEUE;
 use switchyard_frame::{Filter as _, Pacer, Setup};
 use switchyard_host::{HeaderMap, Host};
 
@@ -51,7 +52,12 @@ impl Coalesce {
             return;
         }
         // Without a queue flights stay within the worker, and the tick alone wakes followers.
-        let queue = mailbox.open(Self::NAME, self.setup.number, &self.setup.registry, host);
+        let queue = mailbox.open(
+            Self::NAME,
+            self.setup.number,
+            (&self.setup.registry, &COALESCE_WITHOUT_QUEUE),
+            host,
+        );
         if let Some(queue) = queue
             && self.plan.has_proxy_scope()
             && let Ok(mut flights) = self.setup.own.flights.try_borrow_mut()

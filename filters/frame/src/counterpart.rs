@@ -4,7 +4,8 @@
 //! traffic goes on and both work by themselves; an operator must hear of that. Invariant: at most one word about each change, however
 //! many requests come. Trade-off: the other side may be a moment late, so for [`Counterpart::GRACE`] nothing is said.
 
-use crate::metrics::{Registry, series_name};
+use crate::metrics::Registry;
+use crate::metrics::catalogue::EJECTION_DISCONNECTED;
 use core::cell::Cell;
 use core::time::Duration;
 use switchyard_core::Timestamp;
@@ -48,19 +49,19 @@ impl Counterpart {
         told
     }
 
-    /// The same, told as the gauge `ejection_disconnected` with these labels; `true`: it is missing since now, which is worth a line in
-    /// the log.
+    /// The same, told as the gauge of ejection that is disconnected, with these values of its labels; `true`: it is missing since now,
+    /// which is worth a line in the log.
     pub fn watch(
         &self,
         is_there: bool,
         now: Timestamp,
-        labels: &[(&str, &str)],
+        labels: [&str; 2],
         registry: &Registry,
         sink: &impl MetricSink,
     ) -> bool {
         let told = self.seen(is_there, now);
         if let Some(is_there) = told {
-            registry.set_gauge(sink, &series_name("ejection_disconnected", labels), u64::from(!is_there));
+            registry.set_gauge(sink, &EJECTION_DISCONNECTED, labels, u64::from(!is_there));
         }
         told == Some(false)
     }

@@ -6,7 +6,8 @@
 //! microseconds; whoever has had [`TURNS`] consecutive callbacks waits for the tick, and others have theirs.
 //! Trade-off: a message may be lost with the root that it would have woken. The tick does what it was for.
 
-use crate::metrics::{Registry, parts};
+use crate::metrics::catalogue::Metric;
+use crate::metrics::{Counter, Registry, parts};
 use crate::shared::reach;
 use core::cell::Cell;
 use switchyard_core::Address;
@@ -58,8 +59,14 @@ impl Queue {
 
 impl Mailbox {
     /// The queue wakes this root, in whose name calls are made, from now on. Before the first request: workers have numbers and
-    /// queues, the main thread has none. `None`: there can be no queue, which is counted, and the tick alone wakes the root.
-    pub fn open(&self, filter: &str, root: u32, registry: &Registry, host: &impl Host) -> Option<Queue> {
+    /// queues, the main thread has none. `None`: there can be no queue, which `without` counts, and the tick alone wakes the root.
+    pub fn open(
+        &self,
+        filter: &str,
+        root: u32,
+        (registry, without): (&Registry, &Metric<Counter, 0>),
+        host: &impl Host,
+    ) -> Option<Queue> {
         self.hears.set(Some(root));
         self.deaf.set(false);
         let number = self.number.get().or_else(|| reach::take_number(filter, host));
@@ -68,7 +75,7 @@ impl Mailbox {
             .and_then(|number| Some(Queue { number, queue: reach::register(filter, number, host).ok()? }));
         match queue {
             Some(queue) => self.queue.set(Some(queue.queue)),
-            None => registry.counter(host, &format!("switchyard.{filter}_without_queue")).increment(),
+            None => registry.counter(host, without, []).increment(),
         }
         queue
     }
@@ -137,11 +144,12 @@ mod tests {
     use switchyard_host::fake::FakeHost;
 
     const FILTER: &str = "some";
+    const WITHOUT: &Metric<Counter, 0> = &crate::metrics::catalogue::BATCH_WITHOUT_QUEUE;
 
     fn opened() -> (Mailbox, FakeHost, u32) {
         let (mailbox, host) = (Mailbox::default(), FakeHost::default());
         prepare(FILTER, &host).expect("shared data");
-        assert!(mailbox.open(FILTER, 1, &Registry::default(), &host).is_some());
+        assert!(mailbox.open(FILTER, 1, (&Registry::default(), WITHOUT), &host).is_some());
         let queue = host.queue().expect("a queue");
         (mailbox, host, queue)
     }
@@ -180,13 +188,13 @@ mod tests {
     fn a_mailbox_is_deaf_when_the_root_is_gone_that_took_it_last() {
         let (mailbox, host, queue) = opened();
         let registry = Registry::default();
-        assert!(mailbox.open(FILTER, 2, &registry, &host).is_some());
+        assert!(mailbox.open(FILTER, 2, (&registry, WITHOUT), &host).is_some());
         mailbox.root_ended(1);
         assert!(!mailbox.is_deaf());
         assert!(mailbox.wake(true, &host));
         mailbox.root_ended(2);
         assert!(mailbox.is_deaf());
-        assert!(mailbox.open(FILTER, 3, &registry, &host).is_some());
+        assert!(mailbox.open(FILTER, 3, (&registry, WITHOUT), &host).is_some());
         assert_eq!((mailbox.is_deaf(), host.queue()), (false, Some(queue)), "the same queue");
         assert!(
             mailbox.wake(true, &host) && host.queued(queue) == 2,
@@ -200,9 +208,9 @@ mod tests {
             let (mailbox, host, registry) = (Mailbox::default(), FakeHost::default(), Registry::default());
             prepare(FILTER, &host).expect("shared data");
             host.fail(call, Status::InternalFailure);
-            assert!(mailbox.open(FILTER, 1, &registry, &host).is_none());
+            assert!(mailbox.open(FILTER, 1, (&registry, WITHOUT), &host).is_none());
             registry.flush(&host);
-            assert_eq!(host.counter("switchyard.some_without_queue"), 1, "{call}");
+            assert_eq!(host.counter("switchyard.batch_without_queue_total"), 1, "{call}");
             assert!(!mailbox.wake(true, &host));
         }
     }

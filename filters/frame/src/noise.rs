@@ -2,12 +2,20 @@
 //!
 //! Invariant: each name once in the log and in a counter; how many there are [`switchyard_core::request_key::Noise`] bounds.
 
-use crate::metrics::{Registry, series_name};
+use crate::metrics::catalogue::Metric;
+use crate::metrics::{Counter, Registry};
 use switchyard_host::MetricSink;
 
 /// Says that these names, of headers or of what Envoy knows, are another one in nearly every request of a route, so that `filter` has
-/// little to share.
-pub fn tell(filter: &str, route: &str, names: &[String], registry: &Registry, host: &impl MetricSink) {
+/// little to share; `metric` counts them.
+pub fn tell(
+    filter: &str,
+    metric: &Metric<Counter, 2>,
+    route: &str,
+    names: &[String],
+    registry: &Registry,
+    host: &impl MetricSink,
+) {
     for name in names {
         log::warn!(
             "switchyard.{filter}: route {route}: {name} is another one in nearly every request, so hardly any two share anything; if \
@@ -16,7 +24,6 @@ pub fn tell(filter: &str, route: &str, names: &[String], registry: &Registry, ho
         // Clients choose the names.
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "_.:/-".contains(letter);
         let label: String = name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
-        let labels = [("route", route), ("header", &*label)];
-        registry.counter(host, &series_name(&format!("{filter}_noisy_headers"), &labels)).increment();
+        registry.counter(host, metric, [route, &label]).increment();
     }
 }

@@ -3,7 +3,11 @@
 //!
 //! Invariant: names are upstreams times reasons, which bounds them, and are the same whoever tells.
 
-use crate::metrics::{Registry, series_name};
+use crate::metrics::catalogue::{
+    EJECTIONS, EJECTIONS_ACTIVE, EJECTIONS_SPARED, HEARTBEATS, LEDGER_CONTENDED, Metric, PROBES,
+    READMISSIONS, SHADOW_EJECTIONS,
+};
+use crate::metrics::{Counter, Registry};
 use core::fmt::Write as _;
 use core::time::Duration;
 use switchyard_core::health::Health;
@@ -58,18 +62,18 @@ impl Reporter {
         let address = self.addresses.get(endpoint).map_or("", |address| address);
         let said = sentence(transition, address, &self.upstream, self.shadow);
         log::info!("switchyard.{}: {said}", self.filter);
-        let upstream = ("upstream", &*self.upstream);
+        let upstream = &*self.upstream;
         if let Some(verdict) = &transition.verdict {
             if transition.from == Health::HalfOpen {
-                self.count("probes", &[upstream, ("result", "failed")], registry, host);
+                count(&PROBES, [upstream, "failed"], registry, host);
             }
-            let metric = if self.shadow { "shadow_ejections" } else { "ejections" };
-            self.count(metric, &[upstream, ("reason", verdict.reason.name())], registry, host);
+            let metric = if self.shadow { &SHADOW_EJECTIONS } else { &EJECTIONS };
+            count(metric, [upstream, verdict.reason.name()], registry, host);
         } else if transition.to == Health::Healthy {
             if transition.from == Health::HalfOpen {
-                self.count("probes", &[upstream, ("result", "succeeded")], registry, host);
+                count(&PROBES, [upstream, "succeeded"], registry, host);
             }
-            self.count("readmissions", &[upstream], registry, host);
+            count(&READMISSIONS, [upstream], registry, host);
         }
         self.active(ejected, registry, host);
     }
@@ -77,8 +81,7 @@ impl Reporter {
     /// How many endpoints are ejected; shadow mode ejects nobody.
     pub fn active(&self, ejected: usize, registry: &Registry, host: &impl MetricSink) {
         if !self.shadow {
-            let name = series_name("ejections_active", &[("upstream", &*self.upstream)]);
-            registry.set_gauge(host, &name, ejected as u64);
+            registry.set_gauge(host, &EJECTIONS_ACTIVE, [&self.upstream], ejected as u64);
         }
     }
 
@@ -88,24 +91,28 @@ impl Reporter {
             Spared::Overflow => "overflow",
             Spared::NotEnforced => "not_enforced",
         };
-        let labels = [("upstream", &*self.upstream), ("reason", reason.name()), ("result", result)];
-        self.count("ejections_spared", &labels, registry, host);
+        count(&EJECTIONS_SPARED, [&self.upstream, reason.name(), result], registry, host);
     }
 
     /// A heartbeat's result.
     pub fn heartbeat(&self, healthy: bool, registry: &Registry, host: &impl MetricSink) {
         let result = if healthy { "succeeded" } else { "failed" };
-        self.count("heartbeats", &[("upstream", &*self.upstream), ("result", result)], registry, host);
+        count(&HEARTBEATS, [&self.upstream, result], registry, host);
     }
 
     /// The table could not be written: too many workers wanted to at once, or there is no shared data.
     pub fn contended(&self, registry: &Registry, host: &impl MetricSink) {
-        self.count("ledger_contended", &[("upstream", &*self.upstream)], registry, host);
+        count(&LEDGER_CONTENDED, [&self.upstream], registry, host);
     }
+}
 
-    fn count(&self, metric: &str, labels: &[(&str, &str)], registry: &Registry, host: &impl MetricSink) {
-        registry.counter(host, &series_name(metric, labels)).increment();
-    }
+fn count<const N: usize>(
+    metric: &Metric<Counter, N>,
+    values: [&str; N],
+    registry: &Registry,
+    host: &impl MetricSink,
+) {
+    registry.counter(host, metric, values).increment();
 }
 
 /// The log line of a transition.

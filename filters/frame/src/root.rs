@@ -7,7 +7,7 @@
 //! After every callback of the root calls are made in its own name again.
 
 use crate::clusters::{FollowedClusters, FoundClusters};
-use crate::metrics::series_name;
+use crate::metrics::catalogue::{BUILD_INFO, CONFIGURATIONS};
 use crate::stored::{Found, Stored};
 use crate::timer::{IDLE_LOOK, LOOK, Timer};
 use crate::{EffectiveContext, Filter, Setup, Vm};
@@ -86,8 +86,8 @@ impl<F: Filter> Root<F> {
     }
 
     fn count(&self, accepted: bool, host: &impl Host) {
-        let labels = [("filter", F::NAME), ("result", if accepted { "accepted" } else { "rejected" })];
-        self.vm.registry.counter(host, &series_name("configurations", &labels)).increment();
+        let result = if accepted { "accepted" } else { "rejected" };
+        self.vm.registry.counter(host, &CONFIGURATIONS, [F::NAME, result]).increment();
     }
 
     /// This document is in force from now on, with the clusters that others follow under it; whether it is.
@@ -136,8 +136,7 @@ impl<F: Filter> Root<F> {
         }
         let serving = Numbered { number, filter: Rc::new(filter) };
         self.draining.extend(self.serving.replace(serving));
-        let version = [("filter", F::NAME), ("version", env!("CARGO_PKG_VERSION"))];
-        self.vm.registry.set_gauge(host, &series_name("build_info", &version), 1);
+        self.vm.registry.set_gauge(host, &BUILD_INFO, [F::NAME, env!("CARGO_PKG_VERSION")], 1);
         true
     }
 

@@ -6,6 +6,7 @@
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_config::Document;
+use switchyard_frame::metrics::catalogue::BATCH_WITHOUT_QUEUE;
 use switchyard_frame::{Filter, Head, Mailbox, Root, Setup, Stream, prepare};
 use switchyard_host::fake::FakeHost;
 use switchyard_host::{Flow, Host, HostError, Queues as _, Status};
@@ -112,7 +113,7 @@ fn what_happens_is_handed_on_and_the_root_speaks_in_its_own_name_after_it() {
     let host = FakeHost::default();
     let mut root = configured(5, &host);
     let diary = Rc::clone(root.filter().expect("a configuration"));
-    assert!(diary.mailbox.open("diary", 5, &diary.setup.registry, &host).is_some());
+    assert!(diary.mailbox.open("diary", 5, (&diary.setup.registry, &BATCH_WITHOUT_QUEUE), &host).is_some());
     let queue = host.queue().expect("a queue");
     host.enqueue(queue, b"four").expect("a queue");
     root.stream(6).expect("a configuration").on_request_headers(&host, &Head::default(), true);
@@ -192,7 +193,9 @@ fn a_filter_under_the_document_before_hears_its_queue_and_its_calls_until_its_la
         old.upgrade().map(|old| old.seen.borrow_mut().drain(..).collect::<Vec<_>>()).unwrap_or_default()
     };
     let stream = root.stream(6).expect("a configuration");
-    assert!(stream.0.mailbox.open("diary", 1, &stream.0.setup.registry, &host).is_some());
+    assert!(
+        stream.0.mailbox.open("diary", 1, (&stream.0.setup.registry, &BATCH_WITHOUT_QUEUE), &host).is_some()
+    );
     let queue = host.queue().expect("a queue");
     host.set_configuration(&[DOCUMENT, b"\n"].concat());
     assert!(root.configure(&host));

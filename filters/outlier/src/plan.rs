@@ -10,7 +10,8 @@ use hashbrown::{HashMap, HashSet};
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{Published, Watched};
-use switchyard_frame::metrics::{Registry, series_name};
+use switchyard_frame::metrics::Registry;
+use switchyard_frame::metrics::catalogue::UNJUDGED;
 use switchyard_host::{MetricSink, Properties, SharedData};
 
 /// One endpoint of one upstream.
@@ -125,8 +126,7 @@ impl Plan {
         strangers.tell(|upstream, address, attempts, is_news| {
             let name_of = |names: &'_ [Box<str>]| names.get(upstream).cloned().unwrap_or_default();
             let (name, cluster) = (name_of(&self.names), name_of(&self.clusters));
-            let labels = [("upstream", &*name), ("reason", "not_in_document")];
-            registry.counter(host, &series_name("unjudged", &labels)).add(attempts);
+            registry.counter(host, &UNJUDGED, [&name, "not_in_document"]).add(attempts);
             if is_news {
                 log::warn!(
                     "switchyard.outlier: cluster {cluster} has the endpoint {address}, and no upstream of that cluster with outlier \

@@ -6,7 +6,10 @@ use crate::vm::Here;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Counts, Record};
 use switchyard_frame::Reporter;
-use switchyard_frame::metrics::series_name;
+use switchyard_frame::metrics::catalogue::{
+    ENDPOINT_ATTEMPTS, ENDPOINT_EJECTED_REASON, ENDPOINT_EJECTED_UNTIL, ENDPOINT_FAILURE_RATE,
+    ENDPOINT_FAILURES, ENDPOINT_RELIABILITY, ENDPOINT_STATE, ENDPOINT_TIMES_EJECTED,
+};
 use switchyard_host::MetricSink;
 
 /// What an endpoint did over the window, and where it stands: attempts T, failures F, λ = F/T and R = (1-λ)^N in parts per million, state
@@ -31,20 +34,16 @@ pub(crate) fn figures(
     let until = record
         .filter(|record| record.is_out_of_rotation())
         .map_or(0, |record| record.until.as_millis() / 1000);
-    let labels = [("upstream", upstream), ("endpoint", address)];
     for (metric, value) in [
-        ("endpoint_attempts", u64::from(counts.attempts)),
-        ("endpoint_failures", u64::from(counts.failures)),
-        ("endpoint_failure_rate_ppm", counts.failure_rate_ppm()),
-        ("endpoint_reliability_ppm", counts.reliability_ppm(attempts)),
-        ("endpoint_state", state),
-        ("endpoint_times_ejected", record.map_or(0, |record| u64::from(record.times))),
-        ("endpoint_ejected_until_seconds", until),
-        (
-            "endpoint_ejected_reason",
-            record.and_then(|record| record.reason).map_or(0, |reason| reason as u64),
-        ),
+        (&ENDPOINT_ATTEMPTS, u64::from(counts.attempts)),
+        (&ENDPOINT_FAILURES, u64::from(counts.failures)),
+        (&ENDPOINT_FAILURE_RATE, counts.failure_rate_ppm()),
+        (&ENDPOINT_RELIABILITY, counts.reliability_ppm(attempts)),
+        (&ENDPOINT_STATE, state),
+        (&ENDPOINT_TIMES_EJECTED, record.map_or(0, |record| u64::from(record.times))),
+        (&ENDPOINT_EJECTED_UNTIL, until),
+        (&ENDPOINT_EJECTED_REASON, record.and_then(|record| record.reason).map_or(0, |reason| reason as u64)),
     ] {
-        vm.registry.set_gauge(host, &series_name(metric, &labels), value);
+        vm.registry.set_gauge(host, metric, [upstream, address], value);
     }
 }

@@ -159,7 +159,7 @@ impl Outlier {
         if !self.follows || (is_there && self.publisher.is_present()) {
             return;
         }
-        if self.publisher.watch(is_there, now, &[("filter", "outlier")], &self.setup.registry, host) {
+        if self.publisher.watch(is_there, now, ["outlier", ""], &self.setup.registry, host) {
             log::warn!(
                 "switchyard.outlier: there is no document here, and under this vm_id no filter has published one with outlier sections: \
                  attempts pass unjudged and no endpoint is ejected. Give switchyard.wasm or router.wasm the same vm_id, or this filter the document"

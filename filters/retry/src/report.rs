@@ -1,10 +1,14 @@
-//! What retry.wasm counts. Names and labels are in docs/retry.md.
+//! What retry.wasm counts. What each metric says is in the catalogue, and in docs/metrics.md.
 
 use crate::plan::{Route, Upstream};
 use core::time::Duration;
 use switchyard_core::retry::exchanges::{Event, Policy};
 use switchyard_core::retry::{Denied, Reason, Substitute};
-use switchyard_frame::metrics::{Registry, series_name};
+use switchyard_frame::metrics::catalogue::{
+    ATTEMPTS, DEADLINES_EXCEEDED, FALLBACK_ANSWERS, HEDGES, HEDGES_WON, Metric, RETRIES, RETRIES_DENIED,
+    RETRY_BACK_OFF, RETRY_BUDGET_BALANCE, RETRY_WATCHDOG, SHADOW_RETRIES,
+};
+use switchyard_frame::metrics::{Counter, Registry};
 use switchyard_host::MetricSink;
 
 /// Counts for requests of one route.
@@ -26,43 +30,41 @@ impl<H: MetricSink> Report<'_, H> {
             Event::Attempt => self.attempts(1),
             Event::Retry(reason, wait) => self.retry(reason, wait, policy.settings().shadow),
             Event::Denied(denied) => self.denied(denied),
-            Event::Hedge => self.add("hedges", None, 1),
-            Event::HedgeWon => self.add("hedges_won", None, 1),
+            Event::Hedge => self.add(&HEDGES, [self.route], 1),
+            Event::HedgeWon => self.add(&HEDGES_WON, [self.route], 1),
             Event::Substitute(substitute) => self.substitute(substitute),
-            Event::DeadlineExceeded => self.add("deadlines_exceeded", None, 1),
-            Event::Watchdog => self.add("retry_watchdog", None, 1),
+            Event::DeadlineExceeded => self.add(&DEADLINES_EXCEEDED, [self.route], 1),
+            Event::Watchdog => self.add(&RETRY_WATCHDOG, [self.route], 1),
         }
     }
 
-    fn add(&self, metric: &str, label: Option<(&str, &str)>, by: u64) {
-        let mut labels = vec![("route", self.route)];
-        labels.extend(label);
-        self.registry.counter(self.host, &series_name(metric, &labels)).add(by);
+    fn add<const N: usize>(&self, metric: &Metric<Counter, N>, values: [&str; N], by: u64) {
+        self.registry.counter(self.host, metric, values).add(by);
     }
 
     /// Attempts that have been made, the first ones included.
     pub(crate) fn attempts(&self, count: u32) {
-        self.add("attempts", None, u64::from(count));
+        self.add(&ATTEMPTS, [self.route], u64::from(count));
     }
 
     /// A retry was decided on, and this is its wait. In shadow mode it is only counted.
     fn retry(&self, reason: Reason, wait: Duration, shadow: bool) {
-        let metric = if shadow { "shadow_retries" } else { "retries" };
-        self.add(metric, Some(("reason", reason.name())), 1);
+        let metric = if shadow { &SHADOW_RETRIES } else { &RETRIES };
+        self.add(metric, [self.route, reason.name()], 1);
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         if millis > 0 && !shadow {
-            self.add("retry_back_off_ms", None, millis);
+            self.add(&RETRY_BACK_OFF, [self.route], millis);
         }
     }
 
     /// Retries that Envoy made; it does not say why.
     pub(crate) fn envoys_retries(&self, count: u32) {
-        self.add("retries", Some(("reason", "envoy")), u64::from(count));
+        self.add(&RETRIES, [self.route, "envoy"], u64::from(count));
     }
 
     /// A request gets no further attempt.
     pub(crate) fn denied(&self, denied: Denied) {
-        self.add("retries_denied", Some(("reason", name(denied))), 1);
+        self.add(&RETRIES_DENIED, [self.route, name(denied)], 1);
     }
 
     /// A client got a substitute.
@@ -72,7 +74,7 @@ impl<H: MetricSink> Report<'_, H> {
             Substitute::Stale => "stale",
             Substitute::Answer => "answer",
         };
-        self.add("fallback_answers", Some(("reason", name)), 1);
+        self.add(&FALLBACK_ANSWERS, [self.route, name], 1);
     }
 }
 
@@ -93,16 +95,16 @@ pub(crate) fn name(denied: Denied) -> &'static str {
 }
 
 /// What is left of every budget, as gauges that all workers agree on.
-pub(crate) fn balance(registry: &Registry, host: &impl MetricSink, labels: &[(&str, &str)], left: i64) {
-    registry.set_gauge(host, &series_name("retry_budget_balance", labels), u64::try_from(left).unwrap_or(0));
+pub(crate) fn balance(registry: &Registry, host: &impl MetricSink, labels: [&str; 2], left: i64) {
+    registry.set_gauge(host, &RETRY_BUDGET_BALANCE, labels, u64::try_from(left).unwrap_or(0));
 }
 
 /// The labels of a route's budget.
-pub(crate) fn of_route(route: &Route) -> [(&'static str, &str); 1] {
-    [("route", &route.name)]
+pub(crate) fn of_route(route: &Route) -> [&str; 2] {
+    [&route.name, ""]
 }
 
 /// The labels of an upstream's budget.
-pub(crate) fn of_upstream(upstream: &Upstream) -> [(&'static str, &str); 1] {
-    [("upstream", &upstream.name)]
+pub(crate) fn of_upstream(upstream: &Upstream) -> [&str; 2] {
+    ["", &upstream.name]
 }

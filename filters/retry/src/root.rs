@@ -111,13 +111,13 @@ impl Retry {
         for route in self.worker.plan.routes().filter(|route| route.policy.budget().has_news()) {
             told = true;
             let left = route.policy.budget().exchange_news(&mut tables, now);
-            report::balance(registry, host, &report::of_route(route), left);
+            report::balance(registry, host, report::of_route(route), left);
         }
         for upstream in self.worker.plan.upstreams() {
             if let Some(budget) = upstream.known.budget().filter(|budget| budget.has_news()) {
                 told = true;
                 let left = budget.exchange_news(&mut tables, now);
-                report::balance(registry, host, &report::of_upstream(upstream), left);
+                report::balance(registry, host, report::of_upstream(upstream), left);
             }
         }
         registry.flush(host);

@@ -110,8 +110,7 @@ impl Ejection {
         {
             return;
         }
-        let labels = [("filter", "router"), ("upstream", upstream)];
-        if self.judge.watch(self.table.is_made(host), now, &labels, registry, host) {
+        if self.judge.watch(self.table.is_made(host), now, ["router", upstream], registry, host) {
             log::warn!(
                 "switchyard.router: under this vm_id no outlier.wasm judges the endpoints of {upstream}: requests are balanced, \
                  but no endpoint is ejected for this filter, its retries and its batches. Give outlier.wasm in that cluster the same vm_id"

@@ -12,7 +12,8 @@ use switchyard_core::load::LoadBook;
 use switchyard_core::route::RouteTable;
 use switchyard_core::split::Split;
 use switchyard_core::{RequestView, Timestamp};
-use switchyard_frame::metrics::{Counter, Registry, series_name};
+use switchyard_frame::metrics::catalogue::{DECISIONS, FALLBACKS, PANICS};
+use switchyard_frame::metrics::{Counter, Registry};
 use switchyard_host::{Clock, MetricSink};
 
 /// A configuration in force in one worker.
@@ -252,14 +253,12 @@ impl Plan {
 impl Decision<'_> {
     /// Counts the decision, and what was unusual about it.
     pub(crate) fn count(&self, registry: &Registry, sink: &impl MetricSink) {
-        let upstream = ("upstream", self.upstream_name);
-        let labels = [("route", self.route), upstream, ("policy", self.chosen.policy)];
-        self.counter.get_or_init(|| registry.counter(sink, &series_name("decisions", &labels))).increment();
-        let unusual = |metric, labels: &[(&str, &str)]| {
-            registry.counter(sink, &series_name(metric, labels)).increment();
-        };
+        let upstream = self.upstream_name;
+        let decisions = || registry.counter(sink, &DECISIONS, [self.route, upstream, self.chosen.policy]);
+        self.counter.get_or_init(decisions).increment();
+        let fallback = |reason| registry.counter(sink, &FALLBACKS, [upstream, reason]).increment();
         if self.chosen.without_hash {
-            unusual("fallbacks", &[upstream, ("reason", "no_hash")]);
+            fallback("no_hash");
         }
         if self.chosen.first.is_none() {
             let reason = match &self.chosen {
@@ -267,10 +266,10 @@ impl Decision<'_> {
                 Chosen { fails: true, .. } => "fail_traffic_on_panic",
                 _ => "no_endpoint",
             };
-            unusual("fallbacks", &[upstream, ("reason", reason)]);
+            fallback(reason);
         }
         if self.chosen.in_panic {
-            unusual("panics", &[upstream]);
+            registry.counter(sink, &PANICS, [upstream]).increment();
         }
     }
 }

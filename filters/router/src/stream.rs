@@ -23,7 +23,7 @@ use switchyard_core::hash::NewCookie;
 use switchyard_core::hash::without_port;
 use switchyard_core::http::asks_for_stream;
 use switchyard_core::load::InFlight;
-use switchyard_frame::metrics::series_name;
+use switchyard_frame::metrics::catalogue::{FALLBACKS, UNMATCHED};
 use switchyard_frame::{Head, unsteer};
 use switchyard_host::{Flow, HeaderMap, Host, Properties, Replies, RequestHeaders};
 
@@ -172,8 +172,8 @@ impl Stream {
         if let Some(lists) = &self.router.lists {
             lists.hint(watch.upstream, host);
         }
-        let labels = [("upstream", watch.upstream_name.as_str()), ("reason", "not_in_cluster")];
-        self.router.setup.registry.counter(host, &series_name("fallbacks", &labels)).increment();
+        let labels = [watch.upstream_name.as_str(), "not_in_cluster"];
+        self.router.setup.registry.counter(host, &FALLBACKS, labels).increment();
         if is_news {
             let first = watch.candidates.split(',').next().unwrap_or_default();
             log::warn!(
@@ -196,7 +196,7 @@ impl switchyard_frame::Stream for Stream {
         router.rouse(host);
         let (plan, registry) = (&router.plan, &router.setup.registry);
         let Some(headers) = head.headers(host) else {
-            registry.counter(host, &series_name("fallbacks", &[("reason", "no_headers")])).increment();
+            registry.counter(host, &FALLBACKS, ["", "no_headers"]).increment();
             unsteer(host);
             return Flow::Continue;
         };
@@ -209,7 +209,7 @@ impl switchyard_frame::Stream for Stream {
             }
             None => {
                 self.look_for_cluster(head, host);
-                let unmatched = || registry.counter(host, &series_name("unmatched", &[]));
+                let unmatched = || registry.counter(host, &UNMATCHED, []);
                 plan.unmatched.get_or_init(unmatched).increment();
                 steer(host, headers, None, None);
                 Flow::Continue

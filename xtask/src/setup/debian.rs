@@ -30,6 +30,23 @@ pub(super) fn fetch(packages: &[&str], why: &str, place: &Path) -> Result<()> {
             simulate()?
         }
     };
+    unpacked(&planned(&plan), &names, why, place)
+}
+
+/// Downloads this package, and nothing that it needs, and unpacks it into `place`; for a program that links to nothing.
+///
+/// # Errors
+/// When this is no Debian, or apt does not know or get it.
+pub(super) fn fetch_alone(package: &str, why: &str, place: &Path) -> Result<()> {
+    ensure!(on_path("apt-get").is_some(), "{package}: not on this machine, and no apt-get to fetch it with");
+    if unpacked(&[package], package, why, place).is_err() {
+        quietly("apt-get update", Command::new("apt-get").arg("update"))?;
+        unpacked(&[package], package, why, place)?;
+    }
+    Ok(())
+}
+
+fn unpacked(packages: &[&str], names: &str, why: &str, place: &Path) -> Result<()> {
     // Moved into place when complete, so that an interrupted run leaves no half of it.
     let partial = place.with_extension("partial");
     for old in [&*partial, place] {
@@ -40,7 +57,7 @@ pub(super) fn fetch(packages: &[&str], why: &str, place: &Path) -> Result<()> {
     let archives = partial.join("archives");
     fs::create_dir_all(&archives)?;
     let mut download = Command::new("apt-get");
-    download.arg("download").args(planned(&plan)).current_dir(&archives);
+    download.arg("download").args(packages).current_dir(&archives);
     quietly(&format!("fetching {names} {why}"), &mut download)?;
     for archive in fs::read_dir(&archives)? {
         let archive = archive?.path();

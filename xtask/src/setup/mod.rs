@@ -9,6 +9,7 @@ pub(crate) mod etcd;
 mod image_tools;
 mod install;
 mod peers;
+pub(crate) mod prometheus;
 mod wasm_bindgen;
 mod wasm_target;
 

@@ -1,6 +1,7 @@
 //! The steps, and how each is run.
 
 use super::counts::{Counts, counted};
+use crate::setup::prometheus::Prometheus;
 use crate::setup::{CargoDeny, Envoy, Install, WasmCargo, test_runner};
 use crate::workspace::{cargo, on_path, quietly, root};
 use crate::{dist, images, run, tidy};
@@ -36,6 +37,7 @@ pub(crate) enum Step {
 pub(crate) struct Programs {
     pub(crate) envoy: Option<Envoy>,
     pub(crate) etcd: Option<PathBuf>,
+    pub(crate) prometheus: Option<Prometheus>,
 }
 
 /// Gives a command what its programs need to find Envoy and the modules.
@@ -92,8 +94,8 @@ impl Step {
         )
     }
 
-    /// Whether it may run a scenario that starts etcd.
-    pub(crate) fn needs_etcd(&self) -> bool {
+    /// Whether it may run a scenario that starts etcd or Prometheus.
+    pub(crate) fn needs_servers(&self) -> bool {
         matches!(self, Self::Scenarios | Self::Named(_))
     }
 
@@ -108,6 +110,9 @@ impl Step {
             command.env("SWITCHYARD_MODULES", modules);
             if let Some(etcd) = &programs.etcd {
                 command.env("ETCD", etcd);
+            }
+            if let Some(prometheus) = &programs.prometheus {
+                prometheus.known_to(&mut command);
             }
             match envoy {
                 Some(envoy) => run::with_envoy(command, envoy),

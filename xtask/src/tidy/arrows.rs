@@ -27,7 +27,7 @@ const CRATES: [(&str, &[&str]); 16] = [
     ("test-harness/core-bench", &["switchyard-core"]),
     ("test-harness/noop", &[]),
     ("test-harness/trap", TRAP),
-    ("xtask", &["switchyard-cli", "switchyard-config"]),
+    ("xtask", &["switchyard-cli", "switchyard-config", "switchyard-frame"]),
 ];
 
 /// What a filter stands on.

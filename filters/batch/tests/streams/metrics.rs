@@ -110,7 +110,7 @@ fn sizes_and_waits_are_recorded() {
     worker.returns(first);
     worker.deliver();
     assert_eq!(worker.host.counter("switchyard.route=.=api;.;batch_size"), 3);
-    assert_eq!(worker.host.counter("switchyard.route=.=api;.;batch_wait_ms"), 120);
+    assert_eq!(worker.host.counter("switchyard.route=.=api;.;batch_wait_milliseconds"), 120);
     drop(requests);
 }
 

@@ -78,7 +78,7 @@ fn waits_are_recorded_in_milliseconds() {
     pass(slice::from_mut(&mut worker), 120);
     worker.respond(&mut leader, OK, b"soup");
     worker.deliver();
-    assert_eq!(worker.host.counter("switchyard.route=.=api;.;coalesce_wait_ms"), 120);
+    assert_eq!(worker.host.counter("switchyard.route=.=api;.;coalesce_wait_milliseconds"), 120);
     drop(follower);
 }
 

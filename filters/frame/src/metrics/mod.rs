@@ -5,18 +5,24 @@
 //! the VM and one tick writes those that moved. What the last tick did not write is lost if the VM traps:
 //! metrics are for graphs, not for accounting.
 //!
-//! Names carry their labels the way Istio's own do, `switchyard.route=.=api;.;upstream=.=web;.;decisions`: the
+//! Names carry their labels the way Istio's own do, `switchyard.route=.=api;.;upstream=.=web;.;decisions_total`: the
 //! ABI has no labels, and the shipped bootstrap's stats_tags turn these into Prometheus labels. The metric's
-//! own name stands last, so that what is left when the labels are cut out has no trailing dot.
+//! own name stands last, so that what is left when the labels are cut out has no trailing dot. Which metrics there are says the
+//! [`catalogue`], and nobody else.
 //!
 //! Invariant: a name is defined once per VM (old and new configuration share the VM), and a VM holds at most
-//! [`MAX_SERIES`] names: what comes later is counted under no name, each name once, in `switchyard.metrics_dropped`, however often it is
-//! asked for. As many refused names are remembered as may be defined; those beyond are not counted.
+//! [`MAX_SERIES`] names: what comes later is counted under no name, each name once, in `switchyard.metrics_dropped_total`, however often it
+//! is asked for. As many refused names are remembered as may be defined; those beyond are not counted. A series and its former name
+//! ([`former`]) are one.
 
+pub mod catalogue;
+mod former;
 pub mod parts;
 
+use catalogue::{Kind, METRICS_DROPPED, Metric};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
+use former::Former;
 use hashbrown::{HashMap, HashSet};
 use parts::Parts;
 use std::rc::Rc;
@@ -49,19 +55,63 @@ impl Counter {
 struct Series {
     id: MetricId,
     pending: Counter,
+    former: Option<Former>,
 }
 
-/// A histogram; every value goes to the host at once.
+/// A gauge, as the kind of a metric: it is set by [`Registry::set_gauge`] and [`Registry::adjust_gauge`].
 #[derive(Clone, Copy, Debug)]
-pub struct Histogram(Option<MetricId>);
+pub enum Gauge {}
+
+/// A histogram; every value goes to the host at once.
+#[derive(Clone, Default)]
+pub struct Histogram(Option<Rc<Numbered>>);
+
+/// A gauge or a histogram at the host.
+struct Numbered {
+    id: MetricId,
+    former: Option<Former>,
+}
+
+impl Numbered {
+    /// Whether the host has taken the value.
+    fn record(&self, sink: &impl MetricSink, value: u64) -> bool {
+        if let Some(former) = &self.former {
+            former.owe(value);
+        }
+        sink.record(self.id, value).is_ok()
+    }
+}
 
 impl Histogram {
     /// One value more.
-    pub fn record(self, sink: &impl MetricSink, value: u64) {
-        if let Some(id) = self.0 {
+    pub fn record(&self, sink: &impl MetricSink, value: u64) {
+        if let Some(numbered) = &self.0 {
             // A value that is lost is missed in a graph.
-            let _ = sink.record(id, value);
+            let _ = numbered.record(sink, value);
         }
+    }
+}
+
+/// A series that is asked for: its metric and the values of its labels, whatever kind it is of.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    name: &'a str,
+    was: Option<&'a str>,
+    labels: &'a [&'a str],
+    values: &'a [&'a str],
+}
+
+impl<'a> Asked<'a> {
+    fn of<K, const N: usize>(metric: &'a Metric<K, N>, values: &'a [&'a str; N]) -> Self {
+        Self { name: metric.name, was: metric.was, labels: &metric.labels, values }
+    }
+
+    fn under(&self, metric: &str) -> String {
+        encoded(metric, self.labels.iter().copied().zip(self.values.iter().copied()))
+    }
+
+    fn former(&self, kind: Kind) -> Option<Former> {
+        self.was.map(|was| Former::new(self.under(was), kind))
     }
 }
 
@@ -69,50 +119,75 @@ impl Histogram {
 #[derive(Default)]
 pub struct Registry {
     series: RefCell<HashMap<String, Series>>,
-    gauges: RefCell<HashMap<String, MetricId>>,
+    gauges: RefCell<HashMap<String, Rc<Numbered>>>,
     parts: Parts,
     refused: RefCell<HashSet<Box<str>>>,
     dropped: Counter,
 }
 
 impl Registry {
-    /// The counter of this name; defined at the host the first time. A host that refuses, or a full table,
+    /// The counter of this metric with these values of its labels; defined at the host the first time. A host that refuses, or a full table,
     /// yields a counter that nobody sees: a metric never stops traffic.
-    pub fn counter(&self, sink: &impl MetricSink, name: &str) -> Counter {
+    pub fn counter<const N: usize>(
+        &self,
+        sink: &impl MetricSink,
+        metric: &Metric<Counter, N>,
+        values: [&str; N],
+    ) -> Counter {
+        self.counted(sink, Asked::of(metric, &values))
+    }
+
+    fn counted(&self, sink: &impl MetricSink, asked: Asked<'_>) -> Counter {
+        let name = asked.under(asked.name);
         let mut series = self.series.borrow_mut();
-        if let Some(known) = series.get(name) {
+        if let Some(known) = series.get(&name) {
             return known.pending.clone();
         }
-        let full = series.len() + self.gauges.borrow().len() >= MAX_SERIES && name != DROPPED;
+        let full =
+            series.len() + self.gauges.borrow().len() >= MAX_SERIES && asked.name != METRICS_DROPPED.name;
         let pending = Counter::default();
-        match if full { None } else { sink.define_counter(name).ok() } {
-            Some(id) => drop(series.insert(name.to_owned(), Series { id, pending: pending.clone() })),
-            None => self.refuse(name),
+        match if full { None } else { sink.define_counter(&name).ok() } {
+            Some(id) => {
+                let former = asked.former(Kind::Counter);
+                series.insert(name, Series { id, pending: pending.clone(), former });
+            }
+            None => self.refuse(&name),
         }
         pending
     }
 
-    /// Sets the gauge of this name, at once: all workers share it, and a value that waited for a tick could
-    /// overwrite a newer one of another worker.
-    pub fn set_gauge(&self, sink: &impl MetricSink, name: &str, value: u64) {
-        let Some(id) = self.numbered(name, |name| sink.define_gauge(name).ok()) else { return };
+    /// Sets this gauge, at once: all workers share it, and a value that waited for a tick could overwrite a newer one of another worker.
+    pub fn set_gauge<const N: usize>(
+        &self,
+        sink: &impl MetricSink,
+        metric: &Metric<Gauge, N>,
+        values: [&str; N],
+        value: u64,
+    ) {
+        let asked = Asked::of(metric, &values);
+        let define = |name: &str| sink.define_gauge(name).ok();
+        let Some(gauge) = self.numbered(&asked.under(asked.name), || asked.former(Kind::Gauge), define)
+        else {
+            return;
+        };
         // A gauge that could not be written is right again with its next value.
-        let _ = sink.record(id, value);
+        let _ = gauge.record(sink, value);
+        gauge.former.iter().for_each(|former| former.pay(sink));
     }
 
-    /// This VM adds so much more to the gauge of this name, which is a sum over all workers; below zero it takes off. It is told with
-    /// [`Registry::tell_gauges`].
-    pub fn adjust_gauge(&self, name: &str, by: i64) {
-        self.parts.adjust(name, by);
+    /// This VM adds so much more to this gauge, which is a sum over all workers; below zero it takes off. It is told with
+    /// [`Registry::tell_gauges`]. Such a gauge has no former name.
+    pub fn adjust_gauge<const N: usize>(&self, metric: &Metric<Gauge, N>, values: [&str; N], by: i64) {
+        self.parts.adjust(&Asked::of(metric, &values).under(metric.name), by);
     }
 
     /// Tells what this VM adds to gauges, and sets those to which a VM of the filter has added that is no more; called on ticks.
     pub fn tell_gauges(&self, filter: &str, host: &(impl MetricSink + SharedData + Clock)) {
         let Ok(now) = host.now() else { return };
         self.parts.tell(filter, host, now, |name, value| {
-            let id = self.numbered(name, |name| host.define_gauge(name).ok());
+            let gauge = self.numbered(name, || None, |name| host.define_gauge(name).ok());
             // Without room for its series there is nothing to be told.
-            id.is_none_or(|id| host.record(id, value).is_ok())
+            gauge.is_none_or(|gauge| gauge.record(host, value))
         });
     }
 
@@ -121,23 +196,37 @@ impl Registry {
         self.parts.next_look()
     }
 
-    /// The histogram of this name; defined at the host the first time.
-    pub fn histogram(&self, sink: &impl MetricSink, name: &str) -> Histogram {
-        Histogram(self.numbered(name, |name| sink.define_histogram(name).ok()))
+    /// This histogram; defined at the host the first time.
+    pub fn histogram<const N: usize>(
+        &self,
+        sink: &impl MetricSink,
+        metric: &Metric<Histogram, N>,
+        values: [&str; N],
+    ) -> Histogram {
+        let asked = Asked::of(metric, &values);
+        let define = |name: &str| sink.define_histogram(name).ok();
+        Histogram(self.numbered(&asked.under(asked.name), || asked.former(Kind::Histogram), define))
     }
 
-    /// The id of a gauge or a histogram, if there is room for one.
-    fn numbered(&self, name: &str, define: impl FnOnce(&str) -> Option<MetricId>) -> Option<MetricId> {
+    /// A gauge or a histogram, if there is room for one.
+    fn numbered(
+        &self,
+        name: &str,
+        former: impl FnOnce() -> Option<Former>,
+        define: impl FnOnce(&str) -> Option<MetricId>,
+    ) -> Option<Rc<Numbered>> {
         let mut gauges = self.gauges.borrow_mut();
-        let full = gauges.len() + self.series.borrow().len() >= MAX_SERIES;
-        let known = gauges.get(name).copied();
-        let id = known.or_else(|| if full { None } else { define(name) });
-        match id {
-            Some(id) if known.is_none() => drop(gauges.insert(name.to_owned(), id)),
-            Some(_) => {}
-            None => self.refuse(name),
+        if let Some(known) = gauges.get(name) {
+            return Some(Rc::clone(known));
         }
-        id
+        let full = gauges.len() + self.series.borrow().len() >= MAX_SERIES;
+        let Some(id) = (if full { None } else { define(name) }) else {
+            self.refuse(name);
+            return None;
+        };
+        let numbered = Rc::new(Numbered { id, former: former() });
+        gauges.insert(name.to_owned(), Rc::clone(&numbered));
+        Some(numbered)
     }
 
     /// There is no series of this name, which is counted once.
@@ -152,24 +241,32 @@ impl Registry {
     /// Writes what has gathered to the host; called on ticks.
     pub fn flush(&self, sink: &impl MetricSink) {
         if self.dropped.pending() > 0 {
-            let dropped = self.counter(sink, DROPPED);
+            let dropped = self.counter(sink, &METRICS_DROPPED, []);
             dropped.add(self.dropped.0.take());
         }
         for series in self.series.borrow().values() {
             let pending = series.pending.0.take();
             if pending > 0 && sink.increment(series.id, pending).is_err() {
                 series.pending.add(pending);
+            } else if let Some(former) = series.former.as_ref().filter(|_| pending > 0) {
+                former.owe(pending);
             }
+            series.former.iter().for_each(|former| former.pay(sink));
+        }
+        for gauge in self.gauges.borrow().values() {
+            gauge.former.iter().for_each(|former| former.pay(sink));
         }
     }
 }
 
-const DROPPED: &str = "switchyard.metrics_dropped";
-
-/// `switchyard.<labels><metric>`, the labels encoded as Istio does.
+/// `switchyard.<labels><metric>`, the labels encoded as Istio does; one without a value is left out.
 pub fn series_name(metric: &str, labels: &[(&str, &str)]) -> String {
+    encoded(metric, labels.iter().copied())
+}
+
+fn encoded<'a>(metric: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut name = String::from("switchyard.");
-    for (label, value) in labels {
+    for (label, value) in labels.filter(|(_, value)| !value.is_empty()) {
         name.push_str(label);
         name.push_str("=.=");
         name.push_str(value);
@@ -180,70 +277,4 @@ pub fn series_name(metric: &str, labels: &[(&str, &str)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use switchyard_core::Timestamp;
-    use switchyard_host::fake::FakeHost;
-
-    #[test]
-    fn labels_are_encoded_as_the_shipped_stats_tags_expect() {
-        assert_eq!(
-            series_name("ejections", &[("upstream", "checkout"), ("reason", "consecutive_5xx")]),
-            "switchyard.upstream=.=checkout;.;reason=.=consecutive_5xx;.;ejections"
-        );
-        assert_eq!(series_name("panics", &[]), "switchyard.panics");
-    }
-
-    #[test]
-    fn a_name_is_defined_once_and_written_only_when_it_moved() {
-        let (registry, host) = (Registry::default(), FakeHost::default());
-        let first = registry.counter(&host, "switchyard.a");
-        let again = registry.counter(&host, "switchyard.a");
-        first.increment();
-        again.add(2);
-        registry.flush(&host);
-        registry.flush(&host);
-        assert_eq!(host.counter("switchyard.a"), 3);
-        assert_eq!(host.calls("proxy_define_metric"), 1);
-        assert_eq!(host.calls("proxy_increment_metric"), 1);
-    }
-
-    #[test]
-    fn beyond_the_bound_series_are_dropped_and_the_drop_is_counted() {
-        let (registry, host) = (Registry::default(), FakeHost::default());
-        for series in 0..MAX_SERIES + 5 {
-            registry.counter(&host, &format!("switchyard.{series}")).increment();
-        }
-        registry.flush(&host);
-        assert_eq!(host.counter("switchyard.metrics_dropped"), 5);
-        assert_eq!(host.counter(&format!("switchyard.{}", MAX_SERIES)), 0);
-    }
-
-    #[test]
-    fn a_name_that_there_is_no_room_for_is_counted_once_however_often_it_is_told() {
-        let (registry, host) = (Registry::default(), FakeHost::default());
-        parts::prepare("filter", &host).expect("shared data");
-        for series in 0..MAX_SERIES {
-            registry.counter(&host, &format!("switchyard.{series}"));
-        }
-        for tick in 0..10 {
-            registry.adjust_gauge("switchyard.held", if tick % 2 == 0 { 1 } else { -1 });
-            registry.tell_gauges("filter", &host);
-            registry.set_gauge(&host, "switchyard.now", tick);
-            registry.histogram(&host, "switchyard.waits").record(&host, tick);
-            registry.counter(&host, "switchyard.late").increment();
-            host.set_now(Timestamp::from_millis(1_000 * (tick + 1)));
-            registry.flush(&host);
-        }
-        assert_eq!(host.counter("switchyard.metrics_dropped"), 4);
-        for series in 0..2 * MAX_SERIES {
-            registry.set_gauge(&host, &format!("switchyard.more{series}"), 1);
-        }
-        registry.flush(&host);
-        assert_eq!(
-            host.counter("switchyard.metrics_dropped"),
-            MAX_SERIES as u64,
-            "what is remembered is bounded"
-        );
-    }
-}
+mod tests;

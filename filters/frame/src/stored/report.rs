@@ -2,7 +2,8 @@
 //!
 //! Only the worker that asks tells, so that gauges have one writer. Invariant: a store that fails every second says so in metrics alone.
 
-use crate::metrics::{Registry, series_name};
+use crate::metrics::catalogue::{DOCUMENT_AGE, DOCUMENT_CHANGES, DOCUMENT_ERRORS, DOCUMENT_VERSION, Metric};
+use crate::metrics::{Gauge, Registry};
 use switchyard_core::Timestamp;
 use switchyard_core::discovery::Refusal;
 use switchyard_host::MetricSink;
@@ -24,7 +25,7 @@ impl Report {
     /// The store has said what the document is.
     pub(super) fn read(&mut self, now: Timestamp, registry: &Registry, host: &impl MetricSink) {
         self.heard = Some(now);
-        self.gauge("document_age_seconds", 0, registry, host);
+        self.gauge(&DOCUMENT_AGE, 0, registry, host);
         if self.told.replace(true) == Some(false) {
             log::info!("switchyard.{}: the store of the document is heard again", self.filter);
         }
@@ -41,7 +42,7 @@ impl Report {
     ) {
         self.error(why.reason().label(), registry, host);
         if let Some(heard) = self.heard {
-            self.gauge("document_age_seconds", now.since(heard).as_secs(), registry, host);
+            self.gauge(&DOCUMENT_AGE, now.since(heard).as_secs(), registry, host);
         }
         if self.told.replace(false) == Some(false) {
             return;
@@ -60,21 +61,16 @@ impl Report {
 
     /// Another document is in force.
     pub(super) fn changed(&self, version: u64, registry: &Registry, host: &impl MetricSink) {
-        self.gauge("document_version", version, registry, host);
-        registry.counter(host, &self.name("document_changes")).increment();
+        self.gauge(&DOCUMENT_VERSION, version, registry, host);
+        registry.counter(host, &DOCUMENT_CHANGES, [self.filter]).increment();
         log::info!("switchyard.{}: version {version} of the document is in force", self.filter);
     }
 
     fn error(&self, reason: &str, registry: &Registry, host: &impl MetricSink) {
-        let labels = [("filter", self.filter), ("reason", reason)];
-        registry.counter(host, &series_name("document_errors", &labels)).increment();
+        registry.counter(host, &DOCUMENT_ERRORS, [self.filter, reason]).increment();
     }
 
-    fn gauge(&self, metric: &str, value: u64, registry: &Registry, host: &impl MetricSink) {
-        registry.set_gauge(host, &self.name(metric), value);
-    }
-
-    fn name(&self, metric: &str) -> String {
-        series_name(metric, &[("filter", self.filter)])
+    fn gauge(&self, metric: &Metric<Gauge, 1>, value: u64, registry: &Registry, host: &impl MetricSink) {
+        registry.set_gauge(host, metric, [self.filter], value);
     }
 }

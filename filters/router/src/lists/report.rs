@@ -5,7 +5,10 @@
 
 use switchyard_core::Timestamp;
 use switchyard_core::discovery::{List, News, Refusal, Standing, State};
-use switchyard_frame::metrics::{Registry, series_name};
+use switchyard_frame::metrics::Registry;
+use switchyard_frame::metrics::catalogue::{
+    ENDPOINT_LIST_AGE, ENDPOINT_LIST_CHANGES, ENDPOINT_LIST_ERRORS, ENDPOINT_LIST_SKIPPED, ENDPOINTS,
+};
 use switchyard_host::MetricSink;
 
 /// Speaks of the list of one upstream.
@@ -32,16 +35,17 @@ impl Report {
         match news {
             News::Read { changed, .. } => {
                 if *changed {
-                    self.count("endpoint_list_changes", None, registry, host);
+                    registry.counter(host, &ENDPOINT_LIST_CHANGES, [&self.upstream]).increment();
                 }
                 self.sizes(list, registry, host);
-                self.gauge("endpoint_list_age_seconds", None, 0, registry, host);
+                registry.set_gauge(host, &ENDPOINT_LIST_AGE, [&self.upstream], 0);
             }
             News::Refused { why, .. } => {
-                self.count("endpoint_list_errors", Some(("reason", why.reason().label())), registry, host);
+                let labels = [&*self.upstream, why.reason().label()];
+                registry.counter(host, &ENDPOINT_LIST_ERRORS, labels).increment();
                 if list.roster.version > 0 {
                     let age = now.since(list.roster.read_at).as_secs();
-                    self.gauge("endpoint_list_age_seconds", None, age, registry, host);
+                    registry.set_gauge(host, &ENDPOINT_LIST_AGE, [&self.upstream], age);
                 }
             }
             News::State { state, why, .. } => self.log(*state, *why, list, now),
@@ -58,10 +62,10 @@ impl Report {
         ];
         for (label, standing) in states {
             let count = members.iter().filter(|member| member.standing == standing).count();
-            self.gauge("endpoints", Some(("state", label)), count as u64, registry, host);
+            registry.set_gauge(host, &ENDPOINTS, [&self.upstream, label], count as u64);
         }
         let skipped = u64::from(list.skipped.total());
-        self.gauge("endpoint_list_skipped", None, skipped, registry, host);
+        registry.set_gauge(host, &ENDPOINT_LIST_SKIPPED, [&self.upstream], skipped);
     }
 
     fn log(&self, state: State, why: Option<Refusal>, list: &List, now: Timestamp) {
@@ -86,28 +90,5 @@ impl Report {
                  cluster sends them"
             ),
         }
-    }
-
-    fn name(&self, metric: &str, label: Option<(&str, &str)>) -> String {
-        let upstream = ("upstream", &*self.upstream);
-        match label {
-            Some(label) => series_name(metric, &[upstream, label]),
-            None => series_name(metric, &[upstream]),
-        }
-    }
-
-    fn count(&self, metric: &str, label: Option<(&str, &str)>, registry: &Registry, host: &impl MetricSink) {
-        registry.counter(host, &self.name(metric, label)).increment();
-    }
-
-    fn gauge(
-        &self,
-        metric: &str,
-        label: Option<(&str, &str)>,
-        value: u64,
-        registry: &Registry,
-        host: &impl MetricSink,
-    ) {
-        registry.set_gauge(host, &self.name(metric, label), value);
     }
 }
