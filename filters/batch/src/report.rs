@@ -118,7 +118,7 @@ fn named(event: Event) -> Option<(&'static str, &'static str, &'static str)> {
     })
 }
 
-fn pass(why: Pass) -> &'static str {
+pub(crate) fn pass(why: Pass) -> &'static str {
     match why {
         Pass::Bypass(bypass) => bypass.name(),
         Pass::Unbatchable(why) => why.name(),
@@ -149,7 +149,7 @@ fn trigger(why: Trigger) -> &'static str {
     }
 }
 
-fn end(how: End) -> &'static str {
+pub(crate) fn end(how: End) -> &'static str {
     match how {
         End::Answered => "answered",
         End::Alone => "alone",
