@@ -8,13 +8,14 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use serde_json::{Map, Value};
 
 /// The fields that come before all others of their map, in this order; the others come by the alphabet.
-const FIRST: [&str; 14] = [
+const FIRST: [&str; 15] = [
     "@type",
     "listeners",
     "applyTo",
     "name",
     "mode",
     "explain",
+    "log_decisions",
     "default_cluster",
     "cluster",
     "cluster_pattern",

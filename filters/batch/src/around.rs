@@ -1,17 +1,22 @@
 //! The world around a worker's batches, over the host's ports.
 
+use crate::report;
 use crate::site::Site;
 use core::time::Duration;
 use switchyard_core::Timestamp;
-use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
+use switchyard_core::batch::gather::{CallId, End, Event, Pass, Policy, Reply, Request, StreamId, World};
 use switchyard_core::contract::keys::gatherer;
 use switchyard_core::contract::{CANDIDATES_HEADER, CLIENT_LIMIT_PROPERTY, NO_LIMIT, REQUEST_TIMEOUT_HEADER};
+use switchyard_core::decisions::{Batched, Note};
+use switchyard_core::local_reply::LocalReply;
 use switchyard_host::{Call, HeaderMap, Host};
 
 /// The world during one callback.
 pub(crate) struct Around<'a, H> {
     site: &'a Site,
     host: &'a H,
+    /// Why the request that has just arrived goes on by itself.
+    passed: Option<Pass>,
 }
 
 impl<H: Host> World<HeaderMap> for Around<'_, H> {
@@ -40,6 +45,7 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
     }
 
     fn resume(&mut self, policy: &Policy, stream: StreamId, left: Duration) -> bool {
+        self.host.note(stream, || Note::Batched(Batched::Alone));
         if !self.site.setup.effective_context.enter(stream, self.host) {
             return false;
         }
@@ -59,10 +65,13 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         self.host.resume_request().is_ok()
     }
 
-    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
+    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>, end: Option<End>) -> bool {
         // Whom nothing can be said Envoy's timeouts end: it must not go on, for what it asks for may be done already.
+        let result = end.map_or("elsewhere", report::end);
+        self.host.note(stream, || Note::Batched(Batched::Ended(result)));
+        let what = what(end);
         self.site.setup.effective_context.enter(stream, self.host)
-            && (self.answer(reply) || self.host.send_response(502, &[], &[]).is_ok())
+            && (self.answer(what, reply) || self.host.send_response(what, 502, &[], &[]).is_ok())
     }
 
     fn is_read_unseen(&mut self, stream: StreamId) -> bool {
@@ -84,7 +93,14 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         self.host.swap_shared_data(&gatherer(number), value, cas).unwrap_or(false)
     }
 
+    fn tell(&mut self, stream: StreamId, told: &Batched<'_>) {
+        self.host.note(stream, || Note::Batched(*told));
+    }
+
     fn count(&mut self, policy: &Policy, event: Event) {
+        if let Event::Passed(why) = event {
+            self.passed = Some(why);
+        }
         self.site.count(policy, event, self.host);
     }
 }
@@ -92,13 +108,31 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 impl<'a, H: Host> Around<'a, H> {
     /// The world during the present callback.
     pub(crate) fn new(site: &'a Site, host: &'a H) -> Self {
-        Self { site, host }
+        Self { site, host, passed: None }
+    }
+
+    /// Why the request that has just arrived goes on by itself, if it does.
+    pub(crate) fn passed(&self) -> Option<Pass> {
+        self.passed
     }
 
     /// Answers the stream in whose name calls are made.
-    pub(crate) fn answer(&self, reply: &Reply<'_>) -> bool {
+    pub(crate) fn answer(&self, what: LocalReply, reply: &Reply<'_>) -> bool {
         let headers: Vec<(&[u8], &[u8])> =
             reply.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-        self.host.send_response(reply.status, &headers, &reply.body).is_ok()
+        self.host.send_response(what, reply.status, &headers, &reply.body).is_ok()
+    }
+}
+
+/// What the reply is to a request of which this became.
+fn what(end: Option<End>) -> LocalReply {
+    match end {
+        None => LocalReply::BatchElsewhere,
+        // Nobody who went alone or has left is answered.
+        Some(End::Answered | End::Alone | End::Gone) => LocalReply::Batch,
+        Some(End::Lost) => LocalReply::BatchLost,
+        Some(End::Failed) => LocalReply::BatchFailed,
+        Some(End::TimedOut) => LocalReply::BatchTimedOut,
+        Some(End::Refused) => LocalReply::BatchRefused,
     }
 }

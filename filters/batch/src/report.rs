@@ -137,7 +137,7 @@ fn counted(event: Event) -> Option<Counted> {
     })
 }
 
-fn pass(why: Pass) -> &'static str {
+pub(crate) fn pass(why: Pass) -> &'static str {
     match why {
         Pass::Bypass(bypass) => bypass.name(),
         Pass::Unbatchable(why) => why.name(),
@@ -168,7 +168,7 @@ fn trigger(why: Trigger) -> &'static str {
     }
 }
 
-fn end(how: End) -> &'static str {
+pub(crate) fn end(how: End) -> &'static str {
     match how {
         End::Answered => "answered",
         End::Alone => "alone",

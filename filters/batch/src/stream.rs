@@ -2,13 +2,16 @@
 //!
 //! Invariant: a request that goes by itself passes untouched.
 
+use crate::report;
 use crate::worker::Batch;
 use std::rc::Rc;
 use switchyard_core::RequestView;
-use switchyard_core::batch::gather::{Arrival, Candidate, Event, Pass, Policy, of_share};
+use switchyard_core::batch::gather::{Arrival, Candidate, End, Event, Pass, Policy, of_share};
 use switchyard_core::batch::{HeadKey, Unbatchable};
 use switchyard_core::contract::BATCH_HEADER;
+use switchyard_core::decisions::{Batched, Note};
 use switchyard_core::http::{awaits_its_answer, content_length};
+use switchyard_core::local_reply::LocalReply;
 use switchyard_core::memory::{Reservation, append, head_bytes, length};
 use switchyard_core::request_key::Known;
 use switchyard_frame::held_bodies::Piece;
@@ -81,7 +84,12 @@ impl Stream {
 
     fn pass(&self, policy: &Policy, why: Pass, host: &impl Host) -> Flow {
         self.worker.count(policy, Event::Passed(why), host);
+        self.tell(Batched::Passed(report::pass(why)), host);
         Flow::Continue
+    }
+
+    fn tell(&self, what: Batched<'_>, host: &impl Host) {
+        host.note(self.context, || Note::Batched(what));
     }
 
     /// The request is whole.
@@ -115,8 +123,19 @@ impl Stream {
         let allowance = policy.allowance(&headers);
         let (stream, items) = (self.context, part.items());
         let candidate = Candidate { stream, head: headers, body, part, key, allowance };
-        let arrival = self.worker.with(host, |gatherer, around| gatherer.arrive(around, candidate, &policy));
-        match arrival {
+        let arrival = self.worker.with(host, |gatherer, around| {
+            let arrival = gatherer.arrive(around, candidate, &policy);
+            let told = match &arrival {
+                Arrival::Alone => Some(Batched::Alone),
+                Arrival::Refused(_) => Some(Batched::Ended(report::end(End::Refused))),
+                _ => around.passed().map(|why| Batched::Passed(report::pass(why))),
+            };
+            (arrival, told)
+        });
+        if let Some(told) = arrival.as_ref().and_then(|(_, told)| *told) {
+            self.tell(told, host);
+        }
+        match arrival.map(|(arrival, _)| arrival) {
             Some(Arrival::Waits) => {
                 self.gathered = Some((policy, items));
                 Flow::Pause
@@ -126,7 +145,8 @@ impl Stream {
                 Flow::Continue
             }
             Some(Arrival::Refused(reply)) => {
-                let sent = self.worker.with(host, |_, around| around.answer(&reply)) == Some(true);
+                let what = LocalReply::BatchRefused;
+                let sent = self.worker.with(host, |_, around| around.answer(what, &reply)) == Some(true);
                 if sent { Flow::Pause } else { Flow::Continue }
             }
             Some(Arrival::Passes) | None => Flow::Continue,
@@ -141,7 +161,8 @@ impl Stream {
             return flow;
         }
         let refusal = of_share(settings.protocol.refusal(flaw));
-        let refused = self.worker.with(host, |_, around| around.answer(&refusal)) == Some(true);
+        let what = LocalReply::BatchUnreadable;
+        let refused = self.worker.with(host, |_, around| around.answer(what, &refusal)) == Some(true);
         if refused { Flow::Pause } else { Flow::Continue }
     }
 

@@ -1,10 +1,14 @@
 //! The world around a worker's flights, over the host's ports.
 
+use crate::report;
 use crate::vm::Vm;
+use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::Timestamp;
-use switchyard_core::coalesce::{Answer, Board, Event, Policy, Served, StreamId, World};
+use switchyard_core::coalesce::{Answer, Board, Event, Exit, Pass, Policy, Served, StreamId, World};
 use switchyard_core::contract::keys::board as board_key;
+use switchyard_core::decisions::{Coalesced, Note};
+use switchyard_core::local_reply::LocalReply;
 use switchyard_frame::{EffectiveContext, Setup};
 use switchyard_host::{HeaderMap, Host};
 
@@ -12,6 +16,8 @@ use switchyard_host::{HeaderMap, Host};
 pub(crate) struct Around<'a, H> {
     setup: &'a Setup<Vm>,
     host: &'a H,
+    /// Why the request that has just arrived goes on by itself.
+    passed: Option<Pass>,
     /// The headers of the reply before, which most often are those of the next: followers differ in nothing.
     written: Option<Written>,
 }
@@ -26,7 +32,12 @@ struct Written {
 impl<'a, H> Around<'a, H> {
     /// The world during the present callback.
     pub(crate) fn new(setup: &'a Setup<Vm>, host: &'a H) -> Self {
-        Self { setup, host, written: None }
+        Self { setup, host, passed: None, written: None }
+    }
+
+    /// Why the request that has just arrived goes on by itself, if it does.
+    pub(crate) fn passed(&self) -> Option<Pass> {
+        self.passed
     }
 
     fn effective_context(&self) -> &EffectiveContext {
@@ -77,7 +88,14 @@ impl<H: Host> World for Around<'_, H> {
         protocol.is_some_and(|protocol| protocol.starts_with(b"HTTP/1"))
     }
 
+    fn left(&mut self, stream: StreamId, exit: Exit, waited: Duration) {
+        self.host.note(stream, || Note::Coalesced(Coalesced::Left(report::exit(exit), waited)));
+    }
+
     fn count(&mut self, policy: &Policy, event: Event) {
+        if let Event::Passed(why) = event {
+            self.passed = Some(why);
+        }
         if let Ok(mut reports) = self.setup.own.reports.try_borrow_mut() {
             reports.count(&self.setup.registry, policy, event, self.host);
         }
@@ -102,7 +120,15 @@ impl<H: Host> Around<'_, H> {
                 headers.iter().map(|(name, value)| (*name, &**value)).collect();
             Written { answer: Rc::clone(answer), served, now, headers: HeaderMap::encode(&headers) }
         });
-        let sent = self.host.send_written(answer.status, &written.headers, &answer.body).is_ok();
+        let told = || Coalesced::Answered(report::served(served), answer.asked_by.as_deref());
+        self.host.note(stream, || Note::Coalesced(told()));
+        let what = match served {
+            Served::Collapsed => LocalReply::Coalesced,
+            Served::Hit => LocalReply::CoalescedHit,
+            Served::Stale => LocalReply::CoalescedStale,
+            Served::Shared => LocalReply::CoalescedError,
+        };
+        let sent = self.host.send_written(what, answer.status, &written.headers, &answer.body).is_ok();
         self.written = Some(written);
         // The reply passes by when this callback is over.
         if sent

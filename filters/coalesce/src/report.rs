@@ -82,7 +82,7 @@ fn counter(registry: &Registry, route: &str, event: Event, host: &impl MetricSin
     }
 }
 
-fn pass(why: Pass) -> &'static str {
+pub(crate) fn pass(why: Pass) -> &'static str {
     match why {
         Pass::Bypass(bypass) => bypass.name(),
         Pass::HitForPass => "hit_for_pass",
@@ -96,7 +96,7 @@ fn pass(why: Pass) -> &'static str {
     }
 }
 
-fn served(served: Served) -> &'static str {
+pub(crate) fn served(served: Served) -> &'static str {
     match served {
         Served::Collapsed => "collapsed",
         Served::Hit => "hit",
@@ -105,7 +105,7 @@ fn served(served: Served) -> &'static str {
     }
 }
 
-fn exit(exit: Exit) -> &'static str {
+pub(crate) fn exit(exit: Exit) -> &'static str {
     match exit {
         Exit::Answered(served) => self::served(served),
         Exit::Led => "led",

@@ -3,10 +3,12 @@
 //! Invariant: a leader's request and answer pass untouched and unpaused, but for a failure that an older answer takes
 //! the place of.
 
+use crate::report;
 use crate::worker::Coalesce;
 use sha2::{Digest as _, Sha256};
 use std::rc::Rc;
 use switchyard_core::coalesce::{Arrival, Begun, Bypass, Event, Pass, Policy, World};
+use switchyard_core::decisions::{Coalesced, Note};
 use switchyard_core::http::{awaits_its_answer, status};
 use switchyard_core::memory::{Paid, Reservation, head_bytes};
 use switchyard_core::request_key::Known;
@@ -57,7 +59,12 @@ impl Stream {
 
     fn pass(&self, policy: &Policy, why: Pass, host: &impl Host) -> Flow {
         self.worker.count(policy, Event::Passed(why), host);
+        self.tell(Coalesced::Passed(report::pass(why)), host);
         Flow::Continue
+    }
+
+    fn tell(&self, what: Coalesced<'_>, host: &impl Host) {
+        host.note(self.context, || Note::Coalesced(what));
     }
 
     fn arrive(
@@ -96,14 +103,28 @@ impl Stream {
             if let Arrival::Served(answer, served) = &arrival {
                 let now = around.now();
                 if !around.answer(context, answer, *served, now) {
-                    return Arrival::Passes;
+                    return (Arrival::Passes, None);
                 }
             }
-            arrival
+            (arrival, around.passed())
         });
         match arrival {
-            Some(Arrival::Waits | Arrival::Served(..)) => Flow::Pause,
-            Some(Arrival::Leads | Arrival::Passes) | None => Flow::Continue,
+            Some((Arrival::Waits, _)) => {
+                self.tell(Coalesced::Followed, host);
+                Flow::Pause
+            }
+            Some((Arrival::Served(..), _)) => Flow::Pause,
+            Some((Arrival::Leads, _)) => {
+                self.tell(Coalesced::Led, host);
+                Flow::Continue
+            }
+            Some((Arrival::Passes, why)) => {
+                if let Some(why) = why {
+                    self.tell(Coalesced::Passed(report::pass(why)), host);
+                }
+                Flow::Continue
+            }
+            None => Flow::Continue,
         }
     }
 }

@@ -16,6 +16,7 @@ const FULL: &str = r#"{
     "_comment": "keys that begin with an underscore are for people",
     "mode": "shadow",
     "explain": true,
+    "log_decisions": true,
     "default_cluster": "checkout",
     "upstreams": [
         {
@@ -132,6 +133,7 @@ const FULL: &str = r#"{
 fn everything_that_is_written_is_what_is_meant() {
     let document = Document::from_json(FULL.as_bytes()).expect("valid");
     assert_eq!((document.mode(), document.explain()), (Mode::Shadow, true));
+    assert!(document.log_decisions() && !Document::default().log_decisions());
     assert_eq!(document.default_cluster(), Some("checkout"));
     let checkout = &document.upstreams()[0];
     assert_eq!((checkout.name(), checkout.cluster(), checkout.candidates()), ("checkout", "checkout", 2));

@@ -16,6 +16,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (r#"{"mode": "shaddow"}"#, &[r#"mode: "shaddow" is not one of enforce, shadow; did you mean "shadow"?"#]),
     (r#"{"mode": 1}"#, &[r#"mode: 1 is not one of enforce, shadow"#]),
     (r#"{"explain": "yes"}"#, &[r#"explain: "yes" is not true or false"#]),
+    (r#"{"log_decisions": 1}"#, &["log_decisions: 1 is not true or false"]),
     (r#"{"default_cluster": ""}"#, &[r#"default_cluster: is empty; name a cluster or remove it"#]),
     (
         r#"{"upstreams": [{}]}"#,
@@ -532,7 +533,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         r#"{"\r\nmode: fine": 1}"#,
         &[
-            r#"\r\nmode: fine: unknown field; there are mode, explain, default_cluster, upstreams, routes, document"#,
+            r#"\r\nmode: fine: unknown field; there are mode, explain, log_decisions, default_cluster, upstreams, routes, document"#,
         ],
     ),
     (

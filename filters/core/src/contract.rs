@@ -34,6 +34,9 @@ pub const CLIENT_LIMIT_PROPERTY: &str = "switchyard_client_limit";
 pub const NO_LIMIT: &str = "none";
 /// The property of a request that asks for a stream, which may be silent: router.wasm to outlier.wasm.
 pub const STREAM_PROPERTY: &str = "switchyard_stream";
+/// The property that has what was decided for a request ([`crate::decisions`]), which Envoy's logs know as the filter state
+/// `wasm.switchyard`.
+pub const DECISIONS_PROPERTY: &str = "switchyard";
 
 /// Envoy's number of an attempt, and in an answer how many there were.
 pub const ATTEMPT_COUNT_HEADER: &str = "x-envoy-attempt-count";
@@ -57,6 +60,21 @@ pub fn is_our_header(name: &[u8]) -> bool {
 /// The mark of the heartbeats of whoever holds the lease for them ([`keys::HEARTBEAT_LEASE`]) by this number.
 pub fn heartbeat_mark(holder: u64) -> String {
     format!("{holder:x}")
+}
+
+/// The property in which a module says what it has decided. Each of the single modules has one of its own: none can read another's and
+/// write both.
+///
+/// ```
+/// use switchyard_core::contract::decisions_property;
+/// assert_eq!(decisions_property("switchyard"), "switchyard");
+/// assert_eq!(decisions_property("router"), "switchyard_router");
+/// ```
+pub fn decisions_property(module: &str) -> String {
+    match module {
+        DECISIONS_PROPERTY => module.to_owned(),
+        _ => format!("{DECISIONS_PROPERTY}_{module}"),
+    }
 }
 
 /// Keys of shared data, and names of queues.

@@ -39,6 +39,7 @@ mod coalesce_key;
 mod coalesce_passes;
 mod coalesce_sharing;
 mod deadline;
+mod decisions;
 mod discovery;
 mod discovery_simulation;
 mod endpoint_places;

@@ -23,8 +23,9 @@ pub use abi::Hostcalls;
 pub use error::{HostError, Status};
 pub use header_map::HeaderMap;
 pub use ports::{
-    Bodies, Call, CallAnswers, Clock, Contexts, Host, HttpCalls, MetricId, MetricSink, PluginConfiguration,
-    Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData, Ticks,
+    Bodies, Call, CallAnswers, Clock, Contexts, Decisions, Host, HttpCalls, MetricId, MetricSink,
+    PluginConfiguration, Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData,
+    Ticks,
 };
 #[doc(hidden)]
 pub use proxy_wasm;

@@ -3,6 +3,8 @@
 use crate::{HeaderMap, HostError};
 use core::time::Duration;
 use switchyard_core::Timestamp;
+use switchyard_core::decisions::Note;
+use switchyard_core::local_reply::LocalReply;
 
 /// The request's headers; only while the request is on its way in.
 pub trait RequestHeaders {
@@ -70,13 +72,26 @@ pub trait Bodies {
 
 /// Answers in the endpoint's place, and the going on of messages that were held back.
 pub trait Replies {
-    /// Ends the stream with this answer, after the present callback. On a gRPC stream the body becomes `grpc-message`.
-    fn send_response(&self, status: u16, headers: &[(&[u8], &[u8])], body: &[u8]) -> Result<(), HostError> {
-        self.send_written(status, &HeaderMap::encode(headers), body)
+    /// Ends the stream with this answer, after the present callback. On a gRPC stream the body becomes `grpc-message`. `what` it is
+    /// becomes Envoy's response code details.
+    fn send_response(
+        &self,
+        what: LocalReply,
+        status: u16,
+        headers: &[(&[u8], &[u8])],
+        body: &[u8],
+    ) -> Result<(), HostError> {
+        self.send_written(what, status, &HeaderMap::encode(headers), body)
     }
 
     /// The same with headers that [`HeaderMap::encode`] has written: many streams may get the same.
-    fn send_written(&self, status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError>;
+    fn send_written(
+        &self,
+        what: LocalReply,
+        status: u16,
+        headers: &[u8],
+        body: &[u8],
+    ) -> Result<(), HostError>;
 
     /// Lets a response go on that was held back.
     fn resume_response(&self) -> Result<(), HostError>;
@@ -111,6 +126,13 @@ pub trait Properties {
 
     /// Gives the stream a property of its own, which filters in other VMs can read.
     fn set_property(&self, path: &[&str], value: &[u8]) -> Result<(), HostError>;
+}
+
+/// Who is told what was decided for a request, if the configuration asks for that.
+pub trait Decisions {
+    /// Something about the request of this context, which may be another than that in whose name calls are made. It is made only if
+    /// somebody is to hear it.
+    fn note<'a>(&self, _context: u32, _note: impl FnOnce() -> Note<'a>) {}
 }
 
 /// The host's clock.
@@ -216,6 +238,7 @@ pub trait Host:
     + Queues
     + Contexts
     + Properties
+    + Decisions
     + Clock
     + MetricSink
     + PluginConfiguration
@@ -234,6 +257,7 @@ impl<
         + Queues
         + Contexts
         + Properties
+        + Decisions
         + Clock
         + MetricSink
         + PluginConfiguration

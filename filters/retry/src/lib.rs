@@ -17,6 +17,7 @@ mod replay;
 mod report;
 mod root;
 mod stream;
+mod trace;
 mod worker;
 mod world;
 

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use switchyard_core::RequestView;
 use switchyard_core::contract::{REQUEST_TIMEOUT_HEADER, TRY_TIMEOUT_HEADER};
 use switchyard_core::deadline::{DEADLINE_EXCEEDED, is_clients_end};
+use switchyard_core::decisions::{Note, Retried};
 use switchyard_core::retry::exchanges::{Candidate, Policy, Retries, Upstream as Known};
 use switchyard_core::retry::{Denied, RetryRequest, STEERING_HEADERS};
 use switchyard_frame::held_bodies::Piece;
@@ -58,6 +59,7 @@ impl Stream {
             self.steered = Some((position, index));
             if !policy.settings().shadow {
                 self.granted = steer(&headers, route, upstream, &worker, host);
+                self.tell_granted(policy, host);
             }
         } else if !policy.settings().shadow {
             limit(&headers, route, host);
@@ -67,6 +69,15 @@ impl Stream {
         let tunnel = headers.contains("upgrade") || headers.method() == b"CONNECT";
         if policy.looks_at_answers() && !tunnel {
             self.watch(host, headers, policy, &upstream.known, ended);
+        }
+    }
+
+    /// Says how often Envoy's router may try again; what it makes of that is in Envoy's own log.
+    fn tell_granted(&self, policy: &Policy, host: &impl Host) {
+        let granted = self.granted;
+        host.note(self.context, || Note::Retried(Retried::Granted(granted)));
+        if granted == 0 && policy.settings().num_retries > 0 {
+            host.note(self.context, || Note::Retried(Retried::Denied(report::name(Denied::Budget))));
         }
     }
 

@@ -6,12 +6,15 @@
 use crate::plan::{Plan, candidates};
 use crate::replay::{Replay, kept_of_call, reply_headers};
 use crate::report;
+use crate::trace::Trace;
 use crate::worker::Worker;
 use switchyard_core::budget::Budget;
 use switchyard_core::contract::{
     ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER, TRY_TIMEOUT_HEADER,
 };
+use switchyard_core::decisions::{Note, Retried};
 use switchyard_core::health::Health;
+use switchyard_core::local_reply::LocalReply;
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, Retries, StreamId, TICK, Upstream,
     World,
@@ -172,7 +175,8 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
             Next::Nowhere => return None,
         };
         let is_clients = call.policy.settings().deadline.shortened(call.head).is_some();
-        let replay = Replay::new(call.number, &address, call.timeout, is_clients);
+        let trace = self.trace_of(call.stream);
+        let replay = Replay::new(call.number, &address, call.timeout, is_clients).traced(trace);
         let begins_within = call.begins_within().map(|limit| limit.as_millis().max(1).to_string());
         let mut headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;
         headers.extend(begins_within.as_deref().map(|limit| (TRY_TIMEOUT_HEADER, limit)));
@@ -181,7 +185,12 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
             return None;
         }
         let (cluster, body, timeout) = (&*upstream.cluster, call.body, call.timeout);
-        self.host().call(&switchyard_host::Call { cluster, headers: &headers, body, timeout }).ok()
+        let made =
+            self.host().call(&switchyard_host::Call { cluster, headers: &headers, body, timeout }).ok();
+        if made.is_some() {
+            self.host().note(call.stream, || Note::Retried(Retried::Attempt(call.number, &address)));
+        }
+        made
     }
 
     fn call_answer(&mut self, body: usize, trailers: bool) -> Answer<HeaderMap> {
@@ -208,10 +217,14 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
     }
 
     fn replace(&mut self, stream: StreamId, delivery: &Delivery<'_, HeaderMap>) -> bool {
+        self.host().note(stream, || Note::Retried(Retried::Served(delivery.number)));
         self.in_name_of(stream, |host| put_in_place(delivery, host))
     }
 
     fn reply(&mut self, stream: StreamId, reply: &Reply<'_, HeaderMap>) {
+        if let Reply::Delivered(delivery) = reply {
+            self.host().note(stream, || Note::Retried(Retried::Served(delivery.number)));
+        }
         self.in_name_of(stream, |host| match reply {
             Reply::Delivered(delivery) => deliver(delivery, host),
             Reply::Stale(answer, age) => reply_stale(answer, age.as_secs(), host),
@@ -220,7 +233,9 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
                 // Envoy makes the words the status and message of a gRPC call, and a content type of ours would spoil the one
                 // that its client looks for.
                 const PLAIN: (&[u8], &[u8]) = (b"content-type", b"text/plain");
-                host.send_response(*status, Some(PLAIN).filter(|_| !grpc).as_slice(), words)
+                // Of the words that there are, those with this status alone are about time.
+                let what = if *status == 504 { LocalReply::Deadline } else { LocalReply::NoRoom };
+                host.send_response(what, *status, Some(PLAIN).filter(|_| !grpc).as_slice(), words)
             }
         });
     }
@@ -229,7 +244,10 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         self.in_name_of(stream, H::resume_response);
     }
 
-    fn count(&mut self, _stream: StreamId, policy: &Policy, event: Event) {
+    fn count(&mut self, stream: StreamId, policy: &Policy, event: Event) {
+        if let Some(told) = told(event) {
+            self.host().note(stream, || Note::Retried(told));
+        }
         if let Some(route) = self.tables.plan.route(policy.route()) {
             report::of(&self.worker.registry, route, self.host()).event(event, policy);
         }
@@ -239,6 +257,12 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 impl<'a, H: Host> Around<'a, H> {
     fn host(&self) -> &'a H {
         self.tables.host
+    }
+
+    /// What Envoy has made of the trace of this request.
+    fn trace_of(&self, stream: StreamId) -> Option<Trace> {
+        let entered = self.worker.effective_context.enter(stream, self.host());
+        entered.then(|| Trace::of(self.host())).flatten()
     }
 
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
@@ -256,6 +280,20 @@ impl<'a, H: Host> Around<'a, H> {
         }
         done.is_ok()
     }
+}
+
+/// What is said of a request to which this has happened, if that is not said elsewhere.
+fn told(event: Event) -> Option<Retried<'static>> {
+    Some(match event {
+        // Where it went is said when it is sent; Envoy's own is in Envoy's log.
+        Event::Attempt | Event::HedgeWon => return None,
+        Event::Retry(reason, wait) => Retried::Decided(reason.name(), wait),
+        Event::Denied(denied) => Retried::Denied(report::name(denied)),
+        Event::Hedge => Retried::Hedged,
+        Event::Substitute(substitute) => Retried::Fallback(substitute.name()),
+        Event::DeadlineExceeded => Retried::DeadlineExceeded,
+        Event::Watchdog => Retried::Denied("watchdog"),
+    })
 }
 
 /// Puts an answer in the place of the held one. What other filters add to answers is added to this one, too, and the answer to a HEAD
@@ -287,7 +325,8 @@ fn deliver(delivery: &Delivery<'_, HeaderMap>, host: &impl Replies) -> Result<()
     let answer = delivery.answer;
     let count = delivery.number.to_string();
     let headers: Vec<_> = marks(delivery, &count).chain(reply_headers(&answer.headers)).collect();
-    host.send_response(answer.status(), &headers, &answer.body)
+    let what = if delivery.substitute { LocalReply::FallbackUpstream } else { LocalReply::Attempt };
+    host.send_response(what, answer.status(), &headers, &answer.body)
 }
 
 fn reply_stale(answer: &StoredAnswer, age: u64, host: &impl Replies) -> Result<(), HostError> {
@@ -297,11 +336,11 @@ fn reply_stale(answer: &StoredAnswer, age: u64, host: &impl Replies) -> Result<(
         .filter(|(name, _)| *name != b"age")
         .chain([(FALLBACK_HEADER.as_bytes(), &b"stale"[..]), (b"age", age.as_bytes())])
         .collect();
-    host.send_response(answer.status, &marked, &answer.body)
+    host.send_response(LocalReply::FallbackStale, answer.status, &marked, &answer.body)
 }
 
 fn reply_configured(answer: &StaticAnswer, host: &impl Replies) -> Result<(), HostError> {
     let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     let marked: Vec<(&[u8], &[u8])> = headers.chain([(FALLBACK_HEADER.as_bytes(), &b"answer"[..])]).collect();
-    host.send_response(answer.status, &marked, answer.body.as_bytes())
+    host.send_response(LocalReply::FallbackAnswer, answer.status, &marked, answer.body.as_bytes())
 }

@@ -11,6 +11,7 @@
 use crate::worker;
 
 use switchyard_core::contract::FALLBACK_HEADER;
+use switchyard_core::local_reply::LocalReply;
 use switchyard_host::Status;
 use switchyard_retry::Flow;
 use worker::seen::sent;
@@ -216,4 +217,19 @@ fn the_routers_engine_asks_another_upstream_once() {
     worker.host.set_property("upstream.request_attempt_count", &3_u64.to_le_bytes());
     worker.end(request);
     assert_eq!(worker.count("attempts", ""), 4);
+}
+
+#[test]
+fn what_a_client_gets_in_place_of_an_answer_says_which_it_is() {
+    let mut worker = Worker::filter(FIXED);
+    let request = held(&mut worker);
+    worker.pass(5);
+    worker.answer_to(&request);
+    assert_eq!(worker.host.take_details(), [LocalReply::FallbackAnswer]);
+    let mut worker = Worker::filter(r#""timeout": "50ms""#);
+    let request = held(&mut worker);
+    worker.next_call();
+    worker.pass(2_000);
+    assert_eq!(worker.answer_to(&request).status, 504);
+    assert_eq!(worker.host.take_details(), [LocalReply::Deadline]);
 }

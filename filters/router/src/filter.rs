@@ -21,9 +21,9 @@ impl Filter for Router {
         format!("{upstreams} upstreams, {routes} routes")
     }
 
-    fn stream(self: &Rc<Self>, _context: u32) -> Stream {
+    fn stream(self: &Rc<Self>, context: u32) -> Stream {
         self.serves();
-        Stream::new(Rc::clone(self))
+        Stream::new(context, Rc::clone(self))
     }
 
     fn tick<H: Host>(&self, host: &H) {

@@ -7,6 +7,7 @@ use crate::upstream::{Chosen, Upstream};
 use core::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use switchyard_config::{ClusterPatterns, Document, Mode, Route as RouteSettings};
+use switchyard_core::decisions::Routed;
 use switchyard_core::hash::{HashOutcome, NewCookie, RequestHash};
 use switchyard_core::load::LoadBook;
 use switchyard_core::route::RouteTable;
@@ -15,6 +16,9 @@ use switchyard_core::{RequestView, Timestamp};
 use switchyard_frame::metrics::catalogue::{DECISIONS, FALLBACKS, PANICS};
 use switchyard_frame::metrics::{Counter, Registry};
 use switchyard_host::{Clock, MetricSink};
+
+/// Why another policy stood in: the request had nothing to hash.
+const NO_HASH: &str = "no_hash";
 
 /// A configuration in force in one worker.
 pub(crate) struct Plan {
@@ -83,6 +87,8 @@ pub(crate) struct Decision<'plan> {
     pub(crate) is_there: bool,
     pub(crate) hash: Option<u64>,
     pub(crate) chosen: Chosen,
+    /// The first is one that is only tried.
+    pub(crate) is_trial: bool,
     pub(crate) cookies: Vec<NewCookie>,
     /// When it was decided, if anybody asked.
     pub(crate) now: Option<Timestamp>,
@@ -190,6 +196,7 @@ impl Plan {
             is_there: route.is_envoys || self.default_cluster.as_ref() == Some(&names.cluster),
             hash,
             chosen,
+            is_trial: false,
             cookies,
             now,
             needs_latency: upstream.needs_latency(),
@@ -251,6 +258,23 @@ impl Plan {
 }
 
 impl Decision<'_> {
+    /// What is said of it to whoever reads the request's log.
+    pub(crate) fn told(&self, passed_over: (Vec<Box<str>>, usize), is_shadow: bool) -> Routed<'_> {
+        let Chosen { policy, addresses, without_hash, in_panic, .. } = &self.chosen;
+        Routed {
+            route: self.route,
+            upstream: self.upstream_name,
+            policy,
+            hash: self.hash,
+            candidates: addresses,
+            passed_over,
+            fallback: self.chosen.why_nobody().or(without_hash.then_some(NO_HASH)),
+            is_trial: self.is_trial,
+            in_panic: *in_panic,
+            is_shadow,
+        }
+    }
+
     /// Counts the decision, and what was unusual about it.
     pub(crate) fn count(&self, registry: &Registry, sink: &impl MetricSink) {
         let upstream = self.upstream_name;
@@ -258,14 +282,9 @@ impl Decision<'_> {
         self.counter.get_or_init(decisions).increment();
         let fallback = |reason| registry.counter(sink, &FALLBACKS, [upstream, reason]).increment();
         if self.chosen.without_hash {
-            fallback("no_hash");
+            fallback(NO_HASH);
         }
-        if self.chosen.first.is_none() {
-            let reason = match &self.chosen {
-                Chosen { awaits_list: true, .. } => "no_list",
-                Chosen { fails: true, .. } => "fail_traffic_on_panic",
-                _ => "no_endpoint",
-            };
+        if let Some(reason) = self.chosen.why_nobody() {
             fallback(reason);
         }
         if self.chosen.in_panic {

@@ -19,16 +19,19 @@ use switchyard_core::contract::{
     STREAM_PROPERTY,
 };
 use switchyard_core::deadline::clients_limit;
+use switchyard_core::decisions::Note;
 use switchyard_core::hash::NewCookie;
 use switchyard_core::hash::without_port;
 use switchyard_core::http::asks_for_stream;
 use switchyard_core::load::InFlight;
+use switchyard_core::local_reply::LocalReply;
 use switchyard_frame::metrics::catalogue::{FALLBACKS, UNMATCHED};
 use switchyard_frame::{Head, unsteer};
 use switchyard_host::{Flow, HeaderMap, Host, Properties, Replies, RequestHeaders};
 
 /// One request and what is to be done at its later stages.
 pub struct Stream {
+    context: u32,
     router: Rc<Router>,
     in_flight: Option<InFlight>,
     first_byte: Option<FirstByte>,
@@ -67,9 +70,10 @@ impl<H: Properties> RequestView for Incoming<'_, H> {
 }
 
 impl Stream {
-    /// A stream that `router` decides.
-    pub(crate) fn new(router: Rc<Router>) -> Self {
+    /// The stream of this context, which `router` decides.
+    pub(crate) fn new(context: u32, router: Rc<Router>) -> Self {
         Self {
+            context,
             router,
             in_flight: None,
             first_byte: None,
@@ -94,6 +98,10 @@ impl Stream {
             self.try_endpoint(plan, &mut decision, host);
         }
         decision.count(&self.router.setup.registry, host);
+        host.note(self.context, || {
+            let out = plan.with_upstream(decision.upstream, |live| live.out_of_rotation());
+            Note::Routed(decision.told(out.unwrap_or_default(), shadow))
+        });
         if plan.explain {
             let (route, upstream) = (decision.route, decision.upstream_name);
             self.explanation = Some(explain(route, upstream, decision.hash, &decision.chosen, shadow));
@@ -145,7 +153,7 @@ impl Stream {
         if let Some((trial, addresses)) = tried.flatten() {
             self.trial = Some(trial);
             (decision.chosen.first, decision.chosen.addresses) = (Some(endpoint), addresses);
-            decision.chosen.fails = false;
+            (decision.chosen.fails, decision.is_trial) = (false, true);
         }
     }
 
@@ -279,7 +287,8 @@ impl switchyard_frame::Stream for Stream {
 
 /// Answers in Envoy's words that there is nobody to answer.
 fn fail(host: &impl Replies) -> bool {
-    host.send_response(503, &[(b"content-type", b"text/plain")], b"no healthy upstream").is_ok()
+    let words = b"no healthy upstream";
+    host.send_response(LocalReply::NoEndpoint, 503, &[(b"content-type", b"text/plain")], words).is_ok()
 }
 
 /// Tells outlier what of the attempts will be the client's doing: its own time limit, and that it asks for a stream. Most requests have

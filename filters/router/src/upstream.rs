@@ -21,6 +21,9 @@ use switchyard_host::HeaderMap;
 /// So many endpoints are named while somebody is out of rotation: as many as Envoy makes attempts, but for who asks for more.
 const MOST_ATTEMPTS: usize = 16;
 
+/// So many of those that are out of rotation are told of a request.
+const MOST_PASSED_OVER: usize = 4;
+
 /// The upstream's tables and live state.
 pub(crate) struct Upstream {
     endpoints: Endpoints,
@@ -86,6 +89,16 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
+    /// Why nobody was chosen, if nobody was.
+    pub(crate) fn why_nobody(&self) -> Option<&'static str> {
+        let why = match self {
+            Self { awaits_list: true, .. } => "no_list",
+            Self { fails: true, .. } => "fail_traffic_on_panic",
+            _ => "no_endpoint",
+        };
+        self.first.is_none().then_some(why)
+    }
+
     /// The candidates as they are named to Envoy: again and again while somebody is out of rotation, since behind the end of the
     /// list Envoy's retries would go to whom its cluster has.
     pub(crate) fn named(&self) -> Option<Cow<'_, str>> {
@@ -185,6 +198,16 @@ impl Upstream {
             named.balancer.locate(&own);
         }
         self.own = Some(own);
+    }
+
+    /// The first few endpoints that are out of rotation, and how many there are.
+    pub(crate) fn out_of_rotation(&self) -> (Vec<Box<str>>, usize) {
+        if self.health.all_in_rotation() {
+            return (Vec::new(), 0);
+        }
+        let out = || (0..self.endpoints.len()).filter(|index| self.health.get(*index) != Health::Healthy);
+        let first = out().take(MOST_PASSED_OVER).filter_map(|index| self.endpoints.get(index));
+        (first.map(|endpoint| endpoint.address.clone().into()).collect(), out().count())
     }
 
     /// Where an endpoint stands.

@@ -343,3 +343,60 @@ fn an_empty_configuration_does_nothing_at_all() {
     send(&root, &host, &get("/api", "alice"));
     assert!(candidates(&host).is_empty());
 }
+
+/// What the router's own module has said of its request, as JSON.
+fn said(host: &FakeHost) -> Vec<String> {
+    let marks = host.take_marks();
+    assert!(marks.iter().all(|(context, name, _)| *context == 0 && name == "switchyard_router"), "{marks:?}");
+    marks.into_iter().map(|(_, _, value)| String::from_utf8(value).expect("text")).collect()
+}
+
+#[test]
+fn where_a_request_goes_is_said_once_and_only_where_that_is_asked_for() {
+    let (root, host) = configured(RING);
+    send(&root, &host, &get("/api", "alice"));
+    assert_eq!(said(&host), Vec::<String>::new());
+    let asks = RING.replacen('{', r#"{"log_decisions": true, "#, 1);
+    let (root, host) = configured(&asks);
+    let mut stream = send(&root, &host, &get("/api", "alice"));
+    let named = candidates(&host);
+    let [text] = &said(&host)[..] else { panic!("once") };
+    let expected = format!(r#""candidates":["{}","{}"]}}"#, named[0], named[1]);
+    assert!(
+        text.starts_with(r#"{"v":1,"route":"api","upstream":"checkout","policy":"ring_hash","hash":""#),
+        "{text}"
+    );
+    assert!(text.ends_with(&expected), "{text}");
+    stream.on_response_headers(&host, false);
+    stream.on_done(&host);
+    assert_eq!(said(&host), Vec::<String>::new(), "nothing was added");
+    send(&root, &host, &get("/elsewhere", "alice"));
+    assert_eq!(said(&host), Vec::<String>::new(), "nothing was decided");
+}
+
+#[test]
+fn it_costs_one_host_call() {
+    let price = |document: &str| {
+        let (root, host) = configured(document);
+        let mut stream = send(&root, &host, &get("/api", "alice"));
+        host.set_property("upstream.address", candidates(&host)[0].as_bytes());
+        stream.on_done(&host);
+        host.forget_calls();
+        let mut stream = send(&root, &host, &get("/api", "alice"));
+        stream.on_response_headers(&host, false);
+        stream.on_done(&host);
+        host.all_calls()
+    };
+    assert_eq!((price(RING), price(&RING.replacen('{', r#"{"log_decisions": true, "#, 1))), (2, 3));
+}
+
+#[test]
+fn who_is_out_of_rotation_is_said_to_be_passed_over() {
+    let document = RING
+        .replacen('{', r#"{"log_decisions": true, "#, 1)
+        .replace(r#"{"address": "10.0.0.2:80"}"#, r#"{"address": "10.0.0.2:80", "health": "ejected"}"#);
+    let (root, host) = configured(&document);
+    send(&root, &host, &get("/api", "alice"));
+    let [text] = &said(&host)[..] else { panic!("once") };
+    assert!(text.contains(r#""passed_over":["10.0.0.2:80"],"passed_over_count":1"#), "{text}");
+}

@@ -34,6 +34,9 @@ section! {
             /// Adds the response header x-switchyard-explain: route, upstream, policy, hash, candidates.
             /// Default: false.
             explain: bool,
+            /// Says of every request what was decided for it, where Envoy's access log and traces read it: the filter state
+            /// wasm.switchyard, see docs/logs.md. Costs a host call. Default: false.
+            log_decisions: bool,
             /// The cluster that Envoy's own route names. A request for it needs no cluster header, which saves
             /// a host call. Default: none.
             default_cluster: String,

@@ -76,6 +76,7 @@ pub enum Mode {
 pub struct Document {
     mode: Mode,
     explain: bool,
+    log_decisions: bool,
     default_cluster: Option<Box<str>>,
     upstreams: Vec<Upstream>,
     routes: Rc<[Route]>,
@@ -113,6 +114,7 @@ impl Document {
         Self {
             mode: if raw.mode == Some(raw::Mode::Shadow) { Mode::Shadow } else { Mode::Enforce },
             explain: raw.explain.unwrap_or_default(),
+            log_decisions: raw.log_decisions.unwrap_or_default(),
             default_cluster: raw.default_cluster.as_deref().map(Into::into),
             upstreams,
             routes: routes.into(),
@@ -131,6 +133,11 @@ impl Document {
     /// Whether every response says why it came from where it came.
     pub fn explain(&self) -> bool {
         self.explain
+    }
+
+    /// Whether of every request it is said what was decided for it.
+    pub fn log_decisions(&self) -> bool {
+        self.log_decisions
     }
 
     /// The cluster that needs no cluster header.

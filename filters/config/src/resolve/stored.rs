@@ -19,6 +19,7 @@ pub(super) fn resolve(raw: &raw::Document, errors: &mut Errors) -> Option<Stored
     let beside = [
         ("mode", raw.mode.is_some()),
         ("explain", raw.explain.is_some()),
+        ("log_decisions", raw.log_decisions.is_some()),
         ("default_cluster", raw.default_cluster.is_some()),
         ("upstreams", raw.upstreams.is_some()),
         ("routes", raw.routes.is_some()),

@@ -19,6 +19,10 @@ const OVERHEAD: usize = 256;
 /// What each of its headers, and each value it depends on, does.
 const HEADER_OVERHEAD: usize = 48;
 
+/// Envoy's name for a request, and the longest that is remembered of those that clients make up.
+const REQUEST_ID: &str = "x-request-id";
+const MOST_ID: usize = 64;
+
 /// A header, in lower case, and all its values in order.
 pub type Varied = (Box<str>, Vec<Box<[u8]>>);
 
@@ -37,6 +41,8 @@ pub struct Answer {
     pub at: Timestamp,
     /// The seconds that it was under way or kept before it came here, as it says.
     pub age: u64,
+    /// The id of the request that it is the answer to, if that was one of this worker and had one.
+    pub asked_by: Option<Box<str>>,
 }
 
 /// How a follower came to an answer.
@@ -89,6 +95,7 @@ impl Answer {
             vary: vary(lines(b"vary").flat_map(members), request),
             at,
             age: lines(b"age").next().and_then(decimal_or_most).unwrap_or(0),
+            asked_by: request.header(REQUEST_ID).and_then(id),
         }
     }
 
@@ -165,8 +172,12 @@ impl Answer {
         let bytes = reader.bytes()?;
         let mut body = memory::buffer(bytes.len())?;
         body.extend_from_slice(bytes);
-        Some((Self { status, headers, body, vary, at, age }, reader.rest()))
+        Some((Self { status, headers, body, vary, at, age, asked_by: None }, reader.rest()))
     }
+}
+
+fn id(value: &[u8]) -> Option<Box<str>> {
+    str::from_utf8(value).ok().filter(|id| id.len() <= MOST_ID).map(Into::into)
 }
 
 /// Whether `request` has, of these headers, these values.

@@ -5,7 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use switchyard_core::batch::gather::{
-    Arrival, CallId, Candidate, Event, Gatherer, Policy, Reply, Request, StreamId, World,
+    Arrival, CallId, Candidate, End, Event, Gatherer, Policy, Reply, Request, StreamId, World,
 };
 use switchyard_core::batch::{JsonArray, Protocol, Settings};
 use switchyard_core::memory::Memory;
@@ -89,7 +89,7 @@ impl World<PlainRequest> for Outside {
         lives
     }
 
-    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
+    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>, _: Option<End>) -> bool {
         if self.dead.contains(&stream) {
             return false;
         }

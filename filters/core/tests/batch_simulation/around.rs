@@ -9,7 +9,7 @@ use crate::stream::Stream;
 use core::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use switchyard_core::Timestamp;
-use switchyard_core::batch::gather::{CallId, Event, Policy, Reply, Request, StreamId, World};
+use switchyard_core::batch::gather::{CallId, End, Event, Policy, Reply, Request, StreamId, World};
 use switchyard_core::request::PlainRequest;
 
 pub(crate) struct Around<'a> {
@@ -111,7 +111,7 @@ impl World<PlainRequest> for Around<'_> {
         true
     }
 
-    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
+    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>, _: Option<End>) -> bool {
         let id = self.house.stream(stream);
         self.streams[id].takes(reply, self.shape.is_calm, &mut self.outside.tally);
         self.house.replied.push(id);

@@ -33,6 +33,8 @@ fn any_answer() -> impl Strategy<Value = Answer> {
             vary,
             at: Timestamp::from_nanos(at),
             age,
+            // It is not told to other workers.
+            asked_by: None,
         })
 }
 

@@ -53,11 +53,18 @@ pub(super) struct Journeys<T: Filters<N>, const N: usize> {
     now: Cell<Option<Timestamp>>,
     /// Messages that a chain itself holds, of whichever configuration: a stage may let a stream of another go, whose root may be gone.
     owed: RefCell<Vec<(u32, Direction)>>,
+    /// Requests of which something was said in another callback than their own, and is not written yet.
+    noted: RefCell<Vec<u32>>,
 }
 
 impl<T: Filters<N>, const N: usize> Default for Journeys<T, N> {
     fn default() -> Self {
-        Self { by_context: RefCell::default(), now: Cell::default(), owed: RefCell::default() }
+        Self {
+            by_context: RefCell::default(),
+            now: Cell::default(),
+            owed: RefCell::default(),
+            noted: RefCell::default(),
+        }
     }
 }
 
@@ -76,6 +83,19 @@ impl<T: Filters<N>, const N: usize> Journeys<T, N> {
 
     pub(super) fn get(&self, context: u32) -> Option<Rc<Journey<T, N>>> {
         self.by_context.try_borrow().ok()?.get(&context).map(Rc::clone)
+    }
+
+    /// Something was said of a request outside its own callbacks.
+    pub(super) fn noted(&self, context: u32) {
+        if let Ok(mut noted) = self.noted.try_borrow_mut()
+            && noted.last() != Some(&context)
+        {
+            noted.push(context);
+        }
+    }
+
+    pub(super) fn take_noted(&self) -> Vec<u32> {
+        self.noted.try_borrow_mut().map(|mut noted| core::mem::take(&mut *noted)).unwrap_or_default()
     }
 
     pub(super) fn owes(&self, context: u32, direction: Direction) {

@@ -12,6 +12,7 @@ use super::journey::Journey;
 use super::{ChainVm, Chained};
 use core::cell::Cell;
 use switchyard_core::chain::Direction;
+use switchyard_core::decisions::Note;
 use switchyard_host::{Host, HostError, Status};
 
 /// The host of one stage during one callback.
@@ -64,6 +65,19 @@ impl<'a, H, T: Filters<N>, const N: usize> StageHost<'a, H, T, N> {
 }
 
 impl<H: Host, T: Filters<N>, const N: usize> StageHost<'_, H, T, N> {
+    /// Takes note of something about the request of this context. Outside its own callback it is written when this one ends.
+    pub(super) fn write_down<'n>(&self, context: u32, note: impl FnOnce() -> Note<'n>) {
+        match self.own {
+            Some(own) if own.context == context => own.note(note),
+            _ => {
+                if let Some(journey) = self.journeys.get(context).filter(|journey| journey.is_told()) {
+                    journey.note(note);
+                    self.journeys.noted(context);
+                }
+            }
+        }
+    }
+
     /// The message goes on from this stage.
     pub(super) fn resume(&self, direction: Direction) -> Result<(), HostError> {
         let resumed = self.with_journey(|journey| {
@@ -82,6 +96,7 @@ impl<H: Host, T: Filters<N>, const N: usize> StageHost<'_, H, T, N> {
             if !may {
                 return None;
             }
+            journey.write_down(self.host);
             let sent = send();
             // A stream that could not be answered is as it was.
             if sent.is_ok()

@@ -8,10 +8,12 @@ use super::desk::Desk;
 use super::edits::Edits;
 use super::filters::Filters;
 use super::host::StageHost;
+use super::written::Written;
 use crate::{Head, Stream};
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_core::chain::{self, Call, Chain, Direction, Holder, Interests, Part, Stages};
+use switchyard_core::decisions::Note;
 use switchyard_host::{Flow, Host};
 
 /// The chain of one request, and its stages' streams.
@@ -20,6 +22,8 @@ pub(super) struct Journey<T: Filters<N>, const N: usize> {
     pub(super) chained: Rc<Chained<T, N>>,
     pub(super) chain: RefCell<Chain<N>>,
     pub(super) edits: Edits,
+    /// What was decided for it, if anybody is to hear it.
+    decisions: Option<Written>,
     streams: RefCell<T::Streams>,
     answer: Cell<Answer>,
 }
@@ -37,14 +41,40 @@ enum Answer {
 
 impl<T: Filters<N>, const N: usize> Journey<T, N> {
     pub(super) fn new(context: u32, chained: Rc<Chained<T, N>>) -> Self {
+        let decisions = chained.decisions.is_some().then(Written::default);
         let interests = chained.used.map(|used| if used { Interests::ALL } else { Interests::NONE });
         Self {
             context,
             chained,
             chain: RefCell::new(Chain::new(interests)),
             edits: Edits::default(),
+            decisions,
             streams: RefCell::default(),
             answer: Cell::default(),
+        }
+    }
+
+    /// Whether anybody is to hear what was decided for it.
+    pub(super) fn is_told(&self) -> bool {
+        self.decisions.is_some()
+    }
+
+    /// Something was decided for it.
+    pub(super) fn note<'n>(&self, note: impl FnOnce() -> Note<'n>) {
+        if let Some(decisions) = &self.decisions {
+            decisions.add(&note());
+        }
+    }
+
+    /// Whether something was that is not written yet.
+    pub(super) fn has_news(&self) -> bool {
+        self.decisions.as_ref().is_some_and(Written::has_news)
+    }
+
+    /// Writes what was decided for it. In its own name.
+    pub(super) fn write_down<H: Host>(&self, host: &H) {
+        if let (Some(decisions), Some(property)) = (&self.decisions, &self.chained.decisions) {
+            decisions.write(property, host);
         }
     }
 
@@ -69,6 +99,7 @@ impl<T: Filters<N>, const N: usize> Journey<T, N> {
         if flow == Flow::Continue && direction == Direction::Request {
             self.edits.write(host);
         }
+        self.write_down(host);
         // A host that refused to tick is asked again with the next message.
         self.settle(&self.chained.desk, host);
         flow
@@ -126,6 +157,7 @@ impl<H: Host, T: Filters<N>, const N: usize> Stages for Driver<'_, H, T, N> {
     }
 
     fn resume(&mut self, direction: Direction) {
+        self.journey.write_down(self.host);
         // Whoever cannot be let go is gone.
         let _ = match direction {
             Direction::Request => {

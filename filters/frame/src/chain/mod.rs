@@ -16,6 +16,7 @@ mod host;
 mod journey;
 mod ports;
 mod ticks;
+mod written;
 
 pub use filters::Filters;
 pub use journey::ChainStream;
@@ -26,6 +27,7 @@ use host::StageHost;
 use journey::Journey;
 use std::rc::Rc;
 use switchyard_config::Document;
+use switchyard_core::contract::decisions_property;
 use switchyard_host::{Host, HostError};
 
 /// What a module's chains share: their stages' own, and those that are under way.
@@ -48,6 +50,8 @@ pub struct Chained<T: Filters<N>, const N: usize> {
     used: [bool; N],
     desk: Desk<N>,
     setup: Setup<ChainVm<T, N>>,
+    /// The property in which it says what was decided for a request, if it is to say so.
+    decisions: Option<Box<str>>,
 }
 
 /// A filter by itself, as its own module has it: the only stage of a chain.
@@ -61,6 +65,24 @@ impl<T: Filters<N>, const N: usize> Chained<T, N> {
 
     fn used(&self) -> impl Iterator<Item = usize> + '_ {
         (0..N).filter(|stage| self.used.get(*stage) == Some(&true))
+    }
+
+    /// Writes what was decided in this callback of the root for requests that have not gone on.
+    fn write_down<H: Host>(&self, host: &H) {
+        for context in self.setup.own.journeys.take_noted() {
+            let journey = self.setup.own.journeys.get(context).filter(|journey| journey.has_news());
+            if let Some(journey) = journey
+                && self.setup.effective_context.enter(context, host)
+            {
+                journey.write_down(host);
+            }
+        }
+    }
+
+    /// A stage of the root has done what there was to do: the next one acts in the root's name.
+    fn acted<H: Host>(&self, host: &H) {
+        self.write_down(host);
+        self.setup.effective_context.come_back(host);
     }
 
     /// What the chain itself holds goes on.
@@ -86,7 +108,8 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         let stages = T::make(document, vms, &setup, &desk, host)?;
         let used = T::used(&stages);
         desk.ticks.concern(used, &desk.timer(host))?;
-        Ok(Self { stages, used, desk, setup })
+        let decisions = document.log_decisions().then(|| decisions_property(Self::NAME).into());
+        Ok(Self { stages, used, desk, setup, decisions })
     }
 
     fn summary(&self) -> String {
@@ -103,11 +126,10 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         let due = self.desk.ticks.ticked(now);
         for stage in self.used().filter(|stage| due.get(*stage) == Some(&true)) {
             T::tick(&self.stages, stage, &self.host(stage, host));
-            // The next one acts in the root's name.
-            self.setup.effective_context.come_back(host);
+            self.acted(host);
         }
         self.let_go(host);
-        self.setup.effective_context.come_back(host);
+        self.acted(host);
         self.desk.ticks.rest(self.setup.own.journeys.owes_nothing(), &self.desk.timer(host));
     }
 
@@ -115,7 +137,7 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         self.setup.own.journeys.callback_begins();
         for stage in self.used() {
             T::look(&self.stages, stage, &self.host(stage, host), queue);
-            self.setup.effective_context.come_back(host);
+            self.acted(host);
         }
     }
 
@@ -124,6 +146,7 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         // A call that nobody waits for is nobody's.
         if let Some(stage) = self.desk.answered(call) {
             T::called(&self.stages, stage, &self.host(stage, host), (call, headers, body_size));
+            self.acted(host);
         }
     }
 

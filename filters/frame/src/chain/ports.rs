@@ -5,10 +5,12 @@ use super::host::StageHost;
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::chain::Direction;
+use switchyard_core::decisions::Note;
+use switchyard_core::local_reply::LocalReply;
 use switchyard_host::{
-    Bodies, Call, CallAnswers, Clock, Contexts, HeaderMap, Host, HostError, HttpCalls, MetricId, MetricSink,
-    PluginConfiguration, Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared, SharedData,
-    Ticks,
+    Bodies, Call, CallAnswers, Clock, Contexts, Decisions, HeaderMap, Host, HostError, HttpCalls, MetricId,
+    MetricSink, PluginConfiguration, Properties, Queues, Replies, RequestHeaders, ResponseHeaders, Shared,
+    SharedData, Ticks,
 };
 
 impl<H: Host, T: Filters<N>, const N: usize> RequestHeaders for StageHost<'_, H, T, N> {
@@ -50,8 +52,14 @@ impl<H: Host, T: Filters<N>, const N: usize> Bodies for StageHost<'_, H, T, N> {
 }
 
 impl<H: Host, T: Filters<N>, const N: usize> Replies for StageHost<'_, H, T, N> {
-    fn send_written(&self, status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
-        self.reply(|| self.host.send_written(status, headers, body))
+    fn send_written(
+        &self,
+        what: LocalReply,
+        status: u16,
+        headers: &[u8],
+        body: &[u8],
+    ) -> Result<(), HostError> {
+        self.reply(|| self.host.send_written(what, status, headers, body))
     }
 
     fn resume_response(&self) -> Result<(), HostError> {
@@ -68,6 +76,12 @@ impl<H: Host, T: Filters<N>, const N: usize> Contexts for StageHost<'_, H, T, N>
         self.host.enter(context)?;
         self.set_entered(context);
         Ok(())
+    }
+}
+
+impl<H: Host, T: Filters<N>, const N: usize> Decisions for StageHost<'_, H, T, N> {
+    fn note<'a>(&self, context: u32, note: impl FnOnce() -> Note<'a>) {
+        self.write_down(context, note);
     }
 }
 

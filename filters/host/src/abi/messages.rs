@@ -1,6 +1,7 @@
 //! Bodies, replies and calls: what a filter does to messages besides reading their heads.
 
 use super::*;
+use switchyard_core::local_reply::LocalReply;
 
 impl Bodies for Hostcalls {
     fn request_body_at(&self, start: usize, length: usize) -> Result<Vec<u8>, HostError> {
@@ -20,9 +21,14 @@ impl Bodies for Hostcalls {
 }
 
 impl Replies for Hostcalls {
-    fn send_written(&self, status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
-        // What `response.code_details` and the access log show.
-        let details = "switchyard";
+    fn send_written(
+        &self,
+        what: LocalReply,
+        status: u16,
+        headers: &[u8],
+        body: &[u8],
+    ) -> Result<(), HostError> {
+        let details = what.details();
         // SAFETY: all pointers and lengths come from live slices; the host copies them before it returns.
         let sent = unsafe {
             proxy_send_local_response(

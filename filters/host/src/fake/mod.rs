@@ -14,6 +14,7 @@ use core::time::Duration;
 use hashbrown::HashMap;
 pub use store::SharedStore;
 use switchyard_core::Timestamp;
+use switchyard_core::local_reply::LocalReply;
 
 /// What a request or an answer begins with.
 pub type Head<'a> = &'a [(&'a str, &'a str)];
@@ -93,6 +94,7 @@ pub struct FakeHost {
     registered: RefCell<Vec<u32>>,
     gone: RefCell<Vec<u32>>,
     replies: RefCell<Vec<Reply>>,
+    details: RefCell<Vec<LocalReply>>,
     properties: RefCell<HashMap<String, Vec<u8>>>,
     marks: RefCell<Vec<(u32, String, Vec<u8>)>>,
     configuration: RefCell<Vec<u8>>,
@@ -169,6 +171,11 @@ impl FakeHost {
     /// The streams that were answered or went on since it was asked last.
     pub fn take_replies(&self) -> Vec<Reply> {
         self.replies.take()
+    }
+
+    /// What the answers were, in order, that streams got since it was asked last.
+    pub fn take_details(&self) -> Vec<LocalReply> {
+        self.details.take()
     }
 
     /// The properties that the filter set since it was asked last, each with the stream that it was set on.

@@ -2,12 +2,13 @@
 
 use super::{Called, Dispatched, FakeHost, Reply};
 use crate::{
-    Bodies, Call, CallAnswers, Clock, Contexts, HeaderMap, HostError, HttpCalls, PluginConfiguration,
-    Properties, Replies, RequestHeaders, ResponseHeaders, Status, Ticks,
+    Bodies, Call, CallAnswers, Clock, Contexts, Decisions, HeaderMap, HostError, HttpCalls,
+    PluginConfiguration, Properties, Replies, RequestHeaders, ResponseHeaders, Status, Ticks,
 };
 use core::cell::RefCell;
 use core::time::Duration;
 use switchyard_core::Timestamp;
+use switchyard_core::local_reply::LocalReply;
 
 fn texts(headers: &[(&[u8], &[u8])]) -> Vec<(String, Vec<u8>)> {
     headers.iter().map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec())).collect()
@@ -116,8 +117,15 @@ impl Bodies for FakeHost {
 }
 
 impl Replies for FakeHost {
-    fn send_written(&self, status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
+    fn send_written(
+        &self,
+        what: LocalReply,
+        status: u16,
+        headers: &[u8],
+        body: &[u8],
+    ) -> Result<(), HostError> {
         self.called("proxy_send_local_response")?;
+        self.details.borrow_mut().push(what);
         let headers = HeaderMap::decode(headers.to_vec()).unwrap_or_default();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let headers = headers.iter().map(|(name, value)| (text(name), text(value))).collect();
@@ -163,6 +171,8 @@ impl Properties for FakeHost {
         Ok(())
     }
 }
+
+impl Decisions for FakeHost {}
 
 impl Clock for FakeHost {
     fn now(&self) -> Result<Timestamp, HostError> {

@@ -9,4 +9,5 @@
 )]
 
 mod stages;
+mod told;
 mod worker;

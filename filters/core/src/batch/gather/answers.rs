@@ -86,7 +86,7 @@ impl<H: BatchHead> Gatherer<H> {
         world.count(policy, Event::Ended(end));
         let reply = reply(&member.part);
         match origin {
-            Origin::Here(stream) => drop(world.reply(stream, &reply)),
+            Origin::Here(stream) => drop(world.reply(stream, &reply, Some(end))),
             Origin::There(home, stream) => {
                 self.reply_there(world, (home, stream), &member.part, policy, &reply)
             }

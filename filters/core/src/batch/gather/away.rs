@@ -231,10 +231,10 @@ impl<H: BatchHead> Gatherer<H> {
         let bytes = length(reply.body.len());
         let Some(unread) = request.policy.memory().unread_for(bytes).reserve(bytes) else {
             world.count(&request.policy, Event::Withheld);
-            world.reply(stream, &failures::no_room(&request.policy, &request.part));
+            world.reply(stream, &failures::no_room(&request.policy, &request.part), Some(End::Failed));
             return;
         };
-        if world.reply(stream, &reply) && reply.body.len() >= SMALL {
+        if world.reply(stream, &reply, None) && reply.body.len() >= SMALL {
             self.unread.insert(stream, unread);
         }
     }
@@ -265,6 +265,7 @@ impl<H: BatchHead> Gatherer<H> {
             world.reply(
                 stream,
                 &failures::reply(policy, part, 502, "the worker that made the call is no more"),
+                Some(End::Failed),
             );
         }
     }
@@ -286,7 +287,8 @@ impl<H: BatchHead> Gatherer<H> {
             let Some(request) = self.away.requests.remove(&stream) else { return };
             self.away.close(world, stream, &request, false);
             world.count(&request.policy, Event::Ended(End::TimedOut));
-            world.reply(stream, &failures::late(&request.policy, &request.part));
+            let late = failures::late(&request.policy, &request.part);
+            world.reply(stream, &late, Some(End::TimedOut));
         } else if now.since(request.asked) >= ASK && request.stage != Stage::Orphan {
             if request.asks >= ASKS && !request.is_alone() {
                 // Others need not find out by themselves.

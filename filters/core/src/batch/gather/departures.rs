@@ -8,6 +8,7 @@ use crate::Timestamp;
 use crate::batch::{Short, call_headers};
 use crate::budget::UnderWay;
 use crate::deadline::TimeLeft;
+use crate::decisions::Batched;
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -126,7 +127,11 @@ impl<H: BatchHead> Gatherer<H> {
         }
         while let Some((trigger, members)) = self.queues.get_mut(key).and_then(|queue| queue.next(now)) {
             for member in &members {
-                world.count(&policy, Event::Waited(now.since(member.arrived)));
+                let waited = now.since(member.arrived);
+                world.count(&policy, Event::Waited(waited));
+                if let Some(Origin::Here(stream)) = member.origin {
+                    world.tell(stream, &Batched::Waited(waited));
+                }
             }
             let flight = Flight {
                 key: Rc::clone(key),

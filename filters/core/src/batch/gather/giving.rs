@@ -14,6 +14,7 @@ use super::{BatchHead, Gatherer, Key, Policy, Reply, Whereabouts, World, failure
 use crate::Timestamp;
 use crate::batch::{Outcome, Shares, relayed};
 use crate::contract::{BATCH_HEADER, BATCH_TRACE_HEADER};
+use crate::decisions::Batched;
 use crate::memory::{Reservation, Unseen, length};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -82,10 +83,21 @@ impl<H> Giving<H> {
             let tells = format!("size={};index={}", self.size, turn.item).into_bytes();
             reply.headers.push((Cow::Borrowed(BATCH_HEADER.as_bytes()), tells.into()));
         }
-        if let Some(trace) = self.trace.as_deref().filter(|_| turn.place > 0) {
+        if let Some(trace) = self.trace_of_another(turn) {
             reply.headers.push((Cow::Borrowed(BATCH_TRACE_HEADER.as_bytes()), trace.into()));
         }
         Some(reply)
+    }
+
+    /// The trace that the call was part of, if it was not that of this one's own request.
+    fn trace_of_another(&self, turn: &Turn<H>) -> Option<&[u8]> {
+        self.trace.as_deref().filter(|_| turn.place > 0)
+    }
+
+    /// What is said of a request that has its share.
+    fn told(&self, turn: &Turn<H>) -> Batched<'_> {
+        let trace = self.trace_of_another(turn).and_then(|trace| str::from_utf8(trace).ok());
+        Batched::Share { size: self.size, index: turn.item, trace }
     }
 }
 
@@ -203,6 +215,9 @@ impl<H: BatchHead> Gatherer<H> {
         };
         if let (Origin::Here(stream), Some(paid)) = (origin, paid.filter(|_| bytes >= length(SMALL))) {
             self.unread.insert(stream, paid);
+        }
+        if let Origin::Here(stream) = origin {
+            world.tell(stream, &giving.told(&turn));
         }
         let end = if outcome == Outcome::Answered { End::Answered } else { End::Lost };
         self.end(world, turn.member, &policy, end, |_| reply);

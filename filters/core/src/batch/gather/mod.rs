@@ -88,7 +88,7 @@ enum Whereabouts {
 /// use core::time::Duration;
 /// use std::rc::Rc;
 /// use switchyard_core::Timestamp;
-/// use switchyard_core::batch::gather::{Arrival, CallId, Candidate, Event, Gatherer, Policy, Reply, Request, StreamId, World};
+/// use switchyard_core::batch::gather::{Arrival, CallId, Candidate, End, Event, Gatherer, Policy, Reply, Request, StreamId, World};
 /// use switchyard_core::batch::{JsonArray, Protocol, Settings};
 /// use switchyard_core::request::PlainRequest;
 /// use switchyard_core::request_key::Known;
@@ -102,7 +102,7 @@ enum Whereabouts {
 ///         self.calls.push(String::from_utf8_lossy(request.body).into());
 ///         Some(1)
 ///     }
-///     fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool {
+///     fn reply(&mut self, stream: StreamId, reply: &Reply<'_>, _: Option<End>) -> bool {
 ///         self.replies.push((stream, String::from_utf8_lossy(&reply.body).into()));
 ///         true
 ///     }

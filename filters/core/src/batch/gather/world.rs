@@ -6,6 +6,7 @@
 use super::super::{Bypass, Why};
 use super::{Failure, Policy};
 use crate::Timestamp;
+use crate::decisions::Batched;
 use core::time::Duration;
 use std::borrow::Cow;
 
@@ -22,8 +23,8 @@ pub trait World<H> {
     fn call(&mut self, policy: &Policy, request: &Request<'_>, left: Duration) -> Option<CallId>;
     /// Lets a request go on that waited, and has so much time left of what the policy gives it; `false` if it is gone.
     fn resume(&mut self, policy: &Policy, stream: StreamId, left: Duration) -> bool;
-    /// Answers a request that waited; `false` if it is gone.
-    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>) -> bool;
+    /// Answers a request that waited; `false` if it is gone. What became of it: `None`, another worker knows that.
+    fn reply(&mut self, stream: StreamId, reply: &Reply<'_>, end: Option<End>) -> bool;
     /// Whether this stream ends when its reply is written and not when its client has read it, as HTTP/1.1 streams do.
     fn is_read_unseen(&mut self, _stream: StreamId) -> bool {
         false
@@ -36,6 +37,8 @@ pub trait World<H> {
     fn swap(&mut self, slot: u32, value: &[u8], cas: u32) -> bool;
     /// Something to count.
     fn count(&mut self, policy: &Policy, event: Event);
+    /// Something about this request: for whoever tells of single requests.
+    fn tell(&mut self, _stream: StreamId, _told: &Batched<'_>) {}
 }
 
 /// A call for a batch.

@@ -110,6 +110,13 @@ impl<H: RequestView> Flights<H> {
         fan.queue.front().is_some_and(has_left) || fan.may_go_on()
     }
 
+    /// Says what becomes of one that waited.
+    pub(super) fn leaves(&self, world: &mut impl World, policy: &Policy, member: &Member<H>, exit: Exit) {
+        let waited = self.clock.time().since(member.since);
+        world.count(policy, Event::Left(exit, waited));
+        world.left(member.stream, exit, waited);
+    }
+
     fn resume(&mut self, world: &mut impl World, stream: StreamId, exit: Exit) {
         if !self.roles.contains_key(&stream) {
             return;
@@ -145,7 +152,7 @@ impl<H: RequestView> Flights<H> {
             return Some(0);
         }
         self.note_answered(member.stream, &policy, &answer);
-        world.count(&policy, Event::Left(Exit::Answered(served), now.since(member.since)));
+        self.leaves(world, &policy, &member, Exit::Answered(served));
         if !world.reply(member.stream, &answer, served, now) {
             self.ended(world, member.stream);
         }
@@ -259,7 +266,7 @@ impl<H: RequestView> Flights<H> {
             if let Some(line) = self.releases.get_mut(key) {
                 line.under_way += 1;
             }
-            world.count(&policy, Event::Left(exit, self.clock.time().since(member.since)));
+            self.leaves(world, &policy, &member, exit);
             self.set_role(member.stream, Role::Released(Rc::clone(key)));
             self.due.push_back((member.stream, exit));
         }

@@ -136,7 +136,7 @@ impl<H: RequestView> Flights<H> {
             board::renew(world, claim, (self.clock.wall(), group.policy.settings().max_leader_age));
         }
         self.set_role(member.stream, Role::Leads(Rc::clone(key)));
-        world.count(&group.policy, Event::Left(Exit::Led, self.clock.time().since(member.since)));
+        self.leaves(world, &group.policy, &member, Exit::Led);
         self.due.push_back((member.stream, Exit::Led));
         self.groups.insert(Rc::clone(key), group);
     }

@@ -9,7 +9,7 @@
 //! is not counted as under way: an upstream that answers nobody is asked by all in the end, as it would be without this filter.
 
 use super::group::{Member, State};
-use super::{Event, Exit, Flights, Group, Policy, QUICK_TICK, Role, Settings, World};
+use super::{Exit, Flights, Group, Policy, QUICK_TICK, Role, Settings, World};
 use crate::{RequestView, Timestamp};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -107,7 +107,7 @@ impl<H: RequestView> Flights<H> {
 
     fn let_go_alone(&mut self, world: &mut impl World, policy: &Rc<Policy>, member: &Member<H>) {
         if self.roles.contains_key(&member.stream) {
-            world.count(policy, Event::Left(Exit::Overdue, self.clock.time().since(member.since)));
+            self.leaves(world, policy, member, Exit::Overdue);
             self.set_role(member.stream, Role::Leaves(Rc::clone(policy), member.since));
             self.due.push_back((member.stream, Exit::Overdue));
         }

@@ -31,6 +31,8 @@ pub trait World: Board {
     }
     /// Something to count.
     fn count(&mut self, policy: &Policy, event: Event);
+    /// This request has waited so long, and this becomes of it: for whoever tells of single requests.
+    fn left(&mut self, _stream: StreamId, _exit: Exit, _waited: Duration) {}
 }
 
 /// What a request does that has just arrived.

@@ -94,6 +94,17 @@ pub enum Substitute {
     Answer,
 }
 
+impl Substitute {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upstream(..) => "upstream",
+            Self::Stale => "stale",
+            Self::Answer => "answer",
+        }
+    }
+}
+
 /// An attempt of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
