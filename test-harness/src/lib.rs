@@ -16,6 +16,7 @@ pub mod etcd;
 pub mod front;
 pub mod listed;
 pub mod load;
+pub mod prometheus;
 pub mod retrying;
 pub mod services;
 pub mod statistics;
@@ -42,6 +43,7 @@ pub mod prelude {
     pub use crate::etcd::Etcd;
     pub use crate::front::{Certificate, Front};
     pub use crate::load::{Client, Load, Reading, Report, Request, Response};
+    pub use crate::prometheus::Prometheus;
     pub use crate::retrying::{retry_stat, retrying, start_retrying};
     pub use crate::services::{
         Call, Cost, Fault, Faults, Protocol, Question, Service, Tally, Verdict, Victims,

@@ -9,6 +9,7 @@ mod harness;
 mod identity;
 mod keys;
 mod manifests;
+mod observability;
 mod outlier;
 mod parity;
 mod retry;

@@ -40,6 +40,23 @@ pub(crate) struct Programs {
     pub(crate) prometheus: Option<Prometheus>,
 }
 
+impl Programs {
+    /// Lets what a command runs find them; scenarios on these modules.
+    fn known_to(&self, mut command: Command, modules: &str) -> Command {
+        command.env("SWITCHYARD_MODULES", modules);
+        if let Some(etcd) = &self.etcd {
+            command.env("ETCD", etcd);
+        }
+        if let Some(prometheus) = &self.prometheus {
+            prometheus.known_to(&mut command);
+        }
+        match &self.envoy {
+            Some(envoy) => run::with_envoy(command, envoy),
+            None => command,
+        }
+    }
+}
+
 /// Gives a command what its programs need to find Envoy and the modules.
 type Prepare<'a> = &'a dyn Fn(Command) -> Command;
 
@@ -106,19 +123,7 @@ impl Step {
     pub(crate) fn run(&self, programs: &Programs, modules: &str) -> Result<Counts> {
         let envoy = programs.envoy.as_ref();
         let modules = if *self == Self::Separate { "separate" } else { modules };
-        let prepare: Prepare<'_> = &|mut command| {
-            command.env("SWITCHYARD_MODULES", modules);
-            if let Some(etcd) = &programs.etcd {
-                command.env("ETCD", etcd);
-            }
-            if let Some(prometheus) = &programs.prometheus {
-                prometheus.known_to(&mut command);
-            }
-            match envoy {
-                Some(envoy) => run::with_envoy(command, envoy),
-                None => command,
-            }
-        };
+        let prepare: Prepare<'_> = &|command| programs.known_to(command, modules);
         match self {
             Self::Fmt => {
                 quietly(

@@ -11,6 +11,11 @@ const RPC: [(&str, &str); 1] = [("route", "rpc")];
 const OF: &[&str] = &["instance", "route"];
 
 pub(super) fn alerts() -> Vec<Alert> {
+    [failures(), full(), unanswered()].into_iter().flatten().collect()
+}
+
+/// What goes wrong.
+fn failures() -> Vec<Alert> {
     vec![
         Alert {
             name: "SwitchyardBatchFailures",
@@ -43,6 +48,12 @@ pub(super) fn alerts() -> Vec<Alert> {
                 Grows(5),
             ),
         },
+    ]
+}
+
+/// What there is no room or time for.
+fn full() -> Vec<Alert> {
+    vec![
         Alert {
             name: "SwitchyardBatchQueueFull",
             severity: Warning,
@@ -65,6 +76,12 @@ pub(super) fn alerts() -> Vec<Alert> {
             fires: case(&RPC).given(&BATCH_REPEATS, ["rpc", "denied"], Appears(1)),
             silent: case(&[]).given(&BATCH_REPEATS, ["rpc", "half"], Grows(1)),
         },
+    ]
+}
+
+/// What gets no answer, or too large a one.
+fn unanswered() -> Vec<Alert> {
+    vec![
         Alert {
             name: "SwitchyardBatchStalled",
             severity: Warning,

@@ -11,6 +11,11 @@ const SEARCH: [(&str, &str); 1] = [("route", "search")];
 const OF: &[&str] = &["instance", "route"];
 
 pub(super) fn alerts() -> Vec<Alert> {
+    [waits(), full()].into_iter().flatten().collect()
+}
+
+/// Who waits in vain.
+fn waits() -> Vec<Alert> {
     vec![
         Alert {
             name: "SwitchyardCoalesceTimeouts",
@@ -38,26 +43,30 @@ pub(super) fn alerts() -> Vec<Alert> {
             fires: case(&SEARCH).given(&COALESCE_SUCCESSIONS, ["search", "worker_lost"], Appears(4)),
             silent: case(&[]).given(&COALESCE_SUCCESSIONS, ["search", "gone"], Grows(4)),
         },
-        Alert {
-            name: "SwitchyardCoalesceFull",
-            severity: Warning,
-            lasts: "5m",
-            query: growth(&COALESCE_PASSED)
-                .with("reason", "max_followers|max_flights|memory")
-                .now()
-                .sum(&["instance", "route", "reason"])
-                .where_it_is("> 0"),
-            summary: "requests of {{ $labels.route }} go by themselves on {{ $labels.instance }}, since a bound is met: {{ $labels.reason }}",
-            fires: case(&[("route", "search"), ("reason", "max_flights")]).given(
-                &COALESCE_PASSED,
-                ["search", "max_flights"],
-                Grows(2),
-            ),
-            silent: case(&[]).given(&COALESCE_PASSED, ["search", "method"], Grows(2)).given(
-                &COALESCE_PASSED,
-                ["search", "memory"],
-                Is(2),
-            ),
-        },
     ]
+}
+
+/// What there is no room for.
+fn full() -> Vec<Alert> {
+    vec![Alert {
+        name: "SwitchyardCoalesceFull",
+        severity: Warning,
+        lasts: "5m",
+        query: growth(&COALESCE_PASSED)
+            .with("reason", "max_followers|max_flights|memory")
+            .now()
+            .sum(&["instance", "route", "reason"])
+            .where_it_is("> 0"),
+        summary: "requests of {{ $labels.route }} go by themselves on {{ $labels.instance }}, since a bound is met: {{ $labels.reason }}",
+        fires: case(&[("route", "search"), ("reason", "max_flights")]).given(
+            &COALESCE_PASSED,
+            ["search", "max_flights"],
+            Grows(2),
+        ),
+        silent: case(&[]).given(&COALESCE_PASSED, ["search", "method"], Grows(2)).given(
+            &COALESCE_PASSED,
+            ["search", "memory"],
+            Is(2),
+        ),
+    }]
 }

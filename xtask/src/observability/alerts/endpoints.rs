@@ -12,7 +12,7 @@ const WEB: [(&str, &str); 1] = [("upstream", "web")];
 const AT: &[&str] = &["instance", "upstream"];
 
 pub(super) fn alerts() -> Vec<Alert> {
-    [judged(), rotation(), lists()].into_iter().flatten().collect()
+    [judged(), found(), rotation(), staying(), healthy(), lists()].into_iter().flatten().collect()
 }
 
 /// Whether endpoints are judged at all.
@@ -43,6 +43,12 @@ fn judged() -> Vec<Alert> {
             fires: case(&WEB).given(&UNJUDGED, ["web", "not_in_document"], Grows(1)),
             silent: case(&[]).given(&UNJUDGED, ["web", "not_in_document"], Is(7)),
         },
+    ]
+}
+
+/// Whether what is found out counts.
+fn found() -> Vec<Alert> {
+    vec![
         Alert {
             name: "SwitchyardVerdictsLost",
             severity: Warning,
@@ -107,6 +113,12 @@ fn rotation() -> Vec<Alert> {
                 .given(&ENDPOINT_STATE, ["web", "10.0.0.3:80"], Is(0))
                 .given(&ENDPOINT_STATE, ["web", "10.0.0.4:80"], Is(0)),
         },
+    ]
+}
+
+/// Who stays though it is bad, and who does not stay.
+fn staying() -> Vec<Alert> {
+    vec![
         Alert {
             name: "SwitchyardMoreAreBadThanMayGo",
             severity: Warning,
@@ -125,24 +137,28 @@ fn rotation() -> Vec<Alert> {
             fires: case(&WEB).given(&READMISSIONS, ["web"], Grows(1)),
             silent: case(&[]).given(&READMISSIONS, ["web"], Is(40)),
         },
-        Alert {
-            name: "SwitchyardNobodyHealthy",
-            severity: Critical,
-            lasts: "1m",
-            query: all(&ENDPOINTS).with("state", "healthy").now().max(AT).where_it_is("== 0"),
-            summary: "no endpoint on the list of {{ $labels.upstream }} is healthy, says its source, on {{ $labels.instance }}",
-            fires: case(&WEB).given(&ENDPOINTS, ["web", "healthy"], Is(0)).given(
-                &ENDPOINTS,
-                ["web", "unhealthy"],
-                Is(3),
-            ),
-            silent: case(&[]).given(&ENDPOINTS, ["web", "healthy"], Is(1)).given(
-                &ENDPOINTS,
-                ["web", "draining"],
-                Is(0),
-            ),
-        },
     ]
+}
+
+/// Who is well, as others say.
+fn healthy() -> Vec<Alert> {
+    vec![Alert {
+        name: "SwitchyardNobodyHealthy",
+        severity: Critical,
+        lasts: "1m",
+        query: all(&ENDPOINTS).with("state", "healthy").now().max(AT).where_it_is("== 0"),
+        summary: "no endpoint on the list of {{ $labels.upstream }} is healthy, says its source, on {{ $labels.instance }}",
+        fires: case(&WEB).given(&ENDPOINTS, ["web", "healthy"], Is(0)).given(
+            &ENDPOINTS,
+            ["web", "unhealthy"],
+            Is(3),
+        ),
+        silent: case(&[]).given(&ENDPOINTS, ["web", "healthy"], Is(1)).given(
+            &ENDPOINTS,
+            ["web", "draining"],
+            Is(0),
+        ),
+    }]
 }
 
 /// Which endpoints there are.

@@ -12,7 +12,7 @@ const OF: &[&str] = &["instance", "filter"];
 const ROUTER: [(&str, &str); 1] = [("filter", "router")];
 
 pub(super) fn alerts() -> Vec<Alert> {
-    [configured(), running()].into_iter().flatten().collect()
+    [configured(), wrong(), running()].into_iter().flatten().collect()
 }
 
 /// What is in force.
@@ -40,6 +40,12 @@ fn configured() -> Vec<Alert> {
             fires: case(&ROUTER).given(&DOCUMENT_AGE, ["router"], Grows(60)),
             silent: case(&[]).given(&DOCUMENT_AGE, ["router"], Is(30)),
         },
+    ]
+}
+
+/// What is in force, and does not work.
+fn wrong() -> Vec<Alert> {
+    vec![
         Alert {
             name: "SwitchyardDocumentInvalid",
             severity: Critical,

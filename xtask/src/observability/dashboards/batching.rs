@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Batching",
         description: "How many requests go as one call, what that saves, and whether the upstream keeps to the protocol.",
         choices: vec![choice("route", &BATCH_DEPARTURES)],
-        panels: [savings(), model(), troubles()].into_iter().flatten().collect(),
+        panels: [savings(), ways(), model(), troubles()].into_iter().flatten().collect(),
     }
 }
 
@@ -48,6 +48,12 @@ fn savings() -> Vec<Panel> {
         )
         .line(waits().quantile("0.5").times("1e-3"), "{{route}}: half")
         .line(waits().quantile("0.99").times("1e-3"), "{{route}}: 99 %"),
+    ]
+}
+
+/// What became of calls and requests.
+fn ways() -> Vec<Panel> {
+    vec![
         graph(
             "Why calls left",
             "reqps",

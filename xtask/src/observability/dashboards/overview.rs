@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Overview",
         description: "Whether all is well, and where to look if it is not.",
         choices: Vec::new(),
-        panels: [clients(), decisions(), running()].into_iter().flatten().collect(),
+        panels: [clients(), decisions(), costs(), running()].into_iter().flatten().collect(),
     }
 }
 
@@ -60,6 +60,12 @@ fn decisions() -> Panels {
             "How many endpoints are out of rotation now, by upstream. Up to what max_ejection_percent allows; beyond that bad ones stay in.",
         )
         .line(shown(&EJECTIONS_ACTIVE).now().max(&["instance", "upstream"]), "{{upstream}} on {{instance}}"),
+    ]
+}
+
+/// What was made again, saved, or refused.
+fn costs() -> Panels {
+    vec![
         graph(
             "Retries by route",
             "reqps",

@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Upstream",
         description: "What becomes of the endpoints of an upstream, and why.",
         choices: vec![choice("upstream", &DECISIONS)],
-        panels: [rotation(), endpoints(), lists()].into_iter().flatten().collect(),
+        panels: [rotation(), endpoints(), lists(), connected()].into_iter().flatten().collect(),
     }
 }
 
@@ -142,6 +142,12 @@ fn lists() -> Vec<Panel> {
             chosen(shown(&ENDPOINT_LIST_SKIPPED)).now().max(&["upstream"]),
             "{{upstream}}: entries that are none",
         ),
+    ]
+}
+
+/// Whether ejection works at all.
+fn connected() -> Vec<Panel> {
+    vec![
         table(
             "Ejection that does not work",
             "1: outlier and router do not find each other under this vm_id, and no endpoint is ejected for this filter. docs/outlier.md says what to do.",
