@@ -6,6 +6,7 @@
 mod bootstrap;
 mod crossings;
 mod endpoints;
+mod logs;
 mod modules;
 pub mod pieces;
 mod process;
@@ -227,6 +228,12 @@ impl Envoy {
 
     async fn admin_json(&self, path: &str) -> anyhow::Result<Value> {
         Ok(serde_json::from_slice(&self.admin(path).await?.body)?)
+    }
+
+    /// What the access log has so far, a line each, with what was decided as JSON.
+    #[must_use]
+    pub fn access_log(&self) -> Vec<Value> {
+        logs::lines(lock(&self.process).directory.path())
     }
 
     /// The whole log so far.
