@@ -77,7 +77,7 @@ async fn an_attempt_of_ours_says_so_and_where_it_took_anothers_place_envoys_word
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_held_says_so() -> Outcome {
     let upstreams = Upstreams::start(1).await?;
-    let document = coalescing(&upstreams, &json!({ "scope": "worker", "hold": "60s" }));
+    let document = coalescing(&upstreams, &json!({ "scope": "worker", "hold": "10s" }));
     let envoy = Envoy::start(logged(coalesced(&upstreams, &document).only(&["coalesce"]))).await?;
     let client = envoy.client("ingress").await?;
     for _ in 0..2 {
