@@ -7,6 +7,7 @@
 pub mod batching;
 pub mod bench;
 pub mod coalescing;
+pub mod collector;
 pub mod compose;
 pub mod demo;
 pub mod dns;
@@ -35,6 +36,7 @@ pub mod prelude {
         alone, answers, client_of_each_worker, clients_by_worker, coalesce_stat, coalescing,
         start_coalescing, together, until_followers, until_under_way, until_waiting,
     };
+    pub use crate::collector::{Collector, Span};
     pub use crate::dns::Dns;
     pub use crate::ejecting::{
         bad, ejecting, ejections, outlier_stat, send, start_ejecting, until_ejected, with_outlier,

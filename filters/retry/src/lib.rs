@@ -17,7 +17,6 @@ mod replay;
 mod report;
 mod root;
 mod stream;
-mod trace;
 mod worker;
 mod world;
 

@@ -2,7 +2,6 @@
 //!
 //! What the route adds or rewrites behind this filter is not in it; docs/retry.md says what an endpoint sees differently.
 
-use crate::trace::{TRACEPARENT, TRACESTATE, Trace};
 use core::time::Duration;
 use switchyard_core::contract::{
     ATTEMPT_COUNT_HEADER, CANDIDATES_HEADER, CLIENT_LIMIT_HEADER, CLUSTER_HEADER, EXPECTED_TIMEOUT_HEADER,
@@ -29,8 +28,6 @@ pub(crate) struct Replay {
     number: String,
     address: String,
     left: TimeLeft,
-    /// What it is part of, if that is not what the request's head says.
-    trace: Option<Trace>,
 }
 
 impl Replay {
@@ -41,20 +38,7 @@ impl Replay {
             number: number.to_string(),
             address: address.to_owned(),
             left: TimeLeft::new(left, is_clients),
-            trace: None,
         }
-    }
-
-    /// As a part of this trace.
-    pub(crate) fn traced(self, trace: Option<Trace>) -> Self {
-        Self { trace, ..self }
-    }
-
-    /// Whether a header is written anew for this attempt.
-    fn writes(&self, name: &str) -> bool {
-        OWN_OF_AN_ATTEMPT.contains(&name)
-            || STEERING_HEADERS.contains(&name)
-            || self.trace.is_some() && [TRACEPARENT, TRACESTATE].contains(&name)
     }
 
     /// The headers, made from those of the request; the remaining time replaces what the request said in
@@ -69,7 +53,10 @@ impl Replay {
             let name = core::str::from_utf8(name).ok()?;
             if deadline_header == Some(name) {
                 headers.push((name, self.left.millis()));
-            } else if !self.writes(name) && is_sent_on(name.as_bytes(), value, head.values("connection")) {
+            } else if !OWN_OF_AN_ATTEMPT.contains(&name)
+                && !STEERING_HEADERS.contains(&name)
+                && is_sent_on(name.as_bytes(), value, head.values("connection"))
+            {
                 headers.push((name, core::str::from_utf8(value).ok()?));
             }
         }
@@ -77,10 +64,6 @@ impl Replay {
             headers.push((GRPC_TIMEOUT, self.left.grpc()));
         }
         headers.extend(self.left.clients());
-        if let Some(Trace { parent, state }) = &self.trace {
-            headers.push((TRACEPARENT, parent));
-            headers.extend((!state.is_empty()).then_some((TRACESTATE, state.as_str())));
-        }
         headers.push((ATTEMPT_COUNT_HEADER, &self.number));
         if !self.address.is_empty() {
             headers.push((CANDIDATES_HEADER, &self.address));

@@ -6,7 +6,6 @@
 use crate::plan::{Plan, candidates};
 use crate::replay::{Replay, kept_of_call, reply_headers};
 use crate::report;
-use crate::trace::Trace;
 use crate::worker::Worker;
 use switchyard_core::budget::Budget;
 use switchyard_core::contract::{
@@ -175,8 +174,7 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
             Next::Nowhere => return None,
         };
         let is_clients = call.policy.settings().deadline.shortened(call.head).is_some();
-        let trace = self.trace_of(call.stream);
-        let replay = Replay::new(call.number, &address, call.timeout, is_clients).traced(trace);
+        let replay = Replay::new(call.number, &address, call.timeout, is_clients);
         let begins_within = call.begins_within().map(|limit| limit.as_millis().max(1).to_string());
         let mut headers = replay.headers(call.head, call.policy.settings().deadline.header.as_deref())?;
         headers.extend(begins_within.as_deref().map(|limit| (TRY_TIMEOUT_HEADER, limit)));
@@ -257,12 +255,6 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 impl<'a, H: Host> Around<'a, H> {
     fn host(&self) -> &'a H {
         self.tables.host
-    }
-
-    /// What Envoy has made of the trace of this request.
-    fn trace_of(&self, stream: StreamId) -> Option<Trace> {
-        let entered = self.worker.effective_context.enter(stream, self.host());
-        entered.then(|| Trace::of(self.host())).flatten()
     }
 
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {

@@ -207,7 +207,7 @@ impl Upstream {
         }
         let out = || (0..self.endpoints.len()).filter(|index| self.health.get(*index) != Health::Healthy);
         let first = out().take(MOST_PASSED_OVER).filter_map(|index| self.endpoints.get(index));
-        (first.map(|endpoint| endpoint.address.clone().into()).collect(), out().count())
+        (first.map(|endpoint| endpoint.address.clone()).collect(), out().count())
     }
 
     /// Where an endpoint stands.

@@ -85,7 +85,7 @@ impl Bootstrap {
         }
     }
 
-    fn with_problem(mut self, problem: String) -> Self {
+    pub(super) fn with_problem(mut self, problem: String) -> Self {
         self.problems.push(problem);
         self
     }

@@ -6,6 +6,7 @@
 mod bootstrap;
 mod crossings;
 mod endpoints;
+mod logs;
 mod modules;
 pub mod pieces;
 mod process;
@@ -242,6 +243,12 @@ impl Envoy {
             Ok(counts.all(|count| count == "0").then_some(()))
         };
         self.until(&format!("the connections to {endpoint} to be gone"), none).await
+    }
+
+    /// What the access log has so far, a line each, with what was decided as JSON.
+    #[must_use]
+    pub fn access_log(&self) -> Vec<Value> {
+        logs::lines(lock(&self.process).directory.path())
     }
 
     /// The whole log so far.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::bootstrap::Bootstrap;
-use super::endpoints;
+use super::{endpoints, logs};
 
 /// Lines of the log that a failure shows.
 const TAIL: usize = 200;
@@ -32,6 +32,7 @@ impl Process {
         for resource in &bootstrap.live {
             serve_from_file(&mut value, directory.path(), *resource)?;
         }
+        let logs = logs::to_file(&mut value, directory.path());
         let path = directory.path().join("bootstrap.json");
         std::fs::write(&path, value.to_string())?;
         let log = File::create(directory.path().join("envoy.log"))?;
@@ -41,6 +42,7 @@ impl Process {
             .args(["--component-log-level", &bootstrap.component_log_level])
             .args(["--concurrency", &bootstrap.concurrency.to_string()])
             .args(["--drain-time-s", &bootstrap.drain_seconds.to_string()])
+            .args(if logs { &["--file-flush-interval-msec", logs::FLUSH][..] } else { &[] })
             .arg("--config-path")
             .arg(&path)
             .arg("--admin-address-path")

@@ -8,6 +8,7 @@ mod endpoints;
 mod harness;
 mod identity;
 mod keys;
+mod logs;
 mod manifests;
 mod observability;
 mod outlier;

@@ -87,10 +87,14 @@ pub async fn measure(size: Size) -> anyhow::Result<Value> {
 
 /// Adds the crossings of one request through the chain, with each engine and with coalescing, and through the separate modules.
 async fn count_crossings(report: &mut Map<String, Value>, endpoints: &Endpoints) -> anyhow::Result<()> {
-    let counted =
-        [(Variant::Chain, ""), (Variant::ChainFilter, "_filter"), (Variant::ChainCoalesce, "_coalesce")];
-    let counted = counted.into_iter().chain([(Variant::Separate, "_separate")]);
-    let bar = progress("crossings between Envoy and the VMs", 4);
+    let counted = [
+        (Variant::Chain, ""),
+        (Variant::ChainFilter, "_filter"),
+        (Variant::ChainCoalesce, "_coalesce"),
+        (Variant::ChainLogDecisions, "_log_decisions"),
+        (Variant::Separate, "_separate"),
+    ];
+    let bar = progress("crossings between Envoy and the VMs", 5);
     for (variant, suffix) in counted {
         let bootstrap = variants::bootstrap(&[variant], &endpoints.addresses())?;
         let send = async |client: &Client, number: u64| {

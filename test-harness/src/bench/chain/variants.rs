@@ -39,13 +39,15 @@ pub(super) enum Variant {
     ChainFilter,
     /// As `Chain`, with `coalesce: {}` on the route.
     ChainCoalesce,
+    /// As `Chain`, with `log_decisions: true`; no log reads them.
+    ChainLogDecisions,
     /// A Lua filter with a hash ring.
     Lua,
 }
 
 impl Variant {
     /// All of them, in the order of the report.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::NoFilter,
         Self::Native,
         Self::Noop,
@@ -55,11 +57,12 @@ impl Variant {
         Self::Chain,
         Self::ChainFilter,
         Self::ChainCoalesce,
+        Self::ChainLogDecisions,
         Self::Lua,
     ];
     /// Those that must choose as Envoy's own policy does.
-    pub(super) const HASHING: [Self; 4] =
-        [Self::Separate, Self::Chain, Self::ChainFilter, Self::ChainCoalesce];
+    pub(super) const HASHING: [Self; 5] =
+        [Self::Separate, Self::Chain, Self::ChainFilter, Self::ChainCoalesce, Self::ChainLogDecisions];
 
     /// Its name: of the listener and in the report.
     pub(super) fn name(self) -> &'static str {
@@ -73,6 +76,7 @@ impl Variant {
             Self::Chain => "chain",
             Self::ChainFilter => "chain_engine_filter",
             Self::ChainCoalesce => "chain_coalesce",
+            Self::ChainLogDecisions => "chain_log_decisions",
             Self::Lua => "lua",
         }
     }
@@ -95,6 +99,13 @@ impl Variant {
             Self::Chain => (steered, self.chain(&document(hosts, "router", false))),
             Self::ChainFilter => (steered, self.chain(&document(hosts, "filter", false))),
             Self::ChainCoalesce => (steered, self.chain(&document(hosts, "router", true))),
+            Self::ChainLogDecisions => {
+                let mut document = document(hosts, "router", false);
+                if let Some(document) = document.as_object_mut() {
+                    document.insert("log_decisions".to_owned(), json!(true));
+                }
+                (steered, self.chain(&document))
+            }
             Self::Lua => (steered, vec![lua(hosts)]),
         };
         pieces::listener(self.name(), &[route], &filters)
