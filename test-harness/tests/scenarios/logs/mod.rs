@@ -1,5 +1,7 @@
 //! What was decided for a request stands in Envoy's access log, whoever answered it and however it ended.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 mod details;
 mod traces;
 
