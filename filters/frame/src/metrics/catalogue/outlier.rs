@@ -27,9 +27,9 @@ super::metrics! {
         meaning "endpoints that came back into rotation",
         worry "many in an hour: an endpoint is ejected and comes back, again and again";
     PROBES: Counter "probes_total" was "probes" [upstream, result]
-        unit "trials",
+        unit "endpoints",
         bound "upstreams × 2 results",
-        meaning "half-open trials, single requests to an endpoint whose ejection is over: `succeeded`, `failed`",
+        meaning "half-open endpoints, to which single requests go after their ejection, by what came of it: `succeeded`, readmitted after as many good answers as that takes; `failed`, ejected again",
         worry "`failed` goes on: the endpoint does not recover";
     HEARTBEATS: Counter "heartbeats_total" was "heartbeats" [upstream, result]
         unit "heartbeats",
