@@ -13,7 +13,7 @@
 //! Invariant: a name is defined once per VM (old and new configuration share the VM), and a VM holds at most
 //! [`MAX_SERIES`] names: what comes later is counted under no name, each name once, in `switchyard.metrics_dropped_total`, however often it
 //! is asked for. As many refused names are remembered as may be defined; those beyond are not counted. A series and its former name
-//! ([`former`]) are one.
+//! (`former`) are one.
 
 pub mod catalogue;
 mod former;
