@@ -17,6 +17,7 @@ pub mod etcd;
 pub mod front;
 pub mod listed;
 pub mod load;
+pub mod processor;
 pub mod prometheus;
 pub mod retrying;
 pub mod services;
@@ -45,6 +46,7 @@ pub mod prelude {
     pub use crate::etcd::Etcd;
     pub use crate::front::{Certificate, Front};
     pub use crate::load::{Client, Load, Reading, Report, Request, Response};
+    pub use crate::processor::Processor;
     pub use crate::prometheus::Prometheus;
     pub use crate::retrying::{retry_stat, retrying, start_retrying};
     pub use crate::services::{

@@ -14,6 +14,7 @@ mod merge;
 mod mesh;
 mod patch;
 mod pool;
+mod processor;
 mod shape;
 mod virtual_service;
 
