@@ -13,6 +13,19 @@ use std::io::{self, Write};
 /// A writer behind which a terminal may stand.
 pub(crate) struct Shown<W>(pub(crate) W);
 
+/// A writer whose screen can be cleared, by this program and by no text that it shows.
+pub(crate) trait Screen: Write {
+    /// Clears it, where there is one.
+    fn clear(&mut self) -> io::Result<()>;
+}
+
+impl<W: Write> Screen for Shown<W> {
+    fn clear(&mut self) -> io::Result<()> {
+        // What is no terminal is given screens one after the other: the writer below takes this off.
+        self.0.write_all(b"\x1b[H\x1b[2J\x1b[3J")
+    }
+}
+
 impl<W: Write> Write for Shown<W> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         if is_colour(piece) {

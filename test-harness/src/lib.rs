@@ -6,6 +6,7 @@
 
 pub mod batching;
 pub mod bench;
+pub mod browser;
 pub mod coalescing;
 pub mod collector;
 pub mod compose;
@@ -33,6 +34,7 @@ pub mod prelude {
         batch_alone, batch_alone_routes, batch_section, batch_stat, batching, gathered, patient_section,
         start_batching, until_active, until_busy, until_gathered,
     };
+    pub use crate::browser::Browser;
     pub use crate::coalescing::{
         alone, answers, client_of_each_worker, clients_by_worker, coalesce_stat, coalescing,
         start_coalescing, together, until_followers, until_under_way, until_waiting,

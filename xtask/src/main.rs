@@ -42,6 +42,9 @@ enum Task {
         /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
         #[arg(long, value_name = "VERSION")]
         envoy: Option<String>,
+        /// Let traffic and faults go on for so many minutes, to look at the status page.
+        #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=60))]
+        minutes: u64,
     },
     /// Builds the modules into target/wasm and prints name, size and sha256 of each.
     Build {
@@ -124,7 +127,7 @@ fn main() -> ExitCode {
 /// Runs a command; `false` when it ran and found something wrong, which it has shown.
 fn run(task: Task) -> Result<bool> {
     match task {
-        Task::Demo { envoy } => run::demo(envoy.as_deref()).map(|()| true),
+        Task::Demo { envoy, minutes } => run::demo(envoy.as_deref(), minutes).map(|()| true),
         Task::Build { modules, install } => {
             let built = build::build_only(&modules, Install::asked(install))?;
             build::print(&built);

@@ -25,10 +25,10 @@ fn harness(program: &str, envoy: &Envoy) -> Result<Command> {
 ///
 /// # Errors
 /// When set-up, build or the demonstration fails.
-pub(crate) fn demo(version: Option<&str>) -> Result<()> {
+pub(crate) fn demo(version: Option<&str>, minutes: u64) -> Result<()> {
     let envoy = Envoy::set_up(version)?;
     build::build(Install::Allowed)?;
-    aloud(&mut harness("switchyard-demo", &envoy)?)
+    aloud(harness("switchyard-demo", &envoy)?.arg(minutes.to_string()))
 }
 
 /// Measures `name`.

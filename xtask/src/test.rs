@@ -8,7 +8,7 @@ mod steps;
 
 use crate::build;
 use crate::setup::prometheus::Prometheus;
-use crate::setup::{Envoy, Install, WasmCargo, etcd};
+use crate::setup::{Chromium, Envoy, Install, WasmCargo, etcd};
 use anyhow::{Result, anyhow};
 use counts::Counts;
 use std::thread::{self, JoinHandle};
@@ -25,7 +25,7 @@ struct Ended {
 /// Runs all steps, or the one (or the scenarios) that `only` names, on these modules; returns whether everything passed.
 ///
 /// # Errors
-/// When Envoy, etcd or Prometheus cannot be set up, for then nothing else says anything.
+/// When Envoy, etcd, Prometheus or Chromium cannot be set up, for then nothing else says anything.
 pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<bool> {
     let steps = match only {
         // What a part of the scenarios shows on single modules, all of them do.
@@ -48,7 +48,8 @@ pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> 
     let servers = steps.iter().any(Step::needs_servers);
     let etcd = if servers { Some(etcd::set_up()?) } else { None };
     let prometheus = if servers { Some(Prometheus::set_up()?) } else { None };
-    let programs = Programs { envoy, etcd, prometheus };
+    let chromium = if steps.iter().any(Step::needs_browser) { Some(Chromium::set_up()?) } else { None };
+    let programs = Programs { envoy, etcd, prometheus, chromium };
     let mut ended = Vec::new();
     for step in steps {
         if step.needs_modules()

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The longest answer that is read.
 pub const MOST_BYTES: u64 = 64 << 20;
 
-/// What is asked for, without queries: what `admin.allow_paths` must let through.
+/// What is asked for of an admin, without queries (the status page, which is none, is asked for itself): what `admin.allow_paths` must let through.
 pub const PATHS: [&str; 4] = ["/server_info", "/config_dump", "/clusters", "/stats"];
 
 /// Of the statistics what is looked at: a filter that all Envoys since 1.36 know.

@@ -205,7 +205,7 @@ fn of_image(
     found: &mut Vec<Carried>,
 ) {
     let module = url.and_then(Value::as_str).unwrap_or_default();
-    if is_our_name(name) || is_our_image(module) {
+    if (is_our_name(name) || is_our_image(module)) && !is_page(name, module) {
         let tree = settings.get(config).cloned().unwrap_or_default();
         let (settings, spot) = (settings.clone(), spot.field(config));
         let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
@@ -223,7 +223,7 @@ fn of_tree(tree: &Value, spot: &Spot, found: &mut Vec<Carried>) {
             .find_map(|pointer| text(pointer))
             .unwrap_or_default();
         let ours = is_our_name(name) || is_our_file(module) || is_our_image(module);
-        if ours {
+        if ours && !is_page(name, module) {
             let (tree_of, result) = configuration(tree.get("configuration"));
             let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
             let spot = spot.field("configuration").field("value");
@@ -246,6 +246,16 @@ fn of_tree(tree: &Value, spot: &Spot, found: &mut Vec<Carried>) {
 fn is_our_file(module: &str) -> bool {
     let stem = module.rsplit('/').next().and_then(|file| file.strip_suffix(".wasm"));
     Filter::NAMES.iter().any(|(name, _)| stem == Some(name))
+}
+
+/// Whether it is the status page, by its module or its name: that has no document and decides nothing, so there is nothing to be said of it.
+fn is_page(name: &str, module: &str) -> bool {
+    let is = |text: &str| {
+        let file = text.rsplit('/').next().unwrap_or_default();
+        let stem = file.split([':', '@']).next().unwrap_or_default().trim_end_matches(".wasm");
+        stem.rsplit(['.', '-', '_']).next() == Some("status")
+    };
+    !is_our_file(module) && (is(name) || is(module))
 }
 
 pub(super) fn is_our_name(name: &str) -> bool {
@@ -286,4 +296,28 @@ fn configuration(any: Option<&Value>) -> (Value, Result<Document, ConfigErrors>)
 fn tree_of(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_page_is_no_plugin_with_a_document() {
+        for (name, module) in [
+            ("switchyard.status", "/etc/switchyard/status.wasm"),
+            ("shop/switchyard-status", "/var/lib/istio/data/ab/cd.wasm"),
+            ("page", "oci://registry.example/team/switchyard-status:0.1.0"),
+        ] {
+            assert!(is_page(name, module), "{name} {module}");
+        }
+        for (name, module) in [
+            ("switchyard.status", "/etc/switchyard/switchyard.wasm"),
+            ("switchyard", "/etc/switchyard/switchyard.wasm"),
+            ("shop/switchyard", "oci://registry.example/switchyard@sha256:1"),
+            ("", ""),
+        ] {
+            assert!(!is_page(name, module), "{name} {module}");
+        }
+    }
 }

@@ -41,13 +41,13 @@ pub(super) fn text(summary: &Summary, out: &mut impl Write) -> Result<()> {
     pairs(&summary.refused, if summary.rejected.is_empty() { "nothing" } else { "" }, out)
 }
 
-fn table(head: &[&str]) -> Table {
+pub(super) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head);
     table
 }
 
-fn written(table: &Table, out: &mut impl Write) -> Result<()> {
+pub(super) fn written(table: &Table, out: &mut impl Write) -> Result<()> {
     for line in table.to_string().lines() {
         writeln!(out, " {}", line.trim_end())?;
     }
@@ -134,7 +134,7 @@ fn pairs<T: fmt::Display>(
 }
 
 /// `5m 8s`.
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds}s"),

@@ -7,6 +7,7 @@ use crate::vm::Vm;
 use crate::worker::Coalesce;
 use std::rc::Rc;
 use switchyard_config::Document;
+use switchyard_core::status::SnapshotWriter;
 use switchyard_frame::{Filter, Mailbox, Setup, prepare};
 use switchyard_host::{Host, HostError};
 
@@ -57,6 +58,10 @@ impl Filter for Coalesce {
     fn act<H: Host>(&self, host: &H) {
         self.act_for_streams(host);
         self.settle(host);
+    }
+
+    fn snapshot<H: Host>(&self, _host: &H, into: &mut SnapshotWriter) {
+        self.say(into);
     }
 
     /// Envoy wakes nobody for a queue whose root is gone, and nothing is held under its configuration any more.

@@ -12,8 +12,10 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_core::coalesce::{Event, Flights, Pass, Policy, QUICK_TICK, SLOW_TICK, StreamId, World};
 use switchyard_core::memory::Paid;
+use switchyard_core::status::SnapshotWriter;
 use switchyard_frame::held_bodies::{Missing, SharedBodies};
 use switchyard_frame::metrics::catalogue::COALESCE_WITHOUT_QUEUE;
+use switchyard_frame::metrics::series_name;
 use switchyard_frame::{Filter as _, Pacer, Setup};
 use switchyard_host::{HeaderMap, Host};
 
@@ -151,6 +153,20 @@ impl Coalesce {
     pub(crate) fn tell_held(&self, held: impl Fn(&Coalesced) -> (u64, u64)) {
         let registry = &self.setup.registry;
         self.plan.coalesced().for_each(|coalesced| tell_held(registry, coalesced, held(coalesced)));
+    }
+
+    /// Says how many flights there are in this worker, and who waits for them, by route. A flight that another worker leads is its leader's.
+    pub(crate) fn say(&self, into: &mut SnapshotWriter) {
+        let Ok(flights) = self.setup.own.flights.try_borrow() else { return };
+        for policy in self.plan.policies() {
+            let own = flights.under_way().filter(|flight| Rc::ptr_eq(flight.policy, policy));
+            let (led, waiting) = own.fold((0_u64, 0_u64), |(led, waiting), flight| {
+                (led.saturating_add(u64::from(flight.is_led)), waiting.saturating_add(flight.waiting))
+            });
+            let route = [("route", policy.route())];
+            into.amount(&series_name("coalesce_flights", &route), led);
+            into.amount(&series_name("coalesce_waiting", &route), waiting);
+        }
     }
 
     /// The stream has ended.

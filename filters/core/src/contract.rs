@@ -156,6 +156,24 @@ pub mod keys {
         format!("switchyard.{filter}.gauges.{slot:02x}")
     }
 
+    /// The last transitions of endpoints, for the status page.
+    pub const TRANSITIONS: &str = "switchyard.status.transitions";
+
+    /// Which configurations the roots of this module have taken and refused, for the status page.
+    pub fn configurations(module: &str) -> String {
+        format!("switchyard.status.configurations.{module}")
+    }
+
+    /// What a worker of this module says of itself to the status page, by the place of its number.
+    pub fn snapshot(module: &str, place: u32) -> String {
+        format!("switchyard.status.worker.{module}.{place:02x}")
+    }
+
+    /// What the workers of a module are called by whom the status page wakes them: in [`workers`] and [`queue`].
+    pub fn looked_at(module: &str) -> String {
+        format!("status.{module}")
+    }
+
     /// Which worker gathers the keys of a slot.
     pub fn gatherer(slot: u32) -> String {
         format!("switchyard.batch.gatherer.{slot:02x}")
@@ -234,6 +252,10 @@ mod tests {
             (keys::roster("web", 10), "switchyard.endpoints.web.a"),
             (keys::asker(10), "switchyard.endpoints.asker.a"),
             (keys::asker_queue(10), "switchyard.endpoints.asker.a.queue"),
+            (keys::TRANSITIONS.to_owned(), "switchyard.status.transitions"),
+            (keys::configurations("router"), "switchyard.status.configurations.router"),
+            (keys::snapshot("router", 10), "switchyard.status.worker.router.0a"),
+            (keys::queue(&keys::looked_at("router"), 7), "switchyard.status.router.worker.7"),
         ];
         for (key, before) in keys {
             assert_eq!(key, before);

@@ -25,6 +25,7 @@ mod flow;
 pub mod hash;
 pub mod health;
 pub mod http;
+mod json_writer;
 pub mod lasting;
 pub mod lease;
 pub mod load;
@@ -41,6 +42,7 @@ pub mod route;
 pub mod shared_value;
 pub mod sort;
 pub mod split;
+pub mod status;
 mod time;
 pub mod wire;
 

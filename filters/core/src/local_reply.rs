@@ -42,11 +42,13 @@ pub enum LocalReply {
     BatchRefused,
     /// It is none of its protocol's requests.
     BatchUnreadable,
+    /// The status page.
+    Status,
 }
 
 impl LocalReply {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoEndpoint,
         Self::Attempt,
         Self::FallbackUpstream,
@@ -65,6 +67,7 @@ impl LocalReply {
         Self::BatchTimedOut,
         Self::BatchRefused,
         Self::BatchUnreadable,
+        Self::Status,
     ];
 
     /// The response code details.
@@ -88,6 +91,7 @@ impl LocalReply {
             Self::BatchTimedOut => "switchyard_batch_timed_out",
             Self::BatchRefused => "switchyard_batch_refused",
             Self::BatchUnreadable => "switchyard_batch_unreadable",
+            Self::Status => "switchyard_status",
         }
     }
 }

@@ -73,3 +73,4 @@ mod ring_maglev;
 mod route_find;
 mod sort;
 mod split_monotone;
+mod status;

@@ -32,6 +32,7 @@ impl<F: Filter> entry::Root for Root<F> {
     }
 
     fn stream(&self, context: u32) -> Self::Stream {
+        self.serves(&Hostcalls);
         Request(self.stream(context))
     }
 

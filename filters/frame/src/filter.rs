@@ -9,6 +9,7 @@ use core::ops::Deref;
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::Timestamp;
+use switchyard_core::status::SnapshotWriter;
 use switchyard_host::{Flow, Host, HostError};
 
 /// One configuration of a filter in one worker, as its root and its streams share it.
@@ -61,6 +62,9 @@ pub trait Filter: Sized + 'static {
 
     /// A call of its own has been answered: with so many headers, and a body of so many bytes. No headers: it has failed.
     fn called<H: Host>(&self, _host: &H, _call: u32, _headers: usize, _body_size: usize) {}
+
+    /// Somebody looks at the status page: what it has to say of this worker. Nothing, unless it says otherwise.
+    fn snapshot<H: Host>(&self, _host: &H, _into: &mut SnapshotWriter) {}
 
     /// The root has ended, after its last stream.
     fn ended<H: Host>(&self, _host: &H) {}

@@ -8,6 +8,7 @@ use crate::shared::rosters;
 use core::cell::{Cell, RefCell};
 use core::hash::{Hash as _, Hasher as _};
 use switchyard_config::{Document, Upstream};
+use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
 use switchyard_core::discovery::Wanted;
 use switchyard_host::SharedData;
@@ -96,6 +97,12 @@ impl Following {
             changed = true;
         }
         changed
+    }
+
+    /// When the list of the upstream at this position was read last; `None`: it has no source, or no list yet. One host call.
+    pub fn read_at(&self, position: usize, host: &impl SharedData) -> Option<Timestamp> {
+        let followed = self.upstreams.iter().find(|followed| followed.position == position)?;
+        rosters::read_at(&followed.key, host)
     }
 
     /// A number that only the same lists give.

@@ -29,6 +29,7 @@ mod mailbox;
 pub mod metrics;
 pub mod noise;
 mod pacer;
+mod presence;
 mod reporter;
 mod root;
 pub mod rotation;

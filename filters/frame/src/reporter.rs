@@ -8,11 +8,14 @@ use crate::metrics::catalogue::{
     READMISSIONS, SHADOW_EJECTIONS,
 };
 use crate::metrics::{Counter, Registry};
+use crate::shared::status;
 use core::fmt::Write as _;
 use core::time::Duration;
+use switchyard_core::Timestamp;
 use switchyard_core::health::Health;
 use switchyard_core::outlier::{Effects, Reason, Spared, Transition};
-use switchyard_host::MetricSink;
+use switchyard_core::status::Told;
+use switchyard_host::{MetricSink, SharedData};
 
 /// Speaks of one upstream.
 pub struct Reporter {
@@ -33,17 +36,20 @@ impl Reporter {
         Some((&self.upstream, self.addresses.get(endpoint)?))
     }
 
-    /// What an event did to an endpoint, now that so many are ejected.
+    /// What an event did to an endpoint, now that so many are ejected, at this time.
     pub fn effects(
         &self,
         endpoint: usize,
         effects: &Effects,
-        ejected: usize,
+        (ejected, now): (usize, Timestamp),
         registry: &Registry,
-        host: &impl MetricSink,
+        host: &(impl MetricSink + SharedData),
     ) {
         if let Some(transition) = &effects.transition {
             self.transition(endpoint, transition, ejected, registry, host);
+            if let Some(names) = self.names(endpoint) {
+                status::tell(&Told::of(transition, names, self.shadow, now), host);
+            }
         }
         if let Some((reason, spared)) = effects.spared {
             self.spared(reason, spared, registry, host);

@@ -8,6 +8,8 @@
 
 use crate::clusters::{FollowedClusters, FoundClusters};
 use crate::metrics::catalogue::{BUILD_INFO, CONFIGURATIONS};
+use crate::presence::Presence;
+use crate::shared::status;
 use crate::stored::{Found, Stored};
 use crate::timer::{IDLE_LOOK, LOOK, Timer};
 use crate::{EffectiveContext, Filter, Setup, Vm};
@@ -15,7 +17,7 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
 use switchyard_core::Timestamp;
-use switchyard_host::{Host, Ticks as _};
+use switchyard_host::{Clock, Host, Queues, SharedData, Ticks as _};
 use xxhash_rust::xxh64::xxh64;
 
 /// The root's own number at its timer.
@@ -33,6 +35,8 @@ pub struct Root<F: Filter> {
     stored: Option<Stored>,
     clusters: Rc<FoundClusters>,
     followed: Option<FollowedClusters>,
+    /// How the status page reaches it.
+    presence: Presence,
 }
 
 /// A filter under one document, and its number in the VM.
@@ -59,6 +63,7 @@ impl<F: Filter> Root<F> {
             stored: None,
             clusters: Rc::default(),
             followed: None,
+            presence: Presence::default(),
         }
     }
 
@@ -78,7 +83,7 @@ impl<F: Filter> Root<F> {
                 }
                 accepted
             }
-            Err(errors) => refuse(F::NAME, &errors),
+            Err(errors) => refuse(F::NAME, &errors, host),
         };
         self.count(accepted, host);
         self.vm.registry.flush(host);
@@ -125,15 +130,18 @@ impl<F: Filter> Root<F> {
             Err(error) => {
                 self.timer.leave(number, host);
                 log::error!("switchyard.{}: configuration refused: {error}", F::NAME);
+                status::refused(F::NAME, &error.to_string(), host);
                 return false;
             }
         };
-        match document.stored() {
-            None => log::info!("switchyard.{}: configuration accepted: {}", F::NAME, filter.summary()),
-            Some(_) => {
-                log::info!("switchyard.{}: configuration accepted: the document is in a store", F::NAME)
-            }
-        }
+        let summary = match document.stored() {
+            None => filter.summary(),
+            Some(_) => "the document is in a store".to_owned(),
+        };
+        log::info!("switchyard.{}: configuration accepted: {summary}", F::NAME);
+        self.vm.is_configured(now);
+        Presence::prepare(F::NAME, host);
+        status::accepted(F::NAME, configuration, &summary, now, host);
         let serving = Numbered { number, filter: Rc::new(filter) };
         self.draining.extend(self.serving.replace(serving));
         self.vm.registry.set_gauge(host, &BUILD_INFO, [F::NAME, env!("CARGO_PKG_VERSION")], 1);
@@ -207,11 +215,28 @@ impl<F: Filter> Root<F> {
             }
             Ok(None) => {}
             Err(errors) => {
-                refuse(F::NAME, &errors);
+                refuse(F::NAME, &errors, host);
                 self.count(false, host);
             }
         }
         registry.flush(host);
+    }
+
+    /// A stream of it has its request's headers. The first makes it known to the status page; a later one costs nothing.
+    pub fn serves(&self, host: &(impl Clock + SharedData + Queues)) {
+        if self.serving.is_some() {
+            self.presence.show(F::NAME, self.vm.began(), host);
+        }
+    }
+
+    /// Says what the status page wants to know, if it has not just said it.
+    fn say(&self, host: &impl Host) {
+        let (Some(now), Some(serving)) = (host.now().ok(), &self.serving) else { return };
+        self.presence.say(F::NAME, self.vm.began(), now, host, |into| {
+            self.vm.registry.say(host, into);
+            serving.filter.snapshot(host, into);
+        });
+        self.effective_context.come_back(host);
     }
 
     /// The stream of this context, under this configuration; `None`: there is none yet, and every request passes.
@@ -254,6 +279,9 @@ impl<F: Filter> Root<F> {
 
     /// A message waits in a queue.
     pub fn on_queue_ready(&mut self, host: &impl Host, queue: u32) {
+        if self.presence.is_asked(queue, host) {
+            return self.say(host);
+        }
         // Each looks into its own queue; of one that they share the last to come hears, as of several roots.
         for one in self.serving.iter().chain(&self.draining) {
             one.filter.look(host, queue);
@@ -275,6 +303,7 @@ impl<F: Filter> Root<F> {
 
     /// It has ended, after its last stream.
     pub fn on_done(&mut self, host: &impl Host) {
+        self.presence.end(F::NAME, host);
         for one in self.draining.drain(..).chain(self.serving.take()) {
             one.filter.ended(host);
             self.effective_context.come_back(host);
@@ -289,9 +318,12 @@ impl<F: Filter> Root<F> {
     }
 }
 
-fn refuse(filter: &str, errors: &ConfigErrors) -> bool {
+fn refuse(filter: &str, errors: &ConfigErrors, host: &impl Host) -> bool {
+    let mut text = String::new();
     for error in errors.iter() {
         log::error!("switchyard.{filter}: configuration refused: {error}");
+        text.extend([&*error.to_string(), "\n"]);
     }
+    status::refused(filter, &text, host);
     false
 }

@@ -6,6 +6,7 @@ use crate::metrics::Registry;
 use core::any::{Any, TypeId};
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
+use switchyard_core::Timestamp;
 use switchyard_core::memory::Memory;
 
 /// One VM; `V` is the filter's own. A clone is the same VM.
@@ -18,6 +19,7 @@ pub struct Vm<V> {
     pub own: Rc<V>,
     configurations: Rc<Cell<u32>>,
     serves: Rc<Cell<bool>>,
+    began: Rc<Cell<Timestamp>>,
 }
 
 impl<V> Clone for Vm<V> {
@@ -28,6 +30,7 @@ impl<V> Clone for Vm<V> {
             own: Rc::clone(&self.own),
             configurations: Rc::clone(&self.configurations),
             serves: Rc::clone(&self.serves),
+            began: Rc::clone(&self.began),
         }
     }
 }
@@ -40,6 +43,7 @@ impl<V: Default> Default for Vm<V> {
             own: Rc::default(),
             configurations: Rc::default(),
             serves: Rc::default(),
+            began: Rc::default(),
         }
     }
 }
@@ -57,6 +61,18 @@ impl<V> Vm<V> {
         let number = self.configurations.get().wrapping_add(1).max(1);
         self.configurations.set(number);
         number
+    }
+
+    /// It has a configuration at `now`.
+    pub(crate) fn is_configured(&self, now: Timestamp) {
+        if self.began.get() == Timestamp::default() {
+            self.began.set(now);
+        }
+    }
+
+    /// When it had its first configuration.
+    pub(crate) fn began(&self) -> Timestamp {
+        self.began.get()
     }
 
     /// A request has come: it is a worker's, not the main thread's.

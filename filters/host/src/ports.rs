@@ -161,6 +161,9 @@ pub trait MetricSink {
 
     /// Adds a value to a histogram, or sets a gauge. Gauges are shared by all workers: only for values that all of them agree on.
     fn record(&self, id: MetricId, value: u64) -> Result<(), HostError>;
+
+    /// What a counter or gauge stands at, over all workers; a histogram has no such number.
+    fn metric_value(&self, id: MetricId) -> Result<u64, HostError>;
 }
 
 /// The configuration that the operator gave this plugin.

@@ -216,6 +216,7 @@ fn without_body_conditions_no_answer_is_held() {
 #[test]
 fn a_good_answer_asks_the_host_nothing_about_its_maker_or_its_time() {
     let mut worker = Worker::filter(BODY);
+    worker.host.forget_calls();
     let mut request = judging(&mut worker);
     worker.body(&mut request, GOOD, true);
     assert_eq!(worker.host.calls("proxy_get_property"), 0);

@@ -169,7 +169,7 @@ impl Ejection {
             let _ = announce(host);
         }
         let ejected = self.cluster().ejected(&ledger);
-        self.reporter.effects(place, &effects, ejected, registry, host);
+        self.reporter.effects(place, &effects, (ejected, now), registry, host);
     }
 
     fn cluster(&self) -> Cluster<'_> {

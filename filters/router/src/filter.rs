@@ -4,6 +4,7 @@ use crate::stream::Stream;
 use crate::worker::{Router, Vm};
 use std::rc::Rc;
 use switchyard_config::Document;
+use switchyard_core::status::SnapshotWriter;
 use switchyard_frame::{Filter, Setup};
 use switchyard_host::{Host, HostError};
 
@@ -36,6 +37,10 @@ impl Filter for Router {
 
     fn called<H: Host>(&self, host: &H, call: u32, headers: usize, body_size: usize) {
         self.on_call_response((call, headers, body_size), host);
+    }
+
+    fn snapshot<H: Host>(&self, host: &H, into: &mut SnapshotWriter) {
+        self.say(host, into);
     }
 
     fn ended<H: Host>(&self, _host: &H) {

@@ -22,6 +22,7 @@ mod load_report;
 mod membership;
 mod owners;
 mod plan;
+mod said;
 mod stream;
 mod upstream;
 mod worker;

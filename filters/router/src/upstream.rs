@@ -220,6 +220,26 @@ impl Upstream {
         &self.endpoints
     }
 
+    /// The policy that chooses for who has something to hash.
+    pub(crate) fn policy(&self) -> &'static str {
+        self.balancer.policy
+    }
+
+    /// The share of each endpoint; see [`Balancer::shares`].
+    pub(crate) fn shares(&self, is_weighted: bool) -> Vec<u32> {
+        self.balancer.balancer.shares(&self.endpoints, is_weighted)
+    }
+
+    /// Requests under way to an endpoint.
+    pub(crate) fn in_flight(&self, index: EndpointIndex) -> u32 {
+        self.loads.active(index)
+    }
+
+    /// How many nanoseconds the first byte of an endpoint is expected to take, where the policy asks.
+    pub(crate) fn expected_nanos(&self, index: EndpointIndex, now: Timestamp) -> u64 {
+        self.latency.map_or(0, |policy| self.loads.latency_at(index, now, &policy) as u64)
+    }
+
     /// What the upstream's key is made of.
     pub(crate) fn hash_on(&self) -> &RequestHash {
         &self.hash_on

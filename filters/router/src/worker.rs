@@ -15,6 +15,7 @@ use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::load::LoadBook;
 use switchyard_core::outlier::Part;
+use switchyard_core::status::SnapshotWriter;
 use switchyard_core::{Locality, Timestamp};
 use switchyard_frame::shared::heartbeat_lease;
 use switchyard_frame::shared::settings;
@@ -248,6 +249,15 @@ impl Router {
         }
         let decides = |name: &str| self.setup.own.beating.owns(name, self.setup.number);
         heartbeats.tick(&self.plan, now, decides, host)
+    }
+
+    /// What it has to say to who looks at the status page: its upstreams, and how it has their endpoints.
+    pub(crate) fn say(&self, host: &impl Host, into: &mut SnapshotWriter) {
+        let now = host.now().unwrap_or_default();
+        self.plan.each_named(|position, names, upstream| {
+            let origin = self.lists.as_ref().and_then(|lists| lists.origin(position, host));
+            upstream.say(names.name(), names.cluster(), (origin, now), into);
+        });
     }
 
     /// The root has ended: what it did for others, one of them does.

@@ -4,5 +4,6 @@ use switchyard_test_harness::demo;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    demo::run().await
+    let minutes = std::env::args().nth(1).map_or(Ok(0), |minutes| minutes.parse());
+    demo::run(minutes?).await
 }

@@ -48,6 +48,7 @@ impl Stage {
         bad.behave(Behaviour::status(500)).await?;
         run("it begins to fail").await?;
         run("it is ejected").await?;
+        self.page_says(bad).await?;
         ensure!(bad.count() <= REQUESTS / 10, "{} requests still reached it", bad.count());
         bad.behave(Behaviour::default()).await?;
         self.until_readmitted(2).await?;

@@ -7,6 +7,7 @@ mod batching;
 mod coalescing;
 mod coming_and_going;
 mod ejection;
+mod page;
 mod retries;
 mod table;
 
@@ -24,11 +25,11 @@ const USERS: u64 = 3_000;
 /// Requests of the acts about shares.
 const REQUESTS: u64 = 10_000;
 
-/// Runs it from start to end; it ends by itself.
+/// Runs it from start to end, and leaves so many minutes to look at its status page; it ends by itself.
 ///
 /// # Errors
 /// When Envoy or an upstream does not start, or when something that it shows turns out not to be so.
-pub async fn run() -> Result<()> {
+pub async fn run(minutes: u64) -> Result<()> {
     let stage = Stage::set().await?;
     stage.shares_by_weight().await?;
     stage.a_sticky_release().await?;
@@ -39,6 +40,9 @@ pub async fn run() -> Result<()> {
     stage.many_ask_for_the_same().await?;
     Stage::many_call_at_a_time().await?;
     Stage::endpoints_come_and_go().await?;
+    if minutes > 0 {
+        stage.stay(minutes).await?;
+    }
     println!(
         "\nenvoy-config/envoy.yaml is the Envoy that you saw; switchyard.yaml beside it is what it was told."
     );
@@ -76,6 +80,7 @@ impl Stage {
             envoy.admin_address()
         );
         let stage = Self { upstreams, envoy };
+        println!("Its status page, of which docs/status.md has a picture: {}", stage.page().await?);
         stage.until_endpoints_are_known().await?;
         Ok(stage)
     }

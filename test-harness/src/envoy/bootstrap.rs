@@ -118,13 +118,15 @@ impl Bootstrap {
         self
     }
 
-    /// Of our filters these are enough (`coalesce`, `batch`, `router`, `retry`, `outlier`). What is a module of its own and not among them is
+    /// Of our filters these are enough (`coalesce`, `batch`, `router`, `retry`, `outlier`, `status`). What is a module of its own and not among them is
     /// left out, since Envoy takes about a second to make each ready; the chain has its four whatever is said here, and
     /// calls those that a route uses. The router, which every route uses, is there with the chain though it be not named.
     #[must_use]
     pub fn only(mut self, filters: &[&str]) -> Self {
         self.downstream.only(filters);
-        if filters.contains(&"outlier") { self } else { self.without_filter("switchyard.outlier") }
+        let by_themselves = ["outlier", "status"].iter().filter(|filter| !filters.contains(filter));
+        by_themselves
+            .fold(self, |bootstrap, filter| bootstrap.without_filter(&format!("switchyard.{filter}")))
     }
 
     /// The module of this filter, or the chain, is the one that traps on a request with the header `x-trap`.

@@ -2,7 +2,7 @@
 
 use super::counts::{Counts, counted};
 use crate::setup::prometheus::Prometheus;
-use crate::setup::{CargoDeny, Envoy, Install, WasmCargo, test_runner};
+use crate::setup::{CargoDeny, Chromium, Envoy, Install, WasmCargo, test_runner};
 use crate::workspace::{cargo, on_path, quietly, root};
 use crate::{dist, images, run, tidy};
 use anyhow::{Context, Result, ensure};
@@ -38,6 +38,7 @@ pub(crate) struct Programs {
     pub(crate) envoy: Option<Envoy>,
     pub(crate) etcd: Option<PathBuf>,
     pub(crate) prometheus: Option<Prometheus>,
+    pub(crate) chromium: Option<Chromium>,
 }
 
 impl Programs {
@@ -49,6 +50,9 @@ impl Programs {
         }
         if let Some(prometheus) = &self.prometheus {
             prometheus.known_to(&mut command);
+        }
+        if let Some(chromium) = &self.chromium {
+            chromium.known_to(&mut command);
         }
         match &self.envoy {
             Some(envoy) => run::with_envoy(command, envoy),
@@ -116,6 +120,15 @@ impl Step {
         matches!(self, Self::Scenarios | Self::Named(_))
     }
 
+    /// Whether it may run a scenario that opens a browser. That is 140 MB to fetch, so of those that are named only where the name is of the page's.
+    pub(crate) fn needs_browser(&self) -> bool {
+        match self {
+            Self::Scenarios => true,
+            Self::Named(name) => name.contains("status"),
+            _ => false,
+        }
+    }
+
     /// Runs it; scenarios on these modules.
     ///
     /// # Errors
@@ -174,8 +187,9 @@ fn clippy() -> Result<Counts> {
     let mut native = cargo();
     native.args(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
     quietly("clippy", &mut native)?;
-    let filters = ["core", "config", "host", "frame", "batch", "coalesce", "router", "outlier", "retry"]
-        .map(|name| format!("--package=switchyard-{name}"));
+    let filters =
+        ["core", "config", "host", "frame", "batch", "coalesce", "router", "outlier", "retry", "status"]
+            .map(|name| format!("--package=switchyard-{name}"));
     let wasm_cargo = WasmCargo::set_up(Install::Allowed)?;
     if wasm_cargo == WasmCargo::Installed {
         let mut wasm = wasm_cargo.command("clippy");

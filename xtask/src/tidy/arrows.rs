@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// Crates and the crates of ours that they may depend on.
-const CRATES: [(&str, &[&str]); 16] = [
+const CRATES: [(&str, &[&str]); 17] = [
     ("cli", PROGRAM),
     ("filters/core", &[]),
     ("filters/config", &["switchyard-core"]),
@@ -22,6 +22,7 @@ const CRATES: [(&str, &[&str]); 16] = [
     ("filters/outlier", FILTER),
     ("filters/retry", FILTER),
     ("filters/router", FILTER),
+    ("filters/status", FILTER),
     ("filters/switchyard", CHAIN),
     ("test-harness", &["switchyard-core"]),
     ("test-harness/core-bench", &["switchyard-core"]),

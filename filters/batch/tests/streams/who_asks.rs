@@ -55,6 +55,7 @@ fn a_request_of_which_the_host_does_not_say_who_asks_goes_by_itself() {
 #[test]
 fn where_batches_may_mix_principals_nobody_is_asked_who_asks() {
     let mut worker = Worker::alone(&items(r#""i_know_that_batches_mix_principals": true"#));
+    worker.host.forget_calls();
     assert_eq!(of(&mut worker, Some("alice"), 1).flow, Flow::Continue);
     assert_eq!(of(&mut worker, Some("bob"), 2).flow, Flow::Pause);
     assert_eq!(worker.host.calls(PROPERTY), 0);

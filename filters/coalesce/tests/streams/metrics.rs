@@ -2,6 +2,7 @@
 
 use crate::worker::{Coalescing, FAILED, GET, Head, OK, PRIVATE, Worker, pass, settle, with, within};
 use std::slice;
+use switchyard_core::status::Record;
 
 /// The value of a metric under its whole name.
 fn value(worker: &mut Worker, name: &str) -> u64 {
@@ -80,6 +81,34 @@ fn waits_are_recorded_in_milliseconds() {
     worker.deliver();
     assert_eq!(worker.host.counter("switchyard.route=.=api;.;coalesce_wait_milliseconds"), 120);
     drop(follower);
+}
+
+#[test]
+fn who_looks_sees_flights_those_who_wait_and_what_histograms_were_told() {
+    let mut worker = Worker::alone(&within(""));
+    let mut first = worker.lead(GET);
+    let followers = [worker.follow(GET), worker.follow(GET)];
+    let _other = worker.lead(&crate::worker::page("/wine"));
+    let amounts = |worker: &mut Worker| {
+        let said = worker.looked_at().expect("a snapshot");
+        let amounts = said.records().filter_map(|record| match record {
+            Record::Amount(name, value) => {
+                Some((name.trim_start_matches("switchyard.route=.=api;.;").to_owned(), value))
+            }
+            _ => None,
+        });
+        amounts.collect::<Vec<_>>()
+    };
+    let under_way = [("coalesce_flights".into(), 2), ("coalesce_waiting".into(), 2)];
+    assert_eq!(amounts(&mut worker), under_way);
+    pass(slice::from_mut(&mut worker), 120);
+    worker.respond(&mut first, OK, b"soup");
+    worker.deliver();
+    let waits =
+        [("coalesce_wait_milliseconds_count".into(), 2), ("coalesce_wait_milliseconds_sum".into(), 240)];
+    let landed = [("coalesce_flights".into(), 1), ("coalesce_waiting".into(), 0)];
+    assert_eq!(amounts(&mut worker), [waits, landed].concat());
+    drop(followers);
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn of_whom_there_is_much_to_say_shares_with_nobody_else() {
 fn where_answers_are_the_same_for_everybody_nobody_is_asked_who_asks() {
     let mut worker =
         Worker::alone(&within(r#""i_know_that_clients_share_answers_across_credentials": true"#));
+    worker.host.forget_calls();
     let leader = of(&mut worker, Some("alice"));
     assert_eq!(leader.flow, Flow::Continue);
     assert_eq!(of(&mut worker, Some("bob")).flow, Flow::Pause);
@@ -79,6 +80,7 @@ fn where_answers_are_the_same_for_everybody_nobody_is_asked_who_asks() {
 fn of_a_request_that_goes_by_itself_anyway_nobody_asks() {
     let mut worker = Worker::alone(&within(""));
     let secret: Head<'_> = &[GET, &[("authorization", "me")]].concat();
+    worker.host.forget_calls();
     let _itself = worker.lead(secret);
     assert_eq!(worker.host.calls(PROPERTY), 0);
 }

@@ -22,6 +22,7 @@ mod pool;
 mod random;
 mod ring_hash;
 mod rotation;
+mod shares;
 mod table;
 mod weights;
 mod zones;

@@ -16,6 +16,9 @@ use std::fmt::Write as _;
 /// The most points a ring has, Envoy's bound.
 pub(super) const MAXIMUM_POINTS: u64 = 8_388_608;
 
+/// Points that are looked through to say who owns how much.
+const MOST_COUNTED: usize = 1 << 17;
+
 /// A ring over the endpoints of one upstream.
 #[derive(Clone, Debug, Default)]
 pub struct RingHash {
@@ -108,6 +111,25 @@ impl RingHash {
         let (starts, shift) = starts(&hashes);
         let (hashes, owners) = (hashes.into(), owners.into());
         Self { hashes, owners, starts, shift, endpoints: endpoints.len(), placed }
+    }
+
+    /// How much of the circle each of so many endpoints owns; `None`: it has too many points to be looked through by the way.
+    pub(super) fn parts(&self, endpoints: usize) -> Option<Vec<u64>> {
+        let (first, last) = (self.hashes.first()?, self.hashes.last()?);
+        if self.hashes.len() > MOST_COUNTED {
+            return None;
+        }
+        let mut parts = vec![0_u64; endpoints];
+        // What lies behind the last point is the first one's.
+        let before = core::iter::once(last).chain(&self.hashes);
+        let arcs = self.hashes.iter().zip(before).map(|(hash, before)| hash.wrapping_sub(*before));
+        for (owner, arc) in self.owners.iter().zip(arcs) {
+            if let Some(part) = parts.get_mut(*owner as usize) {
+                // A thousandth of a millionth is exact enough, and no sum of them overflows.
+                *part = part.saturating_add(if first == last { 1 } else { arc >> 24 });
+            }
+        }
+        Some(parts)
     }
 
     /// Position of the first point at or after `hash`; the number of points if all lie before it.

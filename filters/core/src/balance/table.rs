@@ -56,6 +56,23 @@ impl Table {
         Self { kind, endpoints: endpoints.len() }
     }
 
+    /// How much of it each endpoint has, if it is one that keys fall into and not too large to be looked through.
+    pub(super) fn parts(&self) -> Option<Vec<u64>> {
+        match &self.kind {
+            Kind::RingHash(ring, _) => ring.parts(self.endpoints),
+            Kind::Maglev(table, _) => {
+                let mut parts = vec![0_u64; self.endpoints];
+                for owner in table.slots() {
+                    if let Some(part) = parts.get_mut(owner) {
+                        *part = part.saturating_add(1);
+                    }
+                }
+                Some(parts)
+            }
+            _ => None,
+        }
+    }
+
     /// Takes over what endpoints have reported by `now`.
     pub(super) fn refresh(&mut self, now: Timestamp, loads: LoadsWithin<'_>) {
         if let Kind::LoadReported(balancer) = &mut self.kind {

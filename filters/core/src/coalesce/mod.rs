@@ -19,7 +19,7 @@ pub use answer::{Answer, Served, Varied};
 pub use board::{BUCKETS, Board, FlightId};
 pub use cache::Cache;
 pub use flights::{
-    Arrival, Begun, Event, Exit, Flights, Pass, Policy, QUICK_TICK, SLOW_TICK, StreamId, Why, World,
+    Arrival, Begun, Event, Exit, Flights, Pass, Policy, QUICK_TICK, SLOW_TICK, StreamId, UnderWay, Why, World,
 };
 pub use key::{Bypass, MAX_KEY};
 pub use passes::{MOST_BYTES, MOST_PASSES, Passes};

@@ -7,7 +7,6 @@
 //! answers say; a stage that has decided nothing does not stand in it. Trade-off: what would have to be escaped is replaced by `?`:
 //! addresses, names and ids have nothing of the kind, and so the bound is the text's own length.
 
-mod json;
 mod note;
 mod record;
 

@@ -3,8 +3,8 @@
 //! Invariant: what is kept is bounded when it is taken in: so many letters of a text, so many members of a list, and of lists that are
 //! cut how many there were.
 
-use super::json::{Object, plain};
 use super::{Batched, Coalesced, FORM, Note, Retried, Routed};
+use crate::json_writer::Json;
 use core::time::Duration;
 
 /// So many letters of a name or an id are kept.
@@ -119,21 +119,24 @@ impl Record {
         }
     }
 
-    /// All of it as one JSON object.
-    pub fn to_json(&self) -> String {
-        let mut all = Object::default();
-        all.number("v", Some(FORM.into()));
-        if let Some(routing) = &self.routing {
-            routing.write(&mut all);
-        }
-        let parts = [
-            ("coalesce", self.coalescing.as_ref().map(Coalescing::object)),
-            ("batch", self.batching.as_ref().map(Batching::object)),
-            ("retry", self.retrying.as_ref().map(Retrying::object)),
-        ];
-        for (key, part) in parts {
-            all.object(key, part.unwrap_or_default());
-        }
+    /// All of it as one JSON object; `None`: there is no memory for it.
+    pub fn to_json(&self) -> Option<Vec<u8>> {
+        let mut all = Json::default();
+        all.object(|all| {
+            all.field("v").number(FORM.into());
+            if let Some(routing) = &self.routing {
+                routing.write(all);
+            }
+            if let Some(coalescing) = &self.coalescing {
+                all.field("coalesce").object(|part| coalescing.write(part));
+            }
+            if let Some(batching) = &self.batching {
+                all.field("batch").object(|part| batching.write(part));
+            }
+            if let Some(retrying) = &self.retrying {
+                all.field("retry").object(|part| retrying.write(part));
+            }
+        });
         all.finish()
     }
 }
@@ -158,19 +161,19 @@ impl Routing {
         }
     }
 
-    fn write(&self, to: &mut Object) {
-        to.text("route", Some(&self.route));
-        to.text("upstream", Some(&self.upstream));
-        to.text("policy", Some(&self.policy));
-        to.text("hash", self.hash.map(|hash| format!("{hash:x}")).as_deref());
-        to.texts("candidates", self.candidates.iter());
-        to.texts("passed_over", self.passed_over.iter().map(|address| &**address));
+    fn write(&self, to: &mut Json) {
+        to.some_text("route", Some(&self.route));
+        to.some_text("upstream", Some(&self.upstream));
+        to.some_text("policy", Some(&self.policy));
+        to.some_text("hash", self.hash.map(|hash| format!("{hash:x}")).as_deref());
+        to.some_texts("candidates", self.candidates.iter());
+        to.some_texts("passed_over", self.passed_over.iter().map(|address| &**address));
         let count = u64::try_from(self.passed_over_count).ok();
-        to.number("passed_over_count", count.filter(|count| *count > 0));
-        to.text("fallback", self.fallback.as_deref());
-        to.flag("trial", self.is_trial);
-        to.flag("panic", self.in_panic);
-        to.flag("shadow", self.is_shadow);
+        to.some_number("passed_over_count", count.filter(|count| *count > 0));
+        to.some_text("fallback", self.fallback.as_deref());
+        to.some_flag("trial", self.is_trial);
+        to.some_flag("panic", self.in_panic);
+        to.some_flag("shadow", self.is_shadow);
     }
 }
 
@@ -190,14 +193,12 @@ impl Coalescing {
         }
     }
 
-    fn object(&self) -> Object {
-        let mut part = Object::default();
-        part.text("role", self.role);
-        part.text("why", self.why.as_deref());
-        part.text("result", self.result.as_deref());
-        part.text("with", self.with.as_deref());
-        part.number("waited_ms", self.waited.map(millis));
-        part
+    fn write(&self, part: &mut Json) {
+        part.some_text("role", self.role);
+        part.some_text("why", self.why.as_deref());
+        part.some_text("result", self.result.as_deref());
+        part.some_text("with", self.with.as_deref());
+        part.some_number("waited_ms", self.waited.map(millis));
     }
 }
 
@@ -217,15 +218,13 @@ impl Batching {
         }
     }
 
-    fn object(&self) -> Object {
-        let mut part = Object::default();
-        part.text("result", self.result.as_deref());
-        part.text("why", self.why.as_deref());
-        part.number("size", self.size.map(Into::into));
-        part.number("index", self.index);
-        part.number("waited_ms", self.waited.map(millis));
-        part.text("traceparent", self.trace.as_deref());
-        part
+    fn write(&self, part: &mut Json) {
+        part.some_text("result", self.result.as_deref());
+        part.some_text("why", self.why.as_deref());
+        part.some_number("size", self.size.map(Into::into));
+        part.some_number("index", self.index);
+        part.some_number("waited_ms", self.waited.map(millis));
+        part.some_text("traceparent", self.trace.as_deref());
     }
 }
 
@@ -249,22 +248,28 @@ impl Retrying {
         }
     }
 
-    fn object(&self) -> Object {
-        let mut part = Object::default();
-        part.number("granted", self.granted.map(Into::into));
-        part.number("attempts", (self.attempts > 0).then(|| self.attempts.into()));
-        part.number("served", self.served.map(Into::into));
-        part.texts("to", self.to.iter());
-        part.texts("reasons", self.reasons.iter());
-        part.texts("denied", self.denied.iter());
-        part.number("waited_ms", (!self.waited.is_zero()).then(|| millis(self.waited)));
-        part.flag("hedged", self.is_hedged);
-        part.text("fallback", self.fallback.as_deref());
-        part.flag("deadline_exceeded", self.deadline_exceeded);
-        part
+    fn write(&self, part: &mut Json) {
+        part.some_number("granted", self.granted.map(Into::into));
+        part.some_number("attempts", (self.attempts > 0).then(|| self.attempts.into()));
+        part.some_number("served", self.served.map(Into::into));
+        part.some_texts("to", self.to.iter());
+        part.some_texts("reasons", self.reasons.iter());
+        part.some_texts("denied", self.denied.iter());
+        part.some_number("waited_ms", (!self.waited.is_zero()).then(|| millis(self.waited)));
+        part.some_flag("hedged", self.is_hedged);
+        part.some_text("fallback", self.fallback.as_deref());
+        part.some_flag("deadline_exceeded", self.deadline_exceeded);
     }
 }
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What is kept of a text: so many letters, those that would need an escape replaced.
+fn plain(text: &str, most: usize) -> Box<str> {
+    let letters = text.chars().take(most);
+    let is_plain =
+        |letter: &char| letter.is_ascii_graphic() && !matches!(letter, '"' | '\\' | '<' | '>' | '&');
+    letters.map(|letter| if is_plain(&letter) { letter } else { '?' }).collect::<String>().into()
 }

@@ -50,6 +50,16 @@ impl Source {
         !matches!(self.registry, Registry::Envoy(_))
     }
 
+    /// What it is called: `etcd`.
+    pub fn name(&self) -> &'static str {
+        match self.registry {
+            Registry::Envoy(_) => "envoy",
+            Registry::Etcd(_) => "etcd",
+            Registry::Consul(_) => "consul",
+            Registry::Http(_) => "http",
+        }
+    }
+
     /// The ask for the members of these clusters of Envoy's; all but Envoy answer for one upstream at a time, whatever its cluster.
     pub fn request(&self, clusters: &[&str], cursor: &Cursor) -> Ask {
         let (path, headers) = match &self.registry {

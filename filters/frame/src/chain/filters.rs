@@ -10,6 +10,7 @@ use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::chain::{Call, Direction, Part};
 use switchyard_core::memory::Memory;
+use switchyard_core::status::SnapshotWriter;
 use switchyard_host::{Flow, Host, HostError};
 
 /// `N` filters.
@@ -61,6 +62,9 @@ pub trait Filters<const N: usize>: Sized + 'static {
 
     /// See [`Filter::called`]: the call, its headers, and the size of its body.
     fn called<H: Host>(made: &Self::Made, stage: usize, host: &H, answer: (u32, usize, usize));
+
+    /// See [`Filter::snapshot`]; and what each has counted.
+    fn snapshot<H: Host>(made: &Self::Made, vms: &Self::Vms, host: &H, into: &mut SnapshotWriter);
 
     /// See [`Filter::ended`].
     fn ended<H: Host>(made: &Self::Made, stage: usize, host: &H);
@@ -182,6 +186,17 @@ macro_rules! filters {
                     $($stage => made.$stage.called(host, call, headers, body_size),)+
                     _ => {}
                 }
+            }
+
+            fn snapshot<H: Host>(
+                made: &Self::Made,
+                vms: &Self::Vms,
+                host: &H,
+                into: &mut SnapshotWriter,
+            ) {
+                // What is small and of all first: upstreams may have no room.
+                $(vms.$stage.registry.say(host, into);)+
+                $(made.$stage.snapshot(host, into);)+
             }
 
             fn ended<H: Host>(made: &Self::Made, stage: usize, host: &H) {

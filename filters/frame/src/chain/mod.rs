@@ -28,6 +28,7 @@ use journey::Journey;
 use std::rc::Rc;
 use switchyard_config::Document;
 use switchyard_core::contract::decisions_property;
+use switchyard_core::status::SnapshotWriter;
 use switchyard_host::{Host, HostError};
 
 /// What a module's chains share: their stages' own, and those that are under way.
@@ -147,6 +148,13 @@ impl<T: Filters<N>, const N: usize> Filter for Chained<T, N> {
         if let Some(stage) = self.desk.answered(call) {
             T::called(&self.stages, stage, &self.host(stage, host), (call, headers, body_size));
             self.acted(host);
+        }
+    }
+
+    fn snapshot<H: Host>(&self, host: &H, into: &mut SnapshotWriter) {
+        // A stage says what it knows and does nothing to streams, so it needs no host of its own.
+        if let Some(vms) = self.setup.own.vms.get() {
+            T::snapshot(&self.stages, vms, host, into);
         }
     }
 

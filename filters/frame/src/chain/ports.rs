@@ -145,6 +145,7 @@ passes! {
         fn increment(id: MetricId, by: u64) -> ();
         fn define_histogram(name: &str) -> MetricId;
         fn record(id: MetricId, value: u64) -> ();
+        fn metric_value(id: MetricId) -> u64;
     }
     PluginConfiguration {
         fn plugin_configuration() -> Vec<u8>;

@@ -35,7 +35,9 @@ impl Written {
             && let Ok(record) = self.record.try_borrow()
         {
             // What cannot be written a log does without.
-            let _ = host.set_property(&[property], record.to_json().as_bytes());
+            if let Some(json) = record.to_json() {
+                let _ = host.set_property(&[property], &json);
+            }
         }
     }
 }

@@ -14,12 +14,17 @@ impl<S: Subject> Worker<S> {
 
     /// Whether messages wait for this worker.
     pub fn has_messages(&self) -> bool {
-        self.host.queue().is_some_and(|queue| self.host.queued(queue) > 0)
+        self.waiting_queue().is_some()
+    }
+
+    /// The newest of its queues with a message in it.
+    fn waiting_queue(&self) -> Option<u32> {
+        self.host.registered().into_iter().rev().find(|queue| self.host.queued(*queue) > 0)
     }
 
     /// The callback of the messages that wait for this worker. Whether there were any.
     pub fn deliver(&mut self) -> bool {
-        let Some(queue) = self.host.queue().filter(|_| self.has_messages()) else { return false };
+        let Some(queue) = self.waiting_queue() else { return false };
         self.of_root(|root, host| root.on_queue_ready(host, queue));
         true
     }

@@ -6,9 +6,12 @@
 //! a test that reloads has the old one in its hands. [`Roots`](super::Roots) all live, each with its own timer.
 
 use super::{Head, Request, RootOf, StreamOf, Subject, VmOf};
-use crate::{Root, Vm};
+use crate::{Filter, Root, Vm};
 use core::time::Duration;
 use switchyard_core::Timestamp;
+use switchyard_core::contract::keys;
+use switchyard_core::status::Snapshot;
+use switchyard_host::SharedData as _;
 use switchyard_host::fake::{Called, FakeHost, Reply, SharedStore};
 
 /// When tests begin, in milliseconds.
@@ -126,6 +129,16 @@ impl<S: Subject> Worker<S> {
         if self.host.calls(SET_TICK) > asked {
             self.ticked = self.now;
         }
+    }
+
+    /// What this worker, the first of its process that serves, says when somebody looks at the status page.
+    pub fn looked_at(&mut self) -> Option<Snapshot> {
+        let key = keys::snapshot(<S::Filter as Filter>::NAME, 1);
+        let said = |host: &FakeHost| Snapshot::decode(host.shared_data(&key).ok()??.value);
+        self.of_root(|root, host| root.serves(host));
+        let queue = said(&self.host)?.worker.queue;
+        self.of_root(|root, host| root.on_queue_ready(host, queue));
+        said(&self.host)
     }
 
     /// The only call that was made and not taken yet.

@@ -26,6 +26,7 @@ use former::Former;
 use hashbrown::{HashMap, HashSet};
 use parts::Parts;
 use std::rc::Rc;
+use switchyard_core::status::SnapshotWriter;
 use switchyard_host::{Clock, MetricId, MetricSink, SharedData};
 
 /// How many series one VM may define: Envoy never frees one.
@@ -62,7 +63,7 @@ struct Series {
 #[derive(Clone, Copy, Debug)]
 pub enum Gauge {}
 
-/// A histogram; every value goes to the host at once.
+/// A histogram; every value goes to the host at once, and is added up in the VM, since a filter cannot read a histogram.
 #[derive(Clone, Default)]
 pub struct Histogram(Option<Rc<Numbered>>);
 
@@ -70,9 +71,19 @@ pub struct Histogram(Option<Rc<Numbered>>);
 struct Numbered {
     id: MetricId,
     former: Option<Former>,
+    /// Of a histogram: how many values it has been told, and their sum.
+    told: Option<Cell<(u64, u64)>>,
 }
 
 impl Numbered {
+    fn gauge(id: MetricId) -> Self {
+        Self { id, former: None, told: None }
+    }
+
+    fn histogram(id: MetricId) -> Self {
+        Self { told: Some(Cell::default()), ..Self::gauge(id) }
+    }
+
     /// Whether the host has taken the value.
     fn record(&self, sink: &impl MetricSink, value: u64) -> bool {
         if let Some(former) = &self.former {
@@ -88,6 +99,10 @@ impl Histogram {
         if let Some(numbered) = &self.0 {
             // A value that is lost is missed in a graph.
             let _ = numbered.record(sink, value);
+            if let Some(told) = &numbered.told {
+                let (count, sum) = told.get();
+                told.set((count.saturating_add(1), sum.saturating_add(value)));
+            }
         }
     }
 }
@@ -165,7 +180,7 @@ impl Registry {
         value: u64,
     ) {
         let asked = Asked::of(metric, &values);
-        let define = |name: &str| sink.define_gauge(name).ok();
+        let define = |name: &str| Some(Numbered::gauge(sink.define_gauge(name).ok()?));
         let Some(gauge) = self.numbered(&asked.under(asked.name), || asked.former(Kind::Gauge), define)
         else {
             return;
@@ -185,7 +200,8 @@ impl Registry {
     pub fn tell_gauges(&self, filter: &str, host: &(impl MetricSink + SharedData + Clock)) {
         let Ok(now) = host.now() else { return };
         self.parts.tell(filter, host, now, |name, value| {
-            let gauge = self.numbered(name, || None, |name| host.define_gauge(name).ok());
+            let define = |name: &str| Some(Numbered::gauge(host.define_gauge(name).ok()?));
+            let gauge = self.numbered(name, || None, define);
             // Without room for its series there is nothing to be told.
             gauge.is_none_or(|gauge| gauge.record(host, value))
         });
@@ -204,8 +220,26 @@ impl Registry {
         values: [&str; N],
     ) -> Histogram {
         let asked = Asked::of(metric, &values);
-        let define = |name: &str| sink.define_histogram(name).ok();
+        let define = |name: &str| Some(Numbered::histogram(sink.define_histogram(name).ok()?));
         Histogram(self.numbered(&asked.under(asked.name), || asked.former(Kind::Histogram), define))
+    }
+
+    /// Says what every counter and gauge stands at, over all workers, with a host call for each; and what this VM has told histograms.
+    pub fn say(&self, host: &impl MetricSink, into: &mut SnapshotWriter) {
+        for (name, series) in self.series.borrow().iter() {
+            if let Ok(value) = host.metric_value(series.id) {
+                into.counter(name, value.saturating_add(series.pending.pending()));
+            }
+        }
+        for (name, numbered) in self.gauges.borrow().iter() {
+            if let Some(told) = &numbered.told {
+                let (count, sum) = told.get();
+                into.amount(&format!("{name}_count"), count);
+                into.amount(&format!("{name}_sum"), sum);
+            } else if let Ok(value) = host.metric_value(numbered.id) {
+                into.counter(name, value);
+            }
+        }
     }
 
     /// A gauge or a histogram, if there is room for one.
@@ -213,18 +247,18 @@ impl Registry {
         &self,
         name: &str,
         former: impl FnOnce() -> Option<Former>,
-        define: impl FnOnce(&str) -> Option<MetricId>,
+        define: impl FnOnce(&str) -> Option<Numbered>,
     ) -> Option<Rc<Numbered>> {
         let mut gauges = self.gauges.borrow_mut();
         if let Some(known) = gauges.get(name) {
             return Some(Rc::clone(known));
         }
         let full = gauges.len() + self.series.borrow().len() >= MAX_SERIES;
-        let Some(id) = (if full { None } else { define(name) }) else {
+        let Some(numbered) = (if full { None } else { define(name) }) else {
             self.refuse(name);
             return None;
         };
-        let numbered = Rc::new(Numbered { id, former: former() });
+        let numbered = Rc::new(Numbered { former: former(), ..numbered });
         gauges.insert(name.to_owned(), Rc::clone(&numbered));
         Some(numbered)
     }

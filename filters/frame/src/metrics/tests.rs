@@ -2,6 +2,7 @@
 
 use super::*;
 use switchyard_core::Timestamp;
+use switchyard_core::status::{Snapshot, Worker};
 use switchyard_host::Status;
 use switchyard_host::fake::FakeHost;
 
@@ -68,6 +69,31 @@ fn a_gauge_has_both_names_at_once_and_a_histogram_its_former_one_on_the_tick() {
     for name in ["waits_milliseconds", "waits_ms"] {
         assert_eq!(host.counter(&format!("switchyard.one=.=a;.;{name}")), 5, "{name}");
     }
+}
+
+#[test]
+fn who_looks_is_told_all_values_and_what_a_vm_told_histograms() {
+    let (registry, host) = (Registry::default(), FakeHost::default());
+    let seen = registry.counter(&host, &SEEN, ["a"]);
+    seen.add(3);
+    registry.flush(&host);
+    seen.add(4);
+    registry.set_gauge(&host, &NOW, ["a"], 7);
+    let waits = registry.histogram(&host, &WAITS, ["a"]);
+    waits.record(&host, 5);
+    waits.record(&host, 6);
+    let mut said = SnapshotWriter::new(Worker::default());
+    registry.say(&host, &mut said);
+    let said = Snapshot::decode(said.finish().expect("memory")).expect("a snapshot");
+    let mut said: Vec<_> = said.records().map(|record| format!("{record:?}")).collect();
+    said.sort();
+    let expected = [
+        r#"Amount("switchyard.one=.=a;.;waits_milliseconds_count", 2)"#,
+        r#"Amount("switchyard.one=.=a;.;waits_milliseconds_sum", 11)"#,
+        r#"Counter("switchyard.one=.=a;.;now_seconds", 7)"#,
+        r#"Counter("switchyard.one=.=a;.;seen_total", 7)"#,
+    ];
+    assert_eq!(said, expected, "what is pending counts; former names are not shown");
 }
 
 #[test]

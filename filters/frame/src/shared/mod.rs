@@ -9,4 +9,5 @@ pub mod lease;
 pub mod reach;
 pub mod rosters;
 pub mod settings;
+pub mod status;
 pub mod tables;

@@ -5,6 +5,7 @@
 //! dies, or another configuration comes.
 
 use super::tables::{Table, announce};
+use switchyard_core::Timestamp;
 use switchyard_core::contract::keys::ROSTERS_NUMBER;
 use switchyard_core::discovery::Roster;
 use switchyard_host::SharedData;
@@ -23,6 +24,11 @@ pub fn read(key: &str, host: &impl SharedData) -> Option<Roster> {
 pub fn read_other(key: &str, version: u64, host: &impl SharedData) -> Option<Roster> {
     let bytes = Table::of(key).read(host);
     Roster::peek(&bytes).filter(|known| known.0 != version).and_then(|_| Roster::decode(&bytes))
+}
+
+/// When the list under this key was read last.
+pub fn read_at(key: &str, host: &impl SharedData) -> Option<Timestamp> {
+    Roster::peek(&Table::of(key).read(host)).map(|(_, read_at)| read_at)
 }
 
 /// Writes a list, unless a newer one is there; whether it did.

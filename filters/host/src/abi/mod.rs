@@ -64,6 +64,7 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_metric(id: u32, value: *mut u64) -> u32;
     fn proxy_get_shared_data(
         key: *const u8,
         key_size: usize,
@@ -295,6 +296,13 @@ impl MetricSink for Hostcalls {
     fn record(&self, id: MetricId, value: u64) -> Result<(), HostError> {
         // SAFETY: plain numbers.
         check("proxy_record_metric", unsafe { proxy_record_metric(id.0, value) })
+    }
+
+    fn metric_value(&self, id: MetricId) -> Result<u64, HostError> {
+        let mut value = 0;
+        // SAFETY: the out-pointer is live.
+        let status = unsafe { proxy_get_metric(id.0, &mut value) };
+        check("proxy_get_metric", status).map(|()| value)
     }
 }
 

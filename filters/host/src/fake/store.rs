@@ -138,4 +138,12 @@ impl MetricSink for FakeHost {
         self.write(id, |current| *current = value);
         Ok(())
     }
+
+    fn metric_value(&self, id: MetricId) -> Result<u64, HostError> {
+        let call = "proxy_get_metric";
+        self.called(call)?;
+        let metrics = self.shared.metrics.borrow();
+        let known = metrics.get(usize::try_from(id.0).unwrap_or_default());
+        known.map(|(_, value)| *value).ok_or(HostError { call, status: Status::NotFound })
+    }
 }

@@ -285,7 +285,7 @@ impl Upstream {
             // The others look at the table with their next change, if they do not hear of this one.
             let _ = announce(host);
         }
-        self.reporter.effects(endpoint, &effects, ejected, &vm.registry, host);
+        self.reporter.effects(endpoint, &effects, (ejected, now), &vm.registry, host);
     }
 
     /// Reads the table that all share.

@@ -86,6 +86,17 @@ impl Lists {
         }
     }
 
+    /// Where the endpoints of the upstream at this position are listed, and when that was read last; `None`: in the document.
+    pub(crate) fn origin(
+        &self,
+        position: usize,
+        host: &impl SharedData,
+    ) -> Option<(&'static str, Timestamp)> {
+        let document = self.document.try_borrow().ok()?;
+        let source = document.upstreams().get(position)?.source()?;
+        Some((source.name(), self.following.read_at(position, host).unwrap_or_default()))
+    }
+
     /// The leases for all that is asked.
     pub(crate) fn each_lease(&self, visit: impl FnMut(&str)) {
         if let Ok(asking) = self.asking.try_borrow() {

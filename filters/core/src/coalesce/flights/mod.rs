@@ -106,6 +106,17 @@ pub struct Flights<H> {
     looked: Timestamp,
 }
 
+/// A flight, to whom it is shown.
+#[derive(Clone, Copy)]
+pub struct UnderWay<'a> {
+    /// Whose it is.
+    pub policy: &'a Rc<Policy>,
+    /// A stream of this worker leads it.
+    pub is_led: bool,
+    /// Requests of this worker that wait for its answer.
+    pub waiting: u64,
+}
+
 impl<H> Default for Flights<H> {
     fn default() -> Self {
         Self {
@@ -163,6 +174,15 @@ impl<H: RequestView> Flights<H> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
+    }
+
+    /// The flights that there are, led here or elsewhere.
+    pub fn under_way(&self) -> impl Iterator<Item = UnderWay<'_>> {
+        self.groups.values().map(|group| UnderWay {
+            policy: &group.policy,
+            is_led: group.leader().is_some(),
+            waiting: length(group.members.len()),
+        })
     }
 
     /// How many streams something is remembered about.

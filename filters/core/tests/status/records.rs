@@ -1,0 +1,168 @@
+//! What filters leave for the page in shared data.
+
+use super::at;
+use core::time::Duration;
+use proptest::prelude::*;
+use switchyard_core::Locality;
+use switchyard_core::health::Health;
+use switchyard_core::outlier::{EndpointKey, Reason, Transition, Verdict};
+use switchyard_core::status::{
+    Configurations, EndpointView, MOST_ROOTS, MOST_SNAPSHOT, MOST_TRANSITIONS, Record, Snapshot,
+    SnapshotWriter, Told, Transitions, UpstreamView, Worker,
+};
+
+fn reread(all: &Configurations) -> Configurations {
+    let again = Configurations::decode(&all.encode().expect("memory"));
+    assert_eq!(again, *all);
+    again
+}
+
+#[test]
+fn one_document_counts_once_however_many_threads_take_it() {
+    let mut all = Configurations::default();
+    for (thread, is_news) in [true, false, false].into_iter().enumerate() {
+        assert_eq!(all.accept("shop", 7, "2 routes", at(thread as u64)), is_news);
+    }
+    assert!(all.accept("shop", 8, "3 routes", at(1_000)));
+    assert!(all.accept("other", 8, "3 routes", at(1_000)), "another root's is its own");
+    let all = reread(&all);
+    let shop = all.roots().iter().find(|one| &*one.root == "shop").expect("the root");
+    let in_force = shop.in_force.as_ref().expect("a document");
+    assert_eq!(
+        (shop.accepted, in_force.hash, in_force.since, &*in_force.summary),
+        (2, 8, at(1_000), "3 routes")
+    );
+}
+
+#[test]
+fn a_refusal_counts_once_and_again_when_it_is_tried_again_later() {
+    let mut all = Configurations::default();
+    let told = [(0, "no"), (4_999, "no"), (5_000, "no"), (5_001, "nor this")];
+    assert_eq!(told.map(|(millis, why)| all.refuse("shop", why, at(millis))), [true, false, true, true]);
+    let all = reread(&all);
+    let [one] = all.roots() else { panic!("{all:?}") };
+    assert_eq!((one.refused, one.in_force.is_none()), (3, true));
+    assert_eq!(
+        one.refusal.as_ref().map(|refused| (&*refused.text, refused.at)),
+        Some(("nor this", at(5_001)))
+    );
+}
+
+#[test]
+fn roots_and_texts_are_bounded() {
+    let mut all = Configurations::default();
+    for root in 0..10 * MOST_ROOTS {
+        all.refuse(&format!("{root}"), &"é".repeat(100_000), at(0));
+    }
+    assert_eq!(reread(&all).roots().len(), MOST_ROOTS);
+    assert_eq!(&*all.roots()[0].root, "159", "the last one comes first");
+    assert!(all.encode().expect("memory").len() < MOST_ROOTS * 3_000);
+}
+
+fn told(number: u64) -> Told {
+    let transition = Transition {
+        key: EndpointKey(number),
+        from: Health::Healthy,
+        to: Health::Ejected,
+        verdict: Some(Verdict::new(Reason::Stall, "x".repeat(1_000))),
+        lasts: Duration::from_secs(30),
+        times: 3,
+    };
+    Told::of(&transition, (&"u".repeat(1_000), &format!("10.0.0.1:{number}")), false, at(number))
+}
+
+#[test]
+fn the_last_transitions_are_kept_and_no_more() {
+    let mut all = Transitions::default();
+    for number in 0..250 {
+        all.add(told(number));
+    }
+    let bytes = all.encode().expect("memory");
+    assert!(bytes.len() < 64 << 10, "{}", bytes.len());
+    let again = Transitions::decode(&bytes);
+    assert_eq!(again, all);
+    let kept: Vec<_> = again.newest().map(|told| told.at.as_millis()).collect();
+    assert_eq!((kept.len(), kept[0], kept[MOST_TRANSITIONS - 1]), (MOST_TRANSITIONS, 249, 150));
+    assert_eq!(again.newest().next().and_then(|told| told.reason), Some(Reason::Stall));
+}
+
+fn view(address: &str) -> EndpointView<'_> {
+    EndpointView {
+        address,
+        locality: Locality { region: "eu".into(), zone: "b".into(), sub_zone: "".into() },
+        priority: 1,
+        weight: 2,
+        share_ppm: 3,
+        health: Health::HalfOpen,
+        in_flight: 4,
+        expected: Duration::from_micros(5),
+    }
+}
+
+const WORKER: Worker = Worker { number: 1, queue: 2, began: at_const(3), written: at_const(4) };
+
+const fn at_const(millis: u64) -> switchyard_core::Timestamp {
+    switchyard_core::Timestamp::from_millis(millis)
+}
+
+#[test]
+fn a_snapshot_says_what_was_put_into_it() {
+    let upstream = UpstreamView {
+        name: "web",
+        cluster: "c",
+        policy: "random",
+        source: "etcd",
+        read_at: at(9),
+        endpoints: 7,
+    };
+    let mut said = SnapshotWriter::new(WORKER);
+    said.counter("switchyard.decisions", 12);
+    said.amount("switchyard.flights", 13);
+    said.upstream(&upstream);
+    said.endpoint(&view("10.0.0.1:80"));
+    let said = Snapshot::decode(said.finish().expect("memory")).expect("a snapshot");
+    assert_eq!(said.worker, WORKER);
+    let records = [
+        Record::Counter("switchyard.decisions", 12),
+        Record::Amount("switchyard.flights", 13),
+        Record::Upstream(upstream),
+        Record::Endpoint(view("10.0.0.1:80")),
+    ];
+    assert_eq!(said.records().collect::<Vec<_>>(), records);
+}
+
+#[test]
+fn a_snapshot_is_bounded_and_says_that_it_is_cut_short() {
+    let mut said = SnapshotWriter::new(WORKER);
+    let addresses: Vec<String> = (0..100_000).map(|number| format!("10.0.0.1:{number}")).collect();
+    for address in &addresses {
+        said.endpoint(&view(address));
+    }
+    said.counter("small", 1);
+    let bytes = said.finish().expect("memory");
+    assert!(bytes.len() <= MOST_SNAPSHOT, "{}", bytes.len());
+    let said = Snapshot::decode(bytes).expect("a snapshot");
+    assert_eq!(said.records().last(), Some(Record::Truncated));
+    let whole = said.records().filter(|record| matches!(record, Record::Endpoint(_))).count();
+    assert!((500..2_000).contains(&whole), "{whole}");
+    assert!(
+        !said.records().any(|record| matches!(record, Record::Counter(..))),
+        "nothing comes behind a gap"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_any_of_them_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), layout in any::<bool>()) {
+        let mut bytes = bytes;
+        if layout && let Some(first) = bytes.first_mut() {
+            *first = 1;
+        }
+        let all = Configurations::decode(&bytes);
+        prop_assert!(all.roots().len() <= MOST_ROOTS);
+        prop_assert!(Transitions::decode(&bytes).newest().count() <= MOST_TRANSITIONS);
+        if let Some(snapshot) = Snapshot::decode(bytes) {
+            prop_assert!(snapshot.records().count() <= 400);
+        }
+    }
+}
