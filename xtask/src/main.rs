@@ -2,6 +2,7 @@
 
 mod build;
 mod dist;
+mod figures;
 mod images;
 mod observability;
 mod run;
@@ -12,6 +13,7 @@ mod tidy;
 mod workspace;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use setup::{Envoy, Install};
 use std::ffi::OsStr;
@@ -33,7 +35,8 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test --modules separate               run everything on one module for each filter
   cargo xtask check envoy-config/switchyard.yaml    find out what is wrong with a document
   cargo xtask dist                                  modules, images and the program, ready to hand out
-  cargo xtask bench router --json                   one JSON object on standard output";
+  cargo xtask bench router --json                   one JSON object on standard output
+  cargo xtask figures all                           run every benchmark, and write its figures into the documentation";
 
 #[derive(Subcommand)]
 enum Task {
@@ -75,11 +78,23 @@ enum Task {
         /// per call, against no batching), chain (all filters as one module, against several, no-op filters and Envoy's own
         /// policies), scale (many clusters and workers, little traffic), discovery (endpoints that come and go) or core (hash
         /// tables, native and in wasm).
-        #[arg(value_parser = ["router", "outlier", "retry", "coalesce", "batch", "chain", "scale", "discovery", "core"])]
+        #[arg(value_parser = run::BENCHES)]
         name: String,
         /// Print one JSON object, alone on standard output.
         #[arg(long)]
         json: bool,
+        /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
+        #[arg(long, value_name = "VERSION")]
+        envoy: Option<String>,
+        /// Install a compiler for wasm32 by apt if none is there and rustup adds none; without this, say what would be run.
+        #[arg(long)]
+        install: bool,
+    },
+    /// Runs benchmarks one after another, stores what they give in docs/figures, and makes the documentation's figures of all that is stored.
+    Figures {
+        /// Which benchmarks, or `all`; without one nothing is measured, and the documentation's figures are made of what is stored.
+        #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(run::BENCHES.into_iter().chain([figures::ALL])))]
+        names: Vec<String>,
         /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
         #[arg(long, value_name = "VERSION")]
         envoy: Option<String>,
@@ -136,6 +151,9 @@ fn run(task: Task) -> Result<bool> {
         Task::Test { only, modules, envoy } => test::test(only.as_deref(), &modules, envoy.as_deref()),
         Task::Bench { name, json, envoy, install } => {
             run::bench(&name, json, envoy.as_deref(), Install::asked(install)).map(|()| true)
+        }
+        Task::Figures { names, envoy, install } => {
+            figures::figures(&names, envoy.as_deref(), Install::asked(install))
         }
         Task::Dist { out, expect, install } => {
             dist::dist(out.as_deref(), expect.as_deref(), Install::asked(install))

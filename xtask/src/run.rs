@@ -1,10 +1,14 @@
-//! `demo`, `bench` and `images`: set up what they need, then hand over to the programs of the test harness.
+//! `demo`, `bench`, those that `figures` runs, and `images`: set up what they need, then hand over to the programs of the test harness.
 
 use crate::setup::{Envoy, Install, Peers};
 use crate::workspace::{aloud, cargo, quietly, root, wasm_dir};
 use crate::{build, images};
-use anyhow::Result;
-use std::process::Command;
+use anyhow::{Result, ensure};
+use std::process::{Command, Stdio};
+
+/// What can be measured.
+pub(crate) const BENCHES: [&str; 9] =
+    ["router", "outlier", "retry", "coalesce", "batch", "chain", "scale", "discovery", "core"];
 
 /// A cargo command whose programs find Envoy and the modules.
 pub(crate) fn with_envoy(mut command: Command, envoy: &Envoy) -> Command {
@@ -31,19 +35,61 @@ pub(crate) fn demo(version: Option<&str>, minutes: u64) -> Result<()> {
     aloud(harness("switchyard-demo", &envoy)?.arg(minutes.to_string()))
 }
 
+/// The benchmarks, and Envoy and modules built for them.
+pub(crate) struct Benches {
+    envoy: Envoy,
+}
+
+impl Benches {
+    /// Sets up and builds what all of them need.
+    ///
+    /// # Errors
+    /// When set-up or build fails.
+    pub(crate) fn set_up(version: Option<&str>, install: Install) -> Result<Self> {
+        let envoy = Envoy::set_up(version)?;
+        build::build(install)?;
+        Ok(Self { envoy })
+    }
+
+    /// Envoy's version.
+    pub(crate) fn version(&self) -> &str {
+        &self.envoy.version
+    }
+
+    /// What measures `name`, with what that one needs.
+    fn command(&self, name: &str, peers: Option<&Peers>) -> Result<Command> {
+        let mut bench = harness("switchyard-bench", &self.envoy)?;
+        bench.arg(name);
+        if let Some(peers) = peers {
+            peers.known_to(&mut bench);
+        }
+        Ok(bench)
+    }
+
+    /// Measures `name`; the JSON object that it prints. Its progress is on standard error.
+    ///
+    /// # Errors
+    /// When set-up of those it is compared with, or the benchmark, fails.
+    pub(crate) fn json(&self, name: &str) -> Result<String> {
+        let mut bench = self.command(name, peers_of(name)?.as_ref())?;
+        let output = bench.arg("--json").stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        ensure!(output.status.success(), "{}; what it printed above says why", output.status);
+        Ok(String::from_utf8(output.stdout)?)
+    }
+}
+
+/// Those with which a benchmark compares, if they are programs of others.
+fn peers_of(name: &str) -> Result<Option<Peers>> {
+    if name == "coalesce" { Peers::set_up().map(Some) } else { Ok(None) }
+}
+
 /// Measures `name`.
 ///
 /// # Errors
 /// When set-up, build or the benchmark fails.
 pub(crate) fn bench(name: &str, json: bool, version: Option<&str>, install: Install) -> Result<()> {
-    let envoy = Envoy::set_up(version)?;
-    let peers = if name == "coalesce" { Some(Peers::set_up()?) } else { None };
-    build::build(install)?;
-    let mut bench = harness("switchyard-bench", &envoy)?;
-    bench.arg(name);
-    if let Some(peers) = peers {
-        peers.known_to(&mut bench);
-    }
+    let peers = peers_of(name)?;
+    let mut bench = Benches::set_up(version, install)?.command(name, peers.as_ref())?;
     if json {
         bench.arg("--json");
     }

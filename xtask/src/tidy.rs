@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: what is written about the project is true of it.
 //!
 //! Paths and commands that the documentation names exist; every Envoy bootstrap under envoy-config/ loads in a
-//! real Envoy; every Switchyard document and example is valid; generated files are current; crates and the modules in
+//! real Envoy; every Switchyard document and example is valid; generated files are current; figures are those that benchmarks gave; crates and the modules in
 //! them depend on each other the way docs/architecture.md says.
 
 mod arrows;
@@ -10,14 +10,14 @@ mod markdown;
 pub(crate) mod rendered;
 
 use crate::setup::Envoy;
-use crate::workspace::{quietly, root, wasm_dir, working};
-use crate::{Arguments, schema};
+use crate::workspace::{files, pages, quietly, root, shown, wasm_dir, working};
+use crate::{Arguments, figures, schema};
 use anyhow::{Context, Result};
 use clap::CommandFactory as _;
 use markdown::Markdown;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use switchyard_cli::check::check;
 use switchyard_cli::finding::Severity;
@@ -32,6 +32,7 @@ pub(crate) fn tidy(envoy: &Envoy) -> Result<bool> {
     documentation(&mut wrong)?;
     configurations(envoy, &mut wrong)?;
     generated(&mut wrong)?;
+    figures::check(&mut wrong)?;
     arrows::crates(&root(), &mut wrong)?;
     arrows::modules(&root(), &mut wrong)?;
     module_docs(&root(), &mut wrong)?;
@@ -45,30 +46,8 @@ pub(crate) fn tidy(envoy: &Envoy) -> Result<bool> {
     Ok(wrong.is_empty())
 }
 
-fn files(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
-            found.extend(files(&path, extensions)?);
-        } else if path.extension().is_some_and(|have| extensions.iter().any(|want| have == *want)) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn shown(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
-}
-
 fn documentation(wrong: &mut Vec<String>) -> Result<()> {
-    let mut pages = files(&root().join("docs"), &["md"])?;
-    let others = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "cli/README.md"];
-    pages.extend(others.map(|name| root().join(name)));
-    for page in pages {
+    for page in pages()? {
         let text = fs::read_to_string(&page).with_context(|| format!("reading {}", page.display()))?;
         let place = shown(&page);
         let markdown = Markdown::of(&text);

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -24,6 +25,41 @@ pub(crate) fn target() -> PathBuf {
 /// Where `cargo xtask build` leaves the modules.
 pub(crate) fn wasm_dir() -> PathBuf {
     root().join("target/wasm")
+}
+
+/// A path as it is named in the checkout.
+pub(crate) fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// The files below a folder with one of these extensions, but for what is made and what is hidden.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(files(&path, extensions)?);
+        } else if path.extension().is_some_and(|have| extensions.iter().any(|want| have == *want)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The pages of the documentation.
+///
+/// # Errors
+/// When docs/ cannot be read.
+pub(crate) fn pages() -> Result<Vec<PathBuf>> {
+    let mut pages = files(&root().join("docs"), &["md"])?;
+    let others = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "cli/README.md"];
+    pages.extend(others.map(|name| root().join(name)));
+    Ok(pages)
 }
 
 /// The cargo that runs this program.

@@ -33,9 +33,14 @@ impl Costs {
 
 /// The least that a figure of the other listeners is of that of the listener `base`.
 pub(super) fn least_of(costs: &[Costs], base: &str, of: fn(&Costs) -> f64) -> f64 {
-    let base_figure = costs.iter().find(|cost| cost.name == base).map_or(f64::NAN, of);
     let others = costs.iter().filter(|cost| cost.name != base);
-    others.map(|cost| of(cost) / base_figure).fold(f64::INFINITY, f64::min)
+    others.map(|cost| ratio(costs, (cost.name, base), of)).fold(f64::INFINITY, f64::min)
+}
+
+/// What a figure of one listener is of that of another.
+pub(super) fn ratio(costs: &[Costs], (one, base): (&str, &str), of: fn(&Costs) -> f64) -> f64 {
+    let figure = |name: &str| costs.iter().find(|cost| cost.name == name).map_or(f64::NAN, of);
+    figure(one) / figure(base)
 }
 
 /// A figure of every listener, by its name.

@@ -4,7 +4,7 @@
 //! parent hands on counts as the parent's; so some circles go unseen, and none is seen that is not there.
 
 use super::circles::{Arrow, circle};
-use super::{files, shown};
+use crate::workspace::{files, shown};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::fs;

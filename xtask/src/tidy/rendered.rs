@@ -2,7 +2,7 @@
 //!
 //! Invariant: what a user copies is what the program would give him.
 
-use crate::workspace::root;
+use crate::workspace::{files, root};
 use anyhow::{Result, anyhow};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub(crate) fn examples() -> Result<Vec<(PathBuf, String)>> {
 /// # Errors
 /// When a file cannot be read or written.
 pub(super) fn copy_beside(bootstrap: &Path, folder: &Path, change: impl Fn(&str) -> String) -> Result<()> {
-    for file in super::files(bootstrap.parent().unwrap_or(bootstrap), &["yaml"])? {
+    for file in files(bootstrap.parent().unwrap_or(bootstrap), &["yaml"])? {
         if let Some(name) = file.file_name().filter(|_| file != bootstrap) {
             fs::write(folder.join(name), change(&fs::read_to_string(&file)?))?;
         }

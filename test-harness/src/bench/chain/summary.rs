@@ -17,7 +17,7 @@ const AIMS: [Aim; 5] = [
     ("wasm_bytes", "<=", 1_048_576.0),
 ];
 /// What the chain is compared with.
-const OTHERS: [(&str, Variant); 7] = [
+const OTHERS: [(&str, Variant); 10] = [
     ("chain_vs_plain", Variant::NoFilter),
     ("chain_vs_separate", Variant::Separate),
     ("chain_vs_noops", Variant::Noops),
@@ -25,6 +25,9 @@ const OTHERS: [(&str, Variant); 7] = [
     ("chain_vs_native", Variant::Native),
     ("chain_vs_noop", Variant::Noop),
     ("chain_vs_lua", Variant::Lua),
+    ("chain_vs_engine_filter", Variant::ChainFilter),
+    ("chain_vs_coalesce", Variant::ChainCoalesce),
+    ("chain_vs_log_decisions", Variant::ChainLogDecisions),
 ];
 
 /// How many requests the worker serves through the chain while it serves one through another variant; more is better.

@@ -16,8 +16,8 @@ const MODULE: &str = "coalesce";
 /// Each is the name of a listener, too.
 const SCOPES: [&str; 2] = ["worker", "proxy"];
 
-/// Adds `host_calls_per_request`, `host_calls_per_request_proxy`, `unique_vs_noop`, the same of CPU time (more is
-/// better there too), and what they come from. Of the two scopes the slower one counts.
+/// Adds `host_calls_per_request`, `host_calls_per_request_proxy`, `unique_vs_noop` of each scope and of the slower one, the same of CPU time (more is
+/// better there too), and what they come from.
 pub(super) async fn measure(report: &mut Map<String, Value>) -> anyhow::Result<()> {
     let upstreams = Upstreams::start(1).await?;
     for (scope, suffix) in SCOPES.into_iter().zip(["", "_proxy"]) {
@@ -36,6 +36,9 @@ pub(super) async fn measure(report: &mut Map<String, Value>) -> anyhow::Result<(
     let [worker, proxy] = SCOPES;
     let costs = beside::costs(all, &[worker, proxy, NOOP], &upstreams).await?;
     let mut add = |key: &str, value| report.insert(key.to_owned(), value);
+    for (key, scope) in [("unique_vs_noop_worker", worker), ("unique_vs_noop_proxy", proxy)] {
+        add(key, json!(beside::ratio(&costs, (scope, NOOP), Costs::speed)));
+    }
     add("unique_vs_noop", json!(beside::least_of(&costs, NOOP, Costs::speed)));
     add("unique_vs_noop_cpu", json!(beside::least_of(&costs, NOOP, |cost| 1.0 / cost.cpu())));
     add("requests_per_second", beside::by_name(&costs, Costs::speed));

@@ -62,6 +62,7 @@ pub(super) fn of(all: &All) -> Map<String, Value> {
     add("errors_vs_native".to_owned(), json!(ratio(|one| one.errors)));
     add("errors_vs_native_retry_wasm".to_owned(), json!(to_native(&with_retries, |one| one.errors)));
     add("bad_requests_vs_native".to_owned(), json!(ratio(|one| one.bad_requests)));
+    add("faults_per_side".to_owned(), json!(ours.len()));
     add("p99_slow_vs_native".to_owned(), json!(p99(Side::Ours) / p99(Side::Native).max(f64::EPSILON)));
     for (key, value) in figures(&ours).into_iter().filter(|(key, _)| *key != "p99_ms") {
         add(key.to_owned(), value);

@@ -53,6 +53,10 @@ pub(super) fn of(parts: Value) -> Map<String, Value> {
         .max(figure("/clusters/200x3/with/idle_cpu_percent_after"));
     let growth =
         figure("/clusters/200x3/with/config_bytes") / figure("/clusters/50x3/with/config_bytes").max(1.0);
+    let of_15_workers = |side: &str| {
+        figure(&format!("/workers/16/{side}/rss_mib")) - figure(&format!("/workers/1/{side}/rss_mib"))
+    };
+    let of_15_workers = json!({ "with": of_15_workers("with"), "without": of_15_workers("without") });
     let mut report = Map::new();
     for (key, value) in [
         ("idle_cpu_percent_200", json!(idle)),
@@ -64,6 +68,7 @@ pub(super) fn of(parts: Value) -> Map<String, Value> {
         ("rss_added_mib_20x1000", json!(figure("/clusters/20x1000/rss_added_mib"))),
         ("ready_added_s", json!(worst("ready_added_s"))),
         ("rss_added_mib_16_workers", json!(figure("/workers/16/rss_added_mib"))),
+        ("rss_mib_of_15_workers", of_15_workers),
     ] {
         report.insert(key.to_owned(), value);
     }
@@ -89,10 +94,12 @@ mod tests {
         };
         let without = Seen { idle_before_percent: 0.9, idle_after_percent: 1.0, rss_mib: 100.0, ..with };
         let seen = pair(&(with, without));
-        let parts = json!({ "clusters": { "200x3": seen, "50x3": seen }, "workers": { "16": seen } });
+        let workers = json!({ "1": { "with": { "rss_mib": 90.0 } }, "16": seen });
+        let parts = json!({ "clusters": { "200x3": seen, "50x3": seen }, "workers": workers });
         let report = of(parts);
         assert_eq!(report["idle_cpu_percent_200"], 1.5);
         assert_eq!(report["rss_added_mib_200"], 40.0);
+        assert_eq!(report["rss_mib_of_15_workers"], json!({ "with": 50.0, "without": null }));
         let aims = &report["aims"];
         assert_eq!(aims["idle_cpu_added_percent_200"], "met: <= 0.5");
         assert_eq!(aims["rss_added_mib_200"], "met: <= 40");
