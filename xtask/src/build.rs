@@ -21,6 +21,10 @@ const ALWAYS: [&str; 4] =
 /// Callbacks of a root, which every module keeps: the frame asks and tells in them on behalf of every filter, and no request pays for them.
 const OF_ROOTS: [&str; 3] = ["on_tick", "on_http_call_response", "on_queue_ready"];
 
+/// The callback for a message in a queue, and ours in its place: `filters/host/src/abi/waking.rs` says why.
+const QUEUE: &str = "proxy_on_queue_ready";
+const GUARDED_QUEUE: &str = "switchyard_on_queue_ready";
+
 /// A module that is to be built.
 struct Plan {
     /// `router` of `switchyard-router`.
@@ -236,8 +240,19 @@ fn finish(wasm: &[u8], callbacks: Option<&[String]>) -> Result<Vec<u8>> {
     for export in unused {
         module.exports.delete(export);
     }
+    guard_queues(&mut module);
     walrus::passes::gc::run(&mut module);
     Ok(module.emit_wasm())
+}
+
+/// Has Envoy call our own callback for messages, which is exported under another name, in place of the SDK's.
+fn guard_queues(module: &mut walrus::Module) {
+    let ours = module.exports.iter().find(|export| export.name == GUARDED_QUEUE).map(walrus::Export::id);
+    let sdks = module.exports.iter().find(|export| export.name == QUEUE).map(walrus::Export::id);
+    if let (Some(ours), Some(sdks)) = (ours, sdks) {
+        module.exports.delete(sdks);
+        module.exports.get_mut(ours).name = QUEUE.to_owned();
+    }
 }
 
 #[cfg(test)]
@@ -261,6 +276,16 @@ mod tests {
 
     fn exports(wasm: &[u8]) -> Vec<String> {
         walrus::Module::from_buffer(wasm).unwrap().exports.iter().map(|export| export.name.clone()).collect()
+    }
+
+    #[test]
+    fn our_own_callback_for_messages_takes_the_place_of_the_sdks() {
+        let wasm = module("proxy_log", &[GUARDED_QUEUE, "proxy_on_request_headers", QUEUE]);
+        let kept = finish(&wasm, Some(&["on_request_headers".to_owned()])).unwrap();
+        assert_eq!(exports(&kept), [QUEUE, "proxy_on_request_headers"], "the first is ours");
+        let sdks_alone = module("proxy_log", &["proxy_on_request_headers", QUEUE]);
+        let kept = finish(&sdks_alone, Some(&["on_request_headers".to_owned()])).unwrap();
+        assert_eq!(exports(&kept), ["proxy_on_request_headers", QUEUE]);
     }
 
     #[test]

@@ -104,8 +104,22 @@ impl<F: Filter> Root<F> {
         };
         if accepted {
             self.followed = followed;
+            self.tell_page(document, number, host);
         }
         accepted
+    }
+
+    /// The status page has what was written, under its own number: not where it is, if that is in a store, and not each cluster that was found under it.
+    fn tell_page(&self, document: &Document, number: u64, host: &impl Host) {
+        if let (None, Some(serving)) = (document.stored(), &self.serving) {
+            status::accepted(
+                F::NAME,
+                number,
+                &serving.filter.summary(),
+                host.now().unwrap_or_default(),
+                host,
+            );
+        }
     }
 
     /// The filter under this document serves from now on; whether there is one. It is large, and has several callers.
@@ -141,7 +155,6 @@ impl<F: Filter> Root<F> {
         log::info!("switchyard.{}: configuration accepted: {summary}", F::NAME);
         self.vm.is_configured(now);
         Presence::prepare(F::NAME, host);
-        status::accepted(F::NAME, configuration, &summary, now, host);
         let serving = Numbered { number, filter: Rc::new(filter) };
         self.draining.extend(self.serving.replace(serving));
         self.vm.registry.set_gauge(host, &BUILD_INFO, [F::NAME, env!("CARGO_PKG_VERSION")], 1);

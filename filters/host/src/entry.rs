@@ -1,10 +1,12 @@
 //! The ABI entry that all filters share: the SDK's callbacks handed on to a filter's root and streams.
 //!
-//! Invariant: nothing is decided here, and every stream and root is told of its end exactly once. Trade-off: a module has all
+//! Invariants: nothing is decided here, and every stream and root is told of its end exactly once; a message for a root that is no more wakes
+//! nobody ([`is_root`]). Trade-off: a module has all
 //! callbacks in it, also those that its filter leaves at their defaults; `cargo xtask build` removes the exports
 //! that a filter does not list, so that Envoy never makes the crossing.
 
 use crate::Flow;
+use core::cell::RefCell;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType, LogLevel};
 
@@ -70,39 +72,68 @@ macro_rules! start {
 /// What a module does when it is loaded; [`start!`](crate::start) calls it.
 pub fn begin<R: Root>() {
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|context| Box::new(RootEntry(R::new(context))));
+    proxy_wasm::set_root_context(|context| Box::new(RootEntry::<R>::new(context)));
 }
 
-struct RootEntry<R: Root>(R);
+thread_local! {
+    /// The contexts of the roots of this VM: as many as listeners and clusters have a plugin under its `vm_id`.
+    static ROOTS: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether a root of this VM has this context.
+///
+/// Envoy keeps for a queue the VM's key and the context of the root that registered it. When a VM traps, its successor in the thread has the same key,
+/// and numbers its contexts anew: the number of a root that is no more may be that of a stream now, for which the SDK would trap again.
+pub fn is_root(context: u32) -> bool {
+    ROOTS.try_with(|roots| roots.try_borrow().is_ok_and(|roots| roots.contains(&context))).unwrap_or(false)
+}
+
+struct RootEntry<R: Root> {
+    root: R,
+    context: u32,
+}
+
+impl<R: Root> RootEntry<R> {
+    fn new(context: u32) -> Self {
+        change_roots(|roots| roots.push(context));
+        Self { root: R::new(context), context }
+    }
+}
+
+fn change_roots(change: impl FnOnce(&mut Vec<u32>)) {
+    // It is borrowed for no longer than one change or look takes.
+    let _ = ROOTS.try_with(|roots| roots.try_borrow_mut().map(|mut roots| change(&mut roots)));
+}
 
 /// As that of a stream.
 impl<R: Root> Drop for RootEntry<R> {
     fn drop(&mut self) {
-        self.0.on_done();
+        change_roots(|roots| roots.retain(|root| *root != self.context));
+        self.root.on_done();
     }
 }
 
 impl<R: Root> Context for RootEntry<R> {
     fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _trailers: usize) {
-        self.0.on_call_response(call, headers, body_size);
+        self.root.on_call_response(call, headers, body_size);
     }
 }
 
 impl<R: Root> RootContext for RootEntry<R> {
     fn on_configure(&mut self, _plugin_configuration_size: usize) -> bool {
-        self.0.configure()
+        self.root.configure()
     }
 
     fn on_tick(&mut self) {
-        self.0.tick();
+        self.root.tick();
     }
 
     fn on_queue_ready(&mut self, queue: u32) {
-        self.0.on_queue_ready(queue);
+        self.root.on_queue_ready(queue);
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(StreamEntry(self.0.stream(context))))
+        Some(Box::new(StreamEntry(self.root.stream(context))))
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -13,7 +13,7 @@ pub const PAGE: &str = include_str!("page.html");
 /// stands there now.
 pub const CONTENT_SECURITY_POLICY: &str = concat!(
     "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
-    "script-src 'sha256-r+R7lB5FDr/1SZDGAHcPodHftiL8waumhywpXLVg76E='; style-src 'sha256-iVb+a+hvSaOqzAn7w7SwpDfJQpwY3kE3QoPUBtEZvJY='; img-src data:"
+    "script-src 'sha256-mlB2omn8w7Bz75fD73sJyEM+Xx+5CpJOzN/bhliEUEs='; style-src 'sha256-iVb+a+hvSaOqzAn7w7SwpDfJQpwY3kE3QoPUBtEZvJY='; img-src data:"
 );
 
 /// Which of the two is asked for.

@@ -1,8 +1,9 @@
 //! Which documents the roots of one module have taken, and which they have refused, as one value of shared data.
 //!
 //! A configuration is read by the main thread and by every worker, one soon after the other, so the same one is told many times: it counts once.
-//! Invariants: at most [`MOST_ROOTS`] roots, the one that told something last first; texts are cut. Trade-off: a document that is refused again
-//! within [`SAME`] counts once, and a worker that is late with an older one, which no other has any more, makes it count again.
+//! So it does if two listeners have one `root_id` and a document each, which are told by turns. Invariants: at most [`MOST_ROOTS`] roots, the one
+//! that told something last first; texts are cut; of a root [`MOST_TOLD`] documents are remembered. Trade-off: a document that is taken
+//! again within [`SAME_TAKEN`], or refused within [`SAME`], does not count again, though it was meant so; of documents that serve by turns the last one told is shown.
 
 use super::{MOST_NAME, cut};
 use crate::Timestamp;
@@ -14,8 +15,12 @@ use core::time::Duration;
 pub const MOST_ROOTS: usize = 16;
 /// The longest text of a refusal.
 const MOST_TEXT: usize = 2048;
-/// Threads refuse the same document within so long.
+/// All threads have refused the same document within so long.
 const SAME: Duration = Duration::from_secs(5);
+/// A document is not counted again within so long: as much time may pass until a thread that has no work for it takes it.
+const SAME_TAKEN: Duration = Duration::from_secs(60);
+/// As many documents of a root are remembered, for not to be counted again.
+const MOST_TOLD: usize = 8;
 const LAYOUT: u8 = 1;
 
 /// A document that serves.
@@ -53,6 +58,8 @@ pub struct OfRoot {
     pub refused: u32,
     /// What it has refused last.
     pub refusal: Option<Refused>,
+    /// The last documents that counted, and when: the newest first.
+    told: Vec<(u64, Timestamp)>,
 }
 
 /// All roots of one module.
@@ -82,6 +89,10 @@ impl Configurations {
             let refusal = one.refusal.as_ref();
             let Refused { hash, at, text } = refusal.unwrap_or(&none);
             out.byte(u8::from(refusal.is_some())).long(*hash).time(*at).bytes(text.as_bytes());
+            out.count(one.told.len());
+            for (hash, at) in &one.told {
+                out.long(*hash).time(*at);
+            }
         }
         out.finish()
     }
@@ -97,7 +108,12 @@ impl Configurations {
         if one.in_force.as_ref().is_some_and(|known| known.hash == hash) {
             return false;
         }
-        one.accepted = one.accepted.saturating_add(1);
+        if !one.told.iter().any(|(known, at)| *known == hash && !now.is_due(*at, SAME_TAKEN)) {
+            one.accepted = one.accepted.saturating_add(1);
+            one.told.retain(|(known, _)| *known != hash);
+            one.told.insert(0, (hash, now));
+            one.told.truncate(MOST_TOLD);
+        }
         one.in_force = Some(InForce { hash, since: now, summary: cut(summary, MOST_TEXT).into() });
         true
     }
@@ -132,11 +148,14 @@ fn read(from: &mut Reader<'_>) -> Option<OfRoot> {
     let in_force = InForce { hash: from.long()?, since: from.time()?, summary: from.text()?.into() };
     let is_refused = from.byte()? != 0;
     let refusal = Refused { hash: from.long()?, at: from.time()?, text: from.text()?.into() };
+    let count = from.word()?;
+    let told = (0..count).map_while(|_| Some((from.long()?, from.time()?))).take(MOST_TOLD).collect();
     Some(OfRoot {
         root,
         accepted,
         refused,
         in_force: is_in_force.then_some(in_force),
         refusal: is_refused.then_some(refusal),
+        told,
     })
 }

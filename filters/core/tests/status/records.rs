@@ -34,6 +34,26 @@ fn one_document_counts_once_however_many_threads_take_it() {
     );
 }
 
+/// Two listeners with one `root_id`, whose threads take their documents by turns.
+#[test]
+fn documents_that_are_taken_by_turns_count_once_each_and_one_that_comes_back_counts_again() {
+    let mut all = Configurations::default();
+    for thread in 0..20 {
+        all.accept("shop", 7 + thread % 2, "2 routes", at(thread));
+    }
+    let count = |all: &Configurations| all.roots()[0].accepted;
+    assert_eq!(count(&all), 2);
+    all.accept("shop", 7, "2 routes", at(59_000));
+    assert_eq!((count(&all), all.roots()[0].in_force.as_ref().map(|known| known.hash)), (2, Some(7)));
+    all.accept("shop", 8, "2 routes", at(61_001));
+    let mut all = reread(&all);
+    assert_eq!(count(&all), 3, "a roll-back");
+    for hash in 0..1_000 {
+        all.accept("shop", 100 + hash, "x", at(62_000));
+    }
+    assert!(all.encode().expect("memory").len() < 400);
+}
+
 #[test]
 fn a_refusal_counts_once_and_again_when_it_is_tried_again_later() {
     let mut all = Configurations::default();

@@ -8,6 +8,8 @@
 
 mod messages;
 mod queues;
+#[cfg(target_arch = "wasm32")]
+mod waking;
 
 use crate::{
     Bodies, Call, CallAnswers, Clock, Contexts, Decisions, HeaderMap, HostError, HttpCalls, MetricId,

@@ -144,3 +144,50 @@ async fn followers_in_another_worker_are_let_go_when_their_leaders_chain_dies() 
     assert_eq!(envoy.stat("http.ingress.downstream_rq_idle_timeout").await?, 3);
     Ok(())
 }
+
+/// Envoy wakes for a queue whoever has its root's number now, and a new VM numbers anew: a stream, if the root was a later one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_at_the_page_wakes_no_stream_that_has_the_number_of_a_root_that_died() -> Outcome {
+    let upstreams = Upstreams::start(2).await?;
+    let shown = |document: &Value| bootstrap(&upstreams, document, 60).concurrency(1).live_listeners();
+    let mut document = document(&upstreams);
+    let envoy = Envoy::start(shown(&document)).await?;
+    let client = Client::to(envoy.listener_address("ingress").await?);
+    for _ in 0..60 {
+        assert_eq!(client.get("/filter").send().await?.status, 200);
+    }
+    // The root of the second listener has a number behind those of sixty streams.
+    document["routes"][0]["match"] = json!({ "path_regex": "/fi.*" });
+    envoy.update_listener(&shown(&document).listener_named("ingress")?).await?.expect("a good document");
+    let client = Client::to(envoy.listener_address("ingress").await?);
+    client.get("/filter").send().await?;
+    let page = envoy.client("metrics").await?;
+    let looked = async || -> anyhow::Result<Value> {
+        Ok(serde_json::from_slice(&page.get("/status.json").send().await?.body)?)
+    };
+    let is_seen =
+        async || Ok((!looked().await?["workers"].as_array().is_none_or(Vec::is_empty)).then_some(()));
+    envoy.until("the page to know the worker", is_seen).await?;
+
+    trap(&envoy, &client, ("router:request-headers", "/filter")).await?;
+    until_a_new_vm_serves(&envoy, &client, &upstreams).await?;
+    for upstream in upstreams.iter() {
+        upstream.behave_for("x-wait", "1", Behaviour::held(Behaviour::body("late")))?;
+    }
+    let waiting: Vec<Asked> =
+        (0..80).map(|_| tokio::spawn(client.get("/filter").header("x-wait", "1").send())).collect();
+    let under_way = async || {
+        let all: u64 = upstreams.iter().map(Upstream::under_way).sum();
+        Ok((all == 80).then_some(()))
+    };
+    envoy.until("eighty requests under way", under_way).await?;
+    for _ in 0..5 {
+        looked().await?;
+    }
+    assert_eq!(client.get("/filter").send().await?.status, 200);
+    assert_eq!(envoy.log().matches(TRAPPED).count(), 1, "one VM has died, by our own hand");
+    upstreams.iter().for_each(Upstream::release);
+    let answered = answers(&envoy, waiting).await?;
+    assert!(answered.iter().all(|answer| answer.status == 200 && answer.text() == "late"));
+    Ok(())
+}
