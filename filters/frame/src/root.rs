@@ -17,7 +17,7 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
 use switchyard_core::Timestamp;
-use switchyard_host::{Clock, Host, Queues, SharedData, Ticks as _};
+use switchyard_host::{Clock, Host, HostError, Queues, SharedData, Ticks as _};
 use xxhash_rust::xxh64::xxh64;
 
 /// The root's own number at its timer.
@@ -74,19 +74,25 @@ impl<F: Filter> Root<F> {
 
     /// Takes the plugin's configuration; `false` refuses it, with every error in the log.
     pub fn configure(&mut self, host: &impl Host) -> bool {
-        let bytes = host.plugin_configuration().unwrap_or_default();
-        let accepted = match Document::from_plugin_configuration(&bytes) {
-            Ok(document) => {
-                let accepted = self.begin(&document, xxh64(&bytes, 0), host);
-                if accepted {
-                    self.keep(&document, host);
-                }
-                accepted
-            }
-            Err(errors) => refuse(F::NAME, &errors, host),
+        // What cannot be read is not the same as nothing, which some filters take.
+        let accepted = match host.plugin_configuration() {
+            Ok(bytes) => self.read(&bytes, host),
+            Err(error) => refuse_for(F::NAME, &error, host),
         };
         self.count(accepted, host);
         self.vm.registry.flush(host);
+        accepted
+    }
+
+    fn read(&mut self, bytes: &[u8], host: &impl Host) -> bool {
+        let document = match Document::from_plugin_configuration(bytes) {
+            Ok(document) => document,
+            Err(errors) => return refuse(F::NAME, &errors, host),
+        };
+        let accepted = self.begin(&document, xxh64(bytes, 0), host);
+        if accepted {
+            self.keep(&document, host);
+        }
         accepted
     }
 
@@ -143,9 +149,7 @@ impl<F: Filter> Root<F> {
             Ok(filter) => filter,
             Err(error) => {
                 self.timer.leave(number, host);
-                log::error!("switchyard.{}: configuration refused: {error}", F::NAME);
-                status::refused(F::NAME, &error.to_string(), host);
-                return false;
+                return refuse_for(F::NAME, &error, host);
             }
         };
         let summary = match document.stored() {
@@ -329,6 +333,13 @@ impl<F: Filter> Root<F> {
             self.effective_context.come_back(host);
         }
     }
+}
+
+/// The host does not do what the filter needs.
+fn refuse_for(filter: &str, error: &HostError, host: &impl Host) -> bool {
+    log::error!("switchyard.{filter}: configuration refused: {error}");
+    status::refused(filter, &error.to_string(), host);
+    false
 }
 
 fn refuse(filter: &str, errors: &ConfigErrors, host: &impl Host) -> bool {

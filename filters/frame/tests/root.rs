@@ -150,8 +150,12 @@ fn a_refused_configuration_changes_nothing_and_is_counted() {
     // What the filter cannot do without is a reason, too.
     host.fail("proxy_get_shared_data", Status::InternalFailure);
     assert!(!root.configure(&host));
+    host.recover("proxy_get_shared_data");
+    // And what cannot be read is not the same as nothing.
+    host.fail("proxy_get_buffer_bytes", Status::InternalFailure);
+    assert!(!root.configure(&host));
     assert!(root.filter().is_some_and(|filter| Rc::ptr_eq(filter, &before)));
-    assert_eq!((configurations(&host, "accepted"), configurations(&host, "rejected")), (1, 2));
+    assert_eq!((configurations(&host, "accepted"), configurations(&host, "rejected")), (1, 3));
 }
 
 #[test]

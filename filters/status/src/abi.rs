@@ -19,8 +19,8 @@ impl entry::Root for Root {
     }
 
     fn configure(&mut self) -> bool {
-        let bytes = Hostcalls.plugin_configuration().unwrap_or_default();
-        let is_empty = matches!(bytes.trim_ascii(), b"" | b"{}");
+        let bytes = Hostcalls.plugin_configuration();
+        let is_empty = bytes.is_ok_and(|bytes| matches!(bytes.trim_ascii(), b"" | b"{}"));
         if !is_empty {
             log::error!(
                 "switchyard.status: configuration refused: there is nothing to configure; take it off"
