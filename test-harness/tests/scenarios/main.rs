@@ -15,4 +15,5 @@ mod outlier;
 mod parity;
 mod retry;
 mod router;
+mod security;
 mod unread;
