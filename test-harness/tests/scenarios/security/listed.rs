@@ -38,7 +38,7 @@ pub(super) fn never_called() -> anyhow::Result<BTreeSet<&'static str>> {
 
 /// The `vm_config` that the page shows, and the module that it is of.
 pub(super) fn example() -> anyhow::Result<(String, Vec<String>)> {
-    let block = PAGE.split("```yaml\n").find(|block| block.contains("capability_restriction_config"));
+    let block = PAGE.split("```yaml\n").skip(1).find(|block| block.contains("capability_restriction_config"));
     let text = block.and_then(|block| block.split("```").next()).context("an example")?;
     let example: Value = serde_saphyr::from_str(text)?;
     let file = example.pointer("/vm_config/code/local/filename").and_then(Value::as_str).context("a file")?;

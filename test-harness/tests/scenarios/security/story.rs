@@ -55,7 +55,7 @@ impl Behind {
     pub(super) fn document(&self) -> Value {
         let listed = |addresses: &[SocketAddr]| addresses.iter().map(endpoint).collect::<Vec<_>>();
         let (others, robin) = (self.others.addresses(), json!({ "policy": "round_robin" }));
-        let heartbeat = json!({ "path": "/healthz", "interval": "100ms", "timeout": "1s" });
+        let heartbeat = json!({ "path": "/healthz", "interval": "100ms", "timeout": "100ms" });
         let outlier = json!({
             "consecutive_5xx": 3, "max_ejection_percent": 50, "base_ejection_time": "600s", "max_ejection_time": "600s",
             "interval": "1s", "enforcing_success_rate": 0, "heartbeat": heartbeat,
