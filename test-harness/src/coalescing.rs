@@ -92,7 +92,8 @@ pub async fn answers(
 /// # Errors
 /// If they do not, with how many have.
 pub async fn until_followers(envoy: &Envoy, count: u64) -> anyhow::Result<()> {
-    let names = ["local", "remote"].map(|result| coalesce_stat("coalesce_followers", &[("result", result)]));
+    let names =
+        ["local", "remote"].map(|result| coalesce_stat("coalesce_followers_total", &[("result", result)]));
     let mut last = 0;
     envoy
         .until(&format!("{count} followers"), async || {
@@ -118,7 +119,7 @@ pub async fn until_waiting(envoy: &Envoy, count: u64) -> anyhow::Result<()> {
                 let ours = stats.iter().filter(|(name, _)| name.starts_with(&coalesce_stat("", &[])));
                 ours.filter(|(name, _)| name.ends_with(metric)).map(|(_, count)| count).sum()
             };
-            last = sum("coalesce_followers").saturating_sub(sum("coalesce_exits"));
+            last = sum("coalesce_followers_total").saturating_sub(sum("coalesce_exits_total"));
             Ok((last == count).then_some(()))
         })
         .await

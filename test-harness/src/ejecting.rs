@@ -70,7 +70,7 @@ pub fn outlier_stat(metric: &str, labels: &[(&str, &str)]) -> String {
 /// The counter of ejections for a reason.
 #[must_use]
 pub fn ejections(reason: &str) -> String {
-    outlier_stat("ejections", &[("reason", reason)])
+    outlier_stat("ejections_total", &[("reason", reason)])
 }
 
 /// Waits until the first upstream gets nothing from either worker, by rounds of so many requests, all of which must

@@ -21,7 +21,7 @@ impl Said {
         for filter in ["switchyard", "outlier"] {
             let version = env!("CARGO_PKG_VERSION");
             stats.push((ours(&format!("filter=.={filter};.;version=.={version};.;build_info")), 1));
-            stats.push((ours(&format!("filter=.={filter};.;result=.=accepted;.;configurations")), 4));
+            stats.push((ours(&format!("filter=.={filter};.;result=.=accepted;.;configurations_total")), 4));
         }
         for (upstream, endpoints) in [("checkout", 3), ("catalog", 3), ("checkout-canary", 1)] {
             stats.push((ours(&format!("upstream=.={upstream};.;endpoint_list_age_seconds")), 0));
@@ -221,7 +221,7 @@ fn documents() {
         said.rejected = json!([{ "name": "ingress", "error_state": { "failed_configuration": failed, "details": "no such module" } }]);
     });
     broken("SY0713", Warning, "switchyard has refused a configuration 2 times", |said| {
-        said.stat(&ours("filter=.=switchyard;.;result=.=rejected;.;configurations"), 2);
+        said.stat(&ours("filter=.=switchyard;.;result=.=rejected;.;configurations_total"), 2);
     });
     broken("SY0713", Warning, "listener_manager.lds.update_rejected is 1", |said| {
         said.stat("listener_manager.lds.update_rejected", 1)
@@ -341,11 +341,11 @@ fn endpoints() {
     });
     broken("SY0734", Warning, "its list is 99 s old: status 7", |said| {
         said.stat(&ours("upstream=.=catalog;.;endpoint_list_age_seconds"), 99);
-        said.stat(&ours("upstream=.=catalog;.;reason=.=status;.;endpoint_list_errors"), 7);
+        said.stat(&ours("upstream=.=catalog;.;reason=.=status;.;endpoint_list_errors_total"), 7);
     });
     broken("SY0734", Bad, "its list was never read: status 7", |said| {
         said.stats.retain(|(name, _)| !name.contains("catalog;.;endpoint_list_age"));
-        said.stat(&ours("upstream=.=catalog;.;reason=.=status;.;endpoint_list_errors"), 7);
+        said.stat(&ours("upstream=.=catalog;.;reason=.=status;.;endpoint_list_errors_total"), 7);
     });
     broken("SY0734", Note, "was not asked for yet", |said| {
         said.stats.retain(|(name, _)| !name.contains("catalog;.;endpoint_list_age"));
@@ -366,7 +366,7 @@ fn health() {
         said.stat(&ours("upstream=.=catalog;.;ejections_active"), 2);
     });
     broken("SY0742", Note, "was in panic for 5 requests", |said| {
-        said.stat(&ours("upstream=.=catalog;.;panics"), 5)
+        said.stat(&ours("upstream=.=catalog;.;panics_total"), 5)
     });
     broken("SY0743", Warning, "10.0.0.1:80 is ejected (consecutive_5xx)", |said| {
         let endpoint = "upstream=.=checkout;.;endpoint=.=10.0.0.1:80;.;";
@@ -377,13 +377,13 @@ fn health() {
         said.stat(&ours("route=.=catalog;.;retry_budget_balance"), 0)
     });
     broken("SY0744", Note, "9 retries", |said| {
-        said.stat(&ours("route=.=catalog;.;reason=.=budget;.;retries_denied"), 9)
+        said.stat(&ours("route=.=catalog;.;reason=.=budget;.;retries_denied_total"), 9)
     });
     broken("SY0745", Warning, "switchyard_retry_watchdog_total: a request", |said| {
-        said.stat(&ours("route=.=catalog;.;retry_watchdog"), 1)
+        said.stat(&ours("route=.=catalog;.;retry_watchdog_total"), 1)
     });
     broken("SY0745", Warning, "{reason=\"not_in_cluster\"}", |said| {
-        said.stat(&ours("upstream=.=catalog;.;reason=.=not_in_cluster;.;fallbacks"), 1);
+        said.stat(&ours("upstream=.=catalog;.;reason=.=not_in_cluster;.;fallbacks_total"), 1);
     });
 }
 

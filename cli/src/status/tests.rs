@@ -34,7 +34,7 @@ fn picture() -> Picture {
     let endpoint = "upstream=.=web;.;endpoint=.=10.0.0.2:80;.;";
     let stats = json!({ "stats": [
         ours("filter=.=switchyard;.;version=.=0.1.0;.;build_info", 1),
-        ours("route=.=all;.;upstream=.=web;.;policy=.=round_robin;.;decisions", 7),
+        ours("route=.=all;.;upstream=.=web;.;policy=.=round_robin;.;decisions_total", 7),
         ours("route=.=all;.;retry_budget_balance", 9),
         ours("upstream=.=web;.;ejections_active", 1),
         ours(&format!("{endpoint}endpoint_state"), 1),

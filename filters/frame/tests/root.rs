@@ -105,7 +105,7 @@ fn configured(context: u32, host: &FakeHost) -> Root<Diary> {
 }
 
 fn configurations(host: &FakeHost, result: &str) -> u64 {
-    host.counter(&format!("switchyard.filter=.=diary;.;result=.={result};.;configurations"))
+    host.counter(&format!("switchyard.filter=.=diary;.;result=.={result};.;configurations_total"))
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_table_that_cannot_be_written_is_counted() {
     worker.attempt(A, "500");
     worker.attempt(A, "500");
     worker.pass(260);
-    assert_eq!(worker.host.counter("switchyard.upstream=.=web;.;ledger_contended"), 2);
+    assert_eq!(worker.host.counter("switchyard.upstream=.=web;.;ledger_contended_total"), 2);
 }
 
 #[test]

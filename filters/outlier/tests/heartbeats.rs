@@ -18,7 +18,7 @@ const ALL: &str =
 const HOLDER: u64 = 0xfeed_f00d;
 
 fn result(result: &str) -> String {
-    format!("switchyard.upstream=.=web;.;result=.={result};.;heartbeats")
+    format!("switchyard.upstream=.=web;.;result=.={result};.;heartbeats_total")
 }
 
 /// A worker beside one that holds the lease.

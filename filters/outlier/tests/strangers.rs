@@ -8,7 +8,7 @@ use crate::worker;
 use worker::{A, Worker, take_log};
 
 const STRANGER: &str = "10.9.9.9:80";
-const COUNTED: &str = "switchyard.upstream=.=web;.;reason=.=not_in_document;.;unjudged";
+const COUNTED: &str = "switchyard.upstream=.=web;.;reason=.=not_in_document;.;unjudged_total";
 
 #[test]
 fn attempts_at_an_endpoint_that_the_document_lacks_are_counted_and_said_once() {

@@ -15,7 +15,7 @@ use switchyard_outlier::Root;
 use worker::{A, B, C, START, Worker, document, take_log};
 
 const THREE: &str = r#"{"consecutive_5xx": 3}"#;
-const EJECTIONS: &str = "switchyard.upstream=.=web;.;reason=.=consecutive_5xx;.;ejections";
+const EJECTIONS: &str = "switchyard.upstream=.=web;.;reason=.=consecutive_5xx;.;ejections_total";
 const ACTIVE: &str = "switchyard.upstream=.=web;.;ejections_active";
 
 fn two(outlier: &str) -> [Worker; 2] {
@@ -136,7 +136,7 @@ fn an_interval_is_evaluated_by_one_worker_over_what_all_of_them_counted() {
         }
     }
     let spared = |reason| {
-        format!("switchyard.upstream=.=web;.;reason=.={reason};.;result=.=overflow;.;ejections_spared")
+        format!("switchyard.upstream=.=web;.;reason=.={reason};.;result=.=overflow;.;ejections_spared_total")
     };
     let mut pass_to = |millis: u64| {
         host.set_now(Timestamp::from_millis(START + millis));

@@ -40,7 +40,10 @@ fn a_request_goes_on_with_its_whole_body_and_can_be_sent_again() {
     worker.reply(&call, OK, b"");
     assert_eq!(worker.answer_to(&request).status, 200);
     worker.end(request);
-    assert_eq!((worker.count("retries", "status"), worker.count("retries_denied", "body_size")), (1, 0));
+    assert_eq!(
+        (worker.count("retries_total", "status"), worker.count("retries_denied_total", "body_size")),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -52,7 +55,7 @@ fn a_body_that_becomes_too_large_goes_on_at_once_and_is_counted_once() {
     assert_eq!(worker.upload(&mut request, b" and more", true), Flow::Continue);
     assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "body_size"), 1);
+    assert_eq!(worker.count("retries_denied_total", "body_size"), 1);
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn a_body_that_does_not_end_holds_its_request_for_its_time_and_cannot_be_sent_ag
     assert!(goes_on(&worker, &mut request));
     assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "body_size"), 1);
+    assert_eq!(worker.count("retries_denied_total", "body_size"), 1);
     worker.pass(2_000);
     assert_eq!(worker.period(), 0);
 }
@@ -110,7 +113,7 @@ fn a_body_that_ends_with_trailers_cannot_be_sent_again() {
     assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.pass(2_000);
     assert!(worker.is_quiet(), "Envoy has let it go on, and once more would be once too often");
-    assert_eq!(worker.count("retries_denied", "body_size"), 1);
+    assert_eq!(worker.count("retries_denied_total", "body_size"), 1);
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn a_body_whose_head_says_that_it_is_too_large_is_not_kept_at_all() {
     assert_eq!(worker.host.all_calls(), 0);
     assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "body_size"), 1);
+    assert_eq!(worker.count("retries_denied_total", "body_size"), 1);
 }
 
 #[test]

@@ -53,7 +53,10 @@ fn two_workers_together_never_take_more_than_there_is() {
         taken += usize::from(retried(worker));
     }
     assert_eq!(taken, 10);
-    assert_eq!(one.count("retries_denied", "budget") + two.count("retries_denied", "budget"), 2 * 20);
+    assert_eq!(
+        one.count("retries_denied_total", "budget") + two.count("retries_denied_total", "budget"),
+        2 * 20
+    );
 }
 
 #[test]

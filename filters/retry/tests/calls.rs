@@ -36,8 +36,8 @@ fn why(retry: &str, headers: Head<'_>, body: &[u8]) -> Option<&'static str> {
         return None;
     }
     assert!(worker.host.take_replies().is_empty());
-    let other = REASONS.into_iter().find(|reason| worker.count("retries", reason) == 1);
-    other.or_else(|| (worker.count("retries", "status") == 2).then_some("status"))
+    let other = REASONS.into_iter().find(|reason| worker.count("retries_total", reason) == 1);
+    other.or_else(|| (worker.count("retries_total", "status") == 2).then_some("status"))
 }
 
 fn local(body: &str) -> Option<&'static str> {
@@ -85,7 +85,7 @@ fn an_answer_whose_body_cannot_be_read_is_none() {
     worker.host.recover("proxy_get_buffer_bytes");
     assert!(worker.host.take_replies().is_empty(), "it is not taken for an answer without a body");
     let _again = worker.next_call();
-    assert_eq!(worker.count("retries", "reset"), 1);
+    assert_eq!(worker.count("retries_total", "reset"), 1);
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn after_the_last_attempt_the_first_failure_goes_to_the_client() {
         worker.reply(&call, UNAVAILABLE, b"");
     }
     assert!(worker.was_let_go(&request));
-    assert_eq!(worker.count("retries_denied", "num_retries"), 1);
-    assert_eq!(worker.count("retries", "status"), 3);
+    assert_eq!(worker.count("retries_denied_total", "num_retries"), 1);
+    assert_eq!(worker.count("retries_total", "status"), 3);
     // What was held back passes this filter again on its way out.
     assert_eq!(worker.body(&mut request, b"sorry", true), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 4);
+    assert_eq!(worker.count("attempts_total", ""), 4);
     worker.pass(60_000);
     assert!(worker.is_quiet());
 }

@@ -29,7 +29,7 @@ const DENIALS: [&str; 10] = [
 
 /// Every denial that was counted, with its count.
 fn denials(worker: &mut Worker) -> Vec<(&'static str, u64)> {
-    let counts = DENIALS.map(|reason| (reason, worker.count("retries_denied", reason)));
+    let counts = DENIALS.map(|reason| (reason, worker.count("retries_denied_total", reason)));
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
@@ -48,7 +48,7 @@ fn a_request_that_is_not_idempotent_is_not_sent_twice() {
     assert_eq!(denials(&mut worker), [("not_idempotent", 1)]);
     assert!(worker.is_quiet());
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 1);
+    assert_eq!(worker.count("attempts_total", ""), 1);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn an_empty_budget_lets_the_failure_stand() {
     let mut request = worker.send(&GET);
     assert_eq!(worker.fail(&mut request), Flow::Continue);
     assert_eq!(denials(&mut worker), [("budget", 1)]);
-    assert_eq!(worker.count("retries", "status"), 1);
+    assert_eq!(worker.count("retries_total", "status"), 1);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_tick_that_comes_too_late_makes_no_attempt() {
     assert!(worker.was_let_go(&request));
     assert_eq!(denials(&mut worker), [("deadline", 1)]);
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 1);
+    assert_eq!(worker.count("attempts_total", ""), 1);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn an_endpoint_that_asks_for_a_wait_gets_it() {
     worker.pass(515);
     worker.call();
     // And up to half as much more, at random.
-    assert!((1_000..1_500).contains(&worker.count("retry_back_off_ms", "")));
+    assert!((1_000..1_500).contains(&worker.count("retry_back_off_milliseconds_total", "")));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_call_that_envoy_refuses_lets_the_failure_stand() {
     assert!(worker.was_let_go(&request));
     assert_eq!(denials(&mut worker), [("no_endpoint", 1)]);
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 1, "the other was not made");
+    assert_eq!(worker.count("attempts_total", ""), 1, "the other was not made");
 }
 
 #[test]

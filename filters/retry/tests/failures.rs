@@ -20,7 +20,7 @@ const TEXT: (&str, &str) = ("content-type", "text/plain");
 
 /// The reasons of the retries that this route has decided on.
 fn reasons(worker: &mut Worker) -> Vec<&'static str> {
-    REASONS.into_iter().filter(|reason| worker.count("retries", reason) > 0).collect()
+    REASONS.into_iter().filter(|reason| worker.count("retries_total", reason) > 0).collect()
 }
 
 /// Why a request with this head is tried again when it is answered with this status and these details.
@@ -151,10 +151,10 @@ fn a_failure_is_held_until_the_answer_to_another_attempt_takes_its_place() {
     assert_eq!((answer.status, answer.body.as_slice()), (200, &b"fine"[..]));
     assert_eq!(answer.header("x-from"), ["B"]);
     worker.end(request);
-    assert_eq!(worker.count("retries", "status"), 1);
-    assert_eq!(worker.count("attempts", ""), 2);
+    assert_eq!(worker.count("retries_total", "status"), 1);
+    assert_eq!(worker.count("attempts_total", ""), 2);
     worker.pass(2_000);
-    assert_eq!(worker.count("retry_watchdog", ""), 0);
+    assert_eq!(worker.count("retry_watchdog_total", ""), 0);
 }
 
 #[test]

@@ -40,9 +40,9 @@ fn a_fixed_answer_stands_in_for_a_failure() {
     worker.end(request);
     worker.pass(1_000);
     assert!(worker.is_quiet());
-    assert_eq!(worker.count("fallback_answers", "answer"), 1);
-    assert_eq!(worker.count("retries_denied", "num_retries"), 1, "once");
-    assert_eq!(worker.count("attempts", ""), 1);
+    assert_eq!(worker.count("fallback_answers_total", "answer"), 1);
+    assert_eq!(worker.count("retries_denied_total", "num_retries"), 1, "once");
+    assert_eq!(worker.count("attempts_total", ""), 1);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn it_comes_after_all_attempts_and_they_are_counted() {
     }
     assert_eq!(worker.answer_to(&request).header(FALLBACK_HEADER), ["answer"]);
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 3);
+    assert_eq!(worker.count("attempts_total", ""), 3);
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn another_upstream_is_asked_once() {
     assert_eq!((answer.status, answer.body.as_slice()), (200, &b"fine"[..]));
     assert_eq!((answer.header("x-from"), answer.header(FALLBACK_HEADER)), (vec!["D"], vec!["upstream"]));
     worker.end(request);
-    assert_eq!(worker.count("fallback_answers", "upstream"), 1);
-    assert_eq!(worker.count("attempts", ""), 3);
+    assert_eq!(worker.count("fallback_answers_total", "upstream"), 1);
+    assert_eq!(worker.count("attempts_total", ""), 3);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_upstream_that_fails_too_leaves_the_first_failure() {
         worker.reply(&call, answer, b"");
         assert!(worker.was_let_go(&request));
         worker.end(request);
-        assert_eq!(worker.count("fallback_answers", "upstream"), 0);
+        assert_eq!(worker.count("fallback_answers_total", "upstream"), 0);
     }
 }
 
@@ -150,7 +150,7 @@ fn an_empty_budget_does_not_keep_a_substitute_from_the_client() {
     let answered = worker.host.take_replies();
     assert_eq!(answered.len(), 1, "{answered:?}");
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "budget"), 1);
+    assert_eq!(worker.count("retries_denied_total", "budget"), 1);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_request_that_runs_out_of_time_gets_a_fixed_answer_instead_of_504() {
     assert_eq!(worker.host.take_called().len(), 1, "the hedge");
     assert_eq!(worker.answer_to(&request).header(FALLBACK_HEADER), ["answer"]);
     worker.end(request);
-    assert_eq!(worker.count("deadlines_exceeded", ""), 0);
+    assert_eq!(worker.count("deadlines_exceeded_total", ""), 0);
 }
 
 #[test]
@@ -198,8 +198,8 @@ fn the_routers_engine_has_substitutes_too() {
     assert_eq!(worker.answer_to(&request).header(FALLBACK_HEADER), ["answer"]);
     worker.host.set_property("upstream.request_attempt_count", &3_u64.to_le_bytes());
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 3);
-    assert_eq!(worker.count("retries", "envoy"), 2);
+    assert_eq!(worker.count("attempts_total", ""), 3);
+    assert_eq!(worker.count("retries_total", "envoy"), 2);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn the_routers_engine_asks_another_upstream_once() {
     assert_eq!(worker.answer_to(&request).status, 200);
     worker.host.set_property("upstream.request_attempt_count", &3_u64.to_le_bytes());
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 4);
+    assert_eq!(worker.count("attempts_total", ""), 4);
 }
 
 #[test]

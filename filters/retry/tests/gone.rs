@@ -51,7 +51,7 @@ fn a_client_that_leaves_before_the_answer_is_forgotten() {
     worker.pass(20_000);
     assert!(worker.is_quiet());
     assert_eq!(worker.period(), 0);
-    assert_eq!(worker.count("attempts", ""), 1);
+    assert_eq!(worker.count("attempts_total", ""), 1);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn the_answer_to_a_hedge_whose_client_has_left_goes_nowhere() {
     worker.reply(&call, OK, b"late");
     assert!(worker.is_quiet());
     assert!(has_room(&mut worker));
-    assert_eq!(worker.count("hedges_won", ""), 0);
+    assert_eq!(worker.count("hedges_won_total", ""), 0);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_retry_that_ends_makes_room_for_another() {
         assert!(!has_room(&mut worker));
         worker.reply(&call, answer, b"");
         assert!(has_room(&mut worker));
-        assert_eq!(worker.count("retries_denied", "concurrency"), 1);
+        assert_eq!(worker.count("retries_denied_total", "concurrency"), 1);
     }
 }
 
@@ -217,8 +217,8 @@ fn a_client_that_leaves_while_its_answer_is_judged_is_forgotten() {
     assert!(worker.is_quiet());
     assert_eq!(worker.period(), 0);
     worker.succeed();
-    assert_eq!(worker.count("retry_watchdog", ""), 0);
-    assert_eq!(worker.count("attempts", ""), 2, "of those that left, too");
+    assert_eq!(worker.count("retry_watchdog_total", ""), 0);
+    assert_eq!(worker.count("attempts_total", ""), 2, "of those that left, too");
 }
 
 #[test]

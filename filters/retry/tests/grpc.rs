@@ -60,7 +60,7 @@ fn a_good_answer_goes_on_at_its_trailers() {
     worker.end(request);
     worker.pass(10_000);
     assert!(worker.is_quiet());
-    assert_eq!(worker.count("retry_watchdog", ""), 0);
+    assert_eq!(worker.count("retry_watchdog_total", ""), 0);
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn a_failure_in_trailers_is_replaced_by_the_answer_to_another_attempt() {
     assert_eq!((answer.status, answer.body.as_slice(), answer.header("x-from")), (200, OTHER, vec!["B"]));
     assert_eq!(trailers(&worker), owned(FINE));
     worker.end(request);
-    assert_eq!(worker.count("retries", "grpc_status"), 1);
-    assert_eq!(worker.count("retries_denied", "answer"), 0);
+    assert_eq!(worker.count("retries_total", "grpc_status"), 1);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 0);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn when_all_attempts_fail_the_first_status_and_message_stand() {
     assert!(worker.was_let_go(&request));
     assert_eq!((worker.host.current_response_body(), trailers(&worker)), (MESSAGE.to_vec(), owned(FAILED)));
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "num_retries"), 1);
+    assert_eq!(worker.count("retries_denied_total", "num_retries"), 1);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn an_answer_that_cannot_take_the_held_ones_place_leaves_it() {
         assert!(worker.was_let_go(&request));
         assert_eq!(trailers(&worker), owned(FAILED));
         worker.end(request);
-        assert_eq!(worker.count("retries_denied", "answer"), 1);
+        assert_eq!(worker.count("retries_denied_total", "answer"), 1);
     }
 }
 
@@ -130,8 +130,8 @@ fn trailers_only_failures_keep_their_status_and_are_counted() {
     assert_eq!(worker.answer(&mut request, &TRAILERS_ONLY, true), Flow::Continue);
     assert_eq!(worker.host.response_header("grpc-message"), ["busy"]);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "answer"), 1);
-    assert_eq!(worker.count("attempts", ""), 1);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 1);
+    assert_eq!(worker.count("attempts_total", ""), 1);
     assert!(worker.is_quiet());
 }
 
@@ -142,7 +142,7 @@ fn a_failure_without_a_message_goes_on_at_its_trailers() {
     assert_eq!(worker.answer(&mut request, ANSWER, false), Flow::Pause);
     assert_eq!(worker.trailers(&mut request, FAILED), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "answer"), 1);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 1);
     assert!(worker.is_quiet());
 }
 
@@ -157,8 +157,8 @@ fn a_stream_of_messages_is_let_go_at_its_second() {
     assert_eq!(worker.body(&mut request, &two, false), Flow::Continue);
     assert_eq!(worker.trailers(&mut request, FAILED), Flow::Continue, "it has gone to the client already");
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "answer"), 1);
-    assert_eq!(worker.count("retry_watchdog", ""), 0);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 1);
+    assert_eq!(worker.count("retry_watchdog_total", ""), 0);
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn a_stream_that_pauses_after_its_first_message_is_held_for_a_second_at_most() {
     worker.pass(5);
     assert!(worker.was_let_go(&request));
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "answer"), 1);
-    assert_eq!(worker.count("retry_watchdog", ""), 0, "a stream is no oversight");
+    assert_eq!(worker.count("retries_denied_total", "answer"), 1);
+    assert_eq!(worker.count("retry_watchdog_total", ""), 0, "a stream is no oversight");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_grpc_status_means_nothing_to_a_request_that_is_not_grpc() {
     let mut request = worker.send(&GET);
     assert_eq!(worker.answer(&mut request, &TRAILERS_ONLY, true), Flow::Continue);
     assert!(worker.is_quiet());
-    assert_eq!(worker.count("retries_denied", "answer"), 0);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 0);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_call_that_breaks_off_before_the_answer_keeps_envoys_own_status() {
     let details = "upstream_reset_before_response_started{connection_failure}";
     assert_eq!(worker.local(&mut request, &TRAILERS_ONLY, true, details), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "answer"), 1);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 1);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn what_another_filter_answers_is_never_a_failure() {
     let mut request = worker.send(&CALL);
     assert_eq!(worker.local(&mut request, &TRAILERS_ONLY, true, "request_rate_limited"), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "answer"), 0);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 0);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_broken_attempt_is_a_failure_whichever_statuses_are() {
     let details = "upstream_reset_before_response_started{connection_failure}";
     worker.local(&mut request, &TRAILERS_ONLY, true, details);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "answer"), 1);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 1);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_hedge_goes_to_another_endpoint_when_the_answer_has_not_begun() {
     assert_eq!(call.request.timeout.as_millis(), 14_900);
     worker.pass(5_000);
     assert!(worker.is_quiet(), "there is one hedge");
-    assert_eq!(worker.count("hedges", ""), 1);
+    assert_eq!(worker.count("hedges_total", ""), 1);
 }
 
 #[test]
@@ -63,9 +63,9 @@ fn the_hedge_wins() {
     let mark = (request.context, "switchyard_cancelled".to_owned(), b"hedged".to_vec());
     assert_eq!(worker.host.take_marks(), [mark], "outlier must not take the loser for a failure");
     worker.end(request);
-    assert_eq!(worker.count("hedges_won", ""), 1);
-    assert_eq!(worker.count("attempts", ""), 2);
-    assert_eq!(worker.count("retries", "status"), 0);
+    assert_eq!(worker.count("hedges_won_total", ""), 1);
+    assert_eq!(worker.count("attempts_total", ""), 2);
+    assert_eq!(worker.count("retries_total", "status"), 0);
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn the_hedge_loses() {
     assert_eq!(worker.body(&mut request, b"fine", true), Flow::Continue);
     worker.end(request);
     assert!(worker.host.take_marks().is_empty());
-    assert_eq!(worker.count("hedges", ""), 1);
-    assert_eq!(worker.count("hedges_won", ""), 0);
-    assert_eq!(worker.count("attempts", ""), 2);
+    assert_eq!(worker.count("hedges_total", ""), 1);
+    assert_eq!(worker.count("hedges_won_total", ""), 0);
+    assert_eq!(worker.count("attempts_total", ""), 2);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_hedge_that_fails_changes_nothing() {
     assert!(worker.is_quiet(), "the first attempt is under way");
     assert_eq!(worker.answer(&mut request, OK, true), Flow::Continue);
     worker.end(request);
-    assert_eq!((worker.count("retries", "status"), worker.count("hedges_won", "")), (0, 0));
+    assert_eq!((worker.count("retries_total", "status"), worker.count("hedges_won_total", "")), (0, 0));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_first_attempt_that_fails_waits_for_its_hedge() {
     worker.reply(&call, OK, b"fine");
     assert_eq!(worker.answer_to(&request).body, b"fine");
     assert!(worker.host.take_marks().is_empty(), "it had failed, and counts");
-    assert_eq!(worker.count("hedges_won", ""), 0);
+    assert_eq!(worker.count("hedges_won_total", ""), 0);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_hedge_that_envoy_refuses_changes_nothing() {
     assert!(worker.is_quiet());
     assert_eq!(worker.answer(&mut request, OK, true), Flow::Continue);
     worker.end(request);
-    assert_eq!((worker.count("hedges", ""), worker.count("attempts", "")), (0, 1));
+    assert_eq!((worker.count("hedges_total", ""), worker.count("attempts_total", "")), (0, 1));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_hedge_draws_on_the_budget() {
     let mut second = worker.send(&GET);
     worker.pass(200);
     assert!(worker.is_quiet());
-    assert_eq!(worker.count("retries_denied", "budget"), 1);
+    assert_eq!(worker.count("retries_denied_total", "budget"), 1);
     assert_eq!(worker.answer(&mut second, OK, true), Flow::Continue);
 }
 
@@ -165,7 +165,7 @@ fn a_request_whose_body_has_not_come_is_not_hedged() {
     worker.pass(2_000);
     assert_eq!(worker.host.take_replies().len(), 1);
     assert!(worker.is_quiet());
-    assert_eq!(worker.count("retries_denied", "body_size"), 1);
+    assert_eq!(worker.count("retries_denied_total", "body_size"), 1);
 }
 
 #[test]
@@ -180,8 +180,8 @@ fn a_request_without_any_answer_ends_at_its_deadline() {
     worker.reply(&call, OK, b"late");
     worker.end(request);
     assert!(worker.is_quiet());
-    assert_eq!(worker.count("deadlines_exceeded", ""), 1);
-    assert_eq!(worker.count("retry_watchdog", ""), 0);
+    assert_eq!(worker.count("deadlines_exceeded_total", ""), 1);
+    assert_eq!(worker.count("retry_watchdog_total", ""), 0);
 }
 
 #[test]

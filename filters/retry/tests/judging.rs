@@ -37,7 +37,7 @@ fn an_answer_that_says_it_failed_is_replaced() {
     let answer = worker.answer_to(&request);
     assert_eq!((answer.status, answer.body.as_slice()), (200, GOOD));
     worker.end(request);
-    assert_eq!(worker.count("retries", "body"), 1);
+    assert_eq!(worker.count("retries_total", "body"), 1);
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn a_good_answer_goes_on_untouched_and_costs_nothing_more() {
     worker.pass(10_000);
     assert!(worker.is_quiet());
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 1);
-    assert_eq!(worker.count("retries", "body"), 0);
+    assert_eq!(worker.count("attempts_total", ""), 1);
+    assert_eq!(worker.count("retries_total", "body"), 0);
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn when_all_attempts_say_they_failed_the_first_one_is_what_the_client_gets() {
     }
     assert!(worker.was_let_go(&request));
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "num_retries"), 1);
-    assert_eq!(worker.count("retry_watchdog", ""), 0);
+    assert_eq!(worker.count("retries_denied_total", "num_retries"), 1);
+    assert_eq!(worker.count("retry_watchdog_total", ""), 0);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_answer_over_the_limit_goes_on_unjudged_and_is_counted() {
     assert_eq!(worker.body(&mut request, BAD, false), Flow::Continue);
     assert_eq!(worker.body(&mut request, BAD, true), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "answer"), 1);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 1);
     assert!(worker.is_quiet());
 }
 
@@ -102,7 +102,7 @@ fn an_answer_whose_length_is_over_the_limit_is_never_held() {
         assert_eq!(worker.answer(&mut request, &headers, false), expected, "{length}");
     }
     worker.pass(100);
-    assert_eq!(worker.count("retries_denied", "answer"), 1);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 1);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn an_answer_that_does_not_end_goes_on_and_is_counted() {
     worker.pass(5);
     assert!(worker.was_let_go(&request), "a tick lets it go");
     worker.end(request);
-    let counts = [("retries_denied", "answer"), ("retry_watchdog", "")]
+    let counts = [("retries_denied_total", "answer"), ("retry_watchdog_total", "")]
         .map(|(name, reason)| worker.count(name, reason));
     assert_eq!(counts, [1, 0]);
     worker.pass(60_000);
@@ -152,7 +152,7 @@ fn an_answer_of_which_nothing_is_shown_goes_on_and_the_watchdog_counts_it() {
     assert!(worker.was_let_go(&request));
     assert_eq!(worker.body(&mut request, BAD, true), Flow::Continue);
     worker.end(request);
-    let counts = [("retries_denied", "answer"), ("retry_watchdog", "")]
+    let counts = [("retries_denied_total", "answer"), ("retry_watchdog_total", "")]
         .map(|(name, reason)| worker.count(name, reason));
     assert_eq!(counts, [0, 1]);
 }
@@ -186,7 +186,7 @@ fn a_status_is_judged_before_the_body() {
     let headers: Head<'_> = &[(":status", "503"), JSON[1]];
     assert_eq!(worker.answer(&mut request, headers, false), Flow::Pause);
     assert_eq!(worker.body(&mut request, GOOD, true), Flow::Pause);
-    assert_eq!(worker.count("retries", "status"), 1);
+    assert_eq!(worker.count("retries_total", "status"), 1);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn an_answer_that_says_it_failed_may_ask_for_a_wait() {
     worker.reply(&call, &asks("retry-after-ms", "600000"), BAD);
     assert!(worker.was_let_go(&request));
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "retry_after"), 1);
+    assert_eq!(worker.count("retries_denied_total", "retry_after"), 1);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn an_encoded_answer_is_not_judged_and_is_counted() {
         assert_eq!(worker.answer(&mut request, &encoded(encoding), false), Flow::Continue, "{encoding}");
         assert_eq!(worker.body(&mut request, BAD, true), Flow::Continue, "{encoding}");
         worker.end(request);
-        assert_eq!(worker.count("retries_denied", "answer"), number as u64 + 1, "{encoding}");
+        assert_eq!(worker.count("retries_denied_total", "answer"), number as u64 + 1, "{encoding}");
     }
     let mut request = worker.send(&GET);
     assert_eq!(worker.answer(&mut request, &encoded("Identity"), false), Flow::Pause);
@@ -258,7 +258,7 @@ fn an_encoded_answer_is_not_judged_and_is_counted() {
     let call = worker.next_call();
     worker.reply(&call, &encoded("gzip"), b"\x1f\x8b");
     assert_eq!(worker.answer_to(&request).body, b"\x1f\x8b");
-    assert_eq!(worker.count("retries_denied", "answer"), 5);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 5);
 }
 
 #[test]

@@ -53,8 +53,8 @@ fn bodies_over_the_bound_stream_on_and_are_counted_once() {
     let mut request = upload(&mut worker);
     assert_eq!(worker.fail(&mut request), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "memory"), 1);
-    assert_eq!(worker.count("retries_denied", "body_size"), 0);
+    assert_eq!(worker.count("retries_denied_total", "memory"), 1);
+    assert_eq!(worker.count("retries_denied_total", "body_size"), 0);
     assert!(kept.iter_mut().all(|request| worker.fail(request) == Flow::Pause), "the others are kept");
 }
 

@@ -104,7 +104,7 @@ fn a_refused_configuration_changes_nothing() {
         assert!(!worker.root.configure(&worker.host));
     }
     let labels = [("filter", "retry"), ("result", "rejected")];
-    assert_eq!(worker.host.counter(&series_name("configurations", &labels)), 2);
+    assert_eq!(worker.host.counter(&series_name("configurations_total", &labels)), 2);
     let call = worker.next_call();
     worker.reply(&call, OK, b"fine");
     assert!(matches!(worker.host.take_replies()[..], [Reply::Answered { .. }]));
@@ -127,7 +127,7 @@ fn configurations_are_counted_and_the_build_is_told() {
     let mut worker = Worker::filter("");
     replace(&mut worker, "{}");
     let labels = [("filter", "retry"), ("result", "accepted")];
-    assert_eq!(worker.host.counter(&series_name("configurations", &labels)), 1);
+    assert_eq!(worker.host.counter(&series_name("configurations_total", &labels)), 1);
     let version = [("filter", "retry"), ("version", env!("CARGO_PKG_VERSION"))];
     assert_eq!(worker.host.counter(&series_name("build_info", &version)), 1);
 }

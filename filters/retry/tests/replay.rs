@@ -166,7 +166,7 @@ fn headers_that_cannot_be_sent_again_make_no_attempt() {
     assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     assert!(worker.was_let_go(&request));
-    assert_eq!(worker.count("retries_denied", "no_endpoint"), 1);
+    assert_eq!(worker.count("retries_denied_total", "no_endpoint"), 1);
 }
 
 #[test]

@@ -26,9 +26,9 @@ fn a_failure_is_counted_and_goes_on() {
     worker.end(request);
     worker.pass(100);
     assert!(worker.is_quiet());
-    assert_eq!(worker.count("shadow_retries", "status"), 1);
-    assert_eq!(worker.count("retries", "status"), 0);
-    assert_eq!(worker.count("attempts", ""), 1);
+    assert_eq!(worker.count("shadow_retries_total", "status"), 1);
+    assert_eq!(worker.count("retries_total", "status"), 0);
+    assert_eq!(worker.count("attempts_total", ""), 1);
 }
 
 #[test]
@@ -51,8 +51,8 @@ fn a_grpc_failure_in_the_headers_is_counted_as_any_other() {
     let failed = [OK[0], ("content-type", "application/grpc"), ("grpc-status", "14")];
     assert_eq!(worker.answer(&mut request, &failed, true), Flow::Continue);
     worker.end(request);
-    assert_eq!(worker.count("shadow_retries", "grpc_status"), 1);
-    assert_eq!(worker.count("retries_denied", "answer"), 0);
+    assert_eq!(worker.count("shadow_retries_total", "grpc_status"), 1);
+    assert_eq!(worker.count("retries_denied_total", "answer"), 0);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn no_body_is_kept() {
     worker.upload(&mut request, b"12345", true);
     assert_eq!(worker.host.all_calls(), 0);
     assert_eq!(worker.fail(&mut request), Flow::Continue);
-    assert_eq!(worker.count("retries_denied", "body_size"), 0);
+    assert_eq!(worker.count("retries_denied_total", "body_size"), 0);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_document_in_shadow_mode_has_retries_in_shadow_mode_unless_they_say_otherwis
     let mut worker = Worker::of(&process(), &document);
     let mut request = worker.send(&GET);
     assert_eq!(worker.fail(&mut request), Flow::Continue);
-    assert_eq!(worker.count("shadow_retries", "status"), 1);
+    assert_eq!(worker.count("shadow_retries_total", "status"), 1);
     let document =
         document_with("", &filter(r#""mode": "enforce""#)).replacen('{', r#"{"mode": "shadow","#, 1);
     let mut worker = Worker::of(&process(), &document);
@@ -113,6 +113,6 @@ fn the_budget_is_left_alone() {
         assert_eq!(worker.fail(&mut request), Flow::Continue);
         worker.end(request);
     }
-    assert_eq!(worker.count("shadow_retries", "status"), 3);
-    assert_eq!(worker.count("retries_denied", "budget"), 0);
+    assert_eq!(worker.count("shadow_retries_total", "status"), 3);
+    assert_eq!(worker.count("retries_denied_total", "budget"), 0);
 }

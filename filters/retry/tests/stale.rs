@@ -52,7 +52,7 @@ fn the_last_good_answer_stands_in_and_is_marked_with_its_age() {
     assert_eq!(answer.header(FALLBACK_HEADER), ["stale"]);
     assert_eq!(answer.header("age"), ["35"], "what it was when it came counts");
     assert!(answer.header("content-length").is_empty());
-    assert_eq!(worker.count("fallback_answers", "stale"), 1);
+    assert_eq!(worker.count("fallback_answers_total", "stale"), 1);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn without_a_budget_envoy_makes_no_retry() {
     worker.pass(50);
     worker.send(&GET);
     assert_eq!(steering(&worker), owned(&[("x-envoy-max-retries", "0")]));
-    assert_eq!(worker.count("retries_denied", "budget"), 2);
+    assert_eq!(worker.count("retries_denied_total", "budget"), 2);
     worker.pass(1_000);
     worker.succeed();
     worker.pass(50);
@@ -149,7 +149,7 @@ fn the_attempts_that_envoy_made_are_counted() {
     end_after(&worker, request, 1);
     let request = worker.send(&GET);
     end_after(&worker, request, 0);
-    assert_eq!((worker.count("attempts", ""), worker.count("retries", "envoy")), (4, 2));
+    assert_eq!((worker.count("attempts_total", ""), worker.count("retries_total", "envoy")), (4, 2));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_host_that_says_nothing_about_attempts_is_no_harm() {
     let request = worker.send(&GET);
     worker.host.set_property("upstream.request_attempt_count", b"3");
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 0);
+    assert_eq!(worker.count("attempts_total", ""), 0);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn attempts_that_end_after_the_ticks_have_stopped_are_told_all_the_same() {
     worker.pass(5_000);
     assert_eq!(worker.period(), 0);
     end_after(&worker, request, 3);
-    assert_eq!((worker.count("attempts", ""), worker.count("retries", "envoy")), (3, 2));
+    assert_eq!((worker.count("attempts_total", ""), worker.count("retries_total", "envoy")), (3, 2));
     let gauge = switchyard_frame::metrics::series_name("retry_budget_balance", &[("route", "api")]);
     assert_eq!(worker.host.counter(&gauge), 0);
 }
@@ -220,6 +220,6 @@ fn no_body_is_kept_that_only_envoy_sends_again() {
     assert_eq!(worker.fail(&mut request), Flow::Pause);
     worker.pass(5);
     assert_eq!(worker.answer_to(&request).status, 200);
-    assert_eq!(worker.count("retries_denied", "body_size"), 0);
-    assert_eq!(worker.count("retries_denied", "num_retries"), 1);
+    assert_eq!(worker.count("retries_denied_total", "body_size"), 0);
+    assert_eq!(worker.count("retries_denied_total", "num_retries"), 1);
 }

@@ -119,7 +119,7 @@ fn a_late_request_is_told_though_the_ticks_have_stopped() {
     assert_eq!(worker.period(), 0);
     worker.answer(&mut request, OK, true);
     worker.end(request);
-    assert_eq!(worker.count("attempts", ""), 1);
+    assert_eq!(worker.count("attempts_total", ""), 1);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_clock_that_steps_back_stops_no_ticks_and_no_request() {
     worker.succeed();
     worker.pass(2_000);
     assert_eq!(worker.period(), 0);
-    assert_eq!(worker.count("attempts", ""), 2);
+    assert_eq!(worker.count("attempts_total", ""), 2);
 }
 
 #[test]
@@ -175,8 +175,8 @@ fn an_attempt_that_is_never_answered_is_ended_by_the_watchdog() {
     worker.reply(&call, OK, b"late");
     worker.end(request);
     assert!(worker.is_quiet());
-    assert_eq!(worker.count("retry_watchdog", ""), 1);
-    assert_eq!(worker.count("deadlines_exceeded", ""), 0);
+    assert_eq!(worker.count("retry_watchdog_total", ""), 1);
+    assert_eq!(worker.count("deadlines_exceeded_total", ""), 0);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn an_answer_that_does_not_fit_is_not_taken_in_and_is_none() {
     assert_eq!(worker.host.calls("proxy_get_buffer_bytes"), 0);
     assert_eq!(worker.host.take_replies(), [Reply::Resumed { context: request.context }]);
     worker.end(request);
-    assert_eq!(worker.count("retries_denied", "memory"), 1);
+    assert_eq!(worker.count("retries_denied_total", "memory"), 1);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn replies_take_no_more_than_may_be_unread_and_who_has_ended_has_read() {
     worker.end(answered.remove(0).0);
     assert_eq!(retried(&mut worker).1, 200);
     answered.into_iter().for_each(|(request, _)| worker.end(request));
-    assert_eq!(worker.count("retries_denied", "memory"), 1);
+    assert_eq!(worker.count("retries_denied_total", "memory"), 1);
 }
 
 /// As many replies as may be unread.
@@ -137,7 +137,10 @@ fn words_of_ours_need_no_room_and_a_grpc_call_keeps_its_own_failure() {
     assert!(worker.was_let_go(&request), "its status and message are no text of ours");
     worker.end(request);
     filled.into_iter().for_each(|request| worker.end(request));
-    assert_eq!((worker.count("retries_denied", "memory"), worker.count("retry_watchdog", "")), (0, 2));
+    assert_eq!(
+        (worker.count("retries_denied_total", "memory"), worker.count("retry_watchdog_total", "")),
+        (0, 2)
+    );
 }
 
 #[test]

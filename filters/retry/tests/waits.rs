@@ -94,7 +94,7 @@ fn what_is_too_long_for_anybody_is_no_short_wait_but_a_no() {
             let headers = [UNAVAILABLE, &[(name, huge)]].concat();
             assert_eq!(worker.answer(&mut request, &headers, true), Flow::Continue, "{name}: {huge}");
             worker.end(request);
-            assert_eq!(worker.count("retries_denied", "retry_after"), 1, "{name}: {huge}");
+            assert_eq!(worker.count("retries_denied_total", "retry_after"), 1, "{name}: {huge}");
         }
     }
 }
@@ -139,7 +139,7 @@ fn two_workers_do_not_wait_alike() {
         let _request = failed(&mut worker, &[]);
         worker.pass(5_005);
         assert_eq!(worker.host.take_called().len(), 1);
-        waits.push(worker.count("retry_back_off_ms", ""));
+        waits.push(worker.count("retry_back_off_milliseconds_total", ""));
     }
     waits.dedup();
     assert!(waits.len() > 1, "{waits:?}");

@@ -111,7 +111,10 @@ fn what_fails_is_counted() {
     (0..3).for_each(|user| drop(send(&root, &host, user)));
     host.set_now(host.now().expect("time").plus(core::time::Duration::from_secs(1)));
     root.tick(&host);
-    assert_eq!(host.counter("switchyard.upstream=.=web;.;reason=.=fail_traffic_on_panic;.;fallbacks"), 3);
+    assert_eq!(
+        host.counter("switchyard.upstream=.=web;.;reason=.=fail_traffic_on_panic;.;fallbacks_total"),
+        3
+    );
 }
 
 #[test]

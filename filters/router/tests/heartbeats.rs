@@ -446,6 +446,9 @@ fn the_routers_own_verdicts_are_counted_as_outliers_are() {
     }
     worker.pass(300);
     let counted = |labels: &str| worker.host.counter(&format!("switchyard.upstream=.=web;.;{labels}"));
-    assert_eq!((counted("result=.=failed;.;heartbeats"), counted("result=.=succeeded;.;heartbeats")), (3, 6));
-    assert_eq!(counted("reason=.=heartbeat;.;ejections"), 1);
+    assert_eq!(
+        (counted("result=.=failed;.;heartbeats_total"), counted("result=.=succeeded;.;heartbeats_total")),
+        (3, 6)
+    );
+    assert_eq!(counted("reason=.=heartbeat;.;ejections_total"), 1);
 }

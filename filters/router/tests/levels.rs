@@ -68,7 +68,7 @@ fn traffic_moves_to_the_next_level_as_endpoints_of_the_first_are_ejected() {
         assert!((here as i64 - 10 * expected).abs() <= 60, "{here} of 1000, {expected} % expected");
     }
     root.tick(&host);
-    assert_eq!(host.counter("switchyard.upstream=.=web;.;panics"), 0, "four of eight serve all of it");
+    assert_eq!(host.counter("switchyard.upstream=.=web;.;panics_total"), 0, "four of eight serve all of it");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn one_worker_asks_once_it_serves_and_all_take_what_it_took() {
     one.answer_next("200", &naming("10.0.0.2:80"));
     two.pass(250);
     assert_eq!((one.serve(), two.serve()), ("10.0.0.2:80".to_owned(), "10.0.0.2:80".to_owned()));
-    let accepted = "switchyard.filter=.=router;.;result=.=accepted;.;configurations";
+    let accepted = "switchyard.filter=.=router;.;result=.=accepted;.;configurations_total";
     idle.pass(1_000);
     let counts = [&one, &two, &idle].map(|worker| worker.counted(accepted));
     assert_eq!(counts[2], 9, "of three workers, each of the configuration and of two documents");
@@ -60,7 +60,8 @@ fn what_is_refused_or_fails_changes_nothing_and_is_counted() {
     let [mut one] = Worker::several(CONFIGURATION);
     one.serve();
     one.answer_next("200", &naming("10.0.0.1:80"));
-    let error = |reason: &str| format!("switchyard.filter=.=router;.;reason=.={reason};.;document_errors");
+    let error =
+        |reason: &str| format!("switchyard.filter=.=router;.;reason=.={reason};.;document_errors_total");
     let bad: [(&str, &[u8], &str); 6] = [
         ("200", br#"{"upstreams": 5}"#, "invalid"),
         ("200", b"", "invalid"),
@@ -92,7 +93,7 @@ fn the_last_one_survives_the_worker_that_asked_and_another_configuration() {
     assert_eq!(late.serve(), "10.0.0.1:80");
     two.answer_next("200", &naming("10.0.0.1:80"));
     assert_eq!(two.serve(), "10.0.0.1:80");
-    let changes = two.counted("switchyard.filter=.=router;.;document_changes");
+    let changes = two.counted("switchyard.filter=.=router;.;document_changes_total");
     assert_eq!(changes, 1, "the same text is no other document");
     two.answer_next("200", &naming("10.0.0.2:80"));
     assert_eq!(two.serve(), "10.0.0.2:80");

@@ -138,7 +138,7 @@ fn shadow_decides_and_counts_but_changes_nothing() {
     assert!(explanation.ends_with("; shadow"), "{explanation}");
     pass(&host);
     root.tick(&host);
-    let decisions = "switchyard.route=.=api;.;upstream=.=checkout;.;policy=.=ring_hash;.;decisions";
+    let decisions = "switchyard.route=.=api;.;upstream=.=checkout;.;policy=.=ring_hash;.;decisions_total";
     assert_eq!(host.counter(decisions), 1);
 }
 
@@ -149,12 +149,12 @@ fn without_a_key_the_named_policy_chooses_and_it_is_counted() {
     assert_eq!(candidates(&host).len(), 2);
     pass(&host);
     root.tick(&host);
-    assert_eq!(host.counter("switchyard.upstream=.=checkout;.;reason=.=no_hash;.;fallbacks"), 1);
-    let decisions = "switchyard.route=.=api;.;upstream=.=checkout;.;policy=.=random;.;decisions";
+    assert_eq!(host.counter("switchyard.upstream=.=checkout;.;reason=.=no_hash;.;fallbacks_total"), 1);
+    let decisions = "switchyard.route=.=api;.;upstream=.=checkout;.;policy=.=random;.;decisions_total";
     assert_eq!(host.counter(decisions), 1);
 }
 
-const ELSEWHERE: &str = "switchyard.upstream=.=checkout;.;reason=.=not_in_cluster;.;fallbacks";
+const ELSEWHERE: &str = "switchyard.upstream=.=checkout;.;reason=.=not_in_cluster;.;fallbacks_total";
 
 /// A request of alice's that went to `address` with so many attempts.
 fn went(root: &Root, host: &FakeHost, address: &str, attempts: u64) {
@@ -331,7 +331,7 @@ fn a_refused_configuration_leaves_the_old_one_and_is_counted() {
     let (mut root, host) = configured(RING);
     host.set_configuration(br#"{"upstreams": [{"name": "x"}]}"#);
     assert!(!root.configure(&host));
-    assert_eq!(host.counter("switchyard.filter=.=router;.;result=.=rejected;.;configurations"), 1);
+    assert_eq!(host.counter("switchyard.filter=.=router;.;result=.=rejected;.;configurations_total"), 1);
     send(&root, &host, &get("/api", "alice"));
     assert_eq!(candidates(&host).len(), 2, "the old plan still decides");
 }

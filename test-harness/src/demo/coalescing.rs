@@ -30,7 +30,7 @@ impl Stage {
             upstream.behave(Behaviour::default()).await?;
         }
         let followers = |place: &str| {
-            format!("wasmcustom.switchyard.route=.=search;.;result=.={place};.;coalesce_followers")
+            format!("wasmcustom.switchyard.route=.=search;.;result=.={place};.;coalesce_followers_total")
         };
         // Counters are written on a tick of each worker.
         let all = CLIENTS as u64 - 1;

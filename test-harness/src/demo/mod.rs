@@ -185,7 +185,7 @@ impl Stage {
         let again = self.load("/release", USERS, true).await?;
         let moved = first.moved_keys(&again).len();
         let canary = "switchyard.route=.=release;.;upstream=.=checkout-canary;.;";
-        let name = format!("wasmcustom.{canary}policy=.=round_robin;.;decisions");
+        let name = format!("wasmcustom.{canary}policy=.=round_robin;.;decisions_total");
         let count = self.envoy.wait_for_stat(&name, |count| count > 0).await?;
         let percent = count as f64 * 50.0 / USERS as f64;
         println!(

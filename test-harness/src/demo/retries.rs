@@ -14,7 +14,7 @@ impl Stage {
             "\nACT 6. Retries: /catalog is tried again by switchyard.wasm, which reads what answers say.\n"
         );
         println!("  {:<34}{:>9}{:>10}{:>13}{:>9}", "", "requests", "attempts", "old answers", "errors");
-        let stale = "wasmcustom.switchyard.route=.=catalog;.;reason=.=stale;.;fallback_answers";
+        let stale = "wasmcustom.switchyard.route=.=catalog;.;reason=.=stale;.;fallback_answers_total";
         let run = async |what: &str, expected: u64| {
             self.upstreams.forget();
             let before = self.envoy.stat(stale).await?;

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use super::capabilities::Capabilities;
 use super::modules::{Downstream, Modules};
 use super::pieces;
 use super::process::Resource;
@@ -39,6 +40,7 @@ pub struct Bootstrap {
     pub(super) live_endpoints: Vec<String>,
     pub(super) admin_cluster: Option<String>,
     downstream: Downstream,
+    capabilities: Capabilities,
     wasm_dir: PathBuf,
     problems: Vec<String>,
 }
@@ -80,6 +82,7 @@ impl Bootstrap {
             live_endpoints: Vec::new(),
             admin_cluster: None,
             downstream: Downstream::new(),
+            capabilities: Capabilities::default(),
             wasm_dir: wasm_dir.unwrap_or_else(|| workspace().join("target/wasm")),
             problems: Vec::new(),
         }
@@ -133,6 +136,13 @@ impl Bootstrap {
     #[must_use]
     pub fn trapping(mut self, filter: &'static str) -> Self {
         self.downstream.trapping = Some(filter);
+        self
+    }
+
+    /// Holds this module (`router`, `switchyard`) to these host calls and callbacks, wherever it is a plugin.
+    #[must_use]
+    pub fn held_to(mut self, module: &str, capabilities: &[String]) -> Self {
+        self.capabilities.hold(module, capabilities);
         self
     }
 
@@ -363,6 +373,7 @@ impl Bootstrap {
             }
         });
         put?;
+        each(&mut value, "config", &mut |plugin| self.capabilities.put_into(plugin));
         each(&mut value, "vm_config", &mut |vm| {
             if let Some(filename) = vm.pointer_mut("/code/local/filename") {
                 let name = filename.as_str().and_then(|path| Path::new(path).file_name());

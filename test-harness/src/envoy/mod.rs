@@ -4,6 +4,7 @@
 //! test that panics prints it.
 
 mod bootstrap;
+mod capabilities;
 mod crossings;
 mod endpoints;
 mod logs;

@@ -15,5 +15,6 @@ mod outlier;
 mod parity;
 mod retry;
 mod router;
+mod security;
 mod status;
 mod unread;

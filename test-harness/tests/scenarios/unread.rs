@@ -65,7 +65,7 @@ async fn shares_that_nobody_reads_keep_nobody_else_from_theirs() -> Outcome {
     envoy.wait_for_stat(&stat("long", "", "batch_active"), |count| count == 10).await?;
     upstream.release();
     answers(&envoy, first).await?;
-    let answered = stat("long", "result=.=answered;.;", "batch_requests");
+    let answered = stat("long", "result=.=answered;.;", "batch_requests_total");
     envoy.wait_for_stat(&answered, |count| count == 6).await?;
     // Short shares have room of their own; a longer one waits for a moment, and then its request goes alone.
     for (route, bytes) in [("short", 16 * KIB), ("middle", 200 * KIB)] {
@@ -81,10 +81,10 @@ async fn shares_that_nobody_reads_keep_nobody_else_from_theirs() -> Outcome {
             assert_eq!((answer.status.as_u16(), answer.body.len() > bytes), (200, true), "{route}");
         }
     }
-    assert_eq!(envoy.stat(&stat("short", "", "batch_withheld")).await.unwrap_or_default(), 0);
-    envoy.wait_for_stat(&stat("middle", "", "batch_withheld"), |count| count == 4).await?;
+    assert_eq!(envoy.stat(&stat("short", "", "batch_withheld_total")).await.unwrap_or_default(), 0);
+    envoy.wait_for_stat(&stat("middle", "", "batch_withheld_total"), |count| count == 4).await?;
     // Those behind the idle ones on their own route have not waited for their deadline either.
-    envoy.wait_for_stat(&stat("long", "", "batch_withheld"), |count| count == 3).await?;
+    envoy.wait_for_stat(&stat("long", "", "batch_withheld_total"), |count| count == 3).await?;
     drop(idle);
     Ok(())
 }
@@ -104,7 +104,7 @@ async fn copies_that_nobody_reads_hold_up_followers_of_another_key_for_a_moment(
     until_followers(&envoy, 3).await?;
     upstream.release();
     answers(&envoy, leader).await?;
-    let collapsed = coalesce_stat("coalesce_exits", &[("reason", "collapsed")]);
+    let collapsed = coalesce_stat("coalesce_exits_total", &[("reason", "collapsed")]);
     envoy.wait_for_stat(&collapsed, |count| count == 3).await?;
     // There is room for this answer, and none for a copy of it.
     let page = "y".repeat(600 * KIB);
@@ -116,7 +116,7 @@ async fn copies_that_nobody_reads_hold_up_followers_of_another_key_for_a_moment(
     for answer in answers(&envoy, readers).await? {
         assert_eq!((answer.status.as_u16(), answer.body.len()), (200, page.len()));
     }
-    let released = coalesce_stat("coalesce_exits", &[("reason", "released")]);
+    let released = coalesce_stat("coalesce_exits_total", &[("reason", "released")]);
     envoy.wait_for_stat(&released, |count| count == 3).await?;
     drop(idle);
     Ok(())

@@ -103,7 +103,7 @@ fn who_does_not_find_the_other_worker_gathers_here() {
     let (mut workers, first) = two();
     workers[1].host.fail("proxy_enqueue_shared_queue", Status::NotFound);
     let own = workers[1].goes("/items?ids=1");
-    assert_eq!(workers[1].count("batch_degraded", ("", "")), 1);
+    assert_eq!(workers[1].count("batch_degraded_total", ("", "")), 1);
     workers[0].end(first);
     workers[1].end(own);
 }

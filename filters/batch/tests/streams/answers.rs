@@ -26,7 +26,7 @@ fn fails(answer: impl FnOnce(&mut Worker, &Called), status: u16, reason: &str) {
         let (got, body) = worker.answer_to(request).expect("an answer");
         assert_eq!((got, &body["id"], body["error"].is_object()), (status, &json!(id), true), "{reason}");
     }
-    assert_eq!(worker.count("batch_failures", ("reason", reason)), 1, "{reason}");
+    assert_eq!(worker.count("batch_failures_total", ("reason", reason)), 1, "{reason}");
     assert_eq!(worker.count("batch_active", ("", "")), 0);
 }
 
@@ -69,7 +69,7 @@ fn an_array_that_is_too_short_is_nobodys() {
     assert!(
         requests.iter().all(|request| worker.answer_to(request).is_some_and(|(status, _)| status == 502))
     );
-    assert_eq!(worker.count("batch_failures", ("reason", "length")), 1);
+    assert_eq!(worker.count("batch_failures_total", ("reason", "length")), 1);
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn a_batch_that_may_be_made_twice_is_halved_until_who_is_bad_is_alone() {
     worker.serve(&halves[1]);
     assert!(worker.went_on(&requests[0]) && worker.went_on(&requests[1]), "each is alone");
     assert_eq!(worker.answer_to(&requests[3]), Some((200, json!([object("4")]))));
-    assert_eq!(worker.count("batch_repeats", ("result", "half")), 2);
-    assert_eq!(worker.count("batch_repeats", ("result", "alone")), 2);
+    assert_eq!(worker.count("batch_repeats_total", ("result", "half")), 2);
+    assert_eq!(worker.count("batch_repeats_total", ("result", "alone")), 2);
     requests.into_iter().for_each(|request| worker.returns(request));
     assert_eq!(worker.count("batch_active", ("", "")), 0);
 }
@@ -178,7 +178,7 @@ fn beyond_the_budget_nothing_is_made_twice() {
     assert!(
         requests.iter().all(|request| worker.answer_to(request).is_some_and(|(status, _)| status == 502))
     );
-    assert_eq!(worker.count("batch_repeats", ("result", "denied")), 2);
+    assert_eq!(worker.count("batch_repeats_total", ("result", "denied")), 2);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn who_is_left_out_asks_again_alone_if_it_may() {
     assert!(worker.went_on(&may));
     assert!(worker.answer_to(&may_not).is_some_and(|(_, body)| body["error"].is_object()));
     assert_eq!(worker.answer_to(&answered), Some((200, result("getC", 7))));
-    assert_eq!(worker.count("batch_requests", ("result", "lost")), 1);
+    assert_eq!(worker.count("batch_requests_total", ("result", "lost")), 1);
     worker.returns(may);
 }
 

@@ -112,7 +112,7 @@ fn a_share_passes_its_own_streams_callbacks_untouched() {
     worker.end(one);
     worker.end(two);
     assert_eq!(worker.host.all_calls(), 0);
-    assert_eq!(worker.count("batch_requests", ("result", "gone")), 0);
+    assert_eq!(worker.count("batch_requests_total", ("result", "gone")), 0);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_client_that_leaves_before_its_batch_is_not_in_it() {
     assert_eq!(path(&call), "/items?ids=1,3");
     worker.serve(&call);
     assert!(worker.answer_to(&one).is_some() && worker.answer_to(&three).is_some());
-    assert_eq!(worker.count("batch_requests", ("result", "gone")), 1);
+    assert_eq!(worker.count("batch_requests_total", ("result", "gone")), 1);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn the_share_of_a_client_that_has_left_goes_to_nobody() {
     worker.serve(&call);
     assert_eq!(worker.done.len(), 1);
     assert_eq!(worker.answer_to(&two), Some((200, json!([object("2")]))));
-    assert_eq!(worker.count("batch_requests", ("result", "gone")), 1);
+    assert_eq!(worker.count("batch_requests_total", ("result", "gone")), 1);
     assert_eq!(worker.count("batch_active", ("", "")), 0);
 }
 
@@ -169,7 +169,7 @@ fn a_batch_whose_oldest_request_has_waited_long_enough_leaves() {
     assert_eq!(path(&call), "/items?ids=1,2");
     worker.serve(&call);
     assert!(worker.answer_to(&one).is_some() && worker.answer_to(&two).is_some());
-    assert_eq!(worker.count("batch_departures", ("reason", "max_delay")), 1);
+    assert_eq!(worker.count("batch_departures_total", ("reason", "max_delay")), 1);
     worker.end(first);
 }
 

@@ -15,7 +15,7 @@ fn busy(more: &str) -> (Worker, Request) {
 }
 
 fn passed(worker: &mut Worker, reason: &str) -> u64 {
-    worker.count("batch_passed", ("reason", reason))
+    worker.count("batch_passed_total", ("reason", reason))
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_request_whose_body_never_comes_goes_on_after_a_second() {
     assert_eq!(worker.upload(&mut request, b"}", true), Flow::Continue);
     worker.returns(request);
     worker.returns(first);
-    assert_eq!(worker.count("batch_requests", ("result", "alone")), 1, "the first alone was gathered");
+    assert_eq!(worker.count("batch_requests_total", ("result", "alone")), 1, "the first alone was gathered");
     pass(slice::from_mut(&mut worker), 1_000);
     assert_eq!((worker.done.len(), worker.period()), (1, 0));
 }
@@ -205,7 +205,7 @@ fn a_client_that_leaves_while_its_body_is_awaited_is_forgotten() {
     worker.returns(first);
     pass(slice::from_mut(&mut worker), 3_000);
     assert_eq!((worker.done.len(), worker.period()), (0, 0));
-    assert_eq!(worker.count("batch_requests", ("result", "gone")), 0, "it was not gathered yet");
+    assert_eq!(worker.count("batch_requests_total", ("result", "gone")), 0, "it was not gathered yet");
 }
 
 #[test]

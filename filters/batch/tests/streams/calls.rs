@@ -107,7 +107,7 @@ fn a_call_that_cannot_be_made_is_a_batch_that_failed() {
         worker.returns(first);
         worker.deliver();
         assert!(requests.iter().all(|request| worker.went_on(request)), "nothing was done, whatever they do");
-        assert_eq!(worker.count("batch_failures", ("reason", "call")), 1);
+        assert_eq!(worker.count("batch_failures_total", ("reason", "call")), 1);
         requests.into_iter().for_each(|request| worker.returns(request));
         assert_eq!(worker.count("batch_active", ("", "")), 0);
         // Nothing is under way.

@@ -30,7 +30,7 @@ fn who_has_no_time_for_a_batch_goes_alone() {
     let hurried = worker.send(&short("/items?ids=1", "120"));
     let patient = worker.send(&short("/items?ids=2", "900"));
     assert_eq!([hurried.flow, patient.flow], [Flow::Continue, Flow::Pause]);
-    assert_eq!(worker.count("batch_departures", ("reason", "short_deadline")), 1);
+    assert_eq!(worker.count("batch_departures_total", ("reason", "short_deadline")), 1);
     [first, hurried, patient].into_iter().for_each(|request| worker.end(request));
 }
 
@@ -44,8 +44,8 @@ fn or_is_refused_at_once_where_the_route_says_so() {
     // The refusal passes by.
     worker.respond(&mut hurried, &[(":status", "504")], b"{}");
     worker.end(hurried);
-    assert_eq!(worker.count("batch_requests", ("result", "refused")), 1);
-    assert_eq!(worker.count("batch_requests", ("result", "gone")), 0);
+    assert_eq!(worker.count("batch_requests_total", ("result", "refused")), 1);
+    assert_eq!(worker.count("batch_requests_total", ("result", "gone")), 0);
     worker.end(first);
 }
 
@@ -69,7 +69,7 @@ fn nobody_waits_past_its_deadline_for_what_is_under_way() {
     pass(slice::from_mut(&mut worker), 220);
     assert_eq!(worker.fate(&hurried).and_then(|fate| fate.status()), Some(504));
     assert!(worker.waits(&patient));
-    assert_eq!(worker.count("batch_requests", ("result", "timed_out")), 1);
+    assert_eq!(worker.count("batch_requests_total", ("result", "timed_out")), 1);
     worker.returns(first);
     worker.deliver();
     assert!(worker.went_on(&patient));
@@ -85,7 +85,7 @@ fn a_batch_leaves_in_time_for_the_one_that_has_least() {
     let call = worker.call();
     let left = call.request.timeout.as_millis();
     assert!((90..=130).contains(&left), "as long as it takes, and the floor: {left}");
-    assert_eq!(worker.count("batch_departures", ("reason", "deadline")), 1);
+    assert_eq!(worker.count("batch_departures_total", ("reason", "deadline")), 1);
     worker.end(first);
 }
 

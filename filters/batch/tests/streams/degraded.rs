@@ -129,7 +129,7 @@ fn slots_that_cannot_be_read_any_more_are_counted_as_degraded() {
     let there = workers[1].joins("/items?ids=1");
     workers[1].host.fail("proxy_get_shared_data", Status::InternalFailure);
     let own = workers[1].goes("/items?ids=2");
-    assert_eq!(workers[1].count("batch_degraded", ("", "")), 1);
+    assert_eq!(workers[1].count("batch_degraded_total", ("", "")), 1);
     settle(&mut workers);
     workers[0].end(first);
     workers[1].end(there);

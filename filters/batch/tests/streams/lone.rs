@@ -68,7 +68,7 @@ fn different_keys_do_not_wait_for_each_other() {
     let yours = worker.send(&with(&get("/items?ids=1"), &[("authorization", "you")]));
     assert_eq!([mine.flow, yours.flow], [Flow::Continue; 2]);
     colours.into_iter().chain([mine, yours]).for_each(|request| worker.end(request));
-    assert_eq!(worker.count("batch_requests", ("result", "alone")), 4);
+    assert_eq!(worker.count("batch_requests_total", ("result", "alone")), 4);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_answer_is_ended_once_however_often_its_end_is_told() {
 
 #[test]
 fn quick_failures_say_nothing_about_how_long_answers_take() {
-    const CALL: &str = "switchyard.route=.=api;.;batch_call_us";
+    const CALL: &str = "switchyard.route=.=api;.;batch_call_microseconds";
     let mut worker = Worker::alone(&items(""));
     let mut learns = |status: &str| {
         for size in (1..5).cycle().take(40) {
@@ -105,7 +105,7 @@ fn quick_failures_say_nothing_about_how_long_answers_take() {
 
 #[test]
 fn how_long_an_answer_takes_is_learned_when_it_begins_and_not_from_who_reads_it() {
-    const CALL: &str = "switchyard.route=.=api;.;batch_call_us";
+    const CALL: &str = "switchyard.route=.=api;.;batch_call_microseconds";
     let mut worker = Worker::alone(&items(""));
     for size in (1..5).cycle().take(40) {
         let ids: Vec<_> = (0..size).map(|id| id.to_string()).collect();
@@ -133,7 +133,7 @@ fn who_reads_its_answer_slowly_holds_others_up_for_max_delay_alone() {
     let call = worker.call();
     worker.serve(&call);
     assert!(worker.answer_to(&one).is_some() && worker.answer_to(&other).is_some());
-    assert_eq!(worker.count("batch_stalled", ("", "")), 1);
+    assert_eq!(worker.count("batch_stalled_total", ("", "")), 1);
     worker.end(slow);
     worker.end(next);
 }
@@ -154,13 +154,13 @@ fn a_request_that_waits_and_is_answered_by_somebody_else_is_in_no_batch() {
     let other = worker.joins("/items?ids=3");
     // Envoy's own timeout, say.
     worker.answer(&mut timed_out, &[(":status", "504")], true);
-    assert_eq!(worker.count("batch_requests", ("result", "gone")), 1);
+    assert_eq!(worker.count("batch_requests_total", ("result", "gone")), 1);
     worker.returns(first);
     worker.deliver();
     assert!(worker.waits(&timed_out) && worker.went_on(&other));
     worker.end(timed_out);
     worker.returns(other);
-    assert_eq!(worker.count("batch_requests", ("result", "gone")), 1);
+    assert_eq!(worker.count("batch_requests_total", ("result", "gone")), 1);
 }
 
 #[test]
@@ -173,5 +173,5 @@ fn of_many_that_go_alone_in_turn_none_is_kept() {
     }
     assert_eq!(worker.count("batch_active", ("", "")), 0);
     assert_eq!(worker.count("batch_bytes_held", ("", "")), 0);
-    assert_eq!(worker.count("batch_requests", ("result", "alone")), 100);
+    assert_eq!(worker.count("batch_requests_total", ("result", "alone")), 100);
 }

@@ -26,17 +26,17 @@ fn names_and_labels_are_these() {
     let call = worker.call();
     worker.answer_call(&call, FAILED, b"");
     for name in [
-        "reason=.=range;.;batch_passed",
-        "reason=.=idle;.;batch_departures",
-        "reason=.=returned;.;batch_departures",
-        "reason=.=status;.;batch_failures",
+        "reason=.=range;.;batch_passed_total",
+        "reason=.=idle;.;batch_departures_total",
+        "reason=.=returned;.;batch_departures_total",
+        "reason=.=status;.;batch_failures_total",
     ] {
         assert_eq!(value(&mut worker, name), 1, "{name}");
     }
     for (name, count) in [
-        ("result=.=alone;.;batch_requests", 3),
-        ("result=.=alone;.;batch_repeats", 2),
-        ("reason=.=repeat;.;batch_departures", 2),
+        ("result=.=alone;.;batch_requests_total", 3),
+        ("result=.=alone;.;batch_repeats_total", 2),
+        ("reason=.=repeat;.;batch_departures_total", 2),
     ] {
         assert_eq!(value(&mut worker, name), count, "{name}");
     }
@@ -52,9 +52,9 @@ fn every_limit_is_counted_by_its_name() {
     let mut worker = Worker::alone(&section);
     let (first, requests) = waiting(&mut worker, 1);
     let third = worker.goes("/items?ids=7");
-    assert_eq!(value(&mut worker, "reason=.=max_requests;.;batch_passed"), 1);
+    assert_eq!(value(&mut worker, "reason=.=max_requests;.;batch_passed_total"), 1);
     let large = worker.goes("/items?ids=1,2,3,4");
-    assert_eq!(value(&mut worker, "reason=.=limit;.;batch_passed"), 1);
+    assert_eq!(value(&mut worker, "reason=.=limit;.;batch_passed_total"), 1);
     drop((first, requests, third, large));
 }
 
@@ -65,7 +65,7 @@ fn bytes_that_are_held_are_bounded_and_counted() {
     let long = rpc(&"get".repeat(200), 1);
     let first = worker.post(&post(), &long);
     let second = worker.post(&post(), &long);
-    assert_eq!(value(&mut worker, "reason=.=max_bytes_held;.;batch_passed"), 1);
+    assert_eq!(value(&mut worker, "reason=.=max_bytes_held;.;batch_passed_total"), 1);
     drop((first, second));
 }
 
@@ -80,7 +80,7 @@ fn batches_are_counted_by_what_let_them_leave() {
         let (first, requests) = waiting(&mut worker, 2);
         worker.deliver();
         pass(slice::from_mut(&mut worker), 5);
-        assert_eq!(value(&mut worker, &format!("reason=.={reason};.;batch_departures")), 1, "{reason}");
+        assert_eq!(value(&mut worker, &format!("reason=.={reason};.;batch_departures_total")), 1, "{reason}");
         drop((first, requests));
     }
 }
@@ -95,7 +95,8 @@ fn an_adaptive_batch_is_counted_and_tells_its_limit() {
         pass(slice::from_mut(&mut worker), 10 + size * 4);
         worker.returns(request);
     }
-    let (call, item) = (value(&mut worker, "batch_call_us"), value(&mut worker, "batch_item_us"));
+    let (call, item) =
+        (value(&mut worker, "batch_call_microseconds"), value(&mut worker, "batch_item_microseconds"));
     assert!((5_000..15_000).contains(&call) && (3_000..5_000).contains(&item), "{call} {item}");
     let limit = value(&mut worker, "batch_limit");
     assert!((2..=10).contains(&limit), "10 + 4n within half of 100: {limit}");
@@ -135,7 +136,11 @@ fn ends_are_counted_by_how_requests_ended() {
     let _never_answered = worker.call();
     worker.set_time(worker.now + 16_000);
     for (result, count) in [("alone", 3), ("gone", 1), ("answered", 3), ("failed", 2), ("timed_out", 2)] {
-        assert_eq!(value(&mut worker, &format!("result=.={result};.;batch_requests")), count, "{result}");
+        assert_eq!(
+            value(&mut worker, &format!("result=.={result};.;batch_requests_total")),
+            count,
+            "{result}"
+        );
     }
     drop((requests, more, late));
 }

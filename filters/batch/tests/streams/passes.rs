@@ -5,14 +5,14 @@ use switchyard_batch::Flow;
 
 /// A head passes, is counted for this reason, and costs what reading it costs, once the counter has its name.
 fn passes(worker: &mut Worker, head: Head<'_>, ended: bool, reason: &str) {
-    let before = worker.count("batch_passed", ("reason", reason));
+    let before = worker.count("batch_passed_total", ("reason", reason));
     let named = worker.begin(head, ended);
     worker.host.forget_calls();
     let request = worker.begin(head, ended);
     assert_eq!((request.flow, worker.host.all_calls()), (Flow::Continue, 1), "{reason}");
     worker.end(named);
     worker.end(request);
-    assert_eq!(worker.count("batch_passed", ("reason", reason)), before + 2, "{reason}");
+    assert_eq!(worker.count("batch_passed_total", ("reason", reason)), before + 2, "{reason}");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_route_that_does_not_batch_is_left_alone() {
     let mut worker = Worker::alone(&items(""));
     let first = worker.goes("/items?ids=1");
     let others = ["/plain/items?ids=1", "/plain/items?ids=1"].map(|path| worker.goes(path));
-    assert_eq!(worker.count("batch_passed", ("reason", "path")), 0);
+    assert_eq!(worker.count("batch_passed_total", ("reason", "path")), 0);
     worker.returns(first);
     others.into_iter().for_each(|request| worker.end(request));
 }
@@ -94,7 +94,7 @@ fn what_passes_is_told_soon_though_nothing_else_happens() {
     let request = worker.send(&with(&get("/items?ids=2"), &[("range", "bytes=0-1")]));
     assert_eq!(worker.period(), 50);
     crate::worker::pass(core::slice::from_mut(&mut worker), 50);
-    let passed = "switchyard.route=.=api;.;reason=.=range;.;batch_passed";
+    let passed = "switchyard.route=.=api;.;reason=.=range;.;batch_passed_total";
     assert_eq!(worker.host.counter(passed), 1);
     worker.end(request);
 }

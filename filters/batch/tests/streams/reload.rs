@@ -22,8 +22,14 @@ fn a_refused_configuration_changes_nothing() {
     let call = worker.call();
     worker.serve(&call);
     assert!(worker.answer_to(&one).is_some() && worker.answer_to(&two).is_some());
-    assert_eq!(worker.host.counter("switchyard.filter=.=batch;.;result=.=rejected;.;configurations"), 3);
-    assert_eq!(worker.host.counter("switchyard.filter=.=batch;.;result=.=accepted;.;configurations"), 1);
+    assert_eq!(
+        worker.host.counter("switchyard.filter=.=batch;.;result=.=rejected;.;configurations_total"),
+        3
+    );
+    assert_eq!(
+        worker.host.counter("switchyard.filter=.=batch;.;result=.=accepted;.;configurations_total"),
+        1
+    );
 }
 
 #[test]
@@ -169,7 +175,7 @@ fn what_the_old_root_counted_is_told_when_it_ends() {
     worker.end(waits);
     worker.end(first);
     old.on_done(&worker.host);
-    assert_eq!(worker.host.counter("switchyard.route=.=api;.;result=.=gone;.;batch_requests"), 1);
+    assert_eq!(worker.host.counter("switchyard.route=.=api;.;result=.=gone;.;batch_requests_total"), 1);
 }
 
 #[test]

@@ -12,12 +12,12 @@ fn nobody_is_held_and_what_would_have_waited_is_counted() {
     let mut worker = Worker::alone(&items(SHADOW));
     let first = worker.goes("/items?ids=1");
     let others = [2, 3].map(|id| worker.goes(&format!("/items?ids={id}")));
-    assert_eq!(worker.count("batch_passed", ("reason", "shadow")), 2);
-    assert_eq!(worker.count("batch_requests", ("result", "alone")), 1);
+    assert_eq!(worker.count("batch_passed_total", ("reason", "shadow")), 2);
+    assert_eq!(worker.count("batch_requests_total", ("result", "alone")), 1);
     worker.returns(first);
     let again = worker.goes("/items?ids=1");
     others.into_iter().chain([again]).for_each(|request| worker.returns(request));
-    assert_eq!(worker.count("batch_requests", ("result", "alone")), 2);
+    assert_eq!(worker.count("batch_requests_total", ("result", "alone")), 2);
     assert_eq!((worker.done.len(), worker.called.len()), (0, 0));
     assert_eq!(worker.count("batch_active", ("", "")), 0);
 }
@@ -42,7 +42,7 @@ fn a_body_is_read_as_it_passes() {
     for (piece, ended) in [(&body.as_bytes()[..9], false), (&body.as_bytes()[9..], true)] {
         assert_eq!(worker.upload(&mut second, piece, ended), Flow::Continue);
     }
-    assert_eq!(worker.count("batch_passed", ("reason", "shadow")), 1);
+    assert_eq!(worker.count("batch_passed_total", ("reason", "shadow")), 1);
     worker.end(second);
     worker.end(first);
 }
@@ -56,7 +56,7 @@ fn a_body_that_is_too_long_is_not_kept() {
     assert_eq!(worker.upload(&mut request, b" ", false), Flow::Continue);
     assert_eq!(worker.upload(&mut request, b" ", true), Flow::Continue);
     assert_eq!(worker.host.calls("proxy_get_buffer_bytes"), 0);
-    assert_eq!(worker.count("batch_passed", ("reason", "body")), 1);
+    assert_eq!(worker.count("batch_passed_total", ("reason", "body")), 1);
     worker.end(request);
 }
 
@@ -65,7 +65,7 @@ fn what_is_no_request_of_the_protocol_is_not_refused() {
     let mut worker = Worker::alone(&calls(STRICT));
     let request = worker.post(&post(), "{");
     assert_eq!((request.flow, worker.done.len()), (Flow::Continue, 0));
-    assert_eq!(worker.count("batch_passed", ("reason", "syntax")), 1);
+    assert_eq!(worker.count("batch_passed_total", ("reason", "syntax")), 1);
     worker.end(request);
 }
 
@@ -76,7 +76,7 @@ fn a_request_that_ends_with_trailers_is_counted_once() {
     worker.upload(&mut request, b"{", false);
     worker.request_trailers(&mut request);
     worker.end(request);
-    assert_eq!(worker.count("batch_passed", ("reason", "body")), 1);
+    assert_eq!(worker.count("batch_passed_total", ("reason", "body")), 1);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn what_is_copied_as_it_passes_takes_no_more_than_a_vm_keeps() {
         assert_eq!(worker.upload(&mut request, b"1", true), Flow::Continue);
         worker.end(request);
     }
-    let passed = |worker: &mut Worker, reason| worker.count("batch_passed", ("reason", reason));
+    let passed = |worker: &mut Worker, reason| worker.count("batch_passed_total", ("reason", reason));
     assert_eq!(
         (passed(&mut worker, "max_bytes_held"), passed(&mut worker, "body")),
         (2, 0),

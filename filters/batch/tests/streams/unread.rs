@@ -47,7 +47,7 @@ fn the_next_share_waits_until_one_is_read_and_the_root_is_woken_for_it() {
     }
     waiting.into_iter().chain(next).for_each(|request| reads(&mut worker, request));
     assert_eq!(worker.count("batch_active", ("", "")), 0);
-    assert_eq!(worker.count("batch_requests", ("result", "answered")), fit as u64 + 2);
+    assert_eq!(worker.count("batch_requests_total", ("result", "answered")), fit as u64 + 2);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn of_clients_of_http1_who_comes_after_as_many_as_may_goes_alone() {
     assert_eq!(worker.fate(&waiting[0]).and_then(|fate| fate.status()), Some(200));
     assert!(waiting[1..].iter().all(|request| worker.went_on(request)));
     waiting.into_iter().for_each(|request| worker.end(request));
-    assert_eq!(worker.count("batch_withheld", ("", "")), 2);
+    assert_eq!(worker.count("batch_withheld_total", ("", "")), 2);
     assert_eq!(worker.count("batch_active", ("", "")), 0);
 }
 
@@ -78,7 +78,7 @@ fn an_answer_for_which_there_is_no_room_is_not_taken_in() {
         .collect();
     let last = calls.last().expect("one");
     assert!(last.iter().all(|request| worker.went_on(request)), "what may be made twice goes alone");
-    assert_eq!(worker.count("batch_failures", ("reason", "memory")), 1);
+    assert_eq!(worker.count("batch_failures_total", ("reason", "memory")), 1);
     calls.into_iter().flatten().for_each(|request| worker.end(request));
     assert_eq!(worker.count("batch_bytes_held", ("", "")), 0);
 }

@@ -12,7 +12,7 @@ fn busy(more: &str) -> (Worker, Request) {
 }
 
 fn passed(worker: &mut Worker, reason: &str) -> u64 {
-    worker.count("batch_passed", ("reason", reason))
+    worker.count("batch_passed_total", ("reason", reason))
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn busy(more: &str) -> (Worker, Request) {
 }
 
 fn passed(worker: &mut Worker, reason: &str) -> u64 {
-    worker.count("batch_passed", ("reason", reason))
+    worker.count("batch_passed_total", ("reason", reason))
 }
 
 /// Lets requests for whose bodies the filter waits in vain go on, so many times.

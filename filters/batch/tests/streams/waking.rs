@@ -51,7 +51,7 @@ fn where_there_is_no_queue_the_tick_does_the_work_and_a_metric_says_so() {
         assert!(!worker.deliver());
         assert!(late(&mut worker, 1), "{call}");
         pass(slice::from_mut(&mut worker), 60);
-        assert_eq!(worker.host.counter("switchyard.batch_without_queue"), 1);
+        assert_eq!(worker.host.counter("switchyard.batch_without_queue_total"), 1);
     }
 }
 
@@ -149,7 +149,7 @@ fn the_tick_stops_when_nothing_is_left_and_counters_are_told_before() {
     worker.serve(&call);
     waiting.into_iter().for_each(|request| worker.end(request));
     pass(slice::from_mut(&mut worker), 50);
-    assert_eq!(worker.host.counter("switchyard.route=.=api;.;result=.=answered;.;batch_requests"), 2);
+    assert_eq!(worker.host.counter("switchyard.route=.=api;.;result=.=answered;.;batch_requests_total"), 2);
     pass(slice::from_mut(&mut worker), 60);
     assert_eq!(worker.period(), 0);
     worker.host.forget_calls();

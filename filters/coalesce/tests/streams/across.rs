@@ -27,9 +27,9 @@ fn an_answer_reaches_all_who_wait_elsewhere() {
         assert_eq!(fate.body(), Some(&b"soup of the day"[..]));
         assert_eq!(fate.header("cache-status"), ["switchyard; fwd=miss; collapsed"]);
     }
-    assert_eq!(workers[0].count("coalesce_leaders", ("", "")), 1);
-    assert_eq!(workers[1].count("coalesce_followers", ("result", "remote")), 3);
-    assert_eq!(workers[1].count("coalesce_exits", ("reason", "collapsed")), 3);
+    assert_eq!(workers[0].count("coalesce_leaders_total", ("", "")), 1);
+    assert_eq!(workers[1].count("coalesce_followers_total", ("result", "remote")), 3);
+    assert_eq!(workers[1].count("coalesce_exits_total", ("reason", "collapsed")), 3);
 }
 
 #[test]
@@ -82,10 +82,10 @@ fn an_answer_for_one_lets_those_elsewhere_go_a_few_at_a_time() {
         settle(&mut workers);
     }
     assert_eq!(workers[1].done.len(), 6);
-    assert_eq!(workers[1].count("coalesce_exits", ("reason", "released")), 6);
+    assert_eq!(workers[1].count("coalesce_exits_total", ("reason", "released")), 6);
     let asks = workers[1].send(GET);
     assert_eq!(
-        workers[1].count("coalesce_passed", ("reason", "hit_for_pass")),
+        workers[1].count("coalesce_passed_total", ("reason", "hit_for_pass")),
         1,
         "the key passes there, too"
     );
@@ -151,7 +151,7 @@ fn followers_of_a_worker_that_is_lost_lead_after_a_while() {
     alive.respond(&mut oldest, OK, b"soup");
     alive.deliver();
     assert_eq!(alive.body_for(&there[0]).as_deref(), Some(&b"soup"[..]));
-    assert_eq!(alive.count("coalesce_successions", ("reason", "worker_lost")), 1);
+    assert_eq!(alive.count("coalesce_successions_total", ("reason", "worker_lost")), 1);
 }
 
 /// Longer than a worker may be silent, in milliseconds, and shorter than a follower waits.

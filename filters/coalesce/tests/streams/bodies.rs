@@ -56,7 +56,7 @@ fn a_body_that_is_too_long_goes_on_with_its_request() {
     assert_eq!(worker.upload(&mut request, b"more", true), Flow::Continue);
     worker.respond(&mut request, OK, b"soup");
     worker.end(request);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "body")), 1);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_request_whose_body_never_comes_goes_on_after_a_second() {
     assert!(worker.waits(&request));
     pass(slice::from_mut(&mut worker), 500);
     assert!(worker.went_on(&request));
-    assert_eq!(worker.count("coalesce_passed", ("reason", "no_body")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "no_body")), 1);
     worker.end(request);
     pass(slice::from_mut(&mut worker), 2_000);
     assert_eq!((worker.done.len(), worker.period()), (1, 0));
@@ -85,7 +85,7 @@ fn a_request_that_went_on_without_its_body_is_not_held_when_it_comes() {
     assert_eq!(worker.upload(&mut request, b"q=soup", true), Flow::Continue);
     worker.respond(&mut request, OK, b"leek");
     worker.end(request);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "no_body")), 1, "counted once");
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "no_body")), 1, "counted once");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_body_that_is_not_whole_in_its_time_goes_on_with_its_next_piece() {
     assert_eq!(worker.upload(&mut request, b"q=s", false), Flow::Continue);
     assert!(worker.done.is_empty(), "not from outside");
     assert_eq!(worker.upload(&mut request, b"oup", true), Flow::Continue);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "body_timeout")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "body_timeout")), 1);
     pass(slice::from_mut(&mut worker), 2_000);
     assert!(worker.done.is_empty());
 }
@@ -112,7 +112,7 @@ fn a_body_that_stands_still_beyond_its_time_goes_on_by_the_tick() {
     assert!(worker.waits(&request));
     pass(slice::from_mut(&mut worker), 750);
     assert!(worker.went_on(&request));
-    assert_eq!(worker.count("coalesce_passed", ("reason", "body_timeout")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "body_timeout")), 1);
     // Envoy before 1.39 would lose it otherwise.
     assert_eq!(worker.upload(&mut request, b"so", false), Flow::Pause);
     assert_eq!((worker.done.len(), worker.period()), (1, 1));
@@ -124,7 +124,7 @@ fn a_body_that_stands_still_beyond_its_time_goes_on_by_the_tick() {
     assert_eq!(worker.done.len(), 2);
     worker.respond(&mut request, OK, b"leek");
     worker.end(request);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "body_timeout")), 1, "counted once");
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "body_timeout")), 1, "counted once");
 }
 
 #[test]
@@ -159,9 +159,9 @@ fn a_request_that_may_wait_for_its_answer_before_its_body_ends_is_not_held() {
     ] {
         assert_eq!(worker.begin(&with(POST, &[(name, value)]), false).flow, Flow::Continue, "{value}");
     }
-    assert_eq!(worker.count("coalesce_passed", ("reason", "stream")), 4);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "stream")), 4);
     assert_eq!(worker.begin(&with(POST, &[("upgrade", "x")]), false).flow, Flow::Continue);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "upgrade")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "upgrade")), 1);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_post_without_a_body_a_get_with_one_and_a_body_that_cannot_be_read_go_by_the
     assert_eq!(worker.begin(GET, false).flow, Flow::Continue);
     worker.host.fail("proxy_get_buffer_bytes", Status::InternalFailure);
     assert_eq!(post(&mut worker, b"q=soup").flow, Flow::Continue);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 3);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "body")), 3);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_request_that_ends_with_trailers_goes_on_once_and_by_itself() {
         worker.request_trailers(&mut request);
         pass(slice::from_mut(&mut worker), 2_000);
         assert!(worker.done.is_empty(), "it is not let go once more: {:?}", worker.done);
-        assert_eq!(worker.count("coalesce_passed", ("reason", "body")), 1);
+        assert_eq!(worker.count("coalesce_passed_total", ("reason", "body")), 1);
         worker.respond(&mut request, OK, b"leek");
         worker.end(request);
     }
@@ -246,5 +246,5 @@ fn a_post_that_must_not_be_coalesced_is_counted_for_what_it_is() {
     let mut worker = worker();
     let request = worker.begin(&with(POST, &[("authorization", "me")]), false);
     assert_eq!(request.flow, Flow::Continue, "its head says so");
-    assert_eq!(worker.count("coalesce_passed", ("reason", "credentials")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "credentials")), 1);
 }

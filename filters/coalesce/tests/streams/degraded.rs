@@ -25,7 +25,7 @@ fn without_shared_data_followers_wait_within_their_worker() {
     pass(slice::from_mut(&mut worker), 10);
     assert_eq!(worker.body_for(&follower).as_deref(), Some(&b"soup"[..]));
     pass(slice::from_mut(&mut worker), 10);
-    assert_eq!(worker.host.counter("switchyard.coalesce_without_queue"), 1);
+    assert_eq!(worker.host.counter("switchyard.coalesce_without_queue_total"), 1);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn shared_data_that_fails_in_mid_flight_is_counted_as_degraded() {
     workers[0].respond(&mut second, OK, b"soup");
     settle(&mut workers);
     assert_eq!(workers[0].body_for(&follower).as_deref(), Some(&b"soup"[..]));
-    assert_eq!(workers[0].count("coalesce_degraded", ("", "")), 1);
+    assert_eq!(workers[0].count("coalesce_degraded_total", ("", "")), 1);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn without_queues_each_worker_has_flights_of_its_own() {
     for (worker, follower) in workers.iter().zip(&followers) {
         assert_eq!(worker.body_for(follower).as_deref(), Some(&b"soup"[..]));
     }
-    assert_eq!(workers[0].host.counter("switchyard.coalesce_without_queue"), 2, "one of each worker");
+    assert_eq!(workers[0].host.counter("switchyard.coalesce_without_queue_total"), 2, "one of each worker");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_full_bucket_keeps_a_flight_within_its_worker() {
     for number in 0..20_000 {
         leaders.push(worker.lead(&crate::worker::page(&format!("/{number}"))));
     }
-    let degraded = worker.count("coalesce_degraded", ("", ""));
+    let degraded = worker.count("coalesce_degraded_total", ("", ""));
     assert!(degraded > 0 && degraded < 10_000, "{degraded}");
     leaders.into_iter().for_each(|leader| worker.end(leader));
 }

@@ -106,7 +106,7 @@ fn a_client_that_has_left_is_not_answered() {
     worker.deliver();
     assert!(!worker.touched().contains(&context) && !worker.touched().contains(&late_context));
     assert_eq!(worker.body_for(&followers[0]).as_deref(), Some(&b"soup"[..]));
-    assert_eq!(worker.count("coalesce_exits", ("reason", "gone")), 2);
+    assert_eq!(worker.count("coalesce_exits_total", ("reason", "gone")), 2);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_follower_whose_vary_differs_goes_on_by_itself() {
     worker.deliver();
     assert_eq!(worker.body_for(&same).as_deref(), Some(&b"Suppe"[..]));
     assert!(worker.went_on(&other));
-    assert_eq!(worker.count("coalesce_exits", ("reason", "vary")), 1);
+    assert_eq!(worker.count("coalesce_exits_total", ("reason", "vary")), 1);
 }
 
 #[test]
@@ -160,8 +160,8 @@ fn an_answer_for_one_lets_the_others_go_a_few_at_a_time() {
         assert_eq!(worker.done.len(), (ended + 3).min(5), "two at a time");
     }
     assert_eq!(worker.send(GET).flow, Flow::Continue, "the key passes for a while");
-    assert_eq!(worker.count("coalesce_exits", ("reason", "released")), 5);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "hit_for_pass")), 1);
+    assert_eq!(worker.count("coalesce_exits_total", ("reason", "released")), 5);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "hit_for_pass")), 1);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn when_the_leader_leaves_the_oldest_follower_leads() {
     worker.respond(&mut second, OK, b"soup");
     worker.deliver();
     assert!(followers.iter().all(|follower| worker.body_for(follower).is_some()));
-    assert_eq!(worker.count("coalesce_successions", ("reason", "gone")), 1);
+    assert_eq!(worker.count("coalesce_successions_total", ("reason", "gone")), 1);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn an_answer_with_trailers_is_for_one() {
     worker.trailers(&mut leader);
     worker.deliver();
     assert!(worker.went_on(&followers[0]));
-    assert_eq!(worker.count("coalesce_not_shared", ("reason", "trailers")), 1);
+    assert_eq!(worker.count("coalesce_not_shared_total", ("reason", "trailers")), 1);
 }
 
 #[test]

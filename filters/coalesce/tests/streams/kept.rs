@@ -34,7 +34,7 @@ fn an_answer_serves_from_the_requests_own_callback_and_tells_its_age() {
     assert_eq!(fate.body(), Some(&b"soup"[..]));
     assert_eq!(fate.header("age"), ["5"]);
     assert_eq!(fate.header("cache-status"), ["switchyard; hit"]);
-    assert_eq!(worker.count("coalesce_hits", ("result", "hit")), 1);
+    assert_eq!(worker.count("coalesce_hits_total", ("result", "hit")), 1);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn an_older_answer_takes_the_place_of_a_failure_for_the_leader_and_all_who_wait(
         assert_eq!(fate.header("age"), ["10"]);
         assert_eq!(fate.header("cache-status"), ["switchyard; hit; detail=stale-if-error"]);
     }
-    assert_eq!(worker.count("coalesce_exits", ("reason", "stale")), 2);
+    assert_eq!(worker.count("coalesce_exits_total", ("reason", "stale")), 2);
 }
 
 #[test]

@@ -22,14 +22,17 @@ fn names_and_labels_are_these() {
     settle(&mut workers);
     workers[1].tick();
     for name in [
-        "switchyard.route=.=api;.;coalesce_leaders",
-        "switchyard.route=.=api;.;result=.=local;.;coalesce_followers",
-        "switchyard.route=.=api;.;result=.=remote;.;coalesce_followers",
-        "switchyard.route=.=api;.;reason=.=credentials;.;coalesce_passed",
+        "switchyard.route=.=api;.;coalesce_leaders_total",
+        "switchyard.route=.=api;.;result=.=local;.;coalesce_followers_total",
+        "switchyard.route=.=api;.;result=.=remote;.;coalesce_followers_total",
+        "switchyard.route=.=api;.;reason=.=credentials;.;coalesce_passed_total",
     ] {
         assert_eq!(value(&mut workers[0], name), 1, "{name}");
     }
-    assert_eq!(value(&mut workers[0], "switchyard.route=.=api;.;reason=.=collapsed;.;coalesce_exits"), 2);
+    assert_eq!(
+        value(&mut workers[0], "switchyard.route=.=api;.;reason=.=collapsed;.;coalesce_exits_total"),
+        2
+    );
     let version = env!("CARGO_PKG_VERSION");
     let build = format!("switchyard.filter=.=coalesce;.;version=.={version};.;build_info");
     assert_eq!(value(&mut workers[0], &build), 1);
@@ -43,9 +46,9 @@ fn limits_are_counted_by_the_limit() {
     let _follower = worker.follow(GET);
     let _third = worker.lead(GET);
     let _other = worker.lead(&crate::worker::page("/wine"));
-    assert_eq!(worker.count("coalesce_passed", ("reason", "max_followers")), 1);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "max_flights")), 1);
-    assert_eq!(worker.count("coalesce_leaders", ("", "")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "max_followers")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "max_flights")), 1);
+    assert_eq!(worker.count("coalesce_leaders_total", ("", "")), 1);
 }
 
 #[test]
@@ -65,7 +68,7 @@ fn answers_for_one_are_counted_by_the_reason() {
         worker.respond(&mut leader, head, body);
         worker.deliver();
         assert!(worker.went_on(&follower), "{reason}");
-        assert_eq!(worker.count("coalesce_not_shared", ("reason", reason)), 1, "{reason}");
+        assert_eq!(worker.count("coalesce_not_shared_total", ("reason", reason)), 1, "{reason}");
         worker.end(leader);
         worker.end(follower);
     }

@@ -19,8 +19,14 @@ fn a_refused_configuration_changes_nothing() {
     worker.respond(&mut leader, OK, b"soup");
     worker.deliver();
     assert!(worker.body_for(&first).is_some() && worker.body_for(&second).is_some());
-    assert_eq!(worker.host.counter("switchyard.filter=.=coalesce;.;result=.=rejected;.;configurations"), 3);
-    assert_eq!(worker.host.counter("switchyard.filter=.=coalesce;.;result=.=accepted;.;configurations"), 1);
+    assert_eq!(
+        worker.host.counter("switchyard.filter=.=coalesce;.;result=.=rejected;.;configurations_total"),
+        3
+    );
+    assert_eq!(
+        worker.host.counter("switchyard.filter=.=coalesce;.;result=.=accepted;.;configurations_total"),
+        1
+    );
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn what_would_have_waited_goes_on_and_is_counted() {
     worker.end(leader);
     pass(slice::from_mut(&mut worker), 100);
     assert!(worker.done.is_empty());
-    assert_eq!(worker.count("coalesce_leaders", ("", "")), 1);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "shadow")), 3);
+    assert_eq!(worker.count("coalesce_leaders_total", ("", "")), 1);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "shadow")), 3);
 }
 
 #[test]

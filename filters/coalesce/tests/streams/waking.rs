@@ -74,7 +74,7 @@ fn where_there_is_no_queue_the_tick_wakes_it_and_the_metric_says_so() {
     assert!(!worker.deliver());
     pass(slice::from_mut(&mut worker), 10);
     assert_eq!(worker.body_for(&follower).as_deref(), Some(&b"soup"[..]));
-    assert_eq!(worker.host.counter("switchyard.coalesce_without_queue"), 1);
+    assert_eq!(worker.host.counter("switchyard.coalesce_without_queue_total"), 1);
 }
 
 #[test]
@@ -149,11 +149,11 @@ fn who_has_waited_long_enough_goes_on() {
     assert!(worker.waits(&elected) && worker.waits(&follower));
     pass(slice::from_mut(&mut worker), 10);
     assert!(worker.went_on(&elected) && worker.went_on(&follower));
-    assert_eq!(worker.count("coalesce_exits", ("reason", "led")), 1, "one leads first");
+    assert_eq!(worker.count("coalesce_exits_total", ("reason", "led")), 1, "one leads first");
     worker.respond(&mut leader, OK, b"soup");
     pass(slice::from_mut(&mut worker), 100);
     assert!(worker.went_on(&follower), "and is not answered besides");
-    assert_eq!(worker.count("coalesce_exits", ("reason", "max_wait")), 1);
+    assert_eq!(worker.count("coalesce_exits_total", ("reason", "max_wait")), 1);
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_request_of_which_the_host_does_not_say_who_asks_goes_by_itself() {
     let _itself = worker.lead(GET);
     worker.host.recover(PROPERTY);
     let _follower = worker.follow(GET);
-    assert_eq!(worker.count("coalesce_leaders", ("", "")), 1);
+    assert_eq!(worker.count("coalesce_leaders_total", ("", "")), 1);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn so_does_one_of_which_there_is_more_to_say_than_can_be_compared() {
     let long = "x".repeat(64 << 10);
     let flows = [(); 2].map(|()| of(&mut worker, Some(&long)).flow);
     assert_eq!(flows, [Flow::Continue; 2]);
-    assert_eq!(worker.count("coalesce_passed", ("reason", "identity")), 2);
+    assert_eq!(worker.count("coalesce_passed_total", ("reason", "identity")), 2);
 }
 
 #[test]

@@ -29,9 +29,9 @@ async fn the_size_follows_what_calls_take_and_tells_what_it_follows() -> Outcome
         }
     }
     let learnt = async |metric: &str| envoy.wait_for_stat(&batch_stat(metric, &[]), |value| value > 0).await;
-    assert!(learnt("batch_item_us").await? > 0);
+    assert!(learnt("batch_item_microseconds").await? > 0);
     assert!(learnt("batch_limit").await? < 64, "fewer than max_items fit into the target");
-    let cut = batch_stat("batch_departures", &[("reason", "adaptive")]);
+    let cut = batch_stat("batch_departures_total", &[("reason", "adaptive")]);
     envoy.wait_for_stat(&cut, |count| count > 0).await?;
     let sizes = service.sizes();
     // Half of the target is a batch's, all of it once that is over: 28 items. Times on a busy machine make that fewer, or some more.

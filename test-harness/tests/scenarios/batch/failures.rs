@@ -95,7 +95,7 @@ async fn a_batch_that_fails_is_replayed_singly_if_so_configured() -> Outcome {
     let (answered, service, envoy) = clients_of_a_batch(Fault::Unavailable, &section, 6).await?;
     all_are_right(&answered);
     assert_eq!(sizes(&service), [(1, 7), (6, 1)]);
-    let alone = batch_stat("batch_repeats", &[("result", "alone")]);
+    let alone = batch_stat("batch_repeats_total", &[("result", "alone")]);
     envoy.wait_for_stat(&alone, |count| count == 6).await?;
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn what_may_have_been_done_is_not_done_again() -> Outcome {
         let (answered, service, envoy) = clients_of_a_batch(fault, &unknown(&json!({})), 5).await?;
         all_get(&answered, status);
         assert_eq!(sizes(&service), [(1, 1), (5, 1)], "{fault:?}");
-        let failed = batch_stat("batch_requests", &[("result", "failed")]);
+        let failed = batch_stat("batch_requests_total", &[("result", "failed")]);
         envoy.wait_for_stat(&failed, |count| count == 5).await?;
     }
     Ok(())
@@ -162,7 +162,7 @@ async fn without_a_budget_nothing_is_repeated() -> Outcome {
     let (answered, service, envoy) = clients_of_a_batch(Fault::Unavailable, &section, 4).await?;
     all_get(&answered, 502);
     assert_eq!(sizes(&service), [(1, 1), (4, 1)]);
-    let denied = batch_stat("batch_repeats", &[("result", "denied")]);
+    let denied = batch_stat("batch_repeats_total", &[("result", "denied")]);
     envoy.wait_for_stat(&denied, |count| count == 2).await?;
     Ok(())
 }
@@ -178,7 +178,7 @@ async fn nobody_waits_past_its_deadline() -> Outcome {
         (0..4).map(|number| call(&client, "echo", number).header("x-deadline-ms", "900")).collect();
     let answered = gathered(&envoy, &service, requests).await?;
     all_get(answered.get(1..).unwrap_or_default(), 504);
-    let late = batch_stat("batch_requests", &[("result", "timed_out")]);
+    let late = batch_stat("batch_requests_total", &[("result", "timed_out")]);
     envoy.wait_for_stat(&late, |count| count == 3).await?;
     Ok(())
 }
@@ -199,7 +199,7 @@ async fn a_call_that_cannot_be_made_fails_nobody() -> Outcome {
     // Nothing was done, so they go by themselves, though nobody knows whether they may be made twice.
     all_are_right(answered.get(1..).unwrap_or_default());
     assert_eq!(sizes(&service), [(1, 4)]);
-    let failed = batch_stat("batch_failures", &[("reason", "call")]);
+    let failed = batch_stat("batch_failures_total", &[("reason", "call")]);
     envoy.wait_for_stat(&failed, |count| count == 1).await?;
     Ok(())
 }
@@ -225,7 +225,7 @@ async fn a_client_that_leaves_takes_nothing_from_the_others() -> Outcome {
     answers(&envoy, vec![first]).await?;
     until_busy(&envoy, &service, 1).await?;
     unsent.abort();
-    let gone = batch_stat("batch_requests", &[("result", "gone")]);
+    let gone = batch_stat("batch_requests_total", &[("result", "gone")]);
     envoy.wait_for_stat(&gone, |count| count == 2).await?;
     service.release();
     let answered = answers(&envoy, rest).await?;

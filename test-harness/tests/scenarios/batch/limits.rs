@@ -28,12 +28,14 @@ fn section(settings: &Value) -> Value {
 }
 
 async fn departures(envoy: &Envoy, reason: &str, count: u64) -> Outcome {
-    envoy.wait_for_stat(&batch_stat("batch_departures", &[("reason", reason)]), |now| now == count).await?;
+    envoy
+        .wait_for_stat(&batch_stat("batch_departures_total", &[("reason", reason)]), |now| now == count)
+        .await?;
     Ok(())
 }
 
 async fn passed(envoy: &Envoy, reason: &str, count: u64) -> Outcome {
-    envoy.wait_for_stat(&batch_stat("batch_passed", &[("reason", reason)]), |now| now == count).await?;
+    envoy.wait_for_stat(&batch_stat("batch_passed_total", &[("reason", reason)]), |now| now == count).await?;
     Ok(())
 }
 

@@ -84,7 +84,7 @@ async fn vectors_without_an_index_fail_nobody_and_stop_batches_or_go_by_their_or
         until_busy(&envoy, &service, 4).await?;
         service.release();
         answers(&envoy, together).await?;
-        let left = batch_stat("batch_departures", &[("reason", "no_batches")]);
+        let left = batch_stat("batch_departures_total", &[("reason", "no_batches")]);
         envoy.wait_for_stat(&left, |count| count >= 4).await?;
     }
     Ok(())
@@ -236,9 +236,9 @@ async fn a_batch_that_reached_nobody_goes_to_the_next_endpoint_though_nothing_ma
         are_right(&echoes(&envoy, &service, 100 * round, 5).await?, 100 * round);
     }
     assert_eq!(sizes(&service), [(1, 4), (5, 4)], "everything was done once");
-    let failed = batch_stat("batch_failures", &[("reason", "unreached")]);
+    let failed = batch_stat("batch_failures_total", &[("reason", "unreached")]);
     envoy.wait_for_stat(&failed, |count| count >= 1).await?;
-    let whole = batch_stat("batch_repeats", &[("result", "whole")]);
+    let whole = batch_stat("batch_repeats_total", &[("result", "whole")]);
     envoy.wait_for_stat(&whole, |count| count >= 1).await?;
     Ok(())
 }

@@ -167,7 +167,7 @@ async fn of_clients_of_http1_as_many_get_a_large_share_as_may_and_the_others_ask
     assert_eq!(shared, 64 * MIB / BYTES, "as many as fit unread");
     assert!(all(&envoy, innocent).await?.iter().all(|(status, ..)| *status == 200));
     all(&envoy, vec![first]).await?;
-    envoy.wait_for_stat(&stat("items", "batch_withheld", ""), |now| now == 15 - shared as u64).await?;
+    envoy.wait_for_stat(&stat("items", "batch_withheld_total", ""), |now| now == 15 - shared as u64).await?;
     is_well(&envoy);
     envoy.wait_for_stat(&stat("items", "batch_active", ""), |now| now == 0).await?;
     Ok(())
@@ -251,7 +251,7 @@ async fn at_the_bounds_of_a_worker_everybody_is_answered_and_the_innocent_at_onc
     // Eight shares are unread, of three answers; nine answers more do not fit into what a worker keeps.
     let failed = async || {
         let stats = envoy.stats().await?;
-        let failed = stats.iter().filter(|(name, _)| name.contains("=memory;.;batch_failures"));
+        let failed = stats.iter().filter(|(name, _)| name.contains("=memory;.;batch_failures_total"));
         Ok((failed.map(|(_, count)| count).sum::<u64>() > 0).then_some(()))
     };
     envoy.until("an answer that there is no room for", failed).await?;

@@ -49,7 +49,7 @@ async fn clients_that_do_not_read_their_long_answers_stop_nobodys_batches_howeve
         // They have not read.
         until_active(&envoy, round * 4).await?;
     }
-    envoy.wait_for_stat(&batch_stat("batch_stalled", &[]), |count| count > 0).await?;
+    envoy.wait_for_stat(&batch_stat("batch_stalled_total", &[]), |count| count > 0).await?;
     for answer in unread {
         assert!(answer.rest().await?.body.len() as u64 > LENGTH);
     }
@@ -89,7 +89,7 @@ async fn calls_without_an_answer_hold_nobody_up_for_longer_than_stall_timeout() 
     }
     are_batched(&envoy, &service, 20).await?;
     assert_eq!(service.under_way(), 2);
-    envoy.wait_for_stat(&batch_stat("batch_stalled", &[]), |count| count > 0).await?;
+    envoy.wait_for_stat(&batch_stat("batch_stalled_total", &[]), |count| count > 0).await?;
     service.release();
     assert!(answers(&envoy, stuck).await?.iter().all(|answer| answer.status == 200));
     until_gathered(&envoy, 0).await
@@ -114,7 +114,7 @@ async fn a_body_that_waits_for_its_answer_goes_on_and_loses_nothing() -> Outcome
             talk.say("3]")?;
             talk.end();
             assert_eq!(talk.rest().await?, "[1, 2, 3]");
-            let passed = batch_stat("batch_passed", &[("reason", "body_timeout")]);
+            let passed = batch_stat("batch_passed_total", &[("reason", "body_timeout")]);
             envoy.wait_for_stat(&passed, |now| now == count).await?;
         }
         let mut talk = Talk::begin(address, true, "/a.B/C", &[("content-type", "application/grpc")]).await?;

@@ -68,7 +68,7 @@ async fn heartbeats_readmit_while_batches_and_retries_of_the_same_root_are_under
     bad(&upstreams)?.behave(Behaviour::status(503)).await?;
     let story = async {
         envoy.wait_for_log("outlier: ejected ").await?;
-        let beats = |result| outlier_stat("heartbeats", &[("result", result)]);
+        let beats = |result| outlier_stat("heartbeats_total", &[("result", result)]);
         envoy.wait_for_stat(&beats("failed"), |count| count >= 5).await?;
         assert_eq!(envoy.log().matches("outlier: ejected ").count(), 1, "nobody else went out");
         bad(&upstreams)?.behave(Behaviour::default()).await?;
@@ -85,6 +85,6 @@ async fn heartbeats_readmit_while_batches_and_retries_of_the_same_root_are_under
     assert!(service.most_items() > 1, "they went together: {:?}", service.sizes());
     let stats = envoy.stats().await?;
     let ours = stats.iter().filter(|(name, _)| name.starts_with(&retry_stat("", &[])));
-    assert!(ours.filter(|(name, _)| name.ends_with("retries")).any(|(_, count)| *count > 0));
+    assert!(ours.filter(|(name, _)| name.ends_with("retries_total")).any(|(_, count)| *count > 0));
     Ok(())
 }

@@ -55,7 +55,7 @@ async fn until_follow(envoy: &Envoy, route: &str, count: u64) -> Outcome {
         .until(&format!("{count} followers"), async || {
             let stats = envoy.stats().await?;
             let ours = stats.iter().filter(|(name, _)| name.starts_with(&of_route(route, "")));
-            let follow = ours.filter(|(name, _)| name.ends_with("coalesce_followers"));
+            let follow = ours.filter(|(name, _)| name.ends_with("coalesce_followers_total"));
             Ok((follow.map(|(_, value)| value).sum::<u64>() == count).then_some(()))
         })
         .await

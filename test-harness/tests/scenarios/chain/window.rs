@@ -29,7 +29,7 @@ async fn a_stage_reads_its_own_part_of_a_body_that_a_later_one_holds() -> Outcom
     let envoy = Envoy::start(bootstrap.component_log_level("wasm:trace")).await?;
     let (upstream, address) = (&upstreams[0], envoy.listener_address("ingress").await?);
     let passed =
-        |reason: &str| batch_stat("batch_passed", &[("reason", reason)]).replace("=.=all;", "=.=rpc;");
+        |reason: &str| batch_stat("batch_passed_total", &[("reason", reason)]).replace("=.=all;", "=.=rpc;");
     for (http2, count) in [(false, 1), (true, 2)] {
         upstream.forget();
         // Another of its kind is under way: without shadow mode it would wait.

@@ -48,7 +48,8 @@ async fn burst(
     request: impl Fn(usize) -> Request,
 ) -> anyhow::Result<Vec<Response>> {
     upstream.forget();
-    let names = ["local", "remote"].map(|result| coalesce_stat("coalesce_followers", &[("result", result)]));
+    let names =
+        ["local", "remote"].map(|result| coalesce_stat("coalesce_followers_total", &[("result", result)]));
     let mut before = 0;
     for name in &names {
         before += envoy.stat(name).await?;
@@ -194,17 +195,17 @@ async fn an_answer_for_one_client_only_goes_to_no_other() -> Outcome {
     let upstreams = Upstreams::start(1).await?;
     let envoy = start_coalescing(&upstreams, 2, &json!({})).await?;
     let client = envoy.client("ingress").await?;
-    let released = coalesce_stat("coalesce_exits", &[("reason", "released")]);
+    let released = coalesce_stat("coalesce_exits_total", &[("reason", "released")]);
     for (number, (reason, answer)) in cases.into_iter().enumerate() {
         let path = format!("/{number}");
         let all = burst((&envoy, &upstreams[0]), answer, |_| client.get(&path)).await?;
         assert_eq!(upstreams[0].count(), all.len() as u64, "{reason}: everybody has asked");
         assert!(all.iter().all(|answer| answer.header("cache-status").is_empty()), "{reason}");
         envoy.wait_for_stat(&released, |count| count == ((number + 1) * FOLLOWERS) as u64).await?;
-        let name = coalesce_stat("coalesce_not_shared", &[("reason", reason)]);
+        let name = coalesce_stat("coalesce_not_shared_total", &[("reason", reason)]);
         envoy.wait_for_stat(&name, |count| count > 0).await?;
     }
-    let statuses = coalesce_stat("coalesce_not_shared", &[("reason", "status")]);
+    let statuses = coalesce_stat("coalesce_not_shared_total", &[("reason", "status")]);
     envoy.wait_for_stat(&statuses, |count| count == 3).await?;
     Ok(())
 }
@@ -218,7 +219,7 @@ async fn an_answer_with_trailers_is_nobody_elses() -> Outcome {
     let all = burst((&envoy, &upstreams[0]), answer, |_| client.get("/")).await?;
     assert_eq!(upstreams[0].count(), all.len() as u64);
     assert!(all.iter().all(|answer| answer.text() == "body" && answer.trailers["x-checksum"] == "7"));
-    let counted = coalesce_stat("coalesce_not_shared", &[("reason", "trailers")]);
+    let counted = coalesce_stat("coalesce_not_shared_total", &[("reason", "trailers")]);
     envoy.wait_for_stat(&counted, |count| count == 1).await?;
     let data = Some("tea".to_owned());
     upstreams[0]
@@ -226,7 +227,7 @@ async fn an_answer_with_trailers_is_nobody_elses() -> Outcome {
         .await?;
     let calls = answers(&envoy, together(10, |_| client.grpc("/shop.Cart/Add", b"same"))).await?;
     assert!(calls.iter().all(|call| call.grpc_status() == Some(0) && call.grpc_messages() == ["tea"]));
-    let passed = coalesce_stat("coalesce_passed", &[("reason", "method")]);
+    let passed = coalesce_stat("coalesce_passed_total", &[("reason", "method")]);
     envoy.wait_for_stat(&passed, |count| count == 10).await?;
     Ok(())
 }
@@ -246,7 +247,7 @@ async fn a_long_answer_is_its_leaders_to_the_byte_and_the_others_ask_themselves(
         assert_eq!(upstreams[0].count(), all.len() as u64, "{path}");
         assert!(all.iter().all(|answer| answer.body == body), "{path}");
     }
-    let too_long = coalesce_stat("coalesce_not_shared", &[("reason", "too_long")]);
+    let too_long = coalesce_stat("coalesce_not_shared_total", &[("reason", "too_long")]);
     envoy.wait_for_stat(&too_long, |count| count == 3).await?;
     // The copy that was begun is given up.
     envoy.wait_for_stat(&coalesce_stat("coalesce_bytes_held", &[]), |held| held == 0).await?;

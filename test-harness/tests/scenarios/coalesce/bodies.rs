@@ -13,7 +13,9 @@ async fn in_front_of(echoes: &Echoes, section: &Value) -> anyhow::Result<Envoy> 
 }
 
 async fn passed(envoy: &Envoy, reason: &str, count: u64) -> Outcome {
-    envoy.wait_for_stat(&coalesce_stat("coalesce_passed", &[("reason", reason)]), |now| now == count).await?;
+    envoy
+        .wait_for_stat(&coalesce_stat("coalesce_passed_total", &[("reason", reason)]), |now| now == count)
+        .await?;
     Ok(())
 }
 

@@ -41,7 +41,7 @@ async fn what_is_held_serves_further_requests_and_says_how_old_it_is() -> Outcom
     }
     let head = clients[0].request(hyper::Method::HEAD, "/aged").send().await?;
     assert_eq!((head.header("cache-status"), upstreams[0].count()), ("", 2), "another method is another key");
-    let hits = coalesce_stat("coalesce_hits", &[("result", "hit")]);
+    let hits = coalesce_stat("coalesce_hits_total", &[("result", "hit")]);
     envoy.wait_for_stat(&hits, |count| count == 6).await?;
     Ok(())
 }
@@ -85,7 +85,7 @@ async fn when_its_time_is_over_the_upstream_is_asked_again() -> Outcome {
             Ok(asked.then_some(()))
         })
         .await?;
-    let name = coalesce_stat("coalesce_hits", &[("result", "hit")]);
+    let name = coalesce_stat("coalesce_hits_total", &[("result", "hit")]);
     envoy.wait_for_stat(&name, |count| count == hits).await?;
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn a_client_that_wants_a_new_answer_gets_one_if_the_operator_says_so() -> 
         assert_eq!(clients[0].get("/").send().await?.header("cache-status"), "switchyard; hit");
         assert_eq!(upstreams[0].count(), if honoured { 4 } else { 1 });
         if honoured {
-            let passed = coalesce_stat("coalesce_passed", &[("reason", "no_cache")]);
+            let passed = coalesce_stat("coalesce_passed_total", &[("reason", "no_cache")]);
             envoy.wait_for_stat(&passed, |count| count == 3).await?;
         }
     }

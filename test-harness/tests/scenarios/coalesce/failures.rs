@@ -84,7 +84,7 @@ async fn when_a_leader_fails_the_next_one_leads_and_its_answer_is_shared() -> Ou
         let answered = answers(&stage.envoy, followers).await?;
         assert!(answered.iter().all(|answer| answer.text() == "well"), "{answered:?}");
         assert_eq!(stage.upstream()?.count(), 2, "after {status}");
-        stage.counted("coalesce_successions", "failed", times).await?;
+        stage.counted("coalesce_successions_total", "failed", times).await?;
         stage.nothing_is_left().await?;
     }
     Ok(())
@@ -106,7 +106,7 @@ async fn an_answer_that_breaks_off_is_for_its_own_client_and_the_next_one_leads(
         assert_eq!(stage.upstream()?.count(), 2, "after {sent} bytes");
         stage.nothing_is_left().await?;
     }
-    stage.counted("coalesce_not_shared", "incomplete", 2).await
+    stage.counted("coalesce_not_shared_total", "incomplete", 2).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +135,7 @@ async fn released_followers_go_on_by_themselves_a_few_at_a_time() -> Outcome {
         assert!(followed.await??.iter().all(|text| text == "well"));
         assert_eq!(stage.upstream()?.count(), 1 + FOLLOWERS, "after {status}");
         assert!(stage.upstream()?.most_at_a_time() <= 5, "the cap, and a leader that is about to end");
-        stage.counted("coalesce_exits", "released", rounds * FOLLOWERS).await?;
+        stage.counted("coalesce_exits_total", "released", rounds * FOLLOWERS).await?;
         stage.nothing_is_left().await?;
     }
     Ok(())
@@ -153,7 +153,7 @@ async fn a_failure_that_is_shared_is_everybodys_and_was_asked_for_once() -> Outc
         assert!(answered.iter().all(|answer| answer.status == status), "{answered:?}");
         assert!(answered.iter().all(|answer| answer.text() == answered[0].text()));
         assert_eq!(stage.upstream()?.count(), 1);
-        stage.counted("coalesce_exits", "shared_error", rounds * FOLLOWERS).await?;
+        stage.counted("coalesce_exits_total", "shared_error", rounds * FOLLOWERS).await?;
         stage.nothing_is_left().await?;
     }
     // A failure that is not among them is succeeded as ever.
@@ -177,8 +177,8 @@ async fn where_everything_fails_elections_end_and_the_rest_is_released() -> Outc
         assert!(answered.iter().all(|answer| answer.status == status), "{answered:?}");
         assert_eq!(stage.upstream()?.count(), 1 + FOLLOWERS, "each asked for itself");
         stage.nothing_is_left().await?;
-        stage.counted("coalesce_exits", "led", rounds * 2).await?;
-        stage.counted("coalesce_exits", "released", rounds * (FOLLOWERS - 2)).await?;
+        stage.counted("coalesce_exits_total", "led", rounds * 2).await?;
+        stage.counted("coalesce_exits_total", "released", rounds * (FOLLOWERS - 2)).await?;
         assert!(stage.upstream()?.most_at_a_time() <= 5, "{} at a time", stage.upstream()?.most_at_a_time());
     }
     Ok(())

@@ -25,7 +25,9 @@ fn asked(answer: &Response) -> Value {
 }
 
 async fn until_passed(envoy: &Envoy, reason: &str, count: u64) -> Outcome {
-    envoy.wait_for_stat(&coalesce_stat("coalesce_passed", &[("reason", reason)]), |now| now == count).await?;
+    envoy
+        .wait_for_stat(&coalesce_stat("coalesce_passed_total", &[("reason", reason)]), |now| now == count)
+        .await?;
     Ok(())
 }
 
@@ -106,10 +108,10 @@ async fn nobody_ever_gets_what_anothers_credentials_obtained() -> Outcome {
     }
     // They did share, where they may, and every request upstream was needed.
     let of = |route: &str, metric: &str| format!("wasmcustom.switchyard.route=.={route};.;{metric}");
-    let alone = envoy.stat(&of("in", "reason=.=credentials;.;coalesce_passed")).await?;
-    let without = envoy.stat(&of("all", "reason=.=credentials;.;coalesce_passed")).await?;
+    let alone = envoy.stat(&of("in", "reason=.=credentials;.;coalesce_passed_total")).await?;
+    let without = envoy.stat(&of("all", "reason=.=credentials;.;coalesce_passed_total")).await?;
     assert!(alone == 0 && without > 1000, "{alone} {without}");
-    let collapsed = envoy.stat(&of("in", "reason=.=collapsed;.;coalesce_exits")).await?;
+    let collapsed = envoy.stat(&of("in", "reason=.=collapsed;.;coalesce_exits_total")).await?;
     assert!(collapsed > 500, "{collapsed} of about 5000");
     assert!(upstreams[0].count() < 10_000 - collapsed, "{}", upstreams[0].count());
     Ok(())
@@ -176,7 +178,7 @@ async fn an_answer_goes_only_to_requests_with_the_headers_that_it_varies_by() ->
         }
         assert_eq!(upstream.count(), 11, "the leader's, and one for each that reads French");
         envoy
-            .wait_for_stat(&coalesce_stat("coalesce_exits", &[("reason", "vary")]), |n| n == 10 * round)
+            .wait_for_stat(&coalesce_stat("coalesce_exits_total", &[("reason", "vary")]), |n| n == 10 * round)
             .await?;
     }
     Ok(())

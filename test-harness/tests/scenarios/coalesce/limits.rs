@@ -46,9 +46,9 @@ async fn five_hundred_whose_answer_is_not_for_them_ask_eight_at_a_time_and_nobod
         until_under_way(&envoy, upstream, 30).await?;
         upstream.release();
         answers(&envoy, passing).await?;
-        until_stat(&envoy, "coalesce_passed", "hit_for_pass", 30 * (round as u64 + 1)).await?;
+        until_stat(&envoy, "coalesce_passed_total", "hit_for_pass", 30 * (round as u64 + 1)).await?;
     }
-    until_stat(&envoy, "coalesce_exits", "released", 2 * 499).await
+    until_stat(&envoy, "coalesce_exits_total", "released", 2 * 499).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,13 +62,13 @@ async fn a_key_passes_until_its_time_is_over() -> Outcome {
     upstream.behave(own("cache-control", "no-store", 0)).await?;
     upstream.release();
     answers(&envoy, waiting).await?;
-    let leaders = coalesce_stat("coalesce_leaders", &[]);
+    let leaders = coalesce_stat("coalesce_leaders_total", &[]);
     let led_again = async || {
         client.get("/").send().await?;
         Ok((envoy.stat(&leaders).await? > 1).then_some(()))
     };
     envoy.until("a request that leads again", led_again).await?;
-    let passed = coalesce_stat("coalesce_passed", &[("reason", "hit_for_pass")]);
+    let passed = coalesce_stat("coalesce_passed_total", &[("reason", "hit_for_pass")]);
     envoy.wait_for_stat(&passed, |count| count > 0).await?;
     Ok(())
 }
@@ -88,7 +88,7 @@ async fn an_answer_for_all_ends_the_passing_early() -> Outcome {
     envoy.wait_for_stat(&keys, |count| count == 1).await?;
     upstream.behave(Behaviour::body("for all")).await?;
     client.get("/").send().await?;
-    until_stat(&envoy, "coalesce_passed", "hit_for_pass", 1).await?;
+    until_stat(&envoy, "coalesce_passed_total", "hit_for_pass", 1).await?;
     envoy.wait_for_stat(&keys, |count| count == 0).await?;
     upstream.behave(Behaviour::held(Behaviour::body("for all"))).await?;
     let waiting = together(10, |_| client.get("/"));
@@ -111,8 +111,8 @@ async fn who_would_be_one_follower_or_one_flight_too_many_passes() -> Outcome {
     until_followers(&envoy, 3 + 1).await?;
     let third = together(2, |_| client.get("/3"));
     until_under_way(&envoy, upstream, 7 + 1 + 2).await?;
-    until_stat(&envoy, "coalesce_passed", "max_followers", 6).await?;
-    until_stat(&envoy, "coalesce_passed", "max_flights", 2).await?;
+    until_stat(&envoy, "coalesce_passed_total", "max_followers", 6).await?;
+    until_stat(&envoy, "coalesce_passed_total", "max_flights", 2).await?;
     upstream.release();
     answers(&envoy, first.into_iter().chain(second).chain(third).collect()).await?;
     assert_eq!(upstream.count(), 10);
@@ -135,8 +135,8 @@ async fn who_has_waited_too_long_for_his_turn_goes_by_himself() -> Outcome {
     until_followers(&envoy, 5).await?;
     upstream.release();
     // One is let go and gets no answer; the others cannot wait for it.
-    until_stat(&envoy, "coalesce_exits", "released", 1).await?;
-    until_stat(&envoy, "coalesce_exits", "overdue", 4).await?;
+    until_stat(&envoy, "coalesce_exits_total", "released", 1).await?;
+    until_stat(&envoy, "coalesce_exits_total", "overdue", 4).await?;
     until_under_way(&envoy, upstream, 5).await?;
     upstream.release();
     assert_eq!(answers(&envoy, waiting).await?.len(), 6);
@@ -162,7 +162,7 @@ async fn copies_that_clients_have_not_read_never_take_more_than_they_may() -> Ou
     // The answer itself and three copies are all there is room for.
     let held = coalesce_stat("coalesce_bytes_held", &[]);
     envoy.wait_for_stat(&held, |bytes| bytes == MOST).await?;
-    until_stat(&envoy, "coalesce_exits", "collapsed", 3).await?;
+    until_stat(&envoy, "coalesce_exits_total", "collapsed", 3).await?;
     let mut readers: tokio::task::JoinSet<_> =
         slow.into_iter().map(|slow| async { anyhow::Ok(slow.await??.rest().await?.body.len()) }).collect();
     while let Some(read) = readers.join_next().await {
@@ -199,9 +199,9 @@ async fn of_clients_of_http1_only_as_many_get_copies_as_may_be_held_and_all_are_
         assert_eq!(read??, BODY);
     }
     // The answer itself and two copies are all there is room for.
-    until_stat(&envoy, "coalesce_exits", "collapsed", 2).await?;
-    until_stat(&envoy, "coalesce_exits", "released", 10).await?;
-    until_stat(&envoy, "coalesce_not_shared", "memory", 10).await?;
+    until_stat(&envoy, "coalesce_exits_total", "collapsed", 2).await?;
+    until_stat(&envoy, "coalesce_exits_total", "released", 10).await?;
+    until_stat(&envoy, "coalesce_not_shared_total", "memory", 10).await?;
     assert!(upstream.most_at_a_time() <= 8, "{} at a time", upstream.most_at_a_time());
     envoy.wait_for_stat(&coalesce_stat("coalesce_bytes_held", &[]), |bytes| bytes == 0).await?;
     Ok(())
@@ -246,7 +246,7 @@ async fn in_shadow_mode_nobody_waits_and_what_would_have_been_collapsed_is_count
     upstream.release();
     let all = answers(&envoy, all).await?;
     assert!(all.iter().all(|answer| answer.text() == "own" && answer.header("cache-status").is_empty()));
-    until_stat(&envoy, "coalesce_passed", "shadow", 9).await?;
+    until_stat(&envoy, "coalesce_passed_total", "shadow", 9).await?;
     upstream.behave(Behaviour::default()).await?;
     assert_eq!(clients[0].get("/").send().await?.header("cache-status"), "");
     assert_eq!(upstream.count(), 11, "nothing is kept");

@@ -38,7 +38,7 @@ async fn whatever_routes_allow_a_worker_holds_what_it_can_and_everybody_is_serve
         assert_eq!(leader.await??.body.len(), BYTES);
     }
     // Nine answers of 30 MiB do not fit into what a worker keeps, whatever its routes allow.
-    let refused = coalesce_stat("coalesce_not_shared", &[("reason", "memory")]);
+    let refused = coalesce_stat("coalesce_not_shared_total", &[("reason", "memory")]);
     envoy.wait_for_stat(&refused, |count| count > 0).await?;
     let innocent = Client::to(address);
     for _ in 0..20 {

@@ -39,7 +39,7 @@ async fn a_crowd_whose_upstream_is_slow_goes_a_few_at_a_time_and_gets_the_first_
     let clients = client_of_each_worker(&envoy, &upstreams, 2).await?;
     upstream.behave(Behaviour::held(Behaviour::body("slow"))).await?;
     let asked = together(CROWD, |number| clients[number % 2].get("/hot").header(NUMBER, number.to_string()));
-    let exits = coalesce_stat("coalesce_exits", &[("reason", "max_wait")]);
+    let exits = coalesce_stat("coalesce_exits_total", &[("reason", "max_wait")]);
     envoy.wait_for_stat(&exits, |count| count == 4).await?;
     // The first leader, who was elected in its place, and those whose turn it is.
     until_under_way(&envoy, upstream, 6).await?;
@@ -99,7 +99,7 @@ async fn followers_of_an_event_stream_have_their_own_at_once() -> Outcome {
         streams.push(stream);
     }
     assert_eq!((upstream.count(), upstream.under_way()), (20, 20), "none has ended");
-    let reason = coalesce_stat("coalesce_not_shared", &[("reason", "stream")]);
+    let reason = coalesce_stat("coalesce_not_shared_total", &[("reason", "stream")]);
     envoy.wait_for_stat(&reason, |count| count == 1).await?;
     drop(streams);
     drop(clients);
@@ -131,7 +131,7 @@ async fn whom_an_answer_does_not_fit_goes_on_at_its_head() -> Outcome {
     until_waiting(&envoy, 4).await?;
     upstream.release();
     assert!(answers(&envoy, others).await?.iter().all(|answer| answer.text() == "own"));
-    let vary = coalesce_stat("coalesce_exits", &[("reason", "vary")]);
+    let vary = coalesce_stat("coalesce_exits_total", &[("reason", "vary")]);
     envoy.wait_for_stat(&vary, |count| count == 4).await?;
     assert_eq!(slow.await??.rest().await?.body.len(), 3 << 20);
     nothing_is_left(&envoy).await

@@ -35,7 +35,7 @@ async fn until_led(envoy: &Envoy, upstream: &Upstream, times: u64) -> Outcome {
 }
 
 async fn succeeded(envoy: &Envoy, reason: &str, times: u64) -> Outcome {
-    let name = coalesce_stat("coalesce_successions", &[("reason", reason)]);
+    let name = coalesce_stat("coalesce_successions_total", &[("reason", reason)]);
     envoy.wait_for_stat(&name, |count| count == times).await.map(drop)
 }
 
@@ -71,7 +71,7 @@ async fn ten_leaders_leave_one_after_the_other_and_everybody_else_is_answered() 
         assert_eq!(answered.len(), 20);
         assert!(answered.iter().all(|answer| answer.status == 200 && answer.text() == "at last"));
         assert_eq!(upstream.count(), 11, "http2: {http2}");
-        let led = coalesce_stat("coalesce_exits", &[("reason", "led")]);
+        let led = coalesce_stat("coalesce_exits_total", &[("reason", "led")]);
         envoy.wait_for_stat(&led, |times| times == round * 10 + 10).await?;
         nothing_is_left(&envoy).await?;
     }
@@ -100,7 +100,7 @@ async fn in_one_worker_the_oldest_leads() -> Outcome {
     }
     upstream.release();
     assert_eq!(answers(&envoy, asked.into()).await?.len(), 2);
-    let gone = coalesce_stat("coalesce_exits", &[("reason", "gone")]);
+    let gone = coalesce_stat("coalesce_exits_total", &[("reason", "gone")]);
     assert_eq!((upstream.count(), envoy.stat(&gone).await?), (4, 1));
     nothing_is_left(&envoy).await
 }
@@ -187,7 +187,8 @@ async fn who_has_waited_long_enough_goes_on_by_itself() -> Outcome {
     until_led(&envoy, upstream, 1).await?;
     let asked = (1..=6).map(|number| ask(&clients[number % 2], number)).collect::<Vec<_>>();
     // One leads anew and is as slow, and the others go on.
-    let exits = ["max_wait", "overdue"].map(|reason| coalesce_stat("coalesce_exits", &[("reason", reason)]));
+    let exits =
+        ["max_wait", "overdue"].map(|reason| coalesce_stat("coalesce_exits_total", &[("reason", reason)]));
     let gone = async || {
         let stats = envoy.stats().await?;
         let gone: u64 = exits.iter().filter_map(|name| stats.get(name)).sum();
@@ -294,7 +295,7 @@ async fn who_leaves_while_it_waits_leaves_nothing_behind() -> Outcome {
         upstream.release();
         asked.push(leads);
         assert!(answers(&envoy, asked).await?.iter().all(|answer| answer.text() == "at last"));
-        let gone = coalesce_stat("coalesce_exits", &[("reason", "gone")]);
+        let gone = coalesce_stat("coalesce_exits_total", &[("reason", "gone")]);
         assert_eq!((upstream.count(), envoy.stat(&gone).await?), (1, round * 6 + 6), "http2: {http2}");
         nothing_is_left(&envoy).await?;
     }

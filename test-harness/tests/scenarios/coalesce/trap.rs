@@ -69,7 +69,7 @@ async fn who_waits_for_a_worker_that_dies_goes_on_and_who_waits_in_it_is_ended_b
     let answered = answers(&envoy, outside).await?;
     assert!(answered.iter().all(|answer| answer.text() == "next"), "{answered:?}");
     assert_eq!(upstream.count(), 2, "one led in place of the worker that was lost");
-    let lost = coalesce_stat("coalesce_successions", &[("reason", "worker_lost")]);
+    let lost = coalesce_stat("coalesce_successions_total", &[("reason", "worker_lost")]);
     envoy.wait_for_stat(&lost, |count| count == 1).await?;
 
     // The leader goes on in the dead VM, and fails when its answer comes.

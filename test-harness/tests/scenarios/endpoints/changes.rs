@@ -11,7 +11,7 @@ async fn who_comes_is_named_and_who_goes_is_not() -> Outcome {
     // Before the first list requests go as Envoy's fallback sends them.
     let first = envoy.client("ingress").await?.get("/").send().await?;
     assert_eq!(first.status, 200);
-    envoy.wait_for_stat(&stat("fallbacks", "reason=.=no_list;.;"), |count| count > 0).await?;
+    envoy.wait_for_stat(&stat("fallbacks_total", "reason=.=no_list;.;"), |count| count > 0).await?;
     until_listed(&envoy, 3).await?;
     until_named(&envoy, &all[..3]).await?;
 

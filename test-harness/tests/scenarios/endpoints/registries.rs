@@ -58,7 +58,7 @@ async fn endpoints_are_those_that_a_real_etcd_has() -> Outcome {
     until_named(&envoy, &all[3..]).await?;
     // All keys gone is not believed.
     etcd.delete(&key(3)).await?;
-    envoy.wait_for_stat(&stat("endpoint_list_errors", "reason=.=empty;.;"), |count| count > 1).await?;
+    envoy.wait_for_stat(&stat("endpoint_list_errors_total", "reason=.=empty;.;"), |count| count > 1).await?;
     until_named(&envoy, &all[3..]).await
 }
 
@@ -164,7 +164,7 @@ async fn endpoints_are_those_of_any_list_in_json() -> Outcome {
             Ok(asked.iter().any(|one| one.header("if-none-match") == Some("\"1\"")).then_some(()))
         })
         .await?;
-    envoy.wait_for_stat(&stat("endpoint_list_changes", ""), |count| count == 1).await?;
+    envoy.wait_for_stat(&stat("endpoint_list_changes_total", ""), |count| count == 1).await?;
     registry.behave(tagged("\"2\"", list(&all[1..]))).await?;
     until_named(&envoy, &all[1..]).await
 }

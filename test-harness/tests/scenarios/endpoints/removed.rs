@@ -30,7 +30,7 @@ async fn one_that_leaves_while_it_is_hedged_to_still_answers_that_request() -> O
     upstreams.iter().for_each(Upstream::release);
     let answers = answers(&envoy, held).await?;
     assert_eq!(answers[0].status, 200);
-    assert_eq!(envoy.stat(&retry_stat("hedges", &[])).await?, 1);
+    assert_eq!(envoy.stat(&retry_stat("hedges_total", &[])).await?, 1);
     until_named(&envoy, &all[2..]).await
 }
 

@@ -21,7 +21,7 @@ fn clusters(addresses: &[SocketAddr]) -> String {
 }
 
 fn errors(reason: &str) -> String {
-    stat("endpoint_list_errors", &format!("reason=.={reason};.;"))
+    stat("endpoint_list_errors_total", &format!("reason=.={reason};.;"))
 }
 
 /// Four failures, one after another: with each the next ask comes later, and after many more of them too late for a test.
@@ -88,7 +88,7 @@ async fn a_source_that_never_answers_stops_neither_the_start_nor_a_request() -> 
             (300, 3),
             "as Envoy's fallback sends them"
         );
-        envoy.wait_for_stat(&stat("fallbacks", "reason=.=no_list;.;"), |count| count == 300).await?;
+        envoy.wait_for_stat(&stat("fallbacks_total", "reason=.=no_list;.;"), |count| count == 300).await?;
         envoy.wait_for_stat(&errors("unreachable"), |count| count > 1).await?;
         envoy.wait_for_log("there is no list of endpoints of checkout yet").await?;
     }

@@ -75,14 +75,16 @@ async fn all_workers_take_what_etcd_has_and_what_is_wrong_there_changes_nothing(
 
     // Every error is told, and the one that serves goes on serving; so it does when the key is gone or etcd is.
     etcd.put(KEY, r#"{"mode": "on", "upstreams": [{"name": "a b"}]}"#).await?;
-    envoy.wait_for_stat(&of_filter("document_errors", "reason=.=invalid;.;"), |count| count == 1).await?;
+    envoy
+        .wait_for_stat(&of_filter("document_errors_total", "reason=.=invalid;.;"), |count| count == 1)
+        .await?;
     for error in ["mode: \"on\" is not one of", "upstreams[0].endpoints: is missing", "upstreams[0].name"] {
         envoy.wait_for_log(error).await?;
     }
     etcd.delete(KEY).await?;
-    envoy.wait_for_stat(&of_filter("document_errors", "reason=.=empty;.;"), |count| count > 1).await?;
+    envoy.wait_for_stat(&of_filter("document_errors_total", "reason=.=empty;.;"), |count| count > 1).await?;
     etcd.stop();
-    envoy.wait_for_stat(&of_filter("document_errors", "reason=.=status;.;"), |count| count > 0).await?;
+    envoy.wait_for_stat(&of_filter("document_errors_total", "reason=.=status;.;"), |count| count > 0).await?;
     until_of_route(&envoy, &clients, "second").await?;
 
     // A reload with etcd gone: the new listener's roots have the last one at once.

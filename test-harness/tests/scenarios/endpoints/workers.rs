@@ -82,7 +82,7 @@ async fn a_new_configuration_goes_on_with_the_list_that_is_there() -> Outcome {
     let mut changed = document.clone();
     changed["routes"][0]["name"] = json!("renamed");
     let listener = live(&all, &changed).listener_named("ingress")?;
-    let unlisted = envoy.stat(&stat("fallbacks", "reason=.=no_list;.;")).await?;
+    let unlisted = envoy.stat(&stat("fallbacks_total", "reason=.=no_list;.;")).await?;
     assert_eq!(envoy.update_listener(&listener).await?, Ok(()));
     envoy
         .until("the new route", async || {
@@ -92,7 +92,7 @@ async fn a_new_configuration_goes_on_with_the_list_that_is_there() -> Outcome {
             Ok(said.contains("route=renamed").then_some(()))
         })
         .await?;
-    assert_eq!(envoy.stat(&stat("fallbacks", "reason=.=no_list;.;")).await?, unlisted);
+    assert_eq!(envoy.stat(&stat("fallbacks_total", "reason=.=no_list;.;")).await?, unlisted);
     Ok(())
 }
 

@@ -76,7 +76,7 @@ impl Apart {
 
     async fn until_followers(&self, count: u64) -> Outcome {
         let name = |result| {
-            format!("wasmcustom.switchyard.route=.=account;.;result=.={result};.;coalesce_followers")
+            format!("wasmcustom.switchyard.route=.=account;.;result=.={result};.;coalesce_followers_total")
         };
         let names = ["local", "remote"].map(name);
         let reached = async || {

@@ -100,7 +100,7 @@ async fn coalesces(upstreams: &Upstreams, envoy: &Envoy) -> Outcome {
         let stats = envoy.stats().await?;
         Ok(stats
             .iter()
-            .filter(|(name, _)| name.ends_with("coalesce_followers"))
+            .filter(|(name, _)| name.ends_with("coalesce_followers_total"))
             .map(|(_, count)| count)
             .sum())
     };

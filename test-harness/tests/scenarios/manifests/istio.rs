@@ -120,7 +120,7 @@ async fn the_shipped_envoy_filter_carries_traffic_in_an_envoy_of_istios_shape() 
     // The annotation makes labels of what the metrics' names carry.
     let told = envoy.prometheus().await?;
     let ejections = told.lines().find(|line| {
-        line.contains("switchyard_ejections{")
+        line.contains("switchyard_ejections_total{")
             && ["upstream=\"cart\"", "reason=\"consecutive_5xx\""].iter().all(|label| line.contains(label))
     });
     assert!(ejections.is_some(), "{told}");

@@ -75,9 +75,9 @@ impl Mesh {
         self.upstreams.forget();
         let waiting = async || -> anyhow::Result<u64> {
             let stats = envoy.stats().await?;
-            let ours = stats
-                .iter()
-                .filter(|(name, _)| name.contains("route=.=search;") && name.ends_with("coalesce_followers"));
+            let ours = stats.iter().filter(|(name, _)| {
+                name.contains("route=.=search;") && name.ends_with("coalesce_followers_total")
+            });
             Ok(ours.map(|(_, count)| count).sum())
         };
         let before = waiting().await?;
@@ -106,8 +106,9 @@ impl Mesh {
         ] {
             failing.behave(Behaviour::status(503)).await?;
             let upstream = if path == "/" { "cart" } else { "catalogue" };
-            let ejected =
-                format!("wasmcustom.switchyard.upstream=.={upstream};.;reason=.=consecutive_5xx;.;ejections");
+            let ejected = format!(
+                "wasmcustom.switchyard.upstream=.={upstream};.;reason=.=consecutive_5xx;.;ejections_total"
+            );
             let mut user = 0;
             envoy
                 .until(&format!("the endpoint of {cluster} that fails to be ejected"), async || {

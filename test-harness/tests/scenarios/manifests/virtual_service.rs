@@ -31,7 +31,7 @@ async fn start(mesh: &Mesh, folder: &Path, change: impl FnOnce(&mut Value)) -> a
 async fn ejections(envoy: &Envoy, upstream: &str) -> anyhow::Result<u64> {
     let label = format!("switchyard.upstream=.={upstream};");
     let stats = envoy.stats().await?;
-    let ours = stats.iter().filter(|(name, _)| name.contains(&label) && name.ends_with(";ejections"));
+    let ours = stats.iter().filter(|(name, _)| name.contains(&label) && name.ends_with(";ejections_total"));
     Ok(ours.map(|(_, count)| count).sum())
 }
 
@@ -128,6 +128,6 @@ async fn a_fault_is_no_endpoints() -> Outcome {
     assert_eq!(mesh.upstreams[..3].iter().map(Upstream::count).sum::<u64>(), 0);
     assert_eq!(ejections(&envoy, "cart").await?, 0);
     let stats = envoy.stats().await?;
-    assert_eq!(stats.iter().find(|(name, count)| name.ends_with(";attempts") && **count > 0), None);
+    assert_eq!(stats.iter().find(|(name, count)| name.ends_with(";attempts_total") && **count > 0), None);
     Ok(())
 }

@@ -28,7 +28,7 @@ async fn readmitted(envoy: &Envoy) -> Outcome {
 }
 
 fn beats(result: &str) -> String {
-    outlier_stat("heartbeats", &[("result", result)])
+    outlier_stat("heartbeats_total", &[("result", result)])
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -100,7 +100,7 @@ async fn shadow_mode_judges_and_counts_and_ejects_nobody() -> Outcome {
     let envoy = start_ejecting(&upstreams, &json!({ "mode": "shadow" })).await?;
     upstreams[0].behave(Behaviour::status(500)).await?;
     assert_eq!(send(&envoy, 400).await?.successes(), 400);
-    let counted = outlier_stat("shadow_ejections", &[("reason", "consecutive_5xx")]);
+    let counted = outlier_stat("shadow_ejections_total", &[("reason", "consecutive_5xx")]);
     assert_eq!(envoy.wait_for_stat(&counted, |count| count >= 1).await?, 1);
     envoy.wait_for_log("shadow: would have ejected").await?;
     upstreams.forget();

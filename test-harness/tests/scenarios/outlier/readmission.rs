@@ -28,7 +28,9 @@ async fn an_endpoint_that_recovers_is_tried_one_request_at_a_time_and_ramps_up()
     load_until_logged(&envoy, "while it was tried", 2).await?;
     bad(&upstreams)?.behave(Behaviour::default()).await?;
     load_until_logged(&envoy, "outlier: readmitted ", 1).await?;
-    envoy.wait_for_stat(&outlier_stat("probes", &[("result", "succeeded")]), |count| count == 1).await?;
+    envoy
+        .wait_for_stat(&outlier_stat("probes_total", &[("result", "succeeded")]), |count| count == 1)
+        .await?;
     envoy.wait_for_stat(&outlier_stat("ejections_active", &[]), |active| active == 0).await?;
     upstreams.forget();
     assert_eq!(send(&envoy, 1_000).await?.successes(), 1_000);
@@ -106,7 +108,7 @@ async fn heartbeats_readmit_before_the_time_is_up_and_come_from_one_worker() -> 
     let envoy = start_ejecting(&upstreams, &json!({ "heartbeat": heartbeat })).await?;
     bad(&upstreams)?.behave(Behaviour::status(500)).await?;
     load_until_logged(&envoy, "outlier: ejected ", 1).await?;
-    let failed = outlier_stat("heartbeats", &[("result", "failed")]);
+    let failed = outlier_stat("heartbeats_total", &[("result", "failed")]);
     envoy.wait_for_stat(&failed, |count| count >= 5).await?;
     let beats = |upstream: &Upstream| upstream.requests().iter().filter(|one| one.path == "/healthz").count();
     for healthy in upstreams.iter().skip(1) {
@@ -120,7 +122,9 @@ async fn heartbeats_readmit_before_the_time_is_up_and_come_from_one_worker() -> 
     bad(&upstreams)?.behave(Behaviour::default()).await?;
     // Ten minutes are not over; two heartbeats, then three requests.
     load_until_logged(&envoy, "outlier: readmitted ", 1).await?;
-    envoy.wait_for_stat(&outlier_stat("heartbeats", &[("result", "succeeded")]), |count| count >= 2).await?;
+    envoy
+        .wait_for_stat(&outlier_stat("heartbeats_total", &[("result", "succeeded")]), |count| count >= 2)
+        .await?;
     Ok(())
 }
 
@@ -158,6 +162,6 @@ async fn a_clients_own_heartbeat_header_is_no_heartbeat() -> Outcome {
         }
     }
     assert!(!envoy.log().contains("outlier: ejected "));
-    assert_eq!(envoy.stat(&outlier_stat("heartbeats", &[("result", "failed")])).await?, 0);
+    assert_eq!(envoy.stat(&outlier_stat("heartbeats_total", &[("result", "failed")])).await?, 0);
     Ok(())
 }

@@ -87,7 +87,7 @@ async fn nothing_ticks_before_the_first_request_nor_once_all_is_told() -> Outcom
     envoy
         .until("what was counted to be told", async || {
             let stats = envoy.stats().await?;
-            let told = |key: &String| key.ends_with(";.;decisions") && key.contains("cluster-11");
+            let told = |key: &String| key.ends_with(";.;decisions_total") && key.contains("cluster-11");
             Ok(stats.keys().any(told).then_some(()))
         })
         .await?;
@@ -112,7 +112,7 @@ async fn one_root_judges_for_all_clusters() -> Outcome {
             .await?;
     }
     // A root each for the main thread, the canary, and two workers; however many clusters there are.
-    let configured = "wasmcustom.switchyard.filter=.=outlier;.;result=.=accepted;.;configurations";
+    let configured = "wasmcustom.switchyard.filter=.=outlier;.;result=.=accepted;.;configurations_total";
     let roots = envoy.wait_for_stat(configured, |count| count > 0).await?;
     assert!(roots <= 4, "{roots} roots for {CLUSTERS} clusters");
     Ok(())

@@ -42,14 +42,14 @@ fn attempts(upstreams: &Upstreams) -> u64 {
 
 /// Waits until so many requests were denied a retry for this reason, and sees that the watchdog had no work.
 async fn denied(envoy: &Envoy, reason: &str, count: u64) -> Outcome {
-    let denied = retry_stat("retries_denied", &[("reason", reason)]);
+    let denied = retry_stat("retries_denied_total", &[("reason", reason)]);
     envoy.wait_for_stat(&denied, |now| now >= count).await?;
     assert_eq!(envoy.stat(&denied).await?, count, "denied: {reason}");
     nothing_was_overdue(envoy).await
 }
 
 async fn nothing_was_overdue(envoy: &Envoy) -> Outcome {
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -75,7 +75,7 @@ async fn a_200_that_tells_of_an_error_is_tried_again_by_what_it_says() -> Outcom
         let failed = upstreams[0].count();
         assert!(failed >= 3, "{rule}: {failed}");
         assert_eq!(attempts(&upstreams), 12 + failed, "{rule}: what is good is not asked for again");
-        let retries = retry_stat("retries", &[("reason", "body")]);
+        let retries = retry_stat("retries_total", &[("reason", "body")]);
         envoy.wait_for_stat(&retries, |count| count == failed).await?;
         nothing_was_overdue(&envoy).await?;
     }
@@ -120,7 +120,7 @@ async fn a_response_header_is_a_reason_to_try_again() -> Outcome {
             }
         }
         let reason = if engine == "filter" { "header" } else { "envoy" };
-        let retries = retry_stat("retries", &[("reason", reason)]);
+        let retries = retry_stat("retries_total", &[("reason", reason)]);
         let made = attempts(&upstreams) - 12;
         envoy.wait_for_stat(&retries, |count| count == made).await?;
         nothing_was_overdue(&envoy).await?;
@@ -216,6 +216,6 @@ async fn without_leave_to_hold_headers_back_the_watchdog_lets_the_answer_go_whol
     assert!(bodies.first().is_some_and(|body| body == FAILED), "{:?}", bodies.first().map(String::len));
     assert!(bodies.iter().all(|body| *body == FAILED || *body == long), "they are whole");
     assert_eq!(attempts(&upstreams), 4);
-    envoy.wait_for_stat(&retry_stat("retry_watchdog", &[]), |count| count == 4).await?;
+    envoy.wait_for_stat(&retry_stat("retry_watchdog_total", &[]), |count| count == 4).await?;
     Ok(())
 }

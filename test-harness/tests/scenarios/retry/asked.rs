@@ -83,7 +83,7 @@ async fn fractions_milliseconds_and_durations_are_heard_and_what_is_too_long_is_
         first_attempts_ask(&upstreams, 503, "", header)?;
         assert_eq!(client.get("/").send().await?.status, 503, "{header:?}");
         assert_eq!(upstreams.counts().values().sum::<u64>(), 1, "{header:?}");
-        let denied = retry_stat("retries_denied", &[("reason", "retry_after")]);
+        let denied = retry_stat("retries_denied_total", &[("reason", "retry_after")]);
         envoy.wait_for_stat(&denied, |now| now == count as u64 + 1).await?;
     }
     Ok(())
@@ -104,7 +104,7 @@ async fn a_200_that_tells_of_an_error_in_a_list_is_tried_again_when_it_asks_for_
     upstreams.forget();
     let answer = envoy.client("ingress").await?.get("/").send().await?;
     assert_eq!((answer.text(), upstreams.counts().values().sum::<u64>()), (body.to_owned(), 1));
-    let denied = retry_stat("retries_denied", &[("reason", "answer")]);
+    let denied = retry_stat("retries_denied_total", &[("reason", "answer")]);
     envoy.wait_for_stat(&denied, |count| count == 1).await?;
     Ok(())
 }

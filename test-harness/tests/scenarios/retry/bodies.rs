@@ -28,7 +28,7 @@ fn seen(upstreams: &Upstreams) -> Vec<Recorded> {
 }
 
 async fn nothing_was_overdue(envoy: &Envoy) -> Outcome {
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -84,11 +84,11 @@ async fn a_body_of_eight_mebibytes_streams_on_and_is_not_sent_again() -> Outcome
             assert_eq!(seen[0].header("content-length"), Some("8388608"));
             assert!(body.starts_with(&seen[0].body) && seen[0].body.len() == 64 << 10);
             sent += 1;
-            let denied = retry_stat("retries_denied", &[("reason", "body_size")]);
+            let denied = retry_stat("retries_denied_total", &[("reason", "body_size")]);
             assert_eq!(envoy.wait_for_stat(&denied, |count| count >= sent).await?, sent);
         }
     }
-    envoy.wait_for_stat(&retry_stat("attempts", &[]), |count| count == sent).await?;
+    envoy.wait_for_stat(&retry_stat("attempts_total", &[]), |count| count == sent).await?;
     nothing_was_overdue(&envoy).await
 }
 
@@ -152,7 +152,7 @@ async fn a_body_that_comes_after_its_head_is_sent_again() -> Outcome {
             (0..12).map(|number| format!("order {number:02}")).collect::<Vec<_>>(),
             "{engine}"
         );
-        assert_eq!(envoy.stat(&retry_stat("retries_denied", &[("reason", "body_size")])).await?, 0);
+        assert_eq!(envoy.stat(&retry_stat("retries_denied_total", &[("reason", "body_size")])).await?, 0);
         nothing_was_overdue(&envoy).await?;
     }
     Ok(())
@@ -173,7 +173,7 @@ async fn a_body_that_does_not_end_in_time_streams_on_whole() -> Outcome {
     stream.read_to_string(&mut answer).await?;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(seen(&upstreams).into_iter().map(|request| request.body).collect::<Vec<_>>(), ["0123456789"]);
-    let denied = retry_stat("retries_denied", &[("reason", "body_size")]);
+    let denied = retry_stat("retries_denied_total", &[("reason", "body_size")]);
     envoy.wait_for_stat(&denied, |count| count == 1).await?;
     nothing_was_overdue(&envoy).await
 }

@@ -35,7 +35,7 @@ async fn in_a_total_outage_attempts_are_requests_plus_the_budget_and_recovery_br
         // Eight consecutive failed retries in either worker, what is under way meanwhile, and one a second.
         let retries = attempts(&upstreams) - 2_000;
         assert!((8..=100 + seconds).contains(&retries), "{engine}: {retries} retries in {seconds} s");
-        let denied = retry_stat("retries_denied", &[("reason", "budget")]);
+        let denied = retry_stat("retries_denied_total", &[("reason", "budget")]);
         assert!(envoy.wait_for_stat(&denied, |count| count > 0).await? >= 500, "{engine}");
         for upstream in upstreams.iter() {
             upstream.behave(Behaviour::default()).await?;
@@ -43,7 +43,7 @@ async fn in_a_total_outage_attempts_are_requests_plus_the_budget_and_recovery_br
         upstreams.forget();
         assert_eq!(send(&envoy, 500).await?.successes(), 500, "{engine}");
         assert_eq!(attempts(&upstreams), 500, "{engine}: no retry is left over");
-        assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+        assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     }
     Ok(())
 }

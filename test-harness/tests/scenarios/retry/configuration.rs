@@ -21,7 +21,7 @@ fn attempts(upstreams: &Upstreams) -> u64 {
 }
 
 async fn nothing_was_overdue(envoy: &Envoy) -> Outcome {
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -90,7 +90,7 @@ async fn every_request_that_waits_ends_although_the_policy_changes() -> Outcome 
     });
     let envoy = retried(&upstreams, &retrying(&upstreams, &waiting)).live_listeners();
     let envoy = Envoy::start(envoy.concurrency(2)).await?;
-    let retries = retry_stat("retries", &[("reason", "status")]);
+    let retries = retry_stat("retries_total", &[("reason", "status")]);
     for (round, next) in
         [json!({ "engine": "filter", "num_retries": 0 }), json!({ "engine": "router" }), waiting.clone()]
             .into_iter()
@@ -196,12 +196,12 @@ async fn shadow_counts_what_would_be_and_changes_nothing() -> Outcome {
         let failed = upstreams[0].count();
         assert_eq!(report.by_status.get(&503), Some(&failed), "{engine}: {:?}", report.by_status);
         assert_eq!((attempts(&upstreams), report.requests()), (100, 100), "{engine}");
-        envoy.wait_for_stat(&retry_stat("attempts", &[]), |count| count == 100).await?;
-        let would = retry_stat("shadow_retries", &[("reason", "status")]);
+        envoy.wait_for_stat(&retry_stat("attempts_total", &[]), |count| count == 100).await?;
+        let would = retry_stat("shadow_retries_total", &[("reason", "status")]);
         envoy.wait_for_stat(&would, |count| count == failed).await?;
-        for metric in ["retries", "fallback_answers", "retries_denied"] {
+        for metric in ["retries_total", "fallback_answers_total", "retries_denied_total"] {
             let counted = envoy.stats().await?.into_iter().filter(|(name, _)| name.ends_with(metric));
-            let counted = counted.filter(|(name, _)| !name.ends_with("shadow_retries"));
+            let counted = counted.filter(|(name, _)| !name.ends_with("shadow_retries_total"));
             assert_eq!(counted.map(|(_, count)| count).sum::<u64>(), 0, "{engine}: {metric}");
         }
         nothing_was_overdue(&envoy).await?;

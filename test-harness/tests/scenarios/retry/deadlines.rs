@@ -34,7 +34,7 @@ async fn a_grpc_deadline_of_the_clients_own_is_deadline_exceeded_and_the_operato
             let answer = call.await??;
             assert_eq!((answer.status.as_u16(), answer.grpc_status()), (200, Some(4)), "{engine}");
         }
-        assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+        assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
         // What an attempt may take is the operator's word.
         let policy = json!({ "engine": engine, "per_try_timeout": "100ms", "num_retries": 0 });
         let upstreams = Upstreams::start(2).await?;

@@ -18,7 +18,7 @@ async fn nothing_is_left(envoy: &Envoy, upstreams: &Upstreams) -> Outcome {
         upstream.behave(Behaviour::default()).await?;
     }
     assert_eq!(send(envoy, 50).await?.successes(), 50);
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     assert!(!envoy.log().contains("[critical]") && !envoy.log().contains("panicked"), "{}", envoy.log());
     Ok(())
 }
@@ -57,7 +57,7 @@ async fn a_client_may_leave_at_every_stage() -> Outcome {
         for upstream in upstreams.iter() {
             upstream.behave(Behaviour::status(503)).await?;
         }
-        let retries = retry_stat("retries", &[("reason", "status")]);
+        let retries = retry_stat("retries_total", &[("reason", "status")]);
         leave(&envoy, http2, async || Ok((envoy.stat(&retries).await? >= 1).then_some(()))).await?;
         envoy.wait_for_stat("http.ingress.downstream_rq_active", |active| active == 0).await?;
         let before = total();
@@ -108,7 +108,7 @@ async fn a_held_answer_that_breaks_off_ends_the_request_once() -> Outcome {
     }
     envoy.wait_for_stat("http.ingress.downstream_rq_active", |active| active == 0).await?;
     assert_eq!(send(&envoy, 20).await?.requests(), 20);
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -171,11 +171,11 @@ async fn an_upstream_that_goes_away_during_the_wait_leaves_nobody_waiting() -> O
     }
     let client = envoy.client("ingress").await?;
     let request = tokio::spawn(async move { timeout(LONG, client.get("/").send()).await });
-    let retries = retry_stat("retries", &[("reason", "status")]);
+    let retries = retry_stat("retries_total", &[("reason", "status")]);
     envoy.wait_for_stat(&retries, |count| count >= 1).await?;
     assert_eq!(envoy.update_clusters(&without).await?, Ok(()));
     assert_eq!(request.await???.status, 503, "the failure that was held");
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -203,6 +203,6 @@ async fn a_held_answer_that_the_route_times_out_ends_the_request_once() -> Outco
     assert_eq!(report.successes(), 0, "{:?}", report.by_status);
     envoy.wait_for_stat("http.ingress.downstream_rq_active", |active| active == 0).await?;
     assert_eq!(upstreams.counts().values().sum::<u64>(), 8, "nobody is asked for a request that has ended");
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }

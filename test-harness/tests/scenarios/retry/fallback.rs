@@ -42,10 +42,10 @@ fn good(body: &str, headers: &[(&str, &str)]) -> Behaviour {
 
 /// Waits until so many clients got a substitute of this kind, and sees that the watchdog had no work.
 async fn substituted(envoy: &Envoy, kind: &str, count: u64) -> Outcome {
-    let given = retry_stat("fallback_answers", &[("reason", kind)]);
+    let given = retry_stat("fallback_answers_total", &[("reason", kind)]);
     envoy.wait_for_stat(&given, |now| now >= count).await?;
     assert_eq!(envoy.stat(&given).await?, count, "{kind}");
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 

@@ -44,10 +44,10 @@ fn attempts(upstreams: &Upstreams) -> u64 {
 
 /// Waits until so many calls were denied a retry for this reason, and sees that the watchdog had no work.
 async fn denied(envoy: &Envoy, reason: &str, count: u64) -> Outcome {
-    let denied = retry_stat("retries_denied", &[("reason", reason)]);
+    let denied = retry_stat("retries_denied_total", &[("reason", reason)]);
     envoy.wait_for_stat(&denied, |now| now >= count).await?;
     assert_eq!(envoy.stat(&denied).await?, count, "denied: {reason}");
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -63,7 +63,9 @@ async fn envoys_router_tries_a_status_in_the_headers_again() -> Outcome {
         assert_eq!(answer.grpc_messages(), ["orders"]);
     }
     let retries = attempts(&upstreams) - 6;
-    envoy.wait_for_stat(&retry_stat("retries", &[("reason", "envoy")]), |count| count == retries).await?;
+    envoy
+        .wait_for_stat(&retry_stat("retries_total", &[("reason", "envoy")]), |count| count == retries)
+        .await?;
     // What it gives up on keeps its words; a status that is not named is not tried again.
     for (status, expected) in [(14, 3), (5, 1)] {
         all(&upstreams, &says(status, "so it is", None)).await?;
@@ -71,7 +73,7 @@ async fn envoys_router_tries_a_status_in_the_headers_again() -> Outcome {
         assert_eq!((answer.grpc_status(), answer.grpc_message()), (Some(status), "so it is"));
         assert_eq!(attempts(&upstreams), expected);
     }
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -90,7 +92,7 @@ async fn a_status_in_trailers_is_replaced_by_another_attempts_answer() -> Outcom
     }
     let retries = attempts(&upstreams) - 6;
     assert!(retries >= 4, "{retries}");
-    let tried = retry_stat("retries", &[("reason", "grpc_status")]);
+    let tried = retry_stat("retries_total", &[("reason", "grpc_status")]);
     envoy.wait_for_stat(&tried, |count| count == retries).await?;
     for upstream in upstreams.iter() {
         for call in upstream.requests() {
@@ -98,8 +100,8 @@ async fn a_status_in_trailers_is_replaced_by_another_attempts_answer() -> Outcom
             assert_eq!((call.header("te"), call.body.as_str()), (Some("trailers"), "\0\0\0\0\x03all"));
         }
     }
-    assert_eq!(envoy.stat(&retry_stat("retries_denied", &[("reason", "answer")])).await?, 0);
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retries_denied_total", &[("reason", "answer")])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -158,7 +160,7 @@ async fn a_call_that_is_fine_goes_on_as_it_is() -> Outcome {
         assert_eq!((answer.grpc_status(), answer.grpc_message()), (Some(0), "nothing"));
         // The filter does not read more than max_body.
         denied(&envoy, "answer", u64::from(engine == "filter")).await?;
-        envoy.wait_for_stat(&retry_stat("attempts", &[]), |count| count == 4).await?;
+        envoy.wait_for_stat(&retry_stat("attempts_total", &[]), |count| count == 4).await?;
     }
     Ok(())
 }
@@ -205,6 +207,6 @@ async fn an_attempt_that_is_tried_again_knows_how_much_of_grpc_timeout_is_left()
         .collect();
     assert_eq!(left.len(), 3, "{calls:?}");
     assert!(left[0] == 9_000 && left[1] <= 8_950 && left[2] <= left[1].saturating_sub(50), "{left:?}");
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }

@@ -26,10 +26,10 @@ async fn a_slow_endpoint_is_overtaken_and_not_blamed() -> Outcome {
     let slow = bad(&upstreams)?.count();
     assert!(slow >= 10, "it is asked: {slow}");
     // On a busy machine the slow one is asked by hedges of others, too.
-    let won = envoy.wait_for_stat(&retry_stat("hedges_won", &[]), |count| count >= slow / 2).await?;
-    assert!(envoy.stat(&retry_stat("hedges", &[])).await? >= won);
+    let won = envoy.wait_for_stat(&retry_stat("hedges_won_total", &[]), |count| count >= slow / 2).await?;
+    assert!(envoy.stat(&retry_stat("hedges_total", &[])).await? >= won);
     assert!(!envoy.log().contains("outlier: ejected "), "attempts that were overtaken say nothing of it");
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -46,8 +46,8 @@ async fn the_first_good_answer_wins_and_the_other_is_not_seen() -> Outcome {
     let both = async || Ok((upstreams.counts().values().sum::<u64>() == 4).then_some(()));
     envoy.until("both attempts of both requests", both).await?;
     // One of them was begun at the slower endpoint, and won by its hedge.
-    envoy.wait_for_stat(&retry_stat("hedges_won", &[]), |count| count == 1).await?;
-    assert_eq!(envoy.stat(&retry_stat("hedges", &[])).await?, 2);
+    envoy.wait_for_stat(&retry_stat("hedges_won_total", &[]), |count| count == 1).await?;
+    assert_eq!(envoy.stat(&retry_stat("hedges_total", &[])).await?, 2);
     Ok(())
 }
 
@@ -62,8 +62,8 @@ async fn a_hedge_that_fails_does_no_harm() -> Outcome {
         let answer = client.get("/").send().await?;
         assert_eq!((answer.status.as_u16(), answer.upstream()), (200, "upstream-1"));
     }
-    assert!(envoy.stat(&retry_stat("hedges", &[])).await? >= 3);
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert!(envoy.stat(&retry_stat("hedges_total", &[])).await? >= 3);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -92,10 +92,10 @@ async fn hedges_draw_on_the_budget() -> Outcome {
         upstream.behave(Behaviour::slow(60)).await?;
     }
     assert_eq!(send(&envoy, 100).await?.successes(), 100);
-    let hedges = envoy.wait_for_stat(&retry_stat("hedges", &[]), |count| count >= 1).await?;
+    let hedges = envoy.wait_for_stat(&retry_stat("hedges_total", &[]), |count| count >= 1).await?;
     // One a second over ten seconds, and those of the seconds that the load took.
     assert!(hedges <= 20, "{hedges}");
-    let denied = retry_stat("retries_denied", &[("reason", "budget")]);
+    let denied = retry_stat("retries_denied_total", &[("reason", "budget")]);
     // Until the upstream's own pace is known every request is slow.
     envoy.wait_for_stat(&denied, |count| count >= 5).await?;
     Ok(())

@@ -60,7 +60,7 @@ fn good(bytes: usize) -> Behaviour {
 /// How often something was denied for want of memory, on all routes.
 async fn denied(envoy: &Envoy) -> anyhow::Result<u64> {
     let stats = envoy.stats().await?;
-    let denied = stats.iter().filter(|(name, _)| name.contains("reason=.=memory;.;retries_denied"));
+    let denied = stats.iter().filter(|(name, _)| name.contains("reason=.=memory;.;retries_denied_total"));
     Ok(denied.map(|(_, count)| count).sum())
 }
 
@@ -147,7 +147,7 @@ async fn a_worker_that_retries_answers_everybody_at_its_bounds_and_the_innocent_
         let read = reading.rest().await?.body.len();
         assert_eq!(read == LARGE, status == 200, "{status}: {read}");
     }
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     let log = envoy.log();
     assert!(!log.contains("Function: proxy_on") && !log.contains("unreachable"), "the VM lives: {log}");
     Ok(())

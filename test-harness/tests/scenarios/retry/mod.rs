@@ -31,7 +31,7 @@ fn with(engine: &str, policy: &Value) -> Value {
 
 /// Nothing that waited was ended by the watchdog.
 async fn nothing_was_overdue(envoy: &Envoy) -> Outcome {
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -48,9 +48,9 @@ async fn one_of_four_endpoints_that_fails_always_costs_nobody_an_error() -> Outc
         let failed = bad(&upstreams)?.count();
         assert!((90..=110).contains(&failed), "{engine}: a quarter of the first attempts: {failed}");
         assert_eq!(upstreams.counts().values().sum::<u64>(), 400 + failed, "{engine}: one retry for each");
-        let retries = retry_stat("retries", &[("reason", reason)]);
+        let retries = retry_stat("retries_total", &[("reason", reason)]);
         assert_eq!(envoy.wait_for_stat(&retries, |count| count >= failed).await?, failed, "{engine}");
-        envoy.wait_for_stat(&retry_stat("attempts", &[]), |count| count == 400 + failed).await?;
+        envoy.wait_for_stat(&retry_stat("attempts_total", &[]), |count| count == 400 + failed).await?;
         nothing_was_overdue(&envoy).await?;
     }
     Ok(())
@@ -122,7 +122,7 @@ async fn a_post_is_tried_again_only_where_that_does_no_harm() -> Outcome {
         assert_eq!(client.post("/", "once").send().await?.status, 503);
         assert_eq!(upstreams.counts().values().sum::<u64>(), 1, "{engine}: it was seen once");
         if engine == "filter" {
-            let denied = retry_stat("retries_denied", &[("reason", "not_idempotent")]);
+            let denied = retry_stat("retries_denied_total", &[("reason", "not_idempotent")]);
             envoy.wait_for_stat(&denied, |count| count == 1).await?;
         }
         upstreams.forget();
@@ -225,7 +225,7 @@ async fn an_endpoint_that_asks_for_a_second_gets_it() -> Outcome {
     let answer = client.get("/").send().await?;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "3600"));
     assert_eq!(upstreams.counts().values().sum::<u64>(), 1);
-    let denied = retry_stat("retries_denied", &[("reason", "retry_after")]);
+    let denied = retry_stat("retries_denied_total", &[("reason", "retry_after")]);
     envoy.wait_for_stat(&denied, |count| count == 1).await?;
     nothing_was_overdue(&envoy).await
 }

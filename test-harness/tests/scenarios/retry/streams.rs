@@ -61,7 +61,7 @@ impl Arriving {
 }
 
 async fn nothing_was_overdue(envoy: &Envoy) -> Outcome {
-    assert_eq!(envoy.stat(&retry_stat("retry_watchdog", &[])).await?, 0);
+    assert_eq!(envoy.stat(&retry_stat("retry_watchdog_total", &[])).await?, 0);
     Ok(())
 }
 
@@ -91,7 +91,7 @@ async fn events_arrive_one_by_one() -> Outcome {
             assert_eq!(answer.text(), "data: 0\n\ndata: 1\n\ndata: 2\n\n", "{policy}");
         }
         assert_eq!(upstreams.counts().values().sum::<u64>(), 4, "{policy}");
-        assert_eq!(envoy.stat(&retry_stat("retries_denied", &[("reason", "answer")])).await?, 0);
+        assert_eq!(envoy.stat(&retry_stat("retries_denied_total", &[("reason", "answer")])).await?, 0);
         nothing_was_overdue(&envoy).await?;
     }
     Ok(())

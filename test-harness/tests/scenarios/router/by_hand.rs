@@ -9,7 +9,7 @@ use super::keys;
 type Outcome = anyhow::Result<()>;
 
 fn fallbacks(reason: &str) -> String {
-    format!("wasmcustom.switchyard.upstream=.=checkout;.;reason=.={reason};.;fallbacks")
+    format!("wasmcustom.switchyard.upstream=.=checkout;.;reason=.={reason};.;fallbacks_total")
 }
 
 /// The document with these endpoints taken out.
@@ -48,7 +48,7 @@ async fn by_hand_is_by_hand_until_nobody_is_left_and_then_traffic_fails_fast() -
         })
         .await?;
     assert_eq!(upstreams[0].count(), 0);
-    assert_eq!(envoy.stat("wasmcustom.switchyard.upstream=.=checkout;.;panics").await?, 0);
+    assert_eq!(envoy.stat("wasmcustom.switchyard.upstream=.=checkout;.;panics_total").await?, 0);
 
     change(&[0, 1, 2, 3]).await?;
     envoy
@@ -128,7 +128,7 @@ async fn an_endpoint_that_outliers_document_lacks_is_counted_and_said_once() -> 
     assert_eq!(load.run().await?.successes(), 90);
     let strangers = upstreams[2].count();
     assert!(strangers > 0);
-    let counted = "wasmcustom.switchyard.upstream=.=checkout;.;reason=.=not_in_document;.;unjudged";
+    let counted = "wasmcustom.switchyard.upstream=.=checkout;.;reason=.=not_in_document;.;unjudged_total";
     envoy.wait_for_stat(counted, |count| count == strangers).await?;
     let said = format!("cluster checkout has the endpoint {}", upstreams[2].address());
     assert_eq!(envoy.log().matches(&said).count(), 1);

@@ -45,7 +45,8 @@ async fn a_bad_update_changes_nothing_and_says_why() -> Outcome {
     ] {
         envoy.wait_for_log(line).await?;
     }
-    let rejected = format!("wasmcustom.switchyard.filter=.={};.;result=.=rejected;.;configurations", name());
+    let rejected =
+        format!("wasmcustom.switchyard.filter=.={};.;result=.=rejected;.;configurations_total", name());
     assert!(envoy.stat(&rejected).await? >= 1);
     let after = keys().await?;
     assert_eq!(after.successes(), 300);
@@ -153,14 +154,14 @@ async fn metrics_reach_prometheus_with_labels() -> Outcome {
     let load = Load::against(envoy.listener_address("ingress").await?).requests(200);
     load.keys("x-user", |i| format!("user-{i}")).run().await?;
     let decisions =
-        "wasmcustom.switchyard.route=.=all;.;upstream=.=checkout;.;policy=.=ring_hash;.;decisions";
+        "wasmcustom.switchyard.route=.=all;.;upstream=.=checkout;.;policy=.=ring_hash;.;decisions_total";
     envoy.wait_for_stat(decisions, |count| count == 200).await?;
     let page = envoy.prometheus().await?;
     let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("switchyard_")).collect();
     let (name, version) = (name(), env!("CARGO_PKG_VERSION"));
     let version = format!("switchyard_build_info{{filter=\"{name}\",version=\"{version}\"}} 1");
     assert!(lines.contains(&version.as_str()), "{lines:#?}");
-    let decision = lines.iter().find(|line| line.starts_with("switchyard_decisions{"));
+    let decision = lines.iter().find(|line| line.starts_with("switchyard_decisions_total{"));
     let decision = decision.copied().unwrap_or_default();
     for label in ["route=\"all\"", "upstream=\"checkout\"", "policy=\"ring_hash\""] {
         assert!(decision.contains(label), "{lines:#?}");

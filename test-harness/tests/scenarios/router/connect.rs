@@ -75,6 +75,6 @@ async fn connect_goes_where_its_own_routes_lead() -> Outcome {
     let refused =
         until(&mut other, "CONNECT web.test:80 HTTP/1.1\r\nhost: web.test:80\r\n\r\n", "\r\n\r\n").await?;
     assert!(refused.starts_with("HTTP/1.1 404"), "{refused}");
-    envoy.wait_for_stat("wasmcustom.switchyard.unmatched", |count| count == 1).await?;
+    envoy.wait_for_stat("wasmcustom.switchyard.unmatched_total", |count| count == 1).await?;
     Ok(())
 }

@@ -178,9 +178,9 @@ async fn no_more_clusters_are_followed_than_the_section_allows() -> Outcome {
     });
     let envoy = Envoy::start(mesh([&all[..2], &all[2..]], &section).concurrency(2)).await?;
     until_named(&envoy, "/cart", &all[..2]).await?;
-    let before = envoy.stat("wasmcustom.switchyard.unmatched").await?;
+    let before = envoy.stat("wasmcustom.switchyard.unmatched_total").await?;
     assert_eq!(named(&envoy, "/catalogue").await?, BTreeSet::from([String::new()]));
-    envoy.wait_for_stat("wasmcustom.switchyard.unmatched", |count| count >= before + 40).await?;
+    envoy.wait_for_stat("wasmcustom.switchyard.unmatched_total", |count| count >= before + 40).await?;
     assert_eq!(named(&envoy, "/catalogue").await?, BTreeSet::from([String::new()]));
     until_named(&envoy, "/cart", &all[..2]).await
 }

@@ -70,7 +70,7 @@ async fn a_host_has_one_home_however_it_is_written() -> Outcome {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_value_is_no_key_that_all_share() -> Outcome {
-    let no_hash = "wasmcustom.switchyard.upstream=.=checkout;.;reason=.=no_hash;.;fallbacks";
+    let no_hash = "wasmcustom.switchyard.upstream=.=checkout;.;reason=.=no_hash;.;fallbacks_total";
     type Ask = fn(&Client) -> Request;
     let cases: [(Value, Ask); 3] = [
         (json!({ "header": "x-user" }), |client| client.get("/").header("x-user", "")),

@@ -70,7 +70,7 @@ async fn shares_move_to_the_next_level_as_endpoints_of_the_first_are_ejected() -
         eject(&envoy, &upstreams, index).await?;
         assert_parts(&parts(&envoy, &upstreams, first).await?, percent);
     }
-    assert_eq!(envoy.stat("wasmcustom.switchyard.upstream=.=checkout;.;panics").await?, 0);
+    assert_eq!(envoy.stat("wasmcustom.switchyard.upstream=.=checkout;.;panics_total").await?, 0);
     Ok(())
 }
 

@@ -167,7 +167,7 @@ async fn an_endpoint_that_envoy_does_not_have_is_counted_and_envoy_falls_back() 
     let envoy = Envoy::start(steered(&upstreams, &routed(&elsewhere))).await?;
     let report = keys(&envoy).await?;
     assert_eq!(report.successes(), 1_000, "the fallback policy serves");
-    let counted = "wasmcustom.switchyard.upstream=.=checkout;.;reason=.=not_in_cluster;.;fallbacks";
+    let counted = "wasmcustom.switchyard.upstream=.=checkout;.;reason=.=not_in_cluster;.;fallbacks_total";
     envoy.wait_for_stat(counted, |count| count == 1_000).await?;
     Ok(())
 }
@@ -208,7 +208,8 @@ async fn a_sticky_split_moves_only_the_users_that_it_must() -> Outcome {
 
     let listener = bootstrap(&split(90, 10)).listener_named("ingress")?;
     assert_eq!(envoy.update_listener(&listener).await?, Ok(()));
-    let accepted = format!("wasmcustom.switchyard.filter=.={};.;result=.=accepted;.;configurations", name());
+    let accepted =
+        format!("wasmcustom.switchyard.filter=.={};.;result=.=accepted;.;configurations_total", name());
     envoy.wait_for_stat(&accepted, |count| count >= 4).await?;
     let after = envoy
         .until("the new weights", async || {

@@ -110,7 +110,7 @@ async fn ejects(envoy: &Envoy, upstreams: &Upstreams, cluster: &str) -> Outcome 
     upstreams[0].behave(Behaviour::status(503)).await?;
     let client = envoy.client("ingress").await?;
     let ejections =
-        format!("wasmcustom.switchyard.upstream=.={cluster};.;reason=.=consecutive_5xx;.;ejections");
+        format!("wasmcustom.switchyard.upstream=.={cluster};.;reason=.=consecutive_5xx;.;ejections_total");
     envoy
         .until("the endpoint that fails to be ejected", async || {
             assert_eq!(client.get("/cart").send().await?.status, 200);

@@ -76,7 +76,7 @@ async fn shadow_counts_and_changes_nothing() -> Outcome {
     }
     assert_eq!(homes.len(), 3, "Envoy's own fallback policy goes round");
     let decisions =
-        "wasmcustom.switchyard.route=.=all;.;upstream=.=checkout;.;policy=.=ring_hash;.;decisions";
+        "wasmcustom.switchyard.route=.=all;.;upstream=.=checkout;.;policy=.=ring_hash;.;decisions_total";
     envoy.wait_for_stat(decisions, |count| count == 30).await?;
     Ok(())
 }
@@ -125,7 +125,7 @@ async fn odd_header_values_are_hashed_like_any_other() -> Outcome {
         assert_eq!(homes.len(), 1, "{} bytes", value.len());
     }
     assert_eq!(
-        envoy.stat("wasmcustom.switchyard.upstream=.=checkout;.;reason=.=no_hash;.;fallbacks").await?,
+        envoy.stat("wasmcustom.switchyard.upstream=.=checkout;.;reason=.=no_hash;.;fallbacks_total").await?,
         0
     );
     Ok(())
@@ -159,8 +159,8 @@ async fn the_first_route_that_matches_wins_and_what_none_matches_stays_in_its_cl
         homes.insert(client.get("/items/seven").send().await?.upstream().to_owned());
     }
     assert_eq!(homes.into_iter().collect::<Vec<_>>(), [name(0)], "of the first that names Envoy's cluster");
-    let decisions = "wasmcustom.switchyard.route=.=cluster:a;.;upstream=.=a;.;policy=.=smooth_weighted_round_robin;.;decisions";
+    let decisions = "wasmcustom.switchyard.route=.=cluster:a;.;upstream=.=a;.;policy=.=smooth_weighted_round_robin;.;decisions_total";
     envoy.wait_for_stat(decisions, |count| count == 9).await?;
-    assert_eq!(envoy.stat("wasmcustom.switchyard.unmatched").await?, 0);
+    assert_eq!(envoy.stat("wasmcustom.switchyard.unmatched_total").await?, 0);
     Ok(())
 }

@@ -10,7 +10,8 @@ async fn at_zero_percent_nobody_is_ejected() -> Outcome {
         upstream.behave(Behaviour::status(500)).await?;
     }
     send(&envoy, 100).await?;
-    let spared = outlier_stat("ejections_spared", &[("reason", "consecutive_5xx"), ("result", "overflow")]);
+    let spared =
+        outlier_stat("ejections_spared_total", &[("reason", "consecutive_5xx"), ("result", "overflow")]);
     envoy.wait_for_stat(&spared, |count| count >= 1).await?;
     nobody_goes(&envoy, "all answer 500")
 }
