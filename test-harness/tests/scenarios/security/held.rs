@@ -69,7 +69,11 @@ async fn modules_held_to_their_lists_do_what_they_did() -> Outcome {
     Ok(())
 }
 
-/// Every call and every callback that a module of the row may make was made: the story leaves none out, and the lists have none too many.
+/// What the story does not come to, or only if a request comes before the lists of endpoints.
+const NOT_TOLD: [&str; 3] =
+    ["proxy_on_request_trailers", "proxy_on_response_trailers", "proxy_remove_header_map_value"];
+
+/// Every other call and callback that a module of the row may make was made: the story leaves none out, and the lists have none too many.
 fn nothing_is_idle(log: &str, row: &Row) -> Outcome {
     let mut seen = BTreeSet::new();
     for mark in ["[vm->host] env.", "[host->vm] "] {
@@ -77,8 +81,10 @@ fn nothing_is_idle(log: &str, row: &Row) -> Outcome {
         seen.extend(after.filter_map(|(_, call)| call.split_once('(')).map(|(name, _)| name.to_owned()));
     }
     for module in row.held {
-        let idle: Vec<_> =
-            listed::capabilities(module)?.into_iter().filter(|name| !seen.contains(name)).collect();
+        let idle: Vec<_> = listed::capabilities(module)?
+            .into_iter()
+            .filter(|name| !seen.contains(name) && !NOT_TOLD.contains(&name.as_str()))
+            .collect();
         assert!(idle.is_empty(), "{module} is allowed what nobody of {:?} did: {idle:?}", row.held);
     }
     Ok(())

@@ -55,7 +55,7 @@ impl Behind {
     pub(super) fn document(&self) -> Value {
         let listed = |addresses: &[SocketAddr]| addresses.iter().map(endpoint).collect::<Vec<_>>();
         let (others, robin) = (self.others.addresses(), json!({ "policy": "round_robin" }));
-        let heartbeat = json!({ "path": "/healthz", "interval": "100ms", "timeout": "100ms" });
+        let heartbeat = json!({ "path": "/healthz", "interval": "2s", "timeout": "2s" });
         let outlier = json!({
             "consecutive_5xx": 3, "max_ejection_percent": 50, "base_ejection_time": "600s", "max_ejection_time": "600s",
             "interval": "1s", "enforcing_success_rate": 0, "heartbeat": heartbeat,
@@ -103,8 +103,10 @@ pub(super) async fn clients(envoy: &Envoy, behind: &Behind) -> anyhow::Result<Ve
     for client in &clients {
         envoy
             .until("a worker to have Envoy's list", async || {
-                let answer = client.get("/").header("x-user", "somebody").send().await?;
-                Ok((!first_of(answer.header("x-switchyard-explain")).is_empty()).then_some(()))
+                // A client's own word is taken off where the router names nobody yet.
+                let asked = client.get("/").header("x-user", "somebody");
+                let answer = asked.header("x-gateway-destination-endpoint", "192.0.2.1:80").send().await?;
+                Ok((!["", "none"].contains(&first_of(answer.header("x-switchyard-explain")))).then_some(()))
             })
             .await?;
     }
@@ -188,7 +190,11 @@ pub(super) fn call(client: &Client, number: u64) -> Request {
 async fn retried_requests(client: &Client) -> anyhow::Result<Value> {
     let mut told = Vec::new();
     for (path, fault) in [("/filter", "one"), ("/router", "one"), ("/filter", "all"), ("/router", "all")] {
-        for request in [client.get(path), client.get(path), client.post(path, "body".repeat(1_000))] {
+        for request in [
+            client.get(path),
+            client.get(path),
+            client.request(hyper::Method::PUT, path).body("body".repeat(1_000)),
+        ] {
             let answer = request.header(FAULT, fault).send().await?;
             let text = if answer.text() == "sorry" { "sorry" } else { answer.upstream() };
             told.push(json!([path, fault, answer.status.as_u16(), text]));
