@@ -3,6 +3,7 @@
 //! Invariant: all but the compiler for wasm32 goes into the target folder; that one needs leave ([`Install`]).
 
 mod cargo_deny;
+mod cargo_fuzz;
 mod debian;
 pub(crate) mod envoy;
 pub(crate) mod etcd;
@@ -14,6 +15,7 @@ mod wasm_bindgen;
 mod wasm_target;
 
 pub(crate) use cargo_deny::CargoDeny;
+pub(crate) use cargo_fuzz::CargoFuzz;
 pub(crate) use envoy::Envoy;
 pub(crate) use image_tools::{ImageTools, Registry};
 pub(crate) use install::Install;
