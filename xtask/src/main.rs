@@ -3,6 +3,7 @@
 mod build;
 mod dist;
 mod figures;
+mod fuzz;
 mod images;
 mod observability;
 mod run;
@@ -35,6 +36,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test --modules separate               run everything on one module for each filter
   cargo xtask check envoy-config/switchyard.yaml    find out what is wrong with a document
   cargo xtask dist                                  modules, images and the program, ready to hand out
+  cargo xtask fuzz json chain --minutes 10          look for inputs that two targets fail at
   cargo xtask bench router --json                   one JSON object on standard output
   cargo xtask figures all                           run every benchmark, and write its figures into the documentation";
 
@@ -60,8 +62,8 @@ enum Task {
     /// Runs every test: formatting, lints, documentation, unit and property tests, natively and on wasm32, the scenarios on a
     /// real Envoy, docker-compose, and tidy.
     Test {
-        /// Only one step (fmt, clippy, docs, deny, unit, wasm, scenarios, separate, compose, dist, tidy; or advisories, which needs the
-        /// network and runs only when named), or the scenarios whose name holds this.
+        /// Only one step (fmt, clippy, docs, deny, unit, wasm, scenarios, separate, compose, dist, tidy; or fuzz, or advisories, for which
+        /// the network is needed: both run only when named), or the scenarios whose name holds this.
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
         /// Which modules the scenarios run on: switchyard.wasm, or one for each filter, on which a part of them runs in any case.
@@ -70,6 +72,20 @@ enum Task {
         /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
         #[arg(long, value_name = "VERSION")]
         envoy: Option<String>,
+    },
+    /// Looks for inputs that a target in fuzz/ fails at, by libFuzzer, and prints a table of what it did.
+    Fuzz {
+        /// Only these targets (`json chain`).
+        targets: Vec<String>,
+        /// For how long, all targets together.
+        #[arg(long, value_name = "N", default_value = "10")]
+        minutes: f64,
+        /// How many targets run at a time.
+        #[arg(long, value_name = "N", default_value = "1")]
+        jobs: usize,
+        /// Put the few inputs that reach as much as all that were found into fuzz/corpus/.
+        #[arg(long)]
+        keep: bool,
     },
     /// Measures, and prints a table or one JSON object.
     Bench {
@@ -149,6 +165,9 @@ fn run(task: Task) -> Result<bool> {
             Ok(true)
         }
         Task::Test { only, modules, envoy } => test::test(only.as_deref(), &modules, envoy.as_deref()),
+        Task::Fuzz { targets, minutes, jobs, keep } => {
+            fuzz::fuzz(&fuzz::Wish { targets, minutes, jobs, keep })
+        }
         Task::Bench { name, json, envoy, install } => {
             run::bench(&name, json, envoy.as_deref(), Install::asked(install)).map(|()| true)
         }

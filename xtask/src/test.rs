@@ -4,6 +4,7 @@
 //! that is done beside the steps that need none.
 
 mod counts;
+mod replay;
 mod steps;
 
 use crate::build;

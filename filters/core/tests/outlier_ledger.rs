@@ -145,6 +145,22 @@ fn what_cannot_be_read_is_empty_and_not_written_over() {
 }
 
 #[test]
+fn records_in_another_order_are_found_and_grow_by_no_event() {
+    let bytes = ledger(&[distinct(1), distinct(5), distinct(9)]).encode();
+    let (header, records) = bytes.split_at(HEADER_BYTES);
+    let record = |place: usize| &records[place * RECORD_BYTES..][..RECORD_BYTES];
+    let swapped = [header, record(2), record(0), record(1)].concat();
+    let mut read = Ledger::decode(&swapped);
+    for key in [1, 5, 9] {
+        assert_eq!(read.get(EndpointKey(key)), Some(&distinct(key)), "{key}");
+        read.put(distinct(key));
+    }
+    assert_eq!((read.records().len(), read.is_read_only()), (3, false));
+    let twice = Ledger::decode(&[header, record(0), record(1), record(0)].concat());
+    assert_eq!(twice.records(), [distinct(1), distinct(5)]);
+}
+
+#[test]
 fn no_table_yet_is_an_empty_one_to_be_written() {
     assert_eq!(Ledger::decode(&[]), Ledger::default());
     assert!(!Ledger::default().is_read_only());

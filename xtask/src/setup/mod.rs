@@ -3,6 +3,7 @@
 //! Invariant: all but the compiler for wasm32 goes into the target folder; that one needs leave ([`Install`]).
 
 mod cargo_deny;
+mod cargo_fuzz;
 mod chromium;
 mod debian;
 pub(crate) mod envoy;
@@ -15,6 +16,7 @@ mod wasm_bindgen;
 mod wasm_target;
 
 pub(crate) use cargo_deny::CargoDeny;
+pub(crate) use cargo_fuzz::CargoFuzz;
 pub(crate) use chromium::Chromium;
 pub(crate) use envoy::Envoy;
 pub(crate) use image_tools::{ImageTools, Registry};

@@ -1,6 +1,7 @@
 //! The steps, and how each is run.
 
 use super::counts::{Counts, counted};
+use super::replay::{self, FUZZ};
 use crate::setup::prometheus::Prometheus;
 use crate::setup::{CargoDeny, Chromium, Envoy, Install, WasmCargo, test_runner};
 use crate::workspace::{cargo, on_path, quietly, root};
@@ -21,6 +22,8 @@ pub(crate) enum Step {
     /// Known faults of all crates: the one step that needs the network, so only by its name.
     Advisories,
     Unit,
+    /// The targets of fuzz/ on their corpus, and for a while on what changes make of it.
+    Fuzz,
     Wasm,
     Scenarios,
     /// A part of the scenarios, on single modules.
@@ -70,13 +73,14 @@ const NO_ENVOY: &str = "this step needs an Envoy, and none was set up for it";
 const SEPARATE: [&str; 5] =
     ["batch::limits::", "coalesce::bodies::", "coalesce::reload::", "retry::answers::", "router::"];
 
-const NAMES: [(&str, Step); 12] = [
+const NAMES: [(&str, Step); 13] = [
     ("fmt", Step::Fmt),
     ("clippy", Step::Clippy),
     ("docs", Step::Docs),
     ("deny", Step::Deny),
     ("advisories", Step::Advisories),
     ("unit", Step::Unit),
+    ("fuzz", Step::Fuzz),
     ("wasm", Step::Wasm),
     ("scenarios", Step::Scenarios),
     ("separate", Step::Separate),
@@ -97,9 +101,13 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    /// Those that run when none is named.
+    /// Those that run when none is named: without the network, and within the time that CI has.
     pub(crate) fn all() -> Vec<Self> {
-        NAMES.iter().map(|(_, step)| step.clone()).filter(|step| *step != Self::Advisories).collect()
+        NAMES
+            .iter()
+            .map(|(_, step)| step.clone())
+            .filter(|step| !matches!(step, Self::Advisories | Self::Fuzz))
+            .collect()
     }
 
     pub(crate) fn named(name: &str) -> Self {
@@ -138,17 +146,12 @@ impl Step {
         let modules = if *self == Self::Separate { "separate" } else { modules };
         let prepare: Prepare<'_> = &|command| programs.known_to(command, modules);
         match self {
-            Self::Fmt => {
-                quietly(
-                    "cargo fmt --check (mend with `cargo fmt`)",
-                    cargo().args(["fmt", "--all", "--check"]),
-                )?;
-                Ok(Counts::one())
-            }
+            Self::Fmt => fmt_check(),
             Self::Clippy => clippy(),
             Self::Docs => docs(),
             Self::Deny => deny(&["licenses", "bans", "sources"]),
             Self::Advisories => deny(&["advisories"]),
+            Self::Fuzz => replay::fuzz(),
             Self::Unit => tests(prepare, &["--workspace", "--exclude", "switchyard-test-harness"], &[]),
             Self::Wasm => wasm(),
             Self::Scenarios => tests(prepare, &HARNESS, &[]),
@@ -178,6 +181,16 @@ impl Step {
             }
         }
     }
+}
+
+/// Whether everything is as rustfmt has it: the workspace, and the one in fuzz/.
+fn fmt_check() -> Result<Counts> {
+    for manifest in ["Cargo.toml", FUZZ] {
+        let mut fmt = cargo();
+        fmt.args(["fmt", "--all", "--check", "--manifest-path", manifest]);
+        quietly(&format!("cargo fmt --check (mend with `cargo fmt --manifest-path {manifest}`)"), &mut fmt)?;
+    }
+    Ok(Counts::one())
 }
 
 /// Lints: all code natively (the ABI and the entries too, which clippy sees by `cfg(clippy)`), then the filters
@@ -219,11 +232,16 @@ fn docs() -> Result<Counts> {
     Ok(counts)
 }
 
-/// What deny.toml says of all crates.
+/// What deny.toml says of all crates, and fuzz/deny.toml of those that only its targets have.
 fn deny(checks: &[&str]) -> Result<Counts> {
-    let mut deny = CargoDeny::set_up()?.command();
-    quietly("cargo deny check", deny.args(["--all-features", "check"]).args(checks))?;
-    Ok(Counts { passed: checks.len() as u64, ..Counts::default() })
+    let cargo_deny = CargoDeny::set_up()?;
+    for folder in ["", "fuzz/"] {
+        let (manifest, rules) = (format!("{folder}Cargo.toml"), format!("{folder}deny.toml"));
+        let mut deny = cargo_deny.command();
+        deny.args(["--manifest-path", &manifest, "--all-features", "check", "--config", &rules]).args(checks);
+        quietly(&format!("cargo deny check of {manifest}"), &mut deny)?;
+    }
+    Ok(Counts { passed: 2 * checks.len() as u64, ..Counts::default() })
 }
 
 /// Unit tests or scenarios, by nextest where it is installed; those with one of these in their names, if there are any.

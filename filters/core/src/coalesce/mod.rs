@@ -7,6 +7,8 @@ mod answer;
 mod board;
 mod cache;
 mod flights;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod head;
 mod key;
 mod message;

@@ -15,7 +15,9 @@ use super::reason::Reason;
 use crate::Timestamp;
 use crate::hash::xxh64;
 use crate::health::Health;
+use crate::sort::sort_by;
 use crate::wire::{Reader, Writer};
+use core::slice::ChunksExact;
 use core::time::Duration;
 
 /// This module's version of the layout.
@@ -160,7 +162,7 @@ fn encode_header(record_bytes: usize, records: usize) -> Writer {
 
 /// What a table holds: its records, and whether this module may write it back.
 struct Body<'a> {
-    records: core::slice::ChunksExact<'a, u8>,
+    records: ChunksExact<'a, u8>,
     writable: bool,
 }
 
@@ -184,6 +186,16 @@ pub struct Ledger {
     read_only: bool,
 }
 
+/// The records, by their keys, each once: who looks one up in another order misses it, and would add it again with every event.
+fn in_order(records: ChunksExact<'_, u8>) -> Vec<Record> {
+    let mut records: Vec<_> = records.filter_map(Record::decode).collect();
+    if !records.is_sorted_by(|one, other| one.key < other.key) {
+        sort_by(&mut records, |one, other| one.key.cmp(&other.key));
+        records.dedup_by_key(|record| record.key);
+    }
+    records
+}
+
 impl Ledger {
     /// The ledger in these bytes. What cannot be read is empty; what a newer module wrote is not to be written back.
     pub fn decode(bytes: &[u8]) -> Self {
@@ -191,9 +203,7 @@ impl Ledger {
             return Self::default();
         }
         match decode_header(bytes, RECORD_BYTES) {
-            Some(body) => {
-                Self { records: body.records.filter_map(Record::decode).collect(), read_only: !body.writable }
-            }
+            Some(body) => Self { records: in_order(body.records), read_only: !body.writable },
             None => Self { records: Vec::new(), read_only: true },
         }
     }

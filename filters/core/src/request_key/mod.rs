@@ -12,6 +12,8 @@
 mod cookies;
 mod encoding;
 mod fold;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod identity;
 mod known;
 pub mod neutral;

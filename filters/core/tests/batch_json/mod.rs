@@ -120,7 +120,7 @@ fn a_pointer_leads_through_objects_and_arrays() {
     assert_eq!(at("/a/1"), Some("7"));
     assert_eq!(at("/"), Some("1"));
     assert_eq!(at(""), Some(value.text()));
-    for nowhere in ["/x", "/a/2", "/a/x", "/a/1/x", "/d", "/e/id/x"] {
+    for nowhere in ["/x", "/a/2", "/a/x", "/a/01", "/a/+1", "/a/", "/a/-", "/a/1/x", "/d", "/e/id/x"] {
         assert_eq!(at(nowhere), None, "{nowhere}");
     }
 }

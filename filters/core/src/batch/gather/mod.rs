@@ -17,6 +17,8 @@ mod claims;
 mod departures;
 mod failure;
 mod failures;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod giving;
 mod hosting;
 mod leaving;

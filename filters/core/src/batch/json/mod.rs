@@ -221,7 +221,7 @@ impl<'a> Value<'a> {
         let steps = pointer.split('/').skip(1);
         steps.map(|step| step.replace("~1", "/").replace("~0", "~")).try_fold(self, |value, step| {
             if value.is_array() {
-                return value.elements()?.nth(step.parse().ok()?);
+                return value.elements()?.nth(place(&step)?);
             }
             value.object_of_answer()?.get(&step).ok()?
         })
@@ -253,6 +253,12 @@ impl<'a> Object<'a> {
         });
         repeated.map_or(Ok(()), |at| Err(Fault { at, flaw: Flaw::Repeated }))
     }
+}
+
+/// The place in an array that a step of a pointer names: digits, and no zero in front of others.
+fn place(step: &str) -> Option<usize> {
+    let is_place = step.bytes().all(|byte| byte.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+    if is_place { step.parse().ok() } else { None }
 }
 
 /// A text as a JSON string.

@@ -1,0 +1,5 @@
+//! libFuzzer's way to [`switchyard_fuzz::wire::answers`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| switchyard_fuzz::wire::answers(bytes));

@@ -1,0 +1,5 @@
+//! libFuzzer's way to [`switchyard_fuzz::discovery::roster`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| switchyard_fuzz::discovery::roster(bytes));
