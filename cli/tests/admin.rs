@@ -1,5 +1,7 @@
 //! `status` and `doctor` against admins that are none, are slow, say too much or too little: the exact complaint and the exit code.
 
+mod page;
+
 use crate::program::{ended, switchyard};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -16,7 +16,7 @@ pub struct Picture {
     pub address: Address,
     /// Which Envoy it is.
     pub server: Server,
-    /// Our plugins in it.
+    /// Our plugins in it, the status page among them.
     pub plugins: Vec<Running>,
     /// Its listeners, and the filters of theirs that come by ECDS.
     pub listeners: Vec<Value>,
@@ -33,6 +33,16 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// The plugins that decide, and have or could have a document.
+    pub fn filters(&self) -> impl Iterator<Item = &Running> {
+        self.plugins.iter().filter(|plugin| !plugin.carried.is_page)
+    }
+
+    /// The status pages: status.wasm, wherever it stands.
+    pub fn pages(&self) -> impl Iterator<Item = &Running> {
+        self.plugins.iter().filter(|plugin| plugin.carried.is_page)
+    }
+
     /// From the answers to `/server_info`, `/config_dump`, `/clusters?format=json` and `/stats?format=json`.
     ///
     /// # Errors
@@ -123,7 +133,7 @@ fn listeners(dump: &Value) -> Vec<Value> {
 /// A dump has plugins in the form that bootstraps have them in.
 fn carried(trees: Vec<Value>, place: &Place) -> Vec<Running> {
     let file = File::of_trees(place.to_string(), Kind::Bootstrap, trees);
-    file.documents().into_iter().map(|carried| Running::new(place.clone(), carried)).collect()
+    file.plugins().into_iter().map(|carried| Running::new(place.clone(), carried)).collect()
 }
 
 /// The names of the filters below `tree` whose configuration comes by ECDS.

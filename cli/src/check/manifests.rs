@@ -113,7 +113,7 @@ fn no_priority(tree: &Value, file: &File, found: &mut Vec<Found>) {
         }
         Some("EnvoyFilter") if tree.pointer("/spec/priority").is_none() => {
             let alone = File::of_trees(String::new(), file.kind, vec![tree.clone()]);
-            if alone.documents().is_empty() {
+            if alone.plugins().is_empty() {
                 return;
             }
             let name = tree.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();

@@ -108,7 +108,7 @@ pub fn checked(read: Result<File, Refused>) -> Result<Report, Refused> {
 
 /// Everything that is found in `file`.
 pub fn check(file: &File) -> Report {
-    let carried = &file.documents();
+    let carried = &file.plugins();
     let mut report = Report { files: 1, ..Report::default() };
     if carried.is_empty() && file.elsewhere().is_empty() {
         report.findings.push(nothing(file));
@@ -170,6 +170,7 @@ fn place(carried: &Carried) -> String {
 
 fn seen(file: &File, place: String, carried: &Carried, document: &Document) -> Seen {
     let says = match document.stored() {
+        None if carried.is_page => "ok, the status page, which has no document".to_owned(),
         None if carried.tree.is_null() && carried.does(Filter::Outlier) => {
             "ok, without a document of its own: it goes by those in force".to_owned()
         }

@@ -1,5 +1,7 @@
 //! Files in which documents stand, and what is around them.
 
+mod page;
+
 use super::check;
 use crate::source::{File, Kind};
 use serde_json::{Value, json};

@@ -1,6 +1,8 @@
 //! The table of the doctor's codes.
 
-use super::{documents, endpoints, health, observability, settings, should_be_zero, steering, versions};
+use super::{
+    documents, endpoints, health, observability, page, settings, should_be_zero, steering, versions,
+};
 use crate::finding::Code;
 
 /// Every code of the doctor's, in order.
@@ -13,6 +15,7 @@ pub const CODES: &[&Code] = &[
     &settings::FAILURE_POLICY,
     &settings::STOP_FLAG_CODE,
     &settings::ONE_VM_ID,
+    &page::APART,
     &documents::VALID,
     &documents::SAME,
     &documents::REJECTED,

@@ -57,7 +57,7 @@ fn valid(picture: &Picture) -> Vec<Check> {
         }
     }
     let documents: BTreeSet<_> = picture.plugins.iter().filter_map(Running::document).collect();
-    if documents.is_empty() && !picture.plugins.is_empty() {
+    if documents.is_empty() {
         let said = "no plugin carries a document, so the filters do nothing";
         troubles.push(Trouble::bad(
             said,

@@ -11,6 +11,7 @@ mod documents;
 mod endpoints;
 mod health;
 mod observability;
+mod page;
 mod settings;
 mod should_be_zero;
 mod show;
@@ -67,13 +68,19 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit> {
 pub fn examine(picture: &Picture) -> Vec<Check> {
     let mut checks = versions::envoy(picture);
     checks.extend(versions::modules(picture));
-    // Without a plugin of ours there is nothing else to look for.
-    if picture.plugins.is_empty() {
+    // Without a filter of ours there is nothing else to look for.
+    if picture.filters().next().is_none() {
         return checks;
     }
-    for part in
-        [settings::all, documents::all, steering::all, endpoints::all, health::all, observability::all]
-    {
+    for part in [
+        settings::all,
+        page::all,
+        documents::all,
+        steering::all,
+        endpoints::all,
+        health::all,
+        observability::all,
+    ] {
         checks.extend(part(picture));
     }
     checks

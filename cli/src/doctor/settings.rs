@@ -1,6 +1,7 @@
 //! What stands around a plugin's document: what becomes of it after a trap, whether it is given bodies, and under which id its VM runs.
 
 use super::check::{Check, Group, Trouble, checked, list};
+use super::page;
 use crate::admin::Picture;
 use crate::finding::{Code, Severity};
 use crate::surroundings::{self, Need, RELOAD, STOP_FLAG};
@@ -31,7 +32,8 @@ pub(super) const ONE_VM_ID: Code = Code {
     title: "one vm_id",
     severity: Severity::Error,
     page: "Plugins share data, and so who is ejected, under one `vm_id`. Under different ones outlier judges and the router does not hear \
-           of it, and outlier.wasm without a document of its own has no settings at all.\n\nGive all plugins the same `vm_id`. \
+           of it, and outlier.wasm without a document of its own has no settings at all. The status page shows nothing of \
+           filters under another one, and looks as if all were well.\n\nGive all plugins the same `vm_id`. \
            docs/outlier.md says what is lost under different ones.",
 };
 
@@ -89,7 +91,7 @@ fn stop_flag(picture: &Picture) -> Vec<Check> {
 
 fn one_vm_id(picture: &Picture) -> Vec<Check> {
     let mut by_id: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for plugin in &picture.plugins {
+    for plugin in picture.filters() {
         by_id.entry(plugin.carried.vm_id()).or_default().insert(plugin.name());
     }
     let mut troubles = Vec::new();
@@ -110,6 +112,7 @@ fn one_vm_id(picture: &Picture) -> Vec<Check> {
             )
         }));
     }
+    troubles.extend(page::blind(picture, &by_id.keys().copied().collect()));
     let id = by_id.keys().next().copied().unwrap_or_default();
     checked(Group::Modules, &ONE_VM_ID, format!("all share data under the vm_id {id:?}"), troubles)
 }

@@ -1,5 +1,7 @@
 //! The doctor on what the shipped bootstrap would show, and on the same with one thing broken.
 
+mod page;
+
 use super::*;
 use crate::source::File;
 use serde_json::{Value, json};

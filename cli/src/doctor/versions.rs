@@ -1,6 +1,7 @@
 //! Envoy, and our modules in it.
 
 use super::check::{Check, Group, Trouble, checked, count, list};
+use super::page;
 use crate::admin::{Picture, Running};
 use crate::finding::{Code, Severity};
 use std::collections::BTreeSet;
@@ -46,7 +47,8 @@ pub(super) const SAME_VERSION: Code = Code {
     title: "modules of one version",
     severity: Severity::Error,
     page: "Modules share data under one `vm_id`: who is ejected, budgets, flights. The form of that belongs to a version, so \
-           modules of different versions may not understand each other.\n\nLoad all modules from the same release.",
+           modules of different versions may not understand each other. Metrics tell the versions; status.wasm writes none, and says its own on \
+           the page and as `build` of /status.json.\n\nLoad all modules from the same release.",
 };
 
 /// What there is to say of Envoy itself.
@@ -72,8 +74,11 @@ pub(super) fn envoy(picture: &Picture) -> Vec<Check> {
 /// What there is to say of the modules.
 pub(super) fn modules(picture: &Picture) -> Vec<Check> {
     let plugins = &picture.plugins;
-    if plugins.is_empty() {
-        let said = "no listener, no cluster and no extension has a plugin of ours".to_owned();
+    if picture.filters().next().is_none() {
+        let said = match plugins.is_empty() {
+            true => "no listener, no cluster and no extension has a plugin of ours",
+            false => "of ours there is the status page alone, and no filter that it could show",
+        };
         let next = "add the filter, as place (1) of envoy-config/envoy.yaml has it; if it is there, this is another Envoy";
         return checked(Group::Modules, &PLUGINS, "", vec![Trouble::bad(said, next)]);
     }
@@ -105,9 +110,9 @@ fn configured(picture: &Picture) -> Vec<Check> {
         metrics.named(BUILD_INFO.name).map(|info| info.label("filter").to_owned()).collect();
     let versions: BTreeSet<_> =
         metrics.named(BUILD_INFO.name).map(|info| info.label("version").to_owned()).collect();
+    // status.wasm writes no metrics, so whether it started these do not tell.
     let missing: BTreeSet<_> = picture
-        .plugins
-        .iter()
+        .filters()
         .map(|plugin| plugin.filter)
         .filter(|filter| !built.contains(&filter.to_string()))
         .collect();
@@ -136,7 +141,8 @@ fn configured(picture: &Picture) -> Vec<Check> {
             )
         });
     if !versions.is_empty() {
-        let found = format!("all modules are {}", list(&versions));
+        let unknown = page::of_unknown_version(picture);
+        let found = format!("all modules are {}{unknown}", list(&versions));
         checks.extend(checked(
             Group::Modules,
             &SAME_VERSION,

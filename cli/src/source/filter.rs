@@ -20,10 +20,12 @@ pub enum Filter {
     Retry,
     /// Who is ejected.
     Outlier,
+    /// The page that shows what the others do; it decides nothing.
+    Status,
 }
 
 impl Filter {
-    /// The names of their modules.
+    /// The names of the modules that take a document.
     pub(super) const NAMES: [(&'static str, Self); 6] = [
         ("switchyard", Self::Switchyard),
         ("outlier", Self::Outlier),
@@ -35,13 +37,18 @@ impl Filter {
 
     /// By the file or image of the module, else by the root's id, else by the plugin's name.
     pub fn of(plugin: &Plugin, root_id: &str) -> Option<Self> {
-        let file = plugin.module.rsplit('/').next().unwrap_or_default();
-        let stem = file.split([':', '@']).next().unwrap_or_default().trim_end_matches(".wasm");
-        Self::named(stem).or_else(|| Self::named(root_id)).or_else(|| Self::named(&plugin.name))
+        let by_module = Self::named(Self::stem(&plugin.module));
+        by_module.or_else(|| Self::named(root_id)).or_else(|| Self::named(&plugin.name))
+    }
+
+    /// What the file or image of a module is called: its last part, without tag, digest, query and `.wasm`.
+    pub(super) fn stem(module: &str) -> &str {
+        let file = module.rsplit('/').next().unwrap_or_default();
+        file.split([':', '@', '?']).next().unwrap_or_default().trim_end_matches(".wasm")
     }
 
     /// `retry`, `switchyard-retry`, `shop/switchyard.retry`.
-    fn named(text: &str) -> Option<Self> {
+    pub(super) fn named(text: &str) -> Option<Self> {
         let parts = || text.split(['.', '-', '_', '/', ':']);
         let of = |part: &str| Self::NAMES.iter().find(|(name, _)| *name == part).map(|(_, filter)| *filter);
         let single = parts().filter_map(of).find(|filter| *filter != Self::Switchyard);
@@ -57,7 +64,8 @@ impl Filter {
 impl fmt::Display for Filter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Self::NAMES.iter().find(|(_, filter)| filter == self);
-        formatter.write_str(name.map_or("", |(name, _)| name))
+        // The one that is not among them.
+        formatter.write_str(name.map_or("status", |(name, _)| name))
     }
 }
 
@@ -82,7 +90,8 @@ mod tests {
             let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
             assert_eq!(Filter::of(&plugin, root_id), filter, "{module} {root_id} {name}");
         }
-        assert_eq!(Filter::Switchyard.to_string() + &Filter::Retry.to_string(), "switchyardretry");
+        let names = [Filter::Switchyard, Filter::Retry, Filter::Status].map(|filter| filter.to_string());
+        assert_eq!(names, ["switchyard", "retry", "status"]);
     }
 
     #[test]

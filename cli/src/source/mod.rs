@@ -4,18 +4,20 @@
 //! take memory without bound ([`MOST_BYTES`], and the YAML reader's own budget for anchors).
 //! Trade-off: which plugin is ours is told by its name, its module's file or its image, since nothing else says so (`plugins`).
 
+mod carried;
 mod elsewhere;
 mod filter;
 mod kind;
 mod lines;
+mod page;
 mod plugins;
 mod yaml;
 
+pub use carried::{Carried, Plugin, Spot};
 pub use elsewhere::Elsewhere;
 pub use filter::Filter;
 pub use kind::Kind;
 pub use lines::Lines;
-pub use plugins::{Carried, Plugin, Spot};
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -110,9 +112,16 @@ impl File {
         Lines::of(&self.text)
     }
 
-    /// Every Switchyard document in it, and which plugin it is the configuration of.
+    /// Every Switchyard document in it, and which plugin it is the configuration of. The status page is none of these.
     pub fn documents(&self) -> Vec<Carried> {
-        plugins::documents(self)
+        let mut all = self.plugins();
+        all.retain(|one| !one.is_page);
+        all
+    }
+
+    /// The same, and the status page, which has no document.
+    pub fn plugins(&self) -> Vec<Carried> {
+        plugins::all(self)
     }
 
     /// The plugins of ours in it whose documents come from elsewhere, as a bootstrap's do by `config_discovery`.

@@ -1,121 +1,16 @@
-//! The plugins of ours in a file, each with its document.
+//! The plugins of ours in a file, each with its document; the status page, which has none, is among them.
 //!
 //! A plugin is ours if its name begins with `switchyard` (also behind a namespace, as in `shop/switchyard`), if it loads one of our
 //! modules from a file, or if its image is called so.
 
+use super::carried::{Carried, Plugin, Spot, either};
 use super::{File, Filter, Kind};
 use base64::Engine as _;
 use serde_json::Value;
 use switchyard_config::{ConfigErrors, Document};
 
-/// A plugin that has a document.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plugin {
-    /// Its name; empty for a file that is a document.
-    pub name: String,
-    /// The file, image or URL of its module; empty where nothing says so.
-    pub module: String,
-    /// The manifest that it stands in, `EnvoyFilter shop/switchyard`; empty elsewhere.
-    pub manifest: String,
-}
-
-/// A part of a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spot {
-    /// In which of its YAML documents.
-    pub tree: usize,
-    /// Where in it, `static_resources.listeners[0]`; empty for all of it.
-    pub path: String,
-}
-
-impl Spot {
-    fn item(&self, index: usize) -> Self {
-        Self { tree: self.tree, path: format!("{}[{index}]", self.path) }
-    }
-
-    fn field(&self, name: &str) -> Self {
-        let dot = if self.path.is_empty() { "" } else { "." };
-        Self { tree: self.tree, path: format!("{}{dot}{name}", self.path) }
-    }
-}
-
-/// A document and the plugin whose configuration it is.
-#[derive(Clone, Debug)]
-pub struct Carried {
-    /// The plugin.
-    pub plugin: Plugin,
-    /// The document as it is written; what is no JSON stands here as text.
-    pub tree: Value,
-    /// What it means, or everything that is wrong with it.
-    pub result: Result<Document, ConfigErrors>,
-    /// The section `vm_config` and what stands around it, for what is to be said of that; `null` for a file that is a document.
-    pub settings: Value,
-    /// Where the document is; where a plugin has none, the plugin.
-    pub spot: Spot,
-}
-
-impl Carried {
-    /// A field of Envoy's PluginConfig, which JSON may write in camel case, too: `vm_config`.
-    pub fn setting(&self, name: &str) -> Option<&Value> {
-        either(&self.settings, name)
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.setting(name).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// Its root's id.
-    pub fn root_id(&self) -> &str {
-        self.text("root_id")
-    }
-
-    /// The id of its VM: what shared data is shared by.
-    pub fn vm_id(&self) -> &str {
-        let id = self.setting("vm_config").and_then(|vm| either(vm, "vm_id"));
-        id.and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// What becomes of it after a trap: Envoy's word, or Envoy's default.
-    pub fn failure_policy(&self) -> &str {
-        let is_open = self.setting("fail_open").and_then(Value::as_bool) == Some(true);
-        match self.text("failure_policy") {
-            "" | "UNSPECIFIED" if is_open => "FAIL_OPEN",
-            "" | "UNSPECIFIED" => "FAIL_CLOSED",
-            policy => policy,
-        }
-    }
-
-    /// Whether it may hold a request's head and still be given its body. A BoolValue, which some write as an object.
-    pub fn stop_flag(&self) -> bool {
-        let flag = self.setting("allow_on_headers_stop_iteration");
-        flag.and_then(|flag| flag.as_bool().or_else(|| flag.get("value")?.as_bool())).unwrap_or_default()
-    }
-
-    /// Which filter it is, if anything tells.
-    pub fn filter(&self) -> Option<Filter> {
-        Filter::of(&self.plugin, self.root_id())
-    }
-
-    /// Whether it is known to do what this filter does.
-    pub fn does(&self, filter: Filter) -> bool {
-        self.filter().is_some_and(|own| own.does(filter))
-    }
-}
-
-/// A field in either of the ways in which JSON may write protobuf's names.
-fn either<'a>(tree: &'a Value, name: &str) -> Option<&'a Value> {
-    let mut words = name.split('_');
-    let mut camel = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
-        camel.push_str(&first.to_ascii_uppercase());
-        camel.push_str(rest);
-    }
-    tree.get(name).or_else(|| tree.get(camel))
-}
-
-/// Every document in `file`.
-pub(super) fn documents(file: &File) -> Vec<Carried> {
+/// Every plugin in `file`, or the document that it is.
+pub(super) fn all(file: &File) -> Vec<Carried> {
     let mut found = Vec::new();
     for (index, tree) in file.trees.iter().enumerate() {
         let spot = Spot { tree: index, path: String::new() };
@@ -125,6 +20,7 @@ pub(super) fn documents(file: &File) -> Vec<Carried> {
                 tree: tree.clone(),
                 result: Document::from_value(tree),
                 settings: Value::Null,
+                is_page: false,
                 spot,
             }),
             Kind::Manifests => {
@@ -174,9 +70,7 @@ fn of_manifest(tree: &Value, spot: &Spot, found: &mut Vec<Carried>) {
                 if let Some(inner) = inner.filter(|inner| inner.kind != Kind::Document || is_document(inner))
                 {
                     let spot = spot.field("data").field(key);
-                    found.extend(
-                        documents(&inner).into_iter().map(|one| Carried { spot: spot.clone(), ..one }),
-                    );
+                    found.extend(all(&inner).into_iter().map(|one| Carried { spot: spot.clone(), ..one }));
                 }
             }
         }
@@ -205,11 +99,11 @@ fn of_image(
     found: &mut Vec<Carried>,
 ) {
     let module = url.and_then(Value::as_str).unwrap_or_default();
-    if (is_our_name(name) || is_our_image(module)) && !is_page(name, module) {
+    if is_our_name(name) || is_our_image(module) {
         let tree = settings.get(config).cloned().unwrap_or_default();
-        let (settings, spot) = (settings.clone(), spot.field(config));
         let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
-        found.push(Carried { plugin, result: Document::from_value(&tree), tree, settings, spot });
+        let result = Document::from_value(&tree);
+        found.push(Carried::of(plugin, settings, (tree, result), spot.field(config)));
     }
 }
 
@@ -222,12 +116,10 @@ fn of_tree(tree: &Value, spot: &Spot, found: &mut Vec<Carried>) {
             .iter()
             .find_map(|pointer| text(pointer))
             .unwrap_or_default();
-        let ours = is_our_name(name) || is_our_file(module) || is_our_image(module);
-        if ours && !is_page(name, module) {
-            let (tree_of, result) = configuration(tree.get("configuration"));
+        if is_our_name(name) || is_our_file(module) || is_our_image(module) {
             let plugin = Plugin { name: name.to_owned(), module: module.to_owned(), ..Plugin::default() };
             let spot = spot.field("configuration").field("value");
-            found.push(Carried { plugin, tree: tree_of, result, settings: tree.clone(), spot });
+            found.push(Carried::of(plugin, tree, configuration(tree.get("configuration")), spot));
             return;
         }
     }
@@ -246,16 +138,6 @@ fn of_tree(tree: &Value, spot: &Spot, found: &mut Vec<Carried>) {
 fn is_our_file(module: &str) -> bool {
     let stem = module.rsplit('/').next().and_then(|file| file.strip_suffix(".wasm"));
     Filter::NAMES.iter().any(|(name, _)| stem == Some(name))
-}
-
-/// Whether it is the status page, by its module or its name: that has no document and decides nothing, so there is nothing to be said of it.
-fn is_page(name: &str, module: &str) -> bool {
-    let is = |text: &str| {
-        let file = text.rsplit('/').next().unwrap_or_default();
-        let stem = file.split([':', '@']).next().unwrap_or_default().trim_end_matches(".wasm");
-        stem.rsplit(['.', '-', '_']).next() == Some("status")
-    };
-    !is_our_file(module) && (is(name) || is(module))
 }
 
 pub(super) fn is_our_name(name: &str) -> bool {
@@ -296,28 +178,4 @@ fn configuration(any: Option<&Value>) -> (Value, Result<Document, ConfigErrors>)
 fn tree_of(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_status_page_is_no_plugin_with_a_document() {
-        for (name, module) in [
-            ("switchyard.status", "/etc/switchyard/status.wasm"),
-            ("shop/switchyard-status", "/var/lib/istio/data/ab/cd.wasm"),
-            ("page", "oci://registry.example/team/switchyard-status:0.1.0"),
-        ] {
-            assert!(is_page(name, module), "{name} {module}");
-        }
-        for (name, module) in [
-            ("switchyard.status", "/etc/switchyard/switchyard.wasm"),
-            ("switchyard", "/etc/switchyard/switchyard.wasm"),
-            ("shop/switchyard", "oci://registry.example/switchyard@sha256:1"),
-            ("", ""),
-        ] {
-            assert!(!is_page(name, module), "{name} {module}");
-        }
-    }
 }

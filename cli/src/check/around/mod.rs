@@ -2,6 +2,7 @@
 
 mod clusters;
 mod front;
+mod page;
 mod settings;
 mod timeouts;
 
@@ -61,6 +62,7 @@ pub(super) fn find(file: &File, carried: &[Carried]) -> Vec<Found> {
         for tree in &file.trees {
             found.extend(clusters::find(tree, carried));
             found.extend(front::find(tree));
+            found.extend(page::find(tree));
             found.extend(timeouts::find(tree, carried));
         }
     }

@@ -25,7 +25,8 @@ pub(super) fn find(carried: &Carried) -> Vec<Found> {
     let Value::Object(fields) = &carried.settings else { return Vec::new() };
     let unknown = fields.keys().filter(|name| !FIELDS.contains(&snake(name).as_str()));
     let mut found: Vec<_> = unknown.map(|name| unknown_field(name)).collect();
-    if !fields.contains_key("configuration") && !carried.does(Filter::Outlier) {
+    let needs_none = carried.does(Filter::Outlier) || carried.is_page;
+    if !fields.contains_key("configuration") && !needs_none {
         let problem = "the plugin has no configuration, so it does nothing";
         found.push(
             Found::new(&codes::NO_CONFIGURATION, "", problem).fix("put the document into configuration"),
@@ -64,7 +65,7 @@ mod tests {
 
     fn codes_of(plugin: &Value) -> Vec<(&'static str, String)> {
         let file = File::parse("f", &json!({"admin": {}, "plugin": plugin}).to_string()).unwrap();
-        file.documents()
+        file.plugins()
             .iter()
             .flat_map(find)
             .map(|found| found.in_file("f", ""))
@@ -82,6 +83,10 @@ mod tests {
             ("SY0509", "put the document into configuration".to_owned()),
         ];
         assert_eq!(codes_of(&typed), wanted);
-        assert_eq!(codes_of(&json!({"name": "switchyard.outlier", "vm_config": {}})), []);
+        for without in ["switchyard.outlier", "switchyard.status"] {
+            assert_eq!(codes_of(&json!({"name": without, "vm_config": {}})), []);
+        }
+        let page = json!({"name": "switchyard.status", "vm_config": {}, "rootid": "status"});
+        assert_eq!(codes_of(&page), [("SY0510", "did you mean \"root_id\"?".to_owned())]);
     }
 }

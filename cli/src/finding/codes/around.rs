@@ -28,8 +28,8 @@ codes! {
     /// Plugins that share nothing.
     VM_IDS = Warning "SY0506" "the plugins have different vm_ids"
         "Health, budgets and endpoint tables are shared through Envoy's shared data, which is apart for every `vm_id`. Plugins that have \
-         different ones do not hear of each other: an endpoint that outlier.wasm ejects is named all the same. Give all of Switchyard's plugins \
-         of a proxy the same.";
+         different ones do not hear of each other: an endpoint that outlier.wasm ejects is named all the same, and the status page shows nothing of \
+         filters under another one, as if there were none. Give all of Switchyard's plugins of a proxy the same.";
     /// Bodies that never come.
     NO_STOP_FLAG = Warning "SY0507" "the plugin does not get the bodies that the document asks for"
         "Envoy gives a filter the body of a request or answer whose head it holds only with `allow_on_headers_stop_iteration: true` in the \
@@ -41,10 +41,15 @@ codes! {
          envoy-config/envoy.yaml has the filter, at (4).";
     /// A plugin that does nothing.
     NO_CONFIGURATION = Warning "SY0509" "the plugin has no document"
-        "The plugin has no `configuration`, which means an empty document: it lets everything pass as it is. Only outlier.wasm does without, since \
-         it goes by the documents in force. Put the document into `configuration`, in a `google.protobuf.Struct`.";
+        "The plugin has no `configuration`, which means an empty document: it lets everything pass as it is. Only outlier.wasm, \
+         which goes by the documents in force, and the status page do without. Put the document into `configuration`, in a `google.protobuf.Struct`.";
     /// A field that Envoy refuses.
     UNKNOWN_SETTING = Error "SY0510" "a field that a plugin's settings do not have"
         "Envoy's `PluginConfig`, which is what stands around `vm_config`, has no field of this name, so Envoy refuses the configuration. Correct \
          the name.";
+    /// The status page in front of clients.
+    PAGE_IN_FRONT = Warning "SY0511" "clients reach the status page"
+        "status.wasm stands in a listener in which one of Switchyard's filters has clients' requests. Whoever reaches that listener sees the names of \
+         routes, hosts and clusters, the addresses of endpoints, and what is wrong with them. Move it to a listener that clients do not reach, as that \
+         of the metrics: envoy-config/envoy.yaml has it, at (8). Where only the operator's addresses or ports lead to its filter chain, suppress this.";
 }

@@ -1,7 +1,7 @@
 //! `switchyard status URL --watch`: the status page in a terminal.
 //!
 //! It reads `/status.json` once a second. Invariants: a form of another version is an error that says so; an answer that does not come ends it. Trade-off: what
-//! a counter did in a second is known from the second look on.
+//! a counter did in a second is known when workers have said something twice, and is of the time between what they said, which ends a look ago.
 
 mod draw;
 mod form;
@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(1);
+/// Within this, workers answer one who looks for the first time.
+const MOMENT: Duration = Duration::from_millis(250);
 /// What is said when nobody answers.
 const WHERE: &str = "the status page is asked, so name the listener that has it, as in http://127.0.0.1:9902 (docs/status.md)";
 
@@ -34,30 +36,47 @@ pub(super) fn watch(
     let mut before: Option<Before> = None;
     // Nobody writes to it: to wait for it is to let time pass.
     let (_kept, nobody) = mpsc::channel::<()>();
+    let wait = |time| {
+        let _ = nobody.recv_timeout(time);
+    };
     for look in 1_u64.. {
-        let said = client.json("/status.json").context(WHERE)?;
-        let version = said.get("version").and_then(Value::as_u64);
-        ensure!(
-            version == Some(1),
-            "{}/status.json: is not of form 1, which this program knows; take the program of the same release",
-            client.address()
-        );
+        let mut said = asked(client)?;
+        if said.get("asking") == Some(&Value::Bool(true)) {
+            // Workers were asked by this look alone, and answer to the next.
+            wait(MOMENT);
+            said = asked(client)?;
+        }
         match form {
             Output::Json => output::json(&said, out)?,
             Output::Text => {
                 let page: Page = serde_json::from_value(said).context("docs/status.md has another form")?;
                 out.clear()?;
                 draw(&page, before.as_ref(), client.address(), out)?;
-                before = Some(Before::of(&page));
+                // Until something new is said, the next look has the same to compare with.
+                if !before.as_ref().is_some_and(|before| before.are_of(&page)) {
+                    before = Before::of(&page);
+                }
             }
         }
         out.flush()?;
         if looks.is_some_and(|looks| look >= looks) {
             break;
         }
-        let _ = nobody.recv_timeout(PERIOD);
+        wait(PERIOD);
     }
     Ok(Exit::Good)
+}
+
+/// What the page says now.
+fn asked(client: &Client) -> Result<Value> {
+    let said = client.json("/status.json").context(WHERE)?;
+    let version = said.get("version").and_then(Value::as_u64);
+    ensure!(
+        version == Some(1),
+        "{}/status.json: is not of form 1, which this program knows; take the program of the same release",
+        client.address()
+    );
+    Ok(said)
 }
 
 #[cfg(test)]

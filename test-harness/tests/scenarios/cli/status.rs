@@ -27,9 +27,10 @@ async fn what_runs_is_read_from_the_admin() -> anyhow::Result<()> {
     assert_eq!(plugin(0, "places"), json!(["listener ingress"]));
     assert_eq!((plugin(0, "vm_id"), plugin(0, "root_id")), (json!("switchyard"), json!("switchyard")));
     assert_eq!((plugin(0, "failure_policy"), plugin(0, "stop_flag")), (json!("FAIL_RELOAD"), json!(true)));
-    assert_eq!((plugin(1, "filter"), plugin(1, "document")), (json!("outlier"), Value::Null));
+    assert_eq!((plugin(1, "filter"), plugin(1, "places")), (json!("status"), json!(["listener metrics"])));
+    assert_eq!((plugin(2, "filter"), plugin(2, "document")), (json!("outlier"), Value::Null));
     let places = json!(["cluster catalog", "cluster checkout", "cluster checkout-canary"]);
-    assert_eq!(plugin(1, "places"), places, "plugins that are alike stand there once");
+    assert_eq!(plugin(2, "places"), places, "plugins that are alike stand there once");
     assert_eq!(summary["counts"]["configurations rejected"], Value::Null);
     assert!(summary["counts"]["configurations accepted"].as_u64() >= Some(2), "{summary:#}");
     Ok(())
