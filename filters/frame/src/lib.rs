@@ -33,6 +33,7 @@ mod presence;
 mod reporter;
 mod root;
 pub mod rotation;
+mod serving;
 pub mod shared;
 mod stored;
 mod timer;

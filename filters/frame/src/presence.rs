@@ -1,25 +1,33 @@
 //! How the status page reaches a root: a queue that wakes it, and a place in shared data where it says what it knows.
 //!
 //! A worker says something only when it is asked, so a page that nobody looks at costs a request nothing: the first request of a root makes it
-//! known, with four host calls, and no later one makes any. Invariants: the main thread and canaries, which serve nothing, are not known;
-//! places are bounded in number ([`PLACES`]); who was asked within [`SHORTEST_LOOK`] says nothing again, so that no number of watchers costs
-//! more. Trade-off: a VM that trapped leaves its place behind, with the last that it said and how long ago that was.
+//! known, with six host calls, and a later one looks at one number in the VM. Invariants: the main thread and canaries, which serve nothing, are not known;
+//! who could not be made known tries again once in [`REST`] requests; who has said something within [`SHORTEST_LOOK`] says nothing again, so
+//! that no number of watchers costs more. Of the roots of a VM that are one plugin's, only the newest that serves says what the VM counts and how it has
+//! upstreams. Trade-off: a VM that trapped leaves its place behind, until a look finds that it does not answer.
 
-use crate::shared::reach;
+use crate::Vm;
+use crate::shared::{places, reach};
 use core::cell::Cell;
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
-use switchyard_core::status::{PLACES, SHORTEST_LOOK, SnapshotWriter, Worker};
-use switchyard_host::{Clock, Queues, SharedData};
+use switchyard_core::status::{SHORTEST_LOOK, SnapshotWriter, Worker};
+use switchyard_host::{Clock, Properties, Queues, SharedData};
 
 /// So many messages are taken at a time; there is one, but for who has no patience.
 const AT_A_TIME: usize = 16;
+/// So many requests come before it is tried again to make a root known.
+const REST: u32 = 1_000;
+/// In place of such a number: it is known.
+const KNOWN: u32 = u32::MAX;
 
 /// One root.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Presence {
-    /// It was made known, or could not be.
-    is_shown: Cell<bool>,
+    /// Its context, which is greater the later its configuration came.
+    context: u32,
+    /// So many requests come before it is made known; [`KNOWN`]: it is.
+    rest: Cell<u32>,
     known: Cell<Option<Known>>,
 }
 
@@ -27,38 +35,68 @@ pub(crate) struct Presence {
 struct Known {
     number: u32,
     queue: u32,
-    /// When it said something last.
+    place: Option<u32>,
+    /// When it had said something last.
     said: Timestamp,
 }
 
-impl Known {
-    fn key(self, module: &str) -> String {
-        keys::snapshot(module, self.number % PLACES)
-    }
-}
-
 impl Presence {
-    /// Makes what roots of this module are made known with. The main thread does it before any worker: there is no create-if-absent.
-    pub(crate) fn prepare(module: &str, host: &impl SharedData) {
-        // If this fails, the page does without the module's workers.
-        let _ = reach::prepare(&keys::looked_at(module), host);
+    /// Of the root of this context.
+    pub(crate) fn of(context: u32) -> Self {
+        Self { context, rest: Cell::default(), known: Cell::default() }
     }
 
     /// The root serves a request. Whoever cannot be made known is not: the page does without.
-    pub(crate) fn show(&self, module: &str, began: Timestamp, host: &(impl Clock + SharedData + Queues)) {
-        if self.is_shown.replace(true) {
-            return;
+    #[inline]
+    pub(crate) fn show<V>(
+        &self,
+        module: &str,
+        vm: &Vm<V>,
+        configured: Timestamp,
+        host: &(impl SharedData + Queues + Properties),
+    ) {
+        match self.rest.get() {
+            KNOWN => {}
+            0 => self.make_known(module, vm, configured, host),
+            rest => self.rest.set(rest.saturating_sub(1)),
         }
+    }
+
+    #[cold]
+    fn make_known<V>(
+        &self,
+        module: &str,
+        vm: &Vm<V>,
+        configured: Timestamp,
+        host: &(impl SharedData + Queues + Properties),
+    ) {
+        self.rest.set(REST);
+        let Some(known) = self.known.get().or_else(|| self.register(module, vm, host)) else { return };
+        let nothing = SnapshotWriter::new(known.worker(vm, configured, Timestamp::default()));
+        self.put(module, known, nothing, host);
+    }
+
+    /// Takes a number and a queue, which stay its own.
+    fn register<V>(
+        &self,
+        module: &str,
+        vm: &Vm<V>,
+        host: &(impl SharedData + Queues + Properties),
+    ) -> Option<Known> {
         let name = keys::looked_at(module);
-        let number = reach::take_number(&name, host);
-        let queue = number.and_then(|number| Some((number, reach::register(&name, number, host).ok()?)));
-        let Some((number, queue)) = queue else { return };
-        let known = Known { number, queue, said: Timestamp::default() };
-        self.known.set(Some(known));
-        let nothing = SnapshotWriter::new(Worker { number, queue, began, written: known.said });
-        if let Some(bytes) = nothing.finish() {
-            let _ = host.set_shared_data(&known.key(module), &bytes);
-        }
+        let number = reach::take_number(&name, host)?;
+        let queue = reach::register(&name, number, host).ok()?;
+        let plugin = host.property(&["plugin_root_id"]).ok().flatten().unwrap_or_default();
+        vm.serving().begin(plugin, self.context, number);
+        Some(Known { number, queue, place: None, said: Timestamp::default() })
+    }
+
+    /// Says this, and remembers where; without a place the next requests look for one.
+    fn put(&self, module: &str, known: Known, said: SnapshotWriter, host: &impl SharedData) {
+        let place =
+            said.finish().and_then(|bytes| places::say(module, known.number, known.place, &bytes, host));
+        self.rest.set(if place.is_some() { KNOWN } else { REST });
+        self.known.set(Some(Known { place: place.or(known.place), ..known }));
     }
 
     /// Whether this is its queue, which is emptied then: somebody looks.
@@ -72,101 +110,45 @@ impl Presence {
     }
 
     /// Says what `fill` knows, unless it has just been said.
-    pub(crate) fn say(
+    pub(crate) fn say<V>(
         &self,
         module: &str,
-        began: Timestamp,
-        now: Timestamp,
-        host: &impl SharedData,
+        vm: &Vm<V>,
+        configured: Timestamp,
+        host: &(impl SharedData + Clock),
         fill: impl FnOnce(&mut SnapshotWriter),
     ) {
+        let Ok(now) = host.now() else { return };
         let Some(known) = self.known.get().filter(|known| now.is_due(known.said, SHORTEST_LOOK)) else {
             return;
         };
-        self.known.set(Some(Known { said: now, ..known }));
-        let worker = Worker { number: known.number, queue: known.queue, began, written: now };
-        let mut snapshot = SnapshotWriter::new(worker);
+        let worker = known.worker(vm, configured, now);
+        let mut snapshot = if vm.serving().is_succeeded(self.context) {
+            SnapshotWriter::of_succeeded(worker)
+        } else {
+            SnapshotWriter::new(worker)
+        };
         fill(&mut snapshot);
-        if let Some(bytes) = snapshot.finish() {
-            let _ = host.set_shared_data(&known.key(module), &bytes);
-        }
+        // It rests as long after its work, however long that was.
+        let said = host.now().unwrap_or(now);
+        self.put(module, Known { said, ..known }, snapshot, host);
     }
 
     /// The root is gone, and its place is free.
-    pub(crate) fn end(&self, module: &str, host: &impl SharedData) {
-        if let Some(known) = self.known.take() {
-            let _ = host.set_shared_data(&known.key(module), &[]);
+    pub(crate) fn end<V>(&self, module: &str, vm: &Vm<V>, host: &impl SharedData) {
+        vm.serving().end(self.context);
+        if let Some(Known { number, place: Some(place), .. }) = self.known.take() {
+            places::leave(module, number, place, host);
         }
+    }
+}
+
+impl Known {
+    fn worker<V>(self, vm: &Vm<V>, configured: Timestamp, written: Timestamp) -> Worker {
+        let (number, queue, began) = (self.number, self.queue, vm.began());
+        Worker { number, vm: vm.serving().first(), queue, began, configured, written }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::expect_used, reason = "a test may fail by panicking")]
-
-    use super::*;
-    use switchyard_core::status::{Record, Snapshot};
-    use switchyard_host::Status;
-    use switchyard_host::fake::{FakeHost, SharedStore};
-
-    fn at(millis: u64) -> Timestamp {
-        Timestamp::from_millis(millis)
-    }
-
-    fn said(place: u32, host: &FakeHost) -> Option<Snapshot> {
-        let value = host.shared_data(&keys::snapshot("router", place)).expect("shared data");
-        Snapshot::decode(value?.value)
-    }
-
-    #[test]
-    fn the_first_request_makes_a_root_known_and_no_later_one_costs_anything() {
-        let (presence, host) = (Presence::default(), FakeHost::default());
-        Presence::prepare("router", &host);
-        presence.show("router", at(5), &host);
-        let first = said(1, &host).expect("its place");
-        assert_eq!((first.worker.number, first.worker.began, first.records().count()), (1, at(5), 0));
-        assert_eq!(Some(first.worker.queue), host.queue());
-        host.forget_calls();
-        presence.show("router", at(5), &host);
-        assert_eq!(host.all_calls(), 0);
-    }
-
-    #[test]
-    fn who_is_asked_says_what_it_knows_once_in_a_while_and_leaves_its_place_when_it_ends() {
-        let store = SharedStore::default();
-        let (worker, page) = (FakeHost::with_shared(&store), FakeHost::with_shared(&store));
-        let presence = Presence::default();
-        Presence::prepare("router", &page);
-        presence.show("router", at(5), &worker);
-        let queue = said(1, &page).expect("its place").worker.queue;
-        let mut told = 0;
-        for (now, times) in [(1_000, 1), (1_050, 1), (1_100, 2), (900, 3)] {
-            page.enqueue(queue, b"look").expect("its queue");
-            assert!(presence.is_asked(queue, &worker) && !presence.is_asked(queue + 1, &worker));
-            presence.say("router", at(5), at(now), &worker, |into| {
-                told += 1;
-                into.counter("switchyard.decisions", told);
-            });
-            assert_eq!((told, page.queued(queue)), (times, 0), "at {now}");
-        }
-        let last = said(1, &page).expect("its place");
-        assert_eq!(last.records().collect::<Vec<_>>(), [Record::Counter("switchyard.decisions", 3)]);
-        presence.end("router", &worker);
-        assert_eq!(said(1, &page), None);
-    }
-
-    #[test]
-    fn who_cannot_be_made_known_goes_on_without() {
-        for call in ["proxy_get_shared_data", "proxy_register_shared_queue"] {
-            let (presence, host) = (Presence::default(), FakeHost::default());
-            Presence::prepare("router", &host);
-            host.fail(call, Status::InternalFailure);
-            presence.show("router", at(5), &host);
-            assert!(!presence.is_asked(1, &host), "{call}");
-            presence.say("router", at(5), at(9), &host, |_| {});
-            presence.end("router", &host);
-            host.recover(call);
-            assert_eq!(said(1, &host), None);
-        }
-    }
-}
+mod tests;

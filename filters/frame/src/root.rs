@@ -9,7 +9,7 @@
 use crate::clusters::{FollowedClusters, FoundClusters};
 use crate::metrics::catalogue::{BUILD_INFO, CONFIGURATIONS};
 use crate::presence::Presence;
-use crate::shared::status;
+use crate::shared::{places, status};
 use crate::stored::{Found, Stored};
 use crate::timer::{IDLE_LOOK, LOOK, Timer};
 use crate::{EffectiveContext, Filter, Setup, Vm};
@@ -17,7 +17,7 @@ use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::{ConfigErrors, Document};
 use switchyard_core::Timestamp;
-use switchyard_host::{Clock, Host, HostError, Queues, SharedData, Ticks as _};
+use switchyard_host::{Host, HostError, Properties, Queues, SharedData, Ticks as _};
 use xxhash_rust::xxh64::xxh64;
 
 /// The root's own number at its timer.
@@ -39,9 +39,10 @@ pub struct Root<F: Filter> {
     presence: Presence,
 }
 
-/// A filter under one document, and its number in the VM.
+/// A filter under one document, its number in the VM, and when it took it.
 struct Numbered<F> {
     number: u32,
+    since: Timestamp,
     filter: Rc<F>,
 }
 
@@ -63,7 +64,7 @@ impl<F: Filter> Root<F> {
             stored: None,
             clusters: Rc::default(),
             followed: None,
-            presence: Presence::default(),
+            presence: Presence::of(context),
         }
     }
 
@@ -158,8 +159,8 @@ impl<F: Filter> Root<F> {
         };
         log::info!("switchyard.{}: configuration accepted: {summary}", F::NAME);
         self.vm.is_configured(now);
-        Presence::prepare(F::NAME, host);
-        let serving = Numbered { number, filter: Rc::new(filter) };
+        places::prepare(F::NAME, host);
+        let serving = Numbered { number, since: now, filter: Rc::new(filter) };
         self.draining.extend(self.serving.replace(serving));
         self.vm.registry.set_gauge(host, &BUILD_INFO, [F::NAME, env!("CARGO_PKG_VERSION")], 1);
         true
@@ -240,16 +241,16 @@ impl<F: Filter> Root<F> {
     }
 
     /// A stream of it has its request's headers. The first makes it known to the status page; a later one costs nothing.
-    pub fn serves(&self, host: &(impl Clock + SharedData + Queues)) {
-        if self.serving.is_some() {
-            self.presence.show(F::NAME, self.vm.began(), host);
+    pub fn serves(&self, host: &(impl SharedData + Queues + Properties)) {
+        if let Some(serving) = &self.serving {
+            self.presence.show(F::NAME, &self.vm, serving.since, host);
         }
     }
 
     /// Says what the status page wants to know, if it has not just said it.
     fn say(&self, host: &impl Host) {
-        let (Some(now), Some(serving)) = (host.now().ok(), &self.serving) else { return };
-        self.presence.say(F::NAME, self.vm.began(), now, host, |into| {
+        let Some(serving) = &self.serving else { return };
+        self.presence.say(F::NAME, &self.vm, serving.since, host, |into| {
             self.vm.registry.say(host, into);
             serving.filter.snapshot(host, into);
         });
@@ -320,7 +321,7 @@ impl<F: Filter> Root<F> {
 
     /// It has ended, after its last stream.
     pub fn on_done(&mut self, host: &impl Host) {
-        self.presence.end(F::NAME, host);
+        self.presence.end(F::NAME, &self.vm, host);
         for one in self.draining.drain(..).chain(self.serving.take()) {
             one.filter.ended(host);
             self.effective_context.come_back(host);

@@ -3,6 +3,7 @@
 //! Old and new configuration of a plugin are two roots in one VM: what they count, and what they may keep, they share.
 
 use crate::metrics::Registry;
+use crate::serving::Serving;
 use core::any::{Any, TypeId};
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,6 +21,7 @@ pub struct Vm<V> {
     configurations: Rc<Cell<u32>>,
     serves: Rc<Cell<bool>>,
     began: Rc<Cell<Timestamp>>,
+    serving: Rc<Serving>,
 }
 
 impl<V> Clone for Vm<V> {
@@ -31,6 +33,7 @@ impl<V> Clone for Vm<V> {
             configurations: Rc::clone(&self.configurations),
             serves: Rc::clone(&self.serves),
             began: Rc::clone(&self.began),
+            serving: Rc::clone(&self.serving),
         }
     }
 }
@@ -44,6 +47,7 @@ impl<V: Default> Default for Vm<V> {
             configurations: Rc::default(),
             serves: Rc::default(),
             began: Rc::default(),
+            serving: Rc::default(),
         }
     }
 }
@@ -73,6 +77,11 @@ impl<V> Vm<V> {
     /// When it had its first configuration.
     pub(crate) fn began(&self) -> Timestamp {
         self.began.get()
+    }
+
+    /// Its roots that serve.
+    pub(crate) fn serving(&self) -> &Serving {
+        &self.serving
     }
 
     /// A request has come: it is a worker's, not the main thread's.

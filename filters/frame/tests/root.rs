@@ -4,12 +4,16 @@
 #![allow(clippy::expect_used, reason = "a test may fail by panicking")]
 
 use core::cell::{Cell, RefCell};
+use core::time::Duration;
 use std::rc::Rc;
 use switchyard_config::Document;
+use switchyard_core::Timestamp;
+use switchyard_core::contract::keys;
+use switchyard_core::status::Snapshot;
 use switchyard_frame::metrics::catalogue::BATCH_WITHOUT_QUEUE;
 use switchyard_frame::{Filter, Head, Mailbox, Root, Setup, Stream, prepare};
 use switchyard_host::fake::FakeHost;
-use switchyard_host::{Flow, Host, HostError, Queues as _, Status};
+use switchyard_host::{Flow, Host, HostError, Queues as _, SharedData as _, Status};
 
 const DOCUMENT: &[u8] = br#"{
     "upstreams": [{"name": "web", "endpoints": [{"address": "10.0.0.1:80"}]}],
@@ -213,4 +217,32 @@ fn a_filter_under_the_document_before_hears_its_queue_and_its_calls_until_its_la
     drop(stream);
     root.tick(&host);
     assert!(old.upgrade().is_none(), "it has gone with its last stream");
+}
+
+/// As when a listener is updated: the old root drains, and says what the status page is told of itself, and not what the new one says.
+#[test]
+fn of_two_roots_of_a_plugin_the_one_that_serves_now_says_what_their_vm_has() {
+    let host = FakeHost::default();
+    let [old, new] = [1, 2].map(|context| configured(context, &host));
+    let place = |number| keys::snapshot("diary", number);
+    let says = |root: &mut Root<Diary>, number| {
+        let said = |host: &FakeHost| Snapshot::decode(host.shared_data(&place(number)).ok()??.value);
+        let worker = said(&host)?.worker;
+        // A look that comes too soon after the last one is none.
+        host.set_now(
+            Timestamp::from_millis(u64::from(number) * 1_000)
+                .max(worker.written.plus(Duration::from_secs(1))),
+        );
+        root.on_queue_ready(&host, worker.queue);
+        let said = said(&host)?;
+        Some((said.worker.vm, said.records().count() > 0))
+    };
+    let (mut old, mut new) = (old, new);
+    old.serves(&host);
+    assert_eq!(says(&mut old, 1), Some((1, true)), "the new one serves nothing yet");
+    new.serves(&host);
+    assert_eq!([says(&mut old, 1), says(&mut new, 2)], [Some((1, false)), Some((1, true))]);
+    new.on_done(&host);
+    assert_eq!(says(&mut old, 1), Some((1, true)));
+    assert_eq!(says(&mut new, 2), None);
 }

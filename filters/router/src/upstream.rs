@@ -4,6 +4,7 @@
 
 use crate::ejection::Ejection;
 use crate::membership::{Membership, Verified};
+use core::cell::OnceCell;
 use core::time::Duration;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -45,6 +46,8 @@ pub(crate) struct Upstream {
     own: Option<Rc<Locality>>,
     /// One address is named: its cluster has no list of its own to go on with, and takes the header for an address.
     names_one: bool,
+    /// Of each endpoint, once somebody has looked.
+    shares: OnceCell<Box<[u32]>>,
 }
 
 struct Named {
@@ -148,6 +151,7 @@ impl Upstream {
             awaits_list: settings.source().is_some(),
             own: None,
             names_one: settings.candidates() == 1 && settings.source().is_some_and(Source::is_registry),
+            shares: OnceCell::new(),
             endpoints,
         }
     }
@@ -225,9 +229,16 @@ impl Upstream {
         self.balancer.policy
     }
 
-    /// The share of each endpoint; see [`Balancer::shares`].
-    pub(crate) fn shares(&self, is_weighted: bool) -> Vec<u32> {
-        self.balancer.balancer.shares(&self.endpoints, is_weighted)
+    /// The share of each endpoint; see [`Balancer::shares`]. Its tables stay as they were built, so they are looked through once, as soon as as many steps
+    /// as that takes are left; `None` until then.
+    pub(crate) fn shares(&self, is_weighted: bool, steps: &mut usize) -> Option<&[u32]> {
+        let balancer = &self.balancer.balancer;
+        let takes = if self.shares.get().is_some() { 0 } else { balancer.steps_to_shares() };
+        if takes > 0 {
+            // The last one may take more than is left: else a large one would never have its turn.
+            *steps = steps.checked_sub(1)?.saturating_sub(takes);
+        }
+        Some(self.shares.get_or_init(|| balancer.shares(&self.endpoints, is_weighted).into()))
     }
 
     /// Requests under way to an endpoint.

@@ -8,6 +8,7 @@ use crate::lists::Lists;
 use crate::membership::VERIFY_AGAIN;
 use crate::owners::Owners;
 use crate::plan::Plan;
+use crate::said::MOST_STEPS;
 use crate::upstream::Upstream;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
@@ -253,10 +254,17 @@ impl Router {
 
     /// What it has to say to who looks at the status page: its upstreams, and how it has their endpoints.
     pub(crate) fn say(&self, host: &impl Host, into: &mut SnapshotWriter) {
-        let now = host.now().unwrap_or_default();
+        if !into.says_all() {
+            return;
+        }
+        let (now, mut steps) = (host.now().unwrap_or_default(), MOST_STEPS);
         self.plan.each_named(|position, names, upstream| {
+            // Where its endpoints come from is not asked for in vain.
+            if into.is_cut() {
+                return into.leave_out_upstream();
+            }
             let origin = self.lists.as_ref().and_then(|lists| lists.origin(position, host));
-            upstream.say(names.name(), names.cluster(), (origin, now), into);
+            upstream.say((names.name(), names.cluster()), (origin, now), &mut steps, into);
         });
     }
 

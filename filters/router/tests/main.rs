@@ -17,6 +17,7 @@ mod heartbeats;
 mod levels;
 mod lists;
 mod load_report;
+mod said;
 mod stored;
 mod stream;
 mod worker;

@@ -2,20 +2,21 @@
 //!
 //! Invariant: nothing is decided here but that there is nothing to configure.
 
-use crate::answer;
+use crate::Looks;
+use std::rc::Rc;
 use switchyard_host::{Flow, Hostcalls, PluginConfiguration as _, entry};
 
 switchyard_host::start!(Root);
 
-struct Root;
+struct Root(Rc<Looks>);
 
-struct Stream;
+struct Stream(Rc<Looks>);
 
 impl entry::Root for Root {
     type Stream = Stream;
 
     fn new(_context: u32) -> Self {
-        Self
+        Self(Rc::default())
     }
 
     fn configure(&mut self) -> bool {
@@ -32,13 +33,13 @@ impl entry::Root for Root {
     fn tick(&mut self) {}
 
     fn stream(&self, _context: u32) -> Stream {
-        Stream
+        Stream(Rc::clone(&self.0))
     }
 }
 
 impl entry::Stream for Stream {
     fn on_request_headers(&mut self, _ended: bool) -> Flow {
-        answer(&Hostcalls)
+        self.0.answer(&Hostcalls)
     }
 
     fn on_response_headers(&mut self, _ended: bool) -> Flow {

@@ -1,9 +1,13 @@
 //! What a request gets: the page, the JSON, a word on what it should have been, or its way.
 //!
-//! Invariant: no answer may be kept, framed, or read by the script of another site, and the page may load nothing and run nothing but itself.
+//! Invariants: no answer may be kept, framed, or read by the script of another site, and the page may load nothing and run nothing but itself. However many ask for the
+//! JSON, it is made ten times a second at most: in between it is the last one again, which is what is kept.
 
 use crate::gather::gather;
+use core::cell::RefCell;
+use switchyard_core::Timestamp;
 use switchyard_core::local_reply::LocalReply;
+use switchyard_core::status::{Asking, SHORTEST_LOOK};
 use switchyard_host::{Flow, HeaderMap, Host};
 
 /// The page, whole: it is the same for everybody, and asks for the JSON by itself.
@@ -23,21 +27,45 @@ enum Asked {
     Json,
 }
 
-/// Answers a request whose headers have come, or lets it pass.
-pub fn answer<H: Host>(host: &H) -> Flow {
-    let Some(head) = host.request_headers().ok() else { return Flow::Continue };
-    let Some(asked) = asked(&head) else { return Flow::Continue };
-    let method = head.values(":method").next().unwrap_or_default();
-    let sent = match (method, asked) {
-        (b"GET" | b"HEAD", Asked::Page) => send(host, 200, "text/html; charset=utf-8", PAGE.as_bytes()),
-        (b"GET" | b"HEAD", Asked::Json) => match gather(host) {
-            Some(json) => send(host, 200, "application/json", &json),
+/// What looks have in common in one VM.
+#[derive(Debug, Default)]
+pub struct Looks {
+    asking: RefCell<Asking>,
+    /// The JSON that was made last, and when.
+    last: RefCell<Option<(Timestamp, Vec<u8>)>>,
+}
+
+impl Looks {
+    /// Answers a request whose headers have come, or lets it pass.
+    pub fn answer<H: Host>(&self, host: &H) -> Flow {
+        let Some(head) = host.request_headers().ok() else { return Flow::Continue };
+        let Some(asked) = asked(&head) else { return Flow::Continue };
+        let method = head.values(":method").next().unwrap_or_default();
+        let sent = match (method, asked) {
+            (b"GET" | b"HEAD", Asked::Page) => send(host, 200, "text/html; charset=utf-8", PAGE.as_bytes()),
+            (b"GET" | b"HEAD", Asked::Json) => self.answer_json(host),
+            _ => send(host, 405, "text/plain", b"GET and HEAD are all there is\n"),
+        };
+        // A request that cannot be answered goes where it would have gone without this filter.
+        if sent { Flow::Pause } else { Flow::Continue }
+    }
+
+    fn answer_json<H: Host>(&self, host: &H) -> bool {
+        let (Ok(mut last), Ok(mut asking)) = (self.last.try_borrow_mut(), self.asking.try_borrow_mut())
+        else {
+            return false;
+        };
+        // Without a clock nobody knows how old the last one is.
+        let now = host.now().ok();
+        let made = last.take().filter(|(at, _)| now.is_some_and(|now| !now.is_due(*at, SHORTEST_LOOK)));
+        let now = now.unwrap_or_default();
+        let made = made.or_else(|| gather(&mut asking, now, host).map(|json| (now, json)));
+        *last = made;
+        match &*last {
+            Some((_, json)) => send(host, 200, "application/json", json),
             None => send(host, 503, "text/plain", b"no memory for it; ask again\n"),
-        },
-        _ => send(host, 405, "text/plain", b"GET and HEAD are all there is\n"),
-    };
-    // A request that cannot be answered goes where it would have gone without this filter.
-    if sent { Flow::Pause } else { Flow::Continue }
+        }
+    }
 }
 
 fn asked(head: &HeaderMap) -> Option<Asked> {

@@ -4,8 +4,8 @@
 //! page, `GET /status.json` what it shows, and all else passes. What is in shared data it reads; workers, which know the rest, it wakes by a message to
 //! the queue of each, and shows what they have said by the next look.
 //!
-//! Invariants: nothing that a client sends changes anything; the page holds nothing of the data, which its script writes as text; nobody waits: an answer is
-//! made of what is there. Trade-off: the first answer after a while has nothing of the workers yet, and says so.
+//! Invariants: nothing that a client sends changes anything, but that a worker that does not answer a look loses its place; the page holds nothing of the data,
+//! which its script writes as text; nobody waits: an answer is made of what is there. Trade-off: the first answer after a while has nothing of the workers yet, and says so.
 
 #[cfg(all(feature = "abi", any(target_arch = "wasm32", clippy)))]
 mod abi;
@@ -13,4 +13,4 @@ mod answer;
 mod gather;
 mod tables;
 
-pub use answer::{CONTENT_SECURITY_POLICY, PAGE, answer};
+pub use answer::{CONTENT_SECURITY_POLICY, Looks, PAGE};

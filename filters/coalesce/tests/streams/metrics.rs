@@ -95,7 +95,7 @@ fn who_looks_sees_flights_those_who_wait_and_what_histograms_were_told() {
     let amounts = |worker: &mut Worker| {
         let said = worker.looked_at().expect("a snapshot");
         let amounts = said.records().filter_map(|record| match record {
-            Record::Amount(name, value) => {
+            Record::Amount(name, value) | Record::AmountOfVm(name, value) => {
                 Some((name.trim_start_matches("switchyard.route=.=api;.;").to_owned(), value))
             }
             _ => None,
@@ -110,7 +110,7 @@ fn who_looks_sees_flights_those_who_wait_and_what_histograms_were_told() {
     let waits =
         [("coalesce_wait_milliseconds_count".into(), 2), ("coalesce_wait_milliseconds_sum".into(), 240)];
     let landed = [("coalesce_flights".into(), 1), ("coalesce_waiting".into(), 0)];
-    assert_eq!(amounts(&mut worker), [waits, landed].concat());
+    assert_eq!(amounts(&mut worker), [landed, waits].concat());
     drop(followers);
 }
 

@@ -42,6 +42,11 @@ impl Level {
         self.members.as_ref().map_or(0, |members| members.len())
     }
 
+    /// How many steps [`Level::parts`] takes, but for one for each endpoint.
+    pub(super) fn steps(&self) -> usize {
+        self.table.steps()
+    }
+
     /// What its table gives each of its endpoints, and who they are; `None`: as its weights say.
     pub(super) fn parts(&self) -> (Option<&[EndpointIndex]>, Option<Vec<u64>>) {
         (self.members.as_deref(), self.table.parts())

@@ -16,9 +16,6 @@ use std::fmt::Write as _;
 /// The most points a ring has, Envoy's bound.
 pub(super) const MAXIMUM_POINTS: u64 = 8_388_608;
 
-/// Points that are looked through to say who owns how much.
-const MOST_COUNTED: usize = 1 << 17;
-
 /// A ring over the endpoints of one upstream.
 #[derive(Clone, Debug, Default)]
 pub struct RingHash {
@@ -113,12 +110,9 @@ impl RingHash {
         Self { hashes, owners, starts, shift, endpoints: endpoints.len(), placed }
     }
 
-    /// How much of the circle each of so many endpoints owns; `None`: it has too many points to be looked through by the way.
+    /// How much of the circle each of so many endpoints owns; `None`: it has no points.
     pub(super) fn parts(&self, endpoints: usize) -> Option<Vec<u64>> {
         let (first, last) = (self.hashes.first()?, self.hashes.last()?);
-        if self.hashes.len() > MOST_COUNTED {
-            return None;
-        }
         let mut parts = vec![0_u64; endpoints];
         // What lies behind the last point is the first one's.
         let before = core::iter::once(last).chain(&self.hashes);

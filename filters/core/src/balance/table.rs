@@ -10,6 +10,9 @@ use super::{BoundedLoad, Candidates, ConsistentHash, Maglev, Policy, RingHash};
 use crate::load::{LatencyPolicy, LoadsWithin};
 use crate::{Endpoints, Timestamp};
 
+/// Points of a ring, or slots of a table, that are looked through to say who owns how much: of more, weights are as good.
+const MOST_COUNTED: usize = 1 << 17;
+
 /// The policy's tables and its place in them.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
@@ -56,8 +59,21 @@ impl Table {
         Self { kind, endpoints: endpoints.len() }
     }
 
-    /// How much of it each endpoint has, if it is one that keys fall into and not too large to be looked through.
+    /// How many steps it takes to say who has how much of it: none, if keys do not fall into it or it is too large for that.
+    pub(super) fn steps(&self) -> usize {
+        let steps = match &self.kind {
+            Kind::RingHash(ring, _) => ring.len(),
+            Kind::Maglev(table, _) => table.len(),
+            _ => 0,
+        };
+        if steps <= MOST_COUNTED { steps } else { 0 }
+    }
+
+    /// How much of it each endpoint has; `None`: it takes no steps to say so, but what weights say.
     pub(super) fn parts(&self) -> Option<Vec<u64>> {
+        if self.steps() == 0 {
+            return None;
+        }
         match &self.kind {
             Kind::RingHash(ring, _) => ring.parts(self.endpoints),
             Kind::Maglev(table, _) => {

@@ -67,12 +67,15 @@ pub struct OfRoot {
 pub struct Configurations(Vec<OfRoot>);
 
 impl Configurations {
-    /// Those in these bytes; none, if this module cannot read them.
-    pub fn decode(bytes: &[u8]) -> Self {
+    /// Those in these bytes; `None`: another version of Switchyard has written them, and this one must not write over them.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.is_empty() {
+            return Some(Self::default());
+        }
         let mut from = Reader::new(bytes);
         let is_ours = from.byte() == Some(LAYOUT);
         let read = core::iter::from_fn(|| read(&mut from)).take(MOST_ROOTS);
-        Self(if is_ours { read.collect() } else { Vec::new() })
+        is_ours.then(|| Self(read.collect()))
     }
 
     /// The bytes of them; `None`: there is no memory for them.

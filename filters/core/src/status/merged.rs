@@ -1,22 +1,22 @@
 //! What workers say, put together: upstreams by name, endpoints by address, counters by name.
 //!
-//! Invariants: at most [`MOST_UPSTREAMS`], [`MOST_ENDPOINTS`] of all upstreams together and [`MOST_COUNTERS`]; those that come later are counted. What
-//! each worker has of its own is added up, of all else the last word counts. Upstreams that only outlier knows are there, too.
+//! Invariants: at most [`MOST_UPSTREAMS`], and [`MOST_ENDPOINTS`] of all upstreams together; those that are left out are counted, once. Requests under way are added up,
+//! those of a VM once, whichever of its roots tells of them; of all else the word of the newest document counts, and of several workers under it the last one's.
+//! Upstreams that only outlier knows are there, too.
 
+use super::counted::{Counted, Vm};
+use super::names::Names;
 use super::snapshot::{EndpointView, Record, Snapshot, UpstreamView};
-use crate::Timestamp;
 use crate::health::Health;
 use crate::outlier::Watched;
-use crate::sort::sort;
+use crate::sort::sort_by;
 use core::time::Duration;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 /// As many upstreams are shown.
 pub const MOST_UPSTREAMS: usize = 200;
 /// As many endpoints are shown, of all upstreams together.
 pub const MOST_ENDPOINTS: usize = 1000;
-/// As many counters are shown.
-pub const MOST_COUNTERS: usize = 2000;
 
 /// An upstream as its workers have it.
 #[derive(Default)]
@@ -25,8 +25,6 @@ pub(super) struct MergedUpstream<'a> {
     pub(super) watched: Option<&'a Watched>,
     pub(super) endpoints: Vec<MergedEndpoint<'a>>,
     places: HashMap<&'a str, usize>,
-    /// How many there are, if not all are shown.
-    left_out: usize,
 }
 
 /// An endpoint of it.
@@ -48,74 +46,72 @@ pub(super) struct Merged<'a> {
     pub(super) counters: Vec<(&'a str, u64)>,
     pub(super) counters_left_out: usize,
     endpoints: usize,
+    names: Names<'a>,
+    /// What a VM has under way to an endpoint, where several of its roots tell of it.
+    of_vms: HashMap<(Vm<'a>, &'a str, &'a str), u32>,
 }
 
 impl<'a> MergedUpstream<'a> {
     /// How many endpoints it has that are not shown.
     pub(super) fn left_out(&self) -> usize {
-        let said = self.view.map_or(0, |view| usize::try_from(view.endpoints).unwrap_or(usize::MAX));
-        said.saturating_sub(self.endpoints.len()).max(self.left_out)
+        let watched = self.watched.map_or(0, |watched| watched.endpoints.len());
+        let all = self.view.map_or(watched, |view| usize::try_from(view.endpoints).unwrap_or(usize::MAX));
+        all.saturating_sub(self.endpoints.len())
     }
 }
 
 impl<'a> Merged<'a> {
-    /// What these snapshots say, the last one's word counting, and what outlier has been told.
-    pub(super) fn of(snapshots: &[&'a Snapshot], watched: &'a [Watched]) -> Self {
-        let mut merged = Self::default();
-        let mut snapshots = snapshots.to_vec();
-        snapshots.sort_by_key(|snapshot| snapshot.worker.written);
-        let mut counters = HashMap::new();
-        for snapshot in snapshots {
-            merged.take(snapshot, &mut counters);
+    /// What these snapshots of modules say, and what outlier has been told.
+    pub(super) fn of(heard: &[(&'a str, &'a Snapshot)], watched: &'a [Watched]) -> Self {
+        let (mut merged, mut counted) = (Self::default(), Counted::default());
+        let mut heard = heard.to_vec();
+        sort_by(&mut heard, |one, other| one.1.worker.written.cmp(&other.1.worker.written));
+        heard.iter().for_each(|(module, one)| counted.take(module, one));
+        let vm = |(module, one): &(&'a str, &'a Snapshot)| (*module, one.worker.vm);
+        let mut roots: HashMap<Vm<'a>, usize> = HashMap::new();
+        for one in &heard {
+            let of_vm = roots.entry(vm(one)).or_default();
+            *of_vm = of_vm.saturating_add(1);
+        }
+        sort_by(&mut heard, |one, other| one.1.worker.configured.cmp(&other.1.worker.configured));
+        for one in &heard {
+            let is_shared = roots.get(&vm(one)).is_some_and(|roots| *roots > 1);
+            merged.take(one.0, one.1, is_shared.then(|| vm(one)));
         }
         for one in watched {
             merged.watch(one);
         }
-        merged.counters = counters.into_iter().collect();
-        sort(&mut merged.counters);
+        merged.upstreams_left_out = merged.names.left_out(watched.iter().map(|one| &*one.name));
+        merged.counters_left_out = counted.left_out();
+        merged.counters = counted.all();
         merged
     }
 
-    fn take(&mut self, snapshot: &'a Snapshot, counters: &mut HashMap<&'a str, u64>) {
-        let mut of = None;
+    /// Takes the upstreams of a worker of this module; of this VM, if several roots share one.
+    fn take(&mut self, module: &'a str, snapshot: &'a Snapshot, vm: Option<Vm<'a>>) {
+        let (mut of, mut told, mut more) = (None, HashSet::new(), 0);
         for record in snapshot.records() {
             match record {
-                Record::Counter(name, value) => {
-                    if let Some(counter) = self.counter(name, counters) {
-                        *counter = value;
-                    }
-                }
-                Record::Amount(name, value) => {
-                    if let Some(amount) = self.counter(name, counters) {
-                        *amount = amount.saturating_add(value);
-                    }
-                }
                 Record::Upstream(view) => {
+                    told.insert(view.name);
                     of = self.upstream(view.name);
                     if let Some((_, upstream)) = of.and_then(|place| self.upstreams.get_mut(place)) {
                         upstream.view = Some(view);
                     }
                 }
-                Record::Endpoint(view) => self.endpoint(of, view),
-                Record::Truncated => {}
+                Record::Endpoint(view) => self.endpoint(of, view, vm),
+                Record::Truncated { upstreams, .. } => more = upstreams,
+                Record::Counter(..) | Record::Amount(..) | Record::AmountOfVm(..) => {}
             }
         }
-    }
-
-    /// The counter of this name, if there is room for it.
-    fn counter<'c>(&mut self, name: &'a str, counters: &'c mut HashMap<&'a str, u64>) -> Option<&'c mut u64> {
-        if counters.len() >= MOST_COUNTERS && !counters.contains_key(name) {
-            self.counters_left_out = self.counters_left_out.saturating_add(1);
-            return None;
-        }
-        Some(counters.entry(name).or_default())
+        self.names.told(module, &told, more);
     }
 
     /// The place of this upstream, if there is room for it.
     fn upstream(&mut self, name: &'a str) -> Option<usize> {
         let known = self.upstreams.iter().position(|(known, _)| *known == name);
         if known.is_none() && self.upstreams.len() >= MOST_UPSTREAMS {
-            self.upstreams_left_out = self.upstreams_left_out.saturating_add(1);
+            self.names.beyond(name);
             return None;
         }
         Some(known.unwrap_or_else(|| {
@@ -124,9 +120,14 @@ impl<'a> Merged<'a> {
         }))
     }
 
-    fn endpoint(&mut self, of: Option<usize>, view: EndpointView<'a>) {
+    fn endpoint(&mut self, of: Option<usize>, view: EndpointView<'a>, vm: Option<Vm<'a>>) {
+        let name = of.and_then(|place| self.upstreams.get(place)).map(|(name, _)| *name);
+        let told = vm
+            .zip(name)
+            .and_then(|(vm, upstream)| self.of_vms.insert((vm, upstream, view.address), view.in_flight));
         let Some(one) = self.place(of, view.address) else { return };
-        one.in_flight = one.in_flight.saturating_add(u64::from(view.in_flight));
+        let others = one.in_flight.saturating_sub(u64::from(told.unwrap_or_default()));
+        one.in_flight = others.saturating_add(u64::from(view.in_flight));
         one.expected = one.expected.max(view.expected);
         one.by_hand = view.health == Health::Withdrawn;
         one.view = Some(view);
@@ -137,7 +138,6 @@ impl<'a> Merged<'a> {
         let (_, upstream) = self.upstreams.get_mut(of?)?;
         let known = upstream.places.get(address).copied();
         if known.is_none() && self.endpoints >= MOST_ENDPOINTS {
-            upstream.left_out = upstream.left_out.saturating_add(1);
             return None;
         }
         let place = known.unwrap_or_else(|| {
@@ -168,9 +168,4 @@ impl<'a> Merged<'a> {
             }
         }
     }
-}
-
-/// Whether a snapshot is of now.
-pub(super) fn is_fresh(snapshot: &Snapshot, now: Timestamp, within: Duration) -> bool {
-    snapshot.worker.written > Timestamp::default() && now.since(snapshot.worker.written) <= within
 }

@@ -3,10 +3,10 @@
 //! Invariant: a field keeps its name and its meaning as long as [`VERSION`] is the same; others may come.
 
 use super::configurations::{Configurations, OfRoot};
-use super::merged::{Merged, MergedEndpoint, MergedUpstream, is_fresh};
+use super::merged::{Merged, MergedEndpoint, MergedUpstream};
 use super::snapshot::{Record as Said, Snapshot};
 use super::transitions::{Told, Transitions};
-use super::{age, millis};
+use super::{age, is_fresh, millis};
 use crate::health::Health;
 use crate::json_writer::Json;
 use crate::outlier::{Counts, EndpointKey, Ledger, Record, Settings, Tally, Watched, bucket_at};
@@ -17,8 +17,6 @@ use core::time::Duration;
 pub const VERSION: u64 = 1;
 /// As many workers are heard, of all modules together.
 pub const MOST_WORKERS: usize = 128;
-/// What a worker said longer ago is not of now.
-const FRESH: Duration = Duration::from_secs(10);
 
 /// What is shown.
 pub struct Seen<'a> {
@@ -30,6 +28,8 @@ pub struct Seen<'a> {
     pub configurations: Vec<(&'a str, Configurations)>,
     /// The module and what a worker of it has said; [`MOST_WORKERS`] at most.
     pub workers: Vec<(&'a str, Snapshot)>,
+    /// Others than those that have just spoken were asked, and may answer yet.
+    pub is_waiting: bool,
     /// What outlier has been told of upstreams.
     pub watched: Vec<Watched>,
     /// The last of them.
@@ -46,15 +46,17 @@ pub trait Tables {
 
 /// The JSON of all that; `None`: there is no memory for it.
 pub fn write(seen: &Seen<'_>, tables: &impl Tables) -> Option<Vec<u8>> {
-    let snapshots = || seen.workers.iter().map(|(_, snapshot)| snapshot);
-    let fresh: Vec<_> = snapshots().filter(|one| is_fresh(one, seen.now, FRESH)).collect();
+    let heard = seen.workers.iter().map(|(module, one)| (*module, one));
+    let fresh: Vec<_> = heard.filter(|(_, one)| is_fresh(&one.worker, seen.now)).collect();
     let merged = Merged::of(&fresh, &seen.watched);
     let mut json = Json::default();
     json.object(|json| {
         json.field("version").number(VERSION);
         json.field("build").text(seen.build);
         json.field("time_ms").number(seen.now.as_millis());
-        json.field("asking").flag(fresh.is_empty() && !seen.workers.is_empty());
+        let newest = fresh.iter().map(|(_, one)| one.worker.written).max();
+        json.field("counters_at_ms").option(newest, |json, at| json.number(at.as_millis()));
+        json.field("asking").flag(fresh.is_empty() && seen.is_waiting);
         let roots = seen.configurations.iter();
         let roots = roots.flat_map(|(module, all)| all.roots().iter().map(move |one| (*module, one)));
         json.field("configurations")
@@ -100,7 +102,7 @@ fn worker(json: &mut Json, module: &str, one: &Snapshot, now: Timestamp) {
         json.field("vm_age_ms").number(age(now, one.worker.began));
         let written = Some(one.worker.written).filter(|at| *at > Timestamp::default());
         json.field("said_ms_ago").option(written, |json, at| json.number(age(now, at)));
-        json.field("truncated").flag(one.records().any(|record| record == Said::Truncated));
+        json.field("truncated").flag(one.records().any(|record| matches!(record, Said::Truncated { .. })));
     });
 }
 
@@ -152,7 +154,8 @@ fn write_endpoint(json: &mut Json, one: &MergedEndpoint<'_>, known: &Known<'_>, 
         json.field("zone").option(view.map(|view| place(&view.locality)), |json, zone| json.text(&zone));
         json.field("priority").option(view, |json, view| json.number(u64::from(view.priority)));
         json.field("weight").option(view, |json, view| json.number(u64::from(view.weight)));
-        json.field("share_ppm").option(view, |json, view| json.number(u64::from(view.share_ppm)));
+        let share = view.and_then(|view| view.share_ppm);
+        json.field("share_ppm").option(share, |json, share| json.number(u64::from(share)));
         json.field("state").text(state(one, record));
         json.field("shadow").flag(record.is_some_and(|record| record.shadow));
         let reason = record.and_then(|record| record.reason);

@@ -1,5 +1,7 @@
 //! The status page's JSON, and the records that it is made of: what comes out is well-formed, bounded and holds no markup, whatever went in.
 
+mod asking;
+mod merged;
 mod page;
 mod records;
 
@@ -31,6 +33,7 @@ fn nothing_seen<'a>(now: Timestamp) -> Seen<'a> {
         build: "0.1.0",
         configurations: Vec::new(),
         workers: Vec::new(),
+        is_waiting: false,
         watched: Vec::new(),
         transitions: Transitions::default(),
     }

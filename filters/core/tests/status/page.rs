@@ -15,21 +15,21 @@ use switchyard_core::status::{
     UpstreamView, Worker, write,
 };
 
-const NOW: u64 = 1_700_000_000_000;
+pub(super) const NOW: u64 = 1_700_000_000_000;
 
-fn json(seen: &Seen<'_>, tables: &impl Tables) -> Value {
+pub(super) fn json(seen: &Seen<'_>, tables: &impl Tables) -> Value {
     let bytes = write(seen, tables).expect("memory");
     assert!(!bytes.iter().any(|byte| b"<>&".contains(byte)), "markup");
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
-fn endpoint(address: &str, in_flight: u32) -> EndpointView<'_> {
+pub(super) fn endpoint(address: &str, in_flight: u32) -> EndpointView<'_> {
     EndpointView {
         address,
         locality: Locality { region: "eu".into(), zone: "b".into(), sub_zone: "".into() },
         priority: 0,
         weight: 2,
-        share_ppm: 500_000,
+        share_ppm: Some(500_000),
         health: Health::Healthy,
         in_flight,
         expected: Duration::ZERO,
@@ -38,9 +38,11 @@ fn endpoint(address: &str, in_flight: u32) -> EndpointView<'_> {
 
 /// A worker that says this of one upstream.
 fn says(number: u32, written: u64, name: &str, endpoints: &[EndpointView<'_>]) -> Snapshot {
-    let worker = Worker { number, queue: number, began: at(NOW - 60_000), written: at(written) };
+    let (began, configured) = (at(NOW - 60_000), at(NOW - 60_000));
+    let worker = Worker { number, vm: number, queue: number, began, configured, written: at(written) };
     let mut said = SnapshotWriter::new(worker);
-    said.counter("switchyard.route=.=all;.;upstream=.=web;.;decisions", u64::from(number) * 10);
+    let decisions = Some(u64::from(number) * 10);
+    said.counter("switchyard.route=.=all;.;upstream=.=web;.;decisions", || decisions);
     said.amount("switchyard.route=.=all;.;flights", u64::from(number));
     let endpoints_in_all = endpoints.len() as u32;
     let (cluster, policy, source) = ("web", "ring_hash", "document");
@@ -52,11 +54,11 @@ fn says(number: u32, written: u64, name: &str, endpoints: &[EndpointView<'_>]) -
         read_at: at(0),
         endpoints: endpoints_in_all,
     });
-    endpoints.iter().for_each(|one| said.endpoint(one));
+    endpoints.iter().all(|one| said.endpoint(one));
     Snapshot::decode(said.finish().expect("memory")).expect("a snapshot")
 }
 
-fn watched(name: &str, endpoints: usize) -> Watched {
+pub(super) fn watched(name: &str, endpoints: usize) -> Watched {
     let one = |number| WatchedEndpoint {
         address: format!("10.0.0.1:{number}").into(),
         ejected_by_hand: number == 0,
@@ -75,8 +77,8 @@ fn watched(name: &str, endpoints: usize) -> Watched {
 fn nothing_is_well_formed_too() {
     let seen = json(&nothing_seen(at(NOW)), &Nothing);
     assert_eq!(
-        (&seen["version"], &seen["time_ms"], &seen["asking"]),
-        (&1.into(), &NOW.into(), &false.into())
+        (&seen["version"], &seen["time_ms"], &seen["asking"], &seen["counters_at_ms"]),
+        (&1.into(), &NOW.into(), &false.into(), &Value::Null)
     );
     for list in ["configurations", "workers", "upstreams", "counters", "transitions"] {
         assert_eq!(seen[list], Value::Array(Vec::new()), "{list}");
@@ -112,6 +114,7 @@ fn what_workers_have_of_their_own_is_added_up_and_of_all_else_the_last_word_coun
     );
     assert_eq!(decisions["labels"], serde_json::json!({"route": "all", "upstream": "web"}));
     assert_eq!(seen["workers"][2]["said_ms_ago"], 20_000);
+    assert_eq!(seen["counters_at_ms"], NOW - 100, "when the last one has spoken");
 }
 
 /// One endpoint is ejected, and has been for ten seconds of thirty; of four attempts one failed.
@@ -215,7 +218,7 @@ proptest! {
         seen.configurations = vec![("router", configurations)];
         let label = format!("switchyard.route=.={text};.;{text}");
         let mut said = SnapshotWriter::new(Worker { written: at(NOW), ..Worker::default() });
-        said.counter(&label, 1);
+        said.counter(&label, || Some(1));
         let upstream = UpstreamView { name: &text, cluster: &text, policy: &text, source: &text, read_at: at(1), endpoints: 1 };
         said.upstream(&upstream);
         said.endpoint(&endpoint(&text, 1));
@@ -230,7 +233,7 @@ proptest! {
     #[test]
     fn no_bytes_of_a_worker_make_it_panic(bytes in prop::collection::vec(0_u8..6, 0..300)) {
         let mut whole = vec![1];
-        whole.extend([0; 24]);
+        whole.extend([0; 36]);
         whole.extend(bytes);
         let mut seen = nothing_seen(at(0));
         if let Some(mut snapshot) = Snapshot::decode(whole) {

@@ -12,7 +12,7 @@ use switchyard_core::status::{
 };
 
 fn reread(all: &Configurations) -> Configurations {
-    let again = Configurations::decode(&all.encode().expect("memory"));
+    let again = Configurations::decode(&all.encode().expect("memory")).expect("its own");
     assert_eq!(again, *all);
     again
 }
@@ -99,7 +99,7 @@ fn the_last_transitions_are_kept_and_no_more() {
     }
     let bytes = all.encode().expect("memory");
     assert!(bytes.len() < 64 << 10, "{}", bytes.len());
-    let again = Transitions::decode(&bytes);
+    let again = Transitions::decode(&bytes).expect("its own");
     assert_eq!(again, all);
     let kept: Vec<_> = again.newest().map(|told| told.at.as_millis()).collect();
     assert_eq!((kept.len(), kept[0], kept[MOST_TRANSITIONS - 1]), (MOST_TRANSITIONS, 249, 150));
@@ -112,14 +112,15 @@ fn view(address: &str) -> EndpointView<'_> {
         locality: Locality { region: "eu".into(), zone: "b".into(), sub_zone: "".into() },
         priority: 1,
         weight: 2,
-        share_ppm: 3,
+        share_ppm: Some(3),
         health: Health::HalfOpen,
         in_flight: 4,
         expected: Duration::from_micros(5),
     }
 }
 
-const WORKER: Worker = Worker { number: 1, queue: 2, began: at_const(3), written: at_const(4) };
+const WORKER: Worker =
+    Worker { number: 1, vm: 6, queue: 2, began: at_const(3), configured: at_const(5), written: at_const(4) };
 
 const fn at_const(millis: u64) -> switchyard_core::Timestamp {
     switchyard_core::Timestamp::from_millis(millis)
@@ -136,39 +137,98 @@ fn a_snapshot_says_what_was_put_into_it() {
         endpoints: 7,
     };
     let mut said = SnapshotWriter::new(WORKER);
-    said.counter("switchyard.decisions", 12);
+    said.counter("switchyard.decisions", || Some(12));
+    said.counter("switchyard.unreadable", || None);
     said.amount("switchyard.flights", 13);
-    said.upstream(&upstream);
-    said.endpoint(&view("10.0.0.1:80"));
+    said.amount_of_vm("switchyard.waits", "_sum", 14);
+    assert!(said.upstream(&upstream));
+    assert!(said.endpoint(&view("10.0.0.1:80")));
+    assert!(said.endpoint(&EndpointView { share_ppm: None, ..view("10.0.0.2:80") }));
     let said = Snapshot::decode(said.finish().expect("memory")).expect("a snapshot");
     assert_eq!(said.worker, WORKER);
     let records = [
         Record::Counter("switchyard.decisions", 12),
         Record::Amount("switchyard.flights", 13),
+        Record::AmountOfVm("switchyard.waits_sum", 14),
         Record::Upstream(upstream),
         Record::Endpoint(view("10.0.0.1:80")),
+        Record::Endpoint(EndpointView { share_ppm: None, ..view("10.0.0.2:80") }),
     ];
     assert_eq!(said.records().collect::<Vec<_>>(), records);
+}
+
+fn an_upstream(name: &str) -> UpstreamView<'_> {
+    let (cluster, policy, source) = (name, "random", "document");
+    UpstreamView { name, cluster, policy, source, read_at: at(0), endpoints: 1 }
+}
+
+/// As many upstreams of an endpoint each, and behind them as many counters; what is whole of both, and what is left out.
+fn told_of(upstreams: usize, counters: usize, long: usize) -> ((usize, usize), (u32, u32)) {
+    let name = |number: usize| format!("switchyard.route=.={number:0long$};.;decisions_total");
+    let names: Vec<_> = (0..counters).map(name).collect();
+    let mut said = SnapshotWriter::new(WORKER);
+    said.keep_room(names.iter().map(|name| SnapshotWriter::room_of(name.len())).sum());
+    let mut asked_for = 0;
+    for number in 0..upstreams {
+        if said.upstream(&an_upstream(&format!("upstream-{number:0long$}"))) {
+            said.endpoint(&view("10.0.0.1:80"));
+        }
+    }
+    for name in &names {
+        said.counter(name, || {
+            asked_for += 1;
+            Some(1)
+        });
+    }
+    let bytes = said.finish().expect("memory");
+    assert!(bytes.len() <= MOST_SNAPSHOT, "{}", bytes.len());
+    let said = Snapshot::decode(bytes).expect("a snapshot");
+    let count = |is: fn(&Record<'_>) -> bool| said.records().filter(is).count();
+    let whole =
+        (count(|one| matches!(one, Record::Upstream(_))), count(|one| matches!(one, Record::Counter(..))));
+    assert_eq!(asked_for, whole.1, "no value is asked for in vain");
+    let left_out = match said.records().last() {
+        Some(Record::Truncated { counters, upstreams }) => (counters, upstreams),
+        _ => (0, 0),
+    };
+    (whole, left_out)
+}
+
+#[test]
+fn neither_counters_nor_upstreams_push_the_other_out_and_what_is_left_out_is_counted() {
+    assert_eq!(told_of(3, 4, 1), ((3, 4), (0, 0)));
+    for (upstreams, counters) in [(5_000, 4_000), (5_000, 3), (3, 4_000)] {
+        let (whole, left_out) = told_of(upstreams, counters, 40);
+        assert!(whole.0 >= upstreams.min(100) && whole.1 >= counters.min(250), "{whole:?}");
+        let all = (whole.0 + left_out.1 as usize, whole.1 + left_out.0 as usize);
+        assert_eq!(all, (upstreams, counters), "{whole:?} and {left_out:?}");
+    }
+    let [few, many] = [3, 4_000].map(|counters| told_of(5_000, counters, 40).0.0);
+    assert!(few > many + many / 2, "what counters do not need upstreams have: {few} {many}");
 }
 
 #[test]
 fn a_snapshot_is_bounded_and_says_that_it_is_cut_short() {
     let mut said = SnapshotWriter::new(WORKER);
     let addresses: Vec<String> = (0..100_000).map(|number| format!("10.0.0.1:{number}")).collect();
-    for address in &addresses {
-        said.endpoint(&view(address));
-    }
-    said.counter("small", 1);
+    let told = addresses.iter().take_while(|address| said.endpoint(&view(address))).count();
+    assert!(said.is_cut() && !said.upstream(&an_upstream("small")), "nothing of its kind comes behind a gap");
     let bytes = said.finish().expect("memory");
     assert!(bytes.len() <= MOST_SNAPSHOT, "{}", bytes.len());
     let said = Snapshot::decode(bytes).expect("a snapshot");
-    assert_eq!(said.records().last(), Some(Record::Truncated));
+    assert_eq!(said.records().last(), Some(Record::Truncated { counters: 0, upstreams: 1 }));
     let whole = said.records().filter(|record| matches!(record, Record::Endpoint(_))).count();
-    assert!((500..2_000).contains(&whole), "{whole}");
-    assert!(
-        !said.records().any(|record| matches!(record, Record::Counter(..))),
-        "nothing comes behind a gap"
-    );
+    assert!(whole == told && (500..2_000).contains(&whole), "{whole}");
+}
+
+#[test]
+fn a_table_of_another_version_is_not_taken_for_an_empty_one() {
+    for bytes in [&[2_u8][..], &[0, 1, 2], &[9; 40]] {
+        assert_eq!(Configurations::decode(bytes), None);
+        assert_eq!(Transitions::decode(bytes), None);
+    }
+    assert_eq!(Configurations::decode(&[]), Some(Configurations::default()));
+    assert_eq!(Transitions::decode(&[]), Some(Transitions::default()));
 }
 
 proptest! {
@@ -178,9 +238,8 @@ proptest! {
         if layout && let Some(first) = bytes.first_mut() {
             *first = 1;
         }
-        let all = Configurations::decode(&bytes);
-        prop_assert!(all.roots().len() <= MOST_ROOTS);
-        prop_assert!(Transitions::decode(&bytes).newest().count() <= MOST_TRANSITIONS);
+        prop_assert!(Configurations::decode(&bytes).is_none_or(|all| all.roots().len() <= MOST_ROOTS));
+        prop_assert!(Transitions::decode(&bytes).is_none_or(|all| all.newest().count() <= MOST_TRANSITIONS));
         if let Some(snapshot) = Snapshot::decode(bytes) {
             prop_assert!(snapshot.records().count() <= 400);
         }

@@ -194,9 +194,11 @@ macro_rules! filters {
                 host: &H,
                 into: &mut SnapshotWriter,
             ) {
-                // What is small and of all first: upstreams may have no room.
-                $(vms.$stage.registry.say(host, into);)+
+                // Upstreams leave room for what is counted, as far as that needs it, and have what it does not.
+                let counted = [$(vms.$stage.registry.room()),+];
+                into.keep_room(counted.into_iter().fold(0, usize::saturating_add));
                 $(made.$stage.snapshot(host, into);)+
+                $(vms.$stage.registry.say(host, into);)+
             }
 
             fn ended<H: Host>(made: &Self::Made, stage: usize, host: &H) {

@@ -32,6 +32,10 @@ use switchyard_host::{Clock, MetricId, MetricSink, SharedData};
 /// How many series one VM may define: Envoy never frees one.
 pub const MAX_SERIES: usize = 4096;
 
+/// The ends of the names under which a histogram's values are told: how many there are, and their sum.
+const COUNT: &str = "_count";
+const SUM: &str = "_sum";
+
 /// A counter that gathers in the VM.
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Rc<Cell<u64>>);
@@ -57,6 +61,18 @@ struct Series {
     id: MetricId,
     pending: Counter,
     former: Option<Former>,
+}
+
+impl Series {
+    /// Writes what has gathered to the host; what it does not take waits for the next time.
+    fn write(&self, sink: &impl MetricSink) {
+        let pending = self.pending.0.take();
+        if pending > 0 && sink.increment(self.id, pending).is_err() {
+            self.pending.add(pending);
+        } else if let Some(former) = self.former.as_ref().filter(|_| pending > 0) {
+            former.owe(pending);
+        }
+    }
 }
 
 /// A gauge, as the kind of a metric: it is set by [`Registry::set_gauge`] and [`Registry::adjust_gauge`].
@@ -224,20 +240,38 @@ impl Registry {
         Histogram(self.numbered(&asked.under(asked.name), || asked.former(Kind::Histogram), define))
     }
 
-    /// Says what every counter and gauge stands at, over all workers, with a host call for each; and what this VM has told histograms.
+    /// How much room [`Registry::say`] needs.
+    pub fn room(&self) -> usize {
+        let of = |name: &String| SnapshotWriter::room_of(name.len());
+        let gauges = self.gauges.borrow();
+        let numbered = gauges.iter().map(|(name, numbered)| match numbered.told {
+            Some(_) => of(name).saturating_add(COUNT.len().max(SUM.len())).saturating_mul(2),
+            None => of(name),
+        });
+        self.series.borrow().keys().map(of).chain(numbered).fold(0, usize::saturating_add)
+    }
+
+    /// Says what every counter and gauge stands at, over all workers, and what this VM has told histograms, as far as there is room: with two host calls for
+    /// each counter, and one for each gauge. What has gathered of a counter is written first, so whoever looks next finds no less.
     pub fn say(&self, host: &impl MetricSink, into: &mut SnapshotWriter) {
+        if !into.says_all() {
+            return;
+        }
         for (name, series) in self.series.borrow().iter() {
-            if let Ok(value) = host.metric_value(series.id) {
-                into.counter(name, value.saturating_add(series.pending.pending()));
-            }
+            into.counter(name, || {
+                series.write(host);
+                let value = host.metric_value(series.id).ok()?;
+                // What the host has not taken is this VM's all the same.
+                Some(value.saturating_add(series.pending.pending()))
+            });
         }
         for (name, numbered) in self.gauges.borrow().iter() {
             if let Some(told) = &numbered.told {
                 let (count, sum) = told.get();
-                into.amount(&format!("{name}_count"), count);
-                into.amount(&format!("{name}_sum"), sum);
-            } else if let Ok(value) = host.metric_value(numbered.id) {
-                into.counter(name, value);
+                into.amount_of_vm(name, COUNT, count);
+                into.amount_of_vm(name, SUM, sum);
+            } else {
+                into.counter(name, || host.metric_value(numbered.id).ok());
             }
         }
     }
@@ -279,12 +313,7 @@ impl Registry {
             dropped.add(self.dropped.0.take());
         }
         for series in self.series.borrow().values() {
-            let pending = series.pending.0.take();
-            if pending > 0 && sink.increment(series.id, pending).is_err() {
-                series.pending.add(pending);
-            } else if let Some(former) = series.former.as_ref().filter(|_| pending > 0) {
-                former.owe(pending);
-            }
+            series.write(sink);
             series.former.iter().for_each(|former| former.pay(sink));
         }
         for gauge in self.gauges.borrow().values() {

@@ -88,12 +88,31 @@ fn who_looks_is_told_all_values_and_what_a_vm_told_histograms() {
     let mut said: Vec<_> = said.records().map(|record| format!("{record:?}")).collect();
     said.sort();
     let expected = [
-        r#"Amount("switchyard.one=.=a;.;waits_milliseconds_count", 2)"#,
-        r#"Amount("switchyard.one=.=a;.;waits_milliseconds_sum", 11)"#,
+        r#"AmountOfVm("switchyard.one=.=a;.;waits_milliseconds_count", 2)"#,
+        r#"AmountOfVm("switchyard.one=.=a;.;waits_milliseconds_sum", 11)"#,
         r#"Counter("switchyard.one=.=a;.;now_seconds", 7)"#,
         r#"Counter("switchyard.one=.=a;.;seen_total", 7)"#,
     ];
     assert_eq!(said, expected, "what is pending counts; former names are not shown");
+    assert_eq!(host.counter("switchyard.one=.=a;.;seen_total"), 7, "so that nobody says less afterwards");
+}
+
+#[test]
+fn what_has_no_room_or_is_for_another_to_say_is_not_asked_for() {
+    let (registry, host) = (Registry::default(), FakeHost::default());
+    for series in 0..4_000 {
+        registry.counter(&host, &SEEN, [&format!("{series:040}")]);
+    }
+    let say = |mut said: SnapshotWriter| {
+        host.forget_calls();
+        registry.say(&host, &mut said);
+        let said = Snapshot::decode(said.finish().expect("memory")).expect("a snapshot");
+        (said.records().count() as u64, host.all_calls())
+    };
+    let (records, calls) = say(SnapshotWriter::new(Worker::default()));
+    assert!((500..1_000).contains(&calls) && records == calls + 1, "{records} of {calls}");
+    assert_eq!(say(SnapshotWriter::of_succeeded(Worker::default())), (0, 0));
+    assert!(registry.room() > 4_000 * 80, "{}", registry.room());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
-use switchyard_core::status::{SnapshotWriter, UpstreamView, Worker};
+use switchyard_core::status::{MOST_WORKERS, PLACES, SnapshotWriter, UpstreamView, Worker};
 use switchyard_frame::metrics::catalogue::CHAPTERS;
 use switchyard_frame::shared::{reach, status};
 use switchyard_host::fake::{FakeHost, Reply};
@@ -19,8 +19,12 @@ use switchyard_host::{Queues as _, SharedData as _, Status};
 type Answered = (u16, Vec<(String, String)>, Vec<u8>);
 
 fn asked_for(host: &FakeHost, method: &str, path: &str) -> Option<Answered> {
+    asked_of(&Looks::default(), host, method, path)
+}
+
+fn asked_of(looks: &Looks, host: &FakeHost, method: &str, path: &str) -> Option<Answered> {
     host.receive(&[(":method", method), (":path", path)]);
-    let flow = answer(host);
+    let flow = looks.answer(host);
     let mut replies = host.take_replies();
     match replies.pop() {
         Some(Reply::Answered { status, headers, body, .. }) => {
@@ -35,7 +39,17 @@ fn asked_for(host: &FakeHost, method: &str, path: &str) -> Option<Answered> {
 }
 
 fn json(host: &FakeHost) -> Value {
-    let (status, _, body) = asked_for(host, "GET", "/status.json").expect("an answer");
+    json_of(&Looks::default(), host)
+}
+
+/// A look at this time, by one page that has looked before.
+fn look_at(millis: u64, looks: &Looks, host: &FakeHost) -> Value {
+    host.set_now(Timestamp::from_millis(millis));
+    json_of(looks, host)
+}
+
+fn json_of(looks: &Looks, host: &FakeHost) -> Value {
+    let (status, _, body) = asked_of(looks, host, "GET", "/status.json").expect("an answer");
     assert_eq!(status, 200);
     serde_json::from_slice(&body).expect("JSON")
 }
@@ -46,12 +60,14 @@ fn a_worker(host: &FakeHost, number: u32) -> u32 {
     reach::prepare(&name, host).expect("shared data");
     assert_eq!(reach::take_number(&name, host), Some(number));
     let queue = reach::register(&name, number, host).expect("a queue");
-    says(
-        host,
-        Worker { number, queue, began: Timestamp::from_millis(1_000), written: Timestamp::default() },
-        "",
-    );
+    says(host, worker(number, queue, 0), "");
     queue
+}
+
+/// A worker that spoke at this time; 0: it has not.
+fn worker(number: u32, queue: u32, written: u64) -> Worker {
+    let (began, written) = (Timestamp::from_millis(1_000), Timestamp::from_millis(written));
+    Worker { number, vm: number, queue, began, configured: began, written }
 }
 
 fn says(host: &FakeHost, worker: Worker, upstream: &str) {
@@ -62,7 +78,7 @@ fn says(host: &FakeHost, worker: Worker, upstream: &str) {
         said.upstream(&UpstreamView { name: upstream, cluster, policy, source, read_at, endpoints: 0 });
     }
     let bytes = said.finish().expect("memory");
-    host.set_shared_data(&keys::snapshot("router", worker.number), &bytes).expect("shared data");
+    host.set_shared_data(&keys::snapshot("router", worker.number % PLACES), &bytes).expect("shared data");
 }
 
 #[test]
@@ -113,8 +129,7 @@ fn a_look_writes_nothing_but_a_message_to_each_worker() {
 fn what_a_worker_says_is_shown_while_it_is_of_now() {
     let host = FakeHost::default();
     let queue = a_worker(&host, 1);
-    let worker = |written| Worker { number: 1, queue, began: Timestamp::from_millis(1_000), written };
-    says(&host, worker(Timestamp::from_millis(60_000)), "checkout");
+    says(&host, worker(1, queue, 60_000), "checkout");
     host.set_now(Timestamp::from_millis(61_000));
     let shown = json(&host);
     assert_eq!(shown["upstreams"][0]["name"], "checkout");
@@ -126,6 +141,80 @@ fn what_a_worker_says_is_shown_while_it_is_of_now() {
     host.set_now(Timestamp::from_millis(90_000));
     let shown = json(&host);
     assert_eq!((&shown["upstreams"], &shown["asking"]), (&Value::Array(Vec::new()), &Value::Bool(true)));
+}
+
+#[test]
+fn however_many_look_the_json_is_made_ten_times_a_second_at_most() {
+    let (host, looks) = (FakeHost::default(), Looks::default());
+    let queue = a_worker(&host, 1);
+    let first = look_at(60_000, &looks, &host);
+    assert_eq!(host.queued(queue), 1);
+    host.dequeue(queue).expect("a queue");
+    says(&host, worker(1, queue, 60_010), "checkout");
+    for millis in [60_000, 60_050, 60_099] {
+        host.forget_calls();
+        assert_eq!(look_at(millis, &looks, &host), first);
+        let read = host.calls("proxy_get_shared_data") + host.calls("proxy_enqueue_shared_queue");
+        assert_eq!(read, 0, "at {millis}");
+    }
+    assert_eq!(look_at(60_105, &looks, &host)["upstreams"][0]["name"], "checkout");
+    assert_eq!(host.queued(queue), 0, "who has just spoken is not woken, whoever looks");
+    assert_eq!(json(&host)["upstreams"][0]["name"], "checkout");
+    assert_eq!(host.queued(queue), 0, "by another page neither");
+    look_at(60_215, &looks, &host);
+    assert_eq!(host.queued(queue), 1);
+    assert_eq!(look_at(50_000, &looks, &host)["time_ms"], 50_000, "the clock has stepped back");
+    host.fail("proxy_get_current_time_nanoseconds", Status::InternalFailure);
+    host.forget_calls();
+    (0..2).for_each(|_| assert_eq!(json_of(&looks, &host)["time_ms"], 0));
+    assert!(host.calls("proxy_get_shared_data") > 4, "without a clock nothing is kept");
+}
+
+#[test]
+fn places_of_the_dead_keep_no_worker_from_being_heard_and_are_freed() {
+    let (host, looks) = (FakeHost::default(), Looks::default());
+    let last = u32::try_from(MOST_WORKERS).expect("small") + 40;
+    let queues: Vec<_> = (1..=last).map(|number| a_worker(&host, number)).collect();
+    let living = queues[last as usize - 1];
+    let speaks = |millis| says(&host, worker(last, living, millis), "checkout");
+    let taken = || {
+        let is_taken = |place: &u32| {
+            let there = host.shared_data(&keys::snapshot("router", *place)).expect("shared data");
+            there.is_some_and(|there| !there.value.is_empty())
+        };
+        (0..PLACES).filter(is_taken).count()
+    };
+    let asked = look_at(100_000, &looks, &host);
+    assert_eq!(
+        (&asked["asking"], asked["workers"].as_array().map(Vec::len)),
+        (&true.into(), Some(MOST_WORKERS))
+    );
+    speaks(100_005);
+    let heard = look_at(100_200, &looks, &host);
+    assert_eq!((&heard["asking"], &heard["upstreams"][0]["name"]), (&false.into(), &"checkout".into()));
+    assert_eq!(heard["workers"][0]["said_ms_ago"], 195, "who has spoken comes first");
+    speaks(109_500);
+    look_at(109_999, &looks, &host);
+    assert_eq!(taken(), last as usize);
+    look_at(110_000 + 100, &looks, &host);
+    assert_eq!(taken(), 1, "who was asked ten seconds ago and is silent is gone");
+    let queued: usize = queues.iter().map(|queue| host.queued(*queue)).sum();
+    for second in 120..130 {
+        look_at(second * 1_000, &looks, &host);
+    }
+    assert!(queues.iter().map(|queue| host.queued(*queue)).sum::<usize>() <= queued, "nor is it woken again");
+}
+
+#[test]
+fn where_only_the_dead_are_left_nobody_is_waited_for_for_ever() {
+    let (host, looks) = (FakeHost::default(), Looks::default());
+    let queue = a_worker(&host, 1);
+    says(&host, worker(1, queue, 5_000), "checkout");
+    let asking = [60_000, 62_000, 63_000, 69_000, 70_000, 71_000].map(|millis| {
+        let shown = look_at(millis, &looks, &host);
+        (shown["asking"] == true, shown["workers"].as_array().map_or(0, Vec::len))
+    });
+    assert_eq!(asking, [(true, 1), (true, 1), (false, 1), (false, 1), (false, 0), (false, 0)]);
 }
 
 #[test]
