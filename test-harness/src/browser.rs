@@ -119,7 +119,7 @@ impl Browser {
     async fn ask(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
         let mut request = self.client.request(method, path).header("content-type", "application/json");
         // The driver hears nobody who takes it for another host.
-        request = request.header("host", &self.address.to_string());
+        request = request.header("host", self.address.to_string());
         if !body.is_null() {
             request = request.body(body.to_string());
         }

@@ -48,6 +48,8 @@ impl Stage {
         let changing = self.upstreams.get(1).context("three upstreams")?;
         let mut is_bad = false;
         let mut turned = Instant::now();
+        // This is to be looked at, and is no load.
+        let mut pace = tokio::time::interval(Duration::from_millis(200));
         while Instant::now() < until {
             if turned.elapsed() >= TURN {
                 is_bad = !is_bad;
@@ -57,8 +59,7 @@ impl Stage {
             for path in ["/", "/catalog", "/search", "/release"] {
                 self.some_requests(path).await?;
             }
-            // A pause between rounds: this is to be looked at, and loads nothing.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            pace.tick().await;
         }
         changing.behave(Behaviour::default()).await
     }

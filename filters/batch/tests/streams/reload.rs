@@ -33,12 +33,11 @@ fn a_refused_configuration_changes_nothing() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_read_is_none() {
+fn a_configuration_that_cannot_be_read_is_refused() {
     let mut worker = Worker::unconfigured(&Default::default());
     worker.host.fail("proxy_get_buffer_bytes", switchyard_host::Status::InternalFailure);
-    assert!(worker.configure(&items("")), "as an empty one");
-    let requests = [worker.goes("/items?ids=1"), worker.goes("/items?ids=2")];
-    requests.into_iter().for_each(|request| worker.end(request));
+    assert!(!worker.configure(&items("")), "it is not the same as an empty one");
+    assert!(worker.root.stream(10).is_none(), "requests pass");
 }
 
 /// A worker with two requests of the old root, the first of which is under way, and one of the new root under way.

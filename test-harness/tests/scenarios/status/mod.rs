@@ -132,7 +132,7 @@ async fn what_only_workers_know_is_there_by_the_next_look() -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn flights_and_those_who_wait_are_seen_while_they_do() -> Outcome {
     let upstreams = Upstreams::start(1).await?;
-    let upstream = upstreams.get(0).context("one upstream")?;
+    let upstream = upstreams.first().context("one upstream")?;
     let shown = batched(&upstreams, &coalescing(&upstreams, &json!({}))).only(&["coalesce", "status"]);
     let envoy = Envoy::start(shown.concurrency(2)).await?;
     upstream.behave(Behaviour::Held { then: Box::new(Behaviour::status(200)) }).await?;
