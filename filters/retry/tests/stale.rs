@@ -141,6 +141,22 @@ fn an_answer_of_which_a_piece_cannot_be_read_is_not_kept() {
 }
 
 #[test]
+fn an_answer_that_was_let_go_in_mid_body_is_not_kept() {
+    let judged = format!(r#"{STALE}, "retry_on": {{"body": [{{"pointer": "/error", "exists": true}}]}}"#);
+    let mut worker = Worker::filter(&judged);
+    let mut request = worker.send(&GET);
+    worker.answer(&mut request, &[OK[0], ("content-type", "application/json")], false);
+    assert_eq!(worker.body(&mut request, br#"{"orders""#, false), Flow::Pause);
+    worker.pass(5_100);
+    // Nobody waits for a body for ever; the chain holds the piece that comes next for a tick.
+    worker.body(&mut request, b": 1}", true);
+    worker.pass(20);
+    worker.end(request);
+    drop(worker.host.take_replies());
+    assert!(failed(&mut worker, &GET).is_none(), "the end of an answer is none");
+}
+
+#[test]
 fn an_answer_without_a_body_and_one_with_trailers_are_kept() {
     let mut worker = Worker::filter(STALE);
     let mut request = worker.send(&GET);

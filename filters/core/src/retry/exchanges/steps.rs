@@ -133,6 +133,8 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// The held answer goes to the client.
     pub(super) fn let_go(&mut self) {
         let held = core::mem::replace(&mut self.exchange.phase, Phase::Open);
+        // What was held of it was not kept, and what comes now is only the rest.
+        self.exchange.capture = None;
         self.settle();
         if matches!(held, Phase::Held | Phase::Judging(_)) {
             self.world.resume(self.exchange.stream);
