@@ -238,7 +238,7 @@ fn deny(checks: &[&str]) -> Result<Counts> {
     for folder in ["", "fuzz/"] {
         let (manifest, rules) = (format!("{folder}Cargo.toml"), format!("{folder}deny.toml"));
         let mut deny = cargo_deny.command();
-        deny.args(["--manifest-path", &manifest, "--all-features", "check", "--config", &rules]).args(checks);
+        deny.args(["--manifest-path", &manifest, "--all-features", "--config", &rules, "check"]).args(checks);
         quietly(&format!("cargo deny check of {manifest}"), &mut deny)?;
     }
     Ok(Counts { passed: 2 * checks.len() as u64, ..Counts::default() })
