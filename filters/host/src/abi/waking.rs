@@ -13,7 +13,7 @@ unsafe extern "C" {
 
 /// Envoy has a message for the root of this context.
 #[unsafe(no_mangle)]
-pub extern "C" fn switchyard_on_queue_ready(context: u32, queue: u32) {
+pub(super) extern "C" fn switchyard_on_queue_ready(context: u32, queue: u32) {
     if is_root(context) {
         // SAFETY: two numbers go to a function of this module that takes two numbers.
         unsafe { proxy_on_queue_ready(context, queue) }
