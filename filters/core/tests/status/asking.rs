@@ -2,6 +2,8 @@
 
 use super::at;
 use switchyard_core::status::{Asking, Look, Worker};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const NOW: u64 = 1_700_000_000_000;
 

@@ -6,6 +6,8 @@ use serde_json::Value;
 use switchyard_core::status::{
     EndpointView, MOST_COUNTERS, MOST_UPSTREAMS, Snapshot, SnapshotWriter, UpstreamView, Worker,
 };
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn worker(number: u32, vm: u32, configured: u64, written: u64) -> Worker {
     let (began, configured, written) = (at(NOW - 60_000), at(configured), at(written));

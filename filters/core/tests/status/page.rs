@@ -2,7 +2,6 @@
 
 use super::{Nothing, Tables, at, nothing_seen};
 use core::time::Duration;
-use proptest::prelude::*;
 use serde_json::Value;
 use switchyard_core::Locality;
 use switchyard_core::health::Health;
@@ -11,9 +10,11 @@ use switchyard_core::outlier::{
     WatchedEndpoint, bucket_at,
 };
 use switchyard_core::status::{
-    Configurations, EndpointView, MOST_ENDPOINTS, MOST_UPSTREAMS, Seen, Snapshot, SnapshotWriter, Told,
-    UpstreamView, Worker, write,
+    EndpointView, MOST_ENDPOINTS, MOST_UPSTREAMS, Seen, Snapshot, SnapshotWriter, Told, UpstreamView, Worker,
+    write,
 };
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 pub(super) const NOW: u64 = 1_700_000_000_000;
 
@@ -208,39 +209,46 @@ fn a_list_that_a_worker_could_not_tell_whole_is_counted_whole() {
     assert_eq!(seen["workers"][0]["truncated"], true);
 }
 
-proptest! {
-    #[test]
-    fn no_name_becomes_markup_or_leaves_its_string(text in "\\PC{0,40}|[<>&\"'\\\\/\u{0}-\u{1f}\u{2028}\u{2029}a]{0,40}") {
-        let mut configurations = Configurations::default();
-        configurations.accept(&text, 1, &text, at(1));
-        configurations.refuse(&text, &text, at(1));
-        let mut seen = nothing_seen(at(NOW));
-        seen.configurations = vec![("router", configurations)];
-        let label = format!("switchyard.route=.={text};.;{text}");
-        let mut said = SnapshotWriter::new(Worker { written: at(NOW), ..Worker::default() });
-        said.counter(&label, || Some(1));
-        let upstream = UpstreamView { name: &text, cluster: &text, policy: &text, source: &text, read_at: at(1), endpoints: 1 };
-        said.upstream(&upstream);
-        said.endpoint(&endpoint(&text, 1));
-        let said = Snapshot::decode(said.finish().expect("memory")).expect("a snapshot");
-        seen.workers = vec![("router", said)];
-        let shown = json(&seen, &Nothing);
-        prop_assert_eq!(shown["upstreams"][0]["name"].as_str(), Some(&*text));
-        prop_assert_eq!(shown["upstreams"][0]["endpoints"][0]["address"].as_str(), Some(&*text));
-        prop_assert_eq!(shown["configurations"][0]["last_refusal"]["text"].as_str(), Some(&*text));
-    }
+#[cfg(not(target_arch = "wasm32"))]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+    use switchyard_core::status::Configurations;
 
-    #[test]
-    fn no_bytes_of_a_worker_make_it_panic(bytes in prop::collection::vec(0_u8..6, 0..300)) {
-        let mut whole = vec![1];
-        whole.extend([0; 36]);
-        whole.extend(bytes);
-        let mut seen = nothing_seen(at(0));
-        if let Some(mut snapshot) = Snapshot::decode(whole) {
-            snapshot.worker.written = at(NOW);
-            seen.now = at(NOW);
-            seen.workers = vec![("router", snapshot)];
+    proptest! {
+        #[test]
+        fn no_name_becomes_markup_or_leaves_its_string(text in "\\PC{0,40}|[<>&\"'\\\\/\u{0}-\u{1f}\u{2028}\u{2029}a]{0,40}") {
+            let mut configurations = Configurations::default();
+            configurations.accept(&text, 1, &text, at(1));
+            configurations.refuse(&text, &text, at(1));
+            let mut seen = nothing_seen(at(NOW));
+            seen.configurations = vec![("router", configurations)];
+            let label = format!("switchyard.route=.={text};.;{text}");
+            let mut said = SnapshotWriter::new(Worker { written: at(NOW), ..Worker::default() });
+            said.counter(&label, || Some(1));
+            let upstream = UpstreamView { name: &text, cluster: &text, policy: &text, source: &text, read_at: at(1), endpoints: 1 };
+            said.upstream(&upstream);
+            said.endpoint(&endpoint(&text, 1));
+            let said = Snapshot::decode(said.finish().expect("memory")).expect("a snapshot");
+            seen.workers = vec![("router", said)];
+            let shown = json(&seen, &Nothing);
+            prop_assert_eq!(shown["upstreams"][0]["name"].as_str(), Some(&*text));
+            prop_assert_eq!(shown["upstreams"][0]["endpoints"][0]["address"].as_str(), Some(&*text));
+            prop_assert_eq!(shown["configurations"][0]["last_refusal"]["text"].as_str(), Some(&*text));
         }
-        json(&seen, &Nothing);
+
+        #[test]
+        fn no_bytes_of_a_worker_make_it_panic(bytes in prop::collection::vec(0_u8..6, 0..300)) {
+            let mut whole = vec![1];
+            whole.extend([0; 36]);
+            whole.extend(bytes);
+            let mut seen = nothing_seen(at(0));
+            if let Some(mut snapshot) = Snapshot::decode(whole) {
+                snapshot.worker.written = at(NOW);
+                seen.now = at(NOW);
+                seen.workers = vec![("router", snapshot)];
+            }
+            json(&seen, &Nothing);
+        }
     }
 }
