@@ -86,7 +86,7 @@ pub struct Setup<V> {
     pub configuration: u64,
     /// The time; the earliest there is, if the host does not say.
     pub now: Timestamp,
-    /// A number that another root, and another worker, most likely does not have.
+    /// A number that another root, and another worker, does not have, though both began within the same tick of the clock.
     pub seed: u64,
 }
 

@@ -143,8 +143,8 @@ impl<F: Filter> Root<F> {
             effective_context: Rc::clone(&self.effective_context),
             configuration,
             now,
-            // Workers start within nanoseconds of each other; the numbers tell those of one VM apart.
-            seed: self.seed(now) ^ u64::from(number.wrapping_sub(1)).rotate_left(24),
+            // The numbers tell the configurations of one VM apart.
+            seed: self.seed(now, host) ^ u64::from(number.wrapping_sub(1)).rotate_left(24),
         };
         let filter = match F::new(document, setup, host) {
             Ok(filter) => filter,
@@ -166,14 +166,17 @@ impl<F: Filter> Root<F> {
         true
     }
 
-    fn seed(&self, now: Timestamp) -> u64 {
-        now.as_nanos() ^ u64::from(self.context).rotate_left(32)
+    /// What another VM's root does not have: Envoy's clock tells microseconds, and two workers may well start within the same one.
+    fn seed(&self, now: Timestamp, host: &impl SharedData) -> u64 {
+        let vm = u64::from(self.vm.number(host).saturating_sub(1)).rotate_left(48);
+        now.as_nanos() ^ u64::from(self.context).rotate_left(32) ^ vm
     }
 
     /// If the document lives in a store, the one that is in force there is taken, and asked for from now on.
     fn keep(&mut self, document: &Document, host: &impl Host) {
         let now = host.now().unwrap_or_default();
-        let stored = document.stored().map(|stored| Stored::new(F::NAME, stored, !self.seed(now), host));
+        let stored =
+            document.stored().map(|stored| Stored::new(F::NAME, stored, !self.seed(now, host), host));
         self.stored = stored;
         self.look_after(now, host);
     }

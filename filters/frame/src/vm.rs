@@ -4,11 +4,16 @@
 
 use crate::metrics::Registry;
 use crate::serving::Serving;
+use crate::shared::reach;
 use core::any::{Any, TypeId};
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 use switchyard_core::Timestamp;
 use switchyard_core::memory::Memory;
+use switchyard_host::SharedData;
+
+/// What counts VMs of all filters in shared data.
+const ALL: &str = "vm";
 
 /// One VM; `V` is the filter's own. A clone is the same VM.
 pub struct Vm<V> {
@@ -19,6 +24,8 @@ pub struct Vm<V> {
     /// The filter's own.
     pub own: Rc<V>,
     configurations: Rc<Cell<u32>>,
+    /// Among all VMs; 0: it has none yet.
+    number: Rc<Cell<u32>>,
     serves: Rc<Cell<bool>>,
     began: Rc<Cell<Timestamp>>,
     serving: Rc<Serving>,
@@ -31,6 +38,7 @@ impl<V> Clone for Vm<V> {
             memory: self.memory.clone(),
             own: Rc::clone(&self.own),
             configurations: Rc::clone(&self.configurations),
+            number: Rc::clone(&self.number),
             serves: Rc::clone(&self.serves),
             began: Rc::clone(&self.began),
             serving: Rc::clone(&self.serving),
@@ -45,6 +53,7 @@ impl<V: Default> Default for Vm<V> {
             memory: Memory::default(),
             own: Rc::default(),
             configurations: Rc::default(),
+            number: Rc::default(),
             serves: Rc::default(),
             began: Rc::default(),
             serving: Rc::default(),
@@ -65,6 +74,15 @@ impl<V> Vm<V> {
         let number = self.configurations.get().wrapping_add(1).max(1);
         self.configurations.set(number);
         number
+    }
+
+    /// A number that no other VM has, of whatever filter; 0 while none can be had.
+    pub(crate) fn number(&self, host: &impl SharedData) -> u32 {
+        if self.number.get() == 0 {
+            let number = reach::prepare(ALL, host).ok().and_then(|()| reach::take_number(ALL, host));
+            self.number.set(number.unwrap_or_default());
+        }
+        self.number.get()
     }
 
     /// It has a configuration at `now`.

@@ -11,8 +11,8 @@ use switchyard_core::Timestamp;
 use switchyard_core::contract::keys;
 use switchyard_core::status::Snapshot;
 use switchyard_frame::metrics::catalogue::BATCH_WITHOUT_QUEUE;
-use switchyard_frame::{Filter, Head, Mailbox, Root, Setup, Stream, prepare};
-use switchyard_host::fake::FakeHost;
+use switchyard_frame::{Filter, Head, Mailbox, Root, Setup, Stream, Vm, prepare};
+use switchyard_host::fake::{FakeHost, SharedStore};
 use switchyard_host::{Flow, Host, HostError, Queues as _, SharedData as _, Status};
 
 const DOCUMENT: &[u8] = br#"{
@@ -189,6 +189,21 @@ fn the_roots_of_a_vm_share_what_outlives_them_and_know_each_other_by_number() {
     let other = other.filter().expect("a configuration");
     assert_ne!(other.setup.configuration, one.setup.configuration);
     assert_eq!((other.summary(), one.summary()), ("0 routes".to_owned(), "1 routes".to_owned()));
+}
+
+/// Two workers may have their configuration within the same microsecond, which is what Envoy's clock tells: what each calls itself in a lease
+/// comes of its seed, and one that two have is held by both.
+#[test]
+fn workers_that_start_at_the_same_time_have_different_seeds() {
+    let store = SharedStore::default();
+    let seeds = [(); 3].map(|()| {
+        let host = FakeHost::with_shared(&store);
+        host.set_configuration(DOCUMENT);
+        let mut root = Root::<Diary>::in_vm(1, Vm::default());
+        assert!(root.configure(&host));
+        root.filter().expect("a configuration").setup.seed
+    });
+    assert!(seeds[0] != seeds[1] && seeds[1] != seeds[2] && seeds[0] != seeds[2], "{seeds:?}");
 }
 
 /// As when another document comes from a store: the filter under the one before serves its streams to their end.
