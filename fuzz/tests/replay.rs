@@ -3,6 +3,11 @@
 //! What was found to be wrong once is in `regressions/TARGET/`, and stays. `SWITCHYARD_FUZZ_SECONDS` says how long each target is tried
 //! with changes (2); `SWITCHYARD_SEED` draws others. An input that makes a target panic is written to `artifacts/TARGET/`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how long targets are tried is told by a clock, which no target sees"
+)]
+
 use fastrand::Rng;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
