@@ -7,8 +7,8 @@ use anyhow::{Result, ensure};
 use std::process::{Command, Stdio};
 
 /// What can be measured.
-pub(crate) const BENCHES: [&str; 9] =
-    ["router", "outlier", "retry", "coalesce", "batch", "chain", "scale", "discovery", "core"];
+pub(crate) const BENCHES: [&str; 10] =
+    ["router", "outlier", "retry", "coalesce", "peers", "batch", "chain", "scale", "discovery", "core"];
 
 /// A cargo command whose programs find Envoy and the modules.
 pub(crate) fn with_envoy(mut command: Command, envoy: &Envoy) -> Command {
@@ -57,12 +57,10 @@ impl Benches {
     }
 
     /// What measures `name`, with what that one needs.
-    fn command(&self, name: &str, peers: Option<&Peers>) -> Result<Command> {
+    fn command(&self, name: &str, peers: &Peers) -> Result<Command> {
         let mut bench = harness("switchyard-bench", &self.envoy)?;
         bench.arg(name);
-        if let Some(peers) = peers {
-            peers.known_to(&mut bench);
-        }
+        peers.known_to(&mut bench);
         Ok(bench)
     }
 
@@ -71,16 +69,11 @@ impl Benches {
     /// # Errors
     /// When set-up of those it is compared with, or the benchmark, fails.
     pub(crate) fn json(&self, name: &str) -> Result<String> {
-        let mut bench = self.command(name, peers_of(name)?.as_ref())?;
+        let mut bench = self.command(name, &Peers::set_up(name)?)?;
         let output = bench.arg("--json").stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
         ensure!(output.status.success(), "{}; what it printed above says why", output.status);
         Ok(String::from_utf8(output.stdout)?)
     }
-}
-
-/// Those with which a benchmark compares, if they are programs of others.
-fn peers_of(name: &str) -> Result<Option<Peers>> {
-    if name == "coalesce" { Peers::set_up().map(Some) } else { Ok(None) }
 }
 
 /// Measures `name`.
@@ -88,8 +81,8 @@ fn peers_of(name: &str) -> Result<Option<Peers>> {
 /// # Errors
 /// When set-up, build or the benchmark fails.
 pub(crate) fn bench(name: &str, json: bool, version: Option<&str>, install: Install) -> Result<()> {
-    let peers = peers_of(name)?;
-    let mut bench = Benches::set_up(version, install)?.command(name, peers.as_ref())?;
+    let peers = Peers::set_up(name)?;
+    let mut bench = Benches::set_up(version, install)?.command(name, &peers)?;
     if json {
         bench.arg("--json");
     }

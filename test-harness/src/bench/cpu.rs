@@ -35,6 +35,21 @@ pub fn used(pid: u32) -> anyhow::Result<Duration> {
     in_stat(Path::new(&format!("/proc/{pid}/stat")))
 }
 
+/// A process and all below it, by id: nginx's workers are children of the first.
+#[must_use]
+pub fn family(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let parents: Vec<(u32, u32)> = ids.filter_map(|id| Some((id, parent(id)?))).collect();
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(one) = found.get(next).copied() {
+        found.extend(parents.iter().filter(|(_, parent)| *parent == one).map(|(id, _)| *id));
+        next += 1;
+    }
+    found
+}
+
 /// The same of a process or a thread, whose `stat` this is.
 ///
 /// # Errors
@@ -86,6 +101,17 @@ mod tests {
             sum = std::hint::black_box((0..10_000).fold(sum, u64::wrapping_add));
         }
         assert!(used(own).unwrap() > before);
+    }
+
+    #[test]
+    fn a_family_is_a_process_and_its_children() {
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let family = family(std::process::id());
+        assert_eq!(family.first(), Some(&std::process::id()));
+        assert!(family.contains(&child.id()));
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use switchyard_test_harness::bench::{
-    batch, chain, coalesce, core, discovery, outlier, retry, router, scale, table,
+    batch, chain, coalesce, core, discovery, outlier, peers, retry, router, scale, table,
 };
 
 /// Measures the filters in Envoy, or the consistent hashes alone.
@@ -16,7 +16,7 @@ struct Arguments {
     /// Print one JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Rounds: 5 of `router` and `chain`, 2 of `outlier` and `retry`, 20 of `coalesce`, 3 of `batch`, unless given.
+    /// Rounds: 5 of `router` and `chain`, 2 of `outlier`, `retry` and `peers`, 20 of `coalesce`, 3 of `batch`, unless given.
     #[arg(long)]
     rounds: Option<usize>,
     /// Requests per variant and round: 4000 of `router`, 20000 of `chain`, unless given.
@@ -37,6 +37,8 @@ enum Name {
     Retry,
     /// Bursts on one key: switchyard.wasm, coalesce.wasm, nginx's proxy_cache_lock and Varnish.
     Coalesce,
+    /// What Envoy itself, nginx and HAProxy do, too: hashing, ejection, retries, and what they cost.
+    Peers,
     /// A service with a cost per call: batch.wasm with each of its policies, and no batching.
     Batch,
     /// The chain, beside separate modules, filters that do nothing, Envoy's own policies, Lua and no filter.
@@ -67,6 +69,7 @@ async fn main() -> anyhow::Result<()> {
             retry::measure(retry::Size { rounds: rounds.unwrap_or(2) }, arguments.plot.as_deref()).await?
         }
         Name::Coalesce => coalesce::measure(coalesce::Size { rounds: rounds.unwrap_or(20) }).await?,
+        Name::Peers => peers::measure(peers::Size { rounds: rounds.unwrap_or(2) }).await?,
         Name::Batch => batch::measure(batch::Size { rounds: rounds.unwrap_or(3) }).await?,
         Name::Discovery => discovery::measure().await?,
         Name::Scale => scale::measure().await?,

@@ -84,6 +84,12 @@ impl Envoy {
         self.admin_address
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        lock(&self.process).id()
+    }
+
     /// Where a listener listens.
     ///
     /// # Errors

@@ -61,6 +61,10 @@ impl Process {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// # Errors
     /// With the end of the log, if Envoy is no longer there.
     pub(super) fn check_alive(&mut self) -> anyhow::Result<()> {

@@ -7,11 +7,11 @@
 //! change it little. Requests per second by the clock are beside it (`…_wall`). Trade-off: a worker that is not busy wakes more
 //! often per request, which costs all variants the same, so ratios are then nearer to one.
 
-mod place;
+pub(super) mod place;
 mod run;
 mod summary;
 mod variants;
-mod wire;
+pub(super) mod wire;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -56,7 +56,8 @@ fn ticks(stat: &str) -> Option<u64> {
     Some(fields.filter_map(|field| field.parse::<u64>().ok()).sum()).filter(|_| stat.split(' ').count() > 15)
 }
 
-fn all_of(process: u32, cores: &str) -> bool {
+/// Gives all threads that a process has now these cores. Whether that could be done.
+pub(in crate::bench) fn all_of(process: u32, cores: &str) -> bool {
     taskset(&["--all-tasks", "--pid", "--cpu-list", cores, &process.to_string()])
 }
 

@@ -18,14 +18,14 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-l
 const END: &[u8] = b"\r\n\r\n";
 
 /// Servers that count their requests. Dropping them ends them.
-pub(super) struct Endpoints {
+pub(in crate::bench) struct Endpoints {
     all: Vec<(SocketAddr, Arc<AtomicU64>)>,
     _tasks: JoinSet<()>,
 }
 
 impl Endpoints {
     /// So many, on free ports.
-    pub(super) async fn start(count: usize) -> anyhow::Result<Self> {
+    pub(in crate::bench) async fn start(count: usize) -> anyhow::Result<Self> {
         let (mut all, mut tasks) = (Vec::new(), JoinSet::new());
         for _ in 0..count {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -40,12 +40,12 @@ impl Endpoints {
         Ok(Self { all, _tasks: tasks })
     }
 
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+    pub(in crate::bench) fn addresses(&self) -> Vec<SocketAddr> {
         self.all.iter().map(|(address, _)| *address).collect()
     }
 
     /// The requests of each, so far.
-    pub(super) fn counts(&self) -> Vec<u64> {
+    pub(in crate::bench) fn counts(&self) -> Vec<u64> {
         self.all.iter().map(|(_, requests)| requests.load(Ordering::Relaxed)).collect()
     }
 }
@@ -66,14 +66,8 @@ async fn serve(mut socket: TcpStream, requests: Arc<AtomicU64>) {
 }
 
 /// Sends so many requests, each with a path of its own and one of a thousand users; how long that took.
-pub(super) async fn load(address: SocketAddr, requests: u64) -> anyhow::Result<Duration> {
-    let mut clients = JoinSet::new();
-    let mut sockets = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let socket = TcpStream::connect(address).await?;
-        socket.set_nodelay(true)?;
-        sockets.push(socket);
-    }
+pub(in crate::bench) async fn load(address: SocketAddr, requests: u64) -> anyhow::Result<Duration> {
+    let (mut clients, sockets) = (JoinSet::new(), connected(address, CONNECTIONS).await?);
     let begun = Instant::now();
     for (first, socket) in (0..).zip(sockets) {
         clients.spawn(client(socket, first, requests));
@@ -84,21 +78,41 @@ pub(super) async fn load(address: SocketAddr, requests: u64) -> anyhow::Result<D
     Ok(begun.elapsed())
 }
 
+/// So many connections.
+pub(in crate::bench) async fn connected(address: SocketAddr, count: u64) -> anyhow::Result<Vec<TcpStream>> {
+    let mut sockets = Vec::new();
+    for _ in 0..count {
+        let socket = TcpStream::connect(address).await?;
+        socket.set_nodelay(true)?;
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}
+
 /// Every so manieth request, from `first` on.
 async fn client(mut socket: TcpStream, first: u64, requests: u64) -> anyhow::Result<()> {
     let mut answer = Vec::with_capacity(4 << 10);
     for number in (first..requests).step_by(usize::try_from(CONNECTIONS)?) {
-        let user = number % KEYS;
-        let request =
-            format!("GET /item/{number} HTTP/1.1\r\nhost: harness.test\r\nx-user: user-{user}\r\n\r\n");
-        socket.write_all(request.as_bytes()).await?;
-        answer.clear();
-        while !is_whole(&answer) {
-            anyhow::ensure!(socket.read_buf(&mut answer).await? > 0, "the connection was closed");
-        }
-        let is_good = answer.starts_with(b"HTTP/1.1 200 ");
-        anyhow::ensure!(is_good, "not a 200: {}", String::from_utf8_lossy(&answer));
+        ask(&mut socket, number, &mut answer).await?;
     }
+    Ok(())
+}
+
+/// Sends the request of this number, and reads its answer.
+pub(in crate::bench) async fn ask(
+    socket: &mut TcpStream,
+    number: u64,
+    answer: &mut Vec<u8>,
+) -> anyhow::Result<()> {
+    let user = number % KEYS;
+    let request = format!("GET /item/{number} HTTP/1.1\r\nhost: harness.test\r\nx-user: user-{user}\r\n\r\n");
+    socket.write_all(request.as_bytes()).await?;
+    answer.clear();
+    while !is_whole(answer) {
+        anyhow::ensure!(socket.read_buf(answer).await? > 0, "the connection was closed");
+    }
+    let is_good = answer.starts_with(b"HTTP/1.1 200 ");
+    anyhow::ensure!(is_good, "not a 200: {}", String::from_utf8_lossy(answer));
     Ok(())
 }
 

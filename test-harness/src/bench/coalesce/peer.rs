@@ -1,21 +1,13 @@
-//! nginx and Varnish as child processes, each with the setting under which it lets identical requests wait for one.
+//! nginx and Varnish, each with the setting under which it lets identical requests wait for one.
 //!
-//! Invariant: a peer has a folder of its own, runs in the foreground, and ends with the value that owns it, by its
-//! own id. A free port is asked of the kernel and given to it, since neither takes port 0; should another process be
-//! quicker, it is tried again. The programs are those that `$NGINX` and `$VARNISHD` name.
+//! Invariant: neither writes outside the folder that it is given. The programs are those that `$NGINX` and `$VARNISHD` name. Trade-off: what is not about
+//! waiting is as they are by default, not tuned.
 
-use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use anyhow::Context as _;
-use tempfile::TempDir;
-
-use crate::load::Client;
-use crate::wait;
-
-const TRIES: usize = 3;
+use crate::bench::foreign::{self, Foreign};
 
 /// Which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,29 +16,19 @@ pub(super) enum Kind {
     Varnish,
 }
 
-/// A running one.
-pub(super) struct Peer {
-    child: Child,
-    directory: TempDir,
-    pub(super) address: SocketAddr,
-}
-
 impl Kind {
     fn program(self) -> anyhow::Result<PathBuf> {
-        let variable = match self {
-            Self::Nginx => "NGINX",
-            Self::Varnish => "VARNISHD",
-        };
-        let named = std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
-        named.with_context(|| format!("run this through `cargo xtask bench coalesce`, or set {variable}"))
+        foreign::program(if self == Self::Nginx { "NGINX" } else { "VARNISHD" })
     }
 
     /// `1.22.1`.
     pub(super) fn version(self) -> anyhow::Result<String> {
-        let flag = if self == Self::Nginx { "-v" } else { "-V" };
-        let output = Command::new(self.program()?).arg(flag).output()?;
-        // Both write it to standard error.
-        Ok(version_in(&String::from_utf8_lossy(&output.stderr)))
+        foreign::version(&self.program()?, if self == Self::Nginx { "-v" } else { "-V" })
+    }
+
+    /// Starts one in front of `upstream`, and waits until it passes an answer on.
+    pub(super) async fn start(self, upstream: SocketAddr) -> anyhow::Result<Foreign> {
+        Foreign::start(|directory, at| self.command(directory, at, upstream)).await
     }
 
     fn command(self, directory: &Path, at: SocketAddr, upstream: SocketAddr) -> anyhow::Result<Command> {
@@ -73,65 +55,6 @@ impl Kind {
         }
         Ok(command)
     }
-}
-
-impl Peer {
-    /// Starts one in front of `upstream`, and waits until it passes an answer on.
-    pub(super) async fn start(kind: Kind, upstream: SocketAddr) -> anyhow::Result<Self> {
-        for _ in 1..TRIES {
-            if let Ok(peer) = Self::try_start(kind, upstream).await {
-                return Ok(peer);
-            }
-        }
-        Self::try_start(kind, upstream).await
-    }
-
-    async fn try_start(kind: Kind, upstream: SocketAddr) -> anyhow::Result<Self> {
-        let directory = TempDir::with_prefix("switchyard-peer-")?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let log = File::create(directory.path().join("log"))?;
-        let mut command = kind.command(directory.path(), address, upstream)?;
-        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
-        let child =
-            child.with_context(|| format!("starting {}", kind.program().unwrap_or_default().display()))?;
-        let mut peer = Self { child, directory, address };
-        let client = Client::to(address);
-        let ready = wait::until("a peer's first answer", wait::DEADLINE, || {
-            let (ended, asked) = (peer.child.try_wait(), client.get("/ready").send());
-            async move {
-                if let Some(status) = ended? {
-                    anyhow::bail!("it ended with {status}");
-                }
-                Ok(asked.await.ok().filter(|answer| answer.status == 200).map(drop))
-            }
-        });
-        let ready = ready.await;
-        ready.with_context(|| format!("{kind:?} did not start; its log:\n{}", peer.log()))?;
-        Ok(peer)
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // Asked to end, they end their workers first. The standard library can only kill, which leaves nginx's behind.
-        let id = self.child.id().to_string();
-        let asked = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).stderr(Stdio::null()).status();
-        if !asked.is_ok_and(|status| status.success()) {
-            // Fails only if it has ended by itself.
-            let _ = self.child.kill();
-        }
-        let _ = self.child.wait();
-    }
-}
-
-/// From `nginx version: nginx/1.22.1` or `varnishd (varnish-7.1.1 revision …)`.
-fn version_in(text: &str) -> String {
-    let version = text.split(['/', '-']).nth(1).unwrap_or_default();
-    version.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 /// Two workers, as Envoy has. What is not about waiting is nginx's default, but for what keeps it inside its folder.
@@ -179,13 +102,6 @@ fn varnish(upstream: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_say_their_version_in_their_own_way() {
-        assert_eq!(version_in("nginx version: nginx/1.22.1\n"), "1.22.1");
-        assert_eq!(version_in("varnishd (varnish-7.1.1 revision 7cee1c5)\nCopyright (c) 2006\n"), "7.1.1");
-        assert_eq!(version_in(""), "unknown");
-    }
 
     #[test]
     fn nginx_writes_nothing_outside_its_folder() {

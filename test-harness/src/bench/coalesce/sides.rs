@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::burst::Clients;
-use super::peer::{Kind, Peer};
+use super::peer::Kind;
 use crate::bench::chain::module;
+use crate::bench::foreign::Foreign;
 use crate::envoy::{Bootstrap, Envoy, pieces};
 use crate::steered::balanced;
 use crate::upstream::Upstreams;
@@ -48,7 +49,7 @@ pub(super) struct Running {
 /// Kept for its end.
 enum Server {
     Envoy(#[expect(dead_code, reason = "ends when dropped")] Envoy),
-    Peer(#[expect(dead_code, reason = "ends when dropped")] Peer),
+    Peer(#[expect(dead_code, reason = "ends when dropped")] Foreign),
 }
 
 impl Running {
@@ -77,7 +78,7 @@ async fn envoy(upstreams: &Upstreams, module: &str) -> anyhow::Result<Started> {
 
 async fn peer(kind: Kind, upstreams: &Upstreams) -> anyhow::Result<Started> {
     let upstream = upstreams.addresses().first().copied();
-    let peer = Peer::start(kind, upstream.ok_or_else(|| anyhow::anyhow!("no upstream"))?).await?;
+    let peer = kind.start(upstream.ok_or_else(|| anyhow::anyhow!("no upstream"))?).await?;
     let address = peer.address;
     Ok((Server::Peer(peer), address, json!(kind.version()?)))
 }
