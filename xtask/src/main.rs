@@ -11,6 +11,7 @@ mod schema;
 mod setup;
 mod test;
 mod tidy;
+mod versions;
 mod workspace;
 
 use anyhow::Result;
@@ -33,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask demo                                  watch a real Envoy being steered
   cargo xtask test --only parity                    run one scenario and see what it prints
   cargo xtask test --envoy 1.36.4                   run everything on another Envoy
+  cargo xtask test --only router --envoy all        run some scenarios on every Envoy that is supported
   cargo xtask test --modules separate               run everything on one module for each filter
   cargo xtask check envoy-config/switchyard.yaml    find out what is wrong with a document
   cargo xtask dist                                  modules, images and the program, ready to hand out
@@ -69,7 +71,8 @@ enum Task {
         /// Which modules the scenarios run on: switchyard.wasm, or one for each filter, on which a part of them runs in any case.
         #[arg(long, value_name = "MODULES", value_parser = ["chain", "separate"], default_value = "chain")]
         modules: String,
-        /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
+        /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0; or all, which runs the scenarios (or those that --only names) on each, and writes
+        /// docs/compatibility.md.
         #[arg(long, value_name = "VERSION")]
         envoy: Option<String>,
     },
@@ -90,7 +93,8 @@ enum Task {
     /// Measures, and prints a table or one JSON object.
     Bench {
         /// What: router (requests through Envoy), outlier (faults, against Envoy's own detection), retry (faults, against
-        /// Envoy's own retries), coalesce (bursts, against nginx and Varnish), batch (a service with a cost
+        /// Envoy's own retries), coalesce (bursts, against nginx and Varnish), peers (hashing, ejection, retries and what
+        /// they cost, against Envoy's own, nginx and HAProxy), batch (a service with a cost
         /// per call, against no batching), chain (all filters as one module, against several, no-op filters and Envoy's own
         /// policies), scale (many clusters and workers, little traffic), discovery (endpoints that come and go) or core (hash
         /// tables, native and in wasm).
@@ -163,6 +167,9 @@ fn run(task: Task) -> Result<bool> {
             let built = build::build_only(&modules, Install::asked(install))?;
             build::print(&built);
             Ok(true)
+        }
+        Task::Test { only, modules, envoy } if envoy.as_deref() == Some(versions::ALL) => {
+            versions::test(only.as_deref(), &modules)
         }
         Task::Test { only, modules, envoy } => test::test(only.as_deref(), &modules, envoy.as_deref()),
         Task::Fuzz { targets, minutes, jobs, keep } => {

@@ -3,6 +3,7 @@
 
 use crate::observability;
 use crate::tidy::rendered;
+use crate::versions;
 use crate::workspace::root;
 use anyhow::Result;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) fn generated() -> Result<Vec<(PathBuf, String)>> {
         (root().join("docs/config.md"), switchyard_config::reference_markdown()),
         (root().join("docs/findings.md"), switchyard_cli::pages::markdown()),
     ];
+    files.push(versions::page()?);
     files.extend(observability::files()?);
     files.extend(rendered::examples()?);
     Ok(files)

@@ -11,16 +11,16 @@ use crate::build;
 use crate::setup::prometheus::Prometheus;
 use crate::setup::{Chromium, Envoy, Install, WasmCargo, etcd};
 use anyhow::{Result, anyhow};
-use counts::Counts;
+pub(crate) use counts::Counts;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use steps::{Programs, Step};
 
 /// What became of a step.
-struct Ended {
+pub(crate) struct Ended {
     name: String,
     took: Duration,
-    outcome: Result<Counts>,
+    pub(crate) outcome: Result<Counts>,
 }
 
 /// Runs all steps, or the one (or the scenarios) that `only` names, on these modules; returns whether everything passed.
@@ -28,6 +28,14 @@ struct Ended {
 /// # Errors
 /// When Envoy, etcd, Prometheus or Chromium cannot be set up, for then nothing else says anything.
 pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<bool> {
+    run(only, modules, version).map(|ended| summarize(&ended))
+}
+
+/// Runs them, and says what became of each.
+///
+/// # Errors
+/// As [`test`].
+pub(crate) fn run(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<Vec<Ended>> {
     let steps = match only {
         // What a part of the scenarios shows on single modules, all of them do.
         None => {
@@ -71,7 +79,7 @@ pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> 
         }
         ended.push(Ended { name: step.to_string(), took: started.elapsed(), outcome });
     }
-    Ok(summarize(&ended))
+    Ok(ended)
 }
 
 /// The modules, since when they are being built.
@@ -95,7 +103,7 @@ impl Building {
 }
 
 /// Prints the summary; its last line is the one that counts.
-fn summarize(ended: &[Ended]) -> bool {
+pub(crate) fn summarize(ended: &[Ended]) -> bool {
     // What a runner said of them may be far above.
     for Ended { name, outcome, .. } in ended {
         match outcome {

@@ -15,12 +15,12 @@ fn said(program: &str, arguments: &[&str]) -> Result<String> {
 }
 
 /// The checkout's commit, with `+` when something is changed.
-pub(super) fn commit() -> Result<String> {
+pub(crate) fn commit() -> Result<String> {
     said("git", &["describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"])
 }
 
 /// `2026-11-29`, in UTC.
-pub(super) fn today() -> Result<String> {
+pub(crate) fn today() -> Result<String> {
     said("date", &["-u", "+%Y-%m-%d"])
 }
 

@@ -5,7 +5,7 @@
 //! two that share a machine measure each other.
 
 mod line;
-mod machine;
+pub(crate) mod machine;
 mod mark;
 mod measured;
 mod page;

@@ -32,6 +32,11 @@ pub(crate) struct Envoy {
 }
 
 impl Envoy {
+    /// Every version that is supported, the eldest first.
+    pub(crate) fn versions() -> impl Iterator<Item = &'static str> {
+        PINNED.iter().map(|(version, _)| *version)
+    }
+
     /// Finds or fetches one; `wanted` asks for that version and no other.
     ///
     /// # Errors

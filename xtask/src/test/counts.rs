@@ -1,6 +1,7 @@
 //! How many tests passed, by what the test runners print, and running one so that it is seen and counted.
 
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -16,6 +17,8 @@ pub(crate) struct Counts {
     pub(crate) reason: Option<String>,
     /// The names of those that failed, each once.
     pub(crate) failures: Vec<String>,
+    /// Each test that nextest ran, as it names it (`package::program module::test`), and whether it passed.
+    pub(crate) tests: BTreeMap<String, bool>,
 }
 
 impl Counts {
@@ -34,6 +37,7 @@ impl Counts {
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.failures.extend(other.failures.iter().cloned());
+        self.tests.extend(other.tests.clone());
     }
 
     /// What the closing lines of nextest, cargo test and wasm-bindgen-test in `output` add up to. Tests that a
@@ -46,6 +50,9 @@ impl Counts {
             if !counts.failures.iter().any(|known| known == name) {
                 counts.failures.push(name.to_owned());
             }
+        }
+        if nextest {
+            counts.tests = output.lines().filter_map(|line| ran(line.trim())).collect();
         }
         for line in output.lines().map(str::trim).filter(|line| !nextest || line.starts_with("Summary [")) {
             let summary = line.strip_prefix("Summary").map(|rest| rest.split(':').nth(1).unwrap_or_default());
@@ -65,13 +72,25 @@ impl Counts {
     }
 }
 
+/// Whether this word of nextest's says that a test has failed.
+fn has_failed(word: &str) -> bool {
+    word.starts_with("FAIL") || ["TIMEOUT", "SIGABRT", "SIGSEGV", "SIGKILL"].contains(&word)
+}
+
+/// The test that this line of nextest's is the end of, and whether it passed.
+fn ran(line: &str) -> Option<(String, bool)> {
+    // PASS [   0.3s] (7/9) crate::program module::name
+    let (word, rest) = line.split_once(" [")?;
+    let (_, name) = rest.split_once(") ")?;
+    (word == "PASS" || has_failed(word)).then(|| (name.to_owned(), word == "PASS"))
+}
+
 /// The test that this line says has failed.
 fn failure(line: &str, nextest: bool) -> Option<&str> {
     if nextest {
         // FAIL [   0.3s] (7/9) crate::program module::name
         let (word, rest) = line.split_once(" [")?;
-        let failed = word.starts_with("FAIL") || ["TIMEOUT", "SIGABRT", "SIGSEGV", "SIGKILL"].contains(&word);
-        return failed.then(|| rest.split_whitespace().next_back()).flatten();
+        return has_failed(word).then(|| rest.split_whitespace().next_back()).flatten();
     }
     let (name, result) = line.strip_prefix("test ")?.split_once(" ... ")?;
     result.to_ascii_uppercase().starts_with("FAIL").then_some(name)
@@ -140,6 +159,10 @@ mod tests {
              FAIL [   0.289s] (1/3) xtask::bin/xtask tidy::this_workspace"
         );
         assert_eq!(Counts::of(&named).failures, ["tidy::this_workspace", "router::hangs"]);
+        let passes = format!("PASS [   0.3s] ( 7/9) harness::scenarios router::split::by_weight\n{named}");
+        let tests = Counts::of(&passes).tests;
+        assert_eq!(tests.get("harness::scenarios router::split::by_weight"), Some(&true));
+        assert_eq!((tests.get("harness::scenarios router::hangs"), tests.len()), (Some(&false), 3));
         let inner = format!("test result: FAILED. 0 passed; 1 failed; 0 ignored\n{nextest}");
         assert_eq!(Counts::of(&inner), Counts::of(nextest), "counted once");
         let cargo = "test result: ok. 9 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s\n\
