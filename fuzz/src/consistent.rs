@@ -51,7 +51,8 @@ fn ring(endpoints: &Endpoints, murmur: bool, size: u8, admitted: u8, keys: &[u64
         // Of equal hashes the endpoint that comes first.
         expected.sort();
         assert_eq!(ring.points().collect::<Vec<_>>(), expected);
-        assert!(is_per_endpoint || ring.len() as u64 <= maximum.max(1));
+        // Weights are sums of rounded parts, and may come out at a hair more than the whole: then there is a point more, as in Envoy.
+        assert!(is_per_endpoint || ring.len() as u64 <= maximum.max(1) + 1);
         let on_points = expected.first().into_iter().chain(expected.last()).map(|(hash, _)| *hash);
         for key in keys.iter().copied().chain(on_points) {
             let start = expected.partition_point(|(hash, _)| *hash < key);

@@ -33,7 +33,8 @@ pub struct RingHash {
 
 impl RingHash {
     /// The ring of `endpoints`, with about `minimum_ring_size` points or more, and no more than
-    /// `maximum_ring_size` (at most 8,388,608).
+    /// `maximum_ring_size` (at most 8,388,608), or one more where the parts of all weights, each of them rounded, come to more than the whole: so does
+    /// Envoy, whose ring this is.
     pub fn new(
         endpoints: &Endpoints,
         hash_function: HashFunction,
