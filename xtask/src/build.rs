@@ -74,6 +74,15 @@ pub(crate) fn build_only(names: &[String], install: Install) -> Result<Vec<Modul
     build_all(plans, install)
 }
 
+/// Builds all but those of these names.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_but(names: &[&str], install: Install) -> Result<Vec<Module>> {
+    let all = plans(&metadata()?).into_iter();
+    build_all(all.filter(|plan| !names.contains(&plan.name.as_str())).collect(), install)
+}
+
 /// Builds those that are for users.
 ///
 /// # Errors
