@@ -5,7 +5,9 @@ use crate::endpoints::{candidates, chosen};
 use crate::process::{Event, Outcome, Process};
 use crate::stakes::Rule;
 use crate::truth::{ERROR, Headers, answer, harmful, value};
-use switchyard_core::contract::{ATTEMPT_COUNT_HEADER, HEARTBEAT_HEADER};
+use switchyard_core::contract::{ATTEMPT_COUNT_HEADER, HEARTBEAT_HEADER, keys};
+use switchyard_core::discovery::Roster;
+use switchyard_host::SharedData as _;
 use switchyard_host::fake::Called;
 
 /// What a call is.
@@ -43,6 +45,9 @@ impl Process {
             Kind::List => self.tally.count("asks for a list"),
         }
         if kind != Kind::Attempt && outcome == Outcome::BreaksOff {
+            outcome = Outcome::Truncated;
+        }
+        if kind == Kind::List && matches!(outcome, Outcome::Failed | Outcome::Error) && self.rng.bool() {
             outcome = Outcome::Truncated;
         }
         for id in harmful(call.body.as_deref().unwrap_or_default()) {
@@ -113,13 +118,24 @@ impl Process {
             }
         }
         self.tally.count(what);
-        if kind(&call) == Kind::List && outcome == Outcome::Good && self.sides[side].failing.is_none() {
-            self.endpoints.is_told(self.now);
-        }
         let head = [(":status", status), ("content-type", "application/json")];
         let head = if status.is_empty() { &[][..] } else { &head[..] };
         let done = self.sides[side].worker.answer(&call, head, &body);
         self.take(side, done);
+        // Who has the role of asking no more takes no answer.
+        if kind(&call) == Kind::List && outcome == Outcome::Good && self.has_taken_the_list() {
+            self.endpoints.is_told(self.now);
+        }
+    }
+
+    /// Whether workers find the list that there is now in shared data.
+    fn has_taken_the_list(&self) -> bool {
+        let key = keys::roster("two", 0);
+        let all = self.store.keys(key.trim_end_matches('0'));
+        all.iter().any(|key| {
+            let shared = self.onlooker.shared_data(key).ok().flatten();
+            shared.and_then(|shared| Roster::decode(&shared.value)).is_some_and(|it| self.endpoints.are(&it))
+        })
     }
 
     /// What is answered to a call.

@@ -110,8 +110,8 @@ impl Process {
         }
     }
 
-    /// That these candidates of this side are whom there is.
-    pub(crate) fn look_at_candidates(&self, side: usize, candidates: &str) {
+    /// That these candidates of a request that this side got then are whom there is.
+    pub(crate) fn look_at_candidates(&self, side: usize, began: u64, candidates: &str) {
         let names = || candidates.split(',').map(str::trim);
         let nobody = names().any(|name| name == crate::endpoints::NOBODY);
         if self.tally.of("lists that break off") > 0 {
@@ -121,21 +121,21 @@ impl Process {
             return;
         }
         if !self.endpoints.left.is_empty() && names().any(|name| name.starts_with("10.0.1.")) {
-            let is_gone = |name| self.endpoints.left.get(name).is_some_and(|at| at + 2 * SEEN < self.now);
+            let is_gone = |name| self.endpoints.left.get(name).is_some_and(|at| at + 2 * SEEN < began);
             self.stakes.check(Rule::LeftUnnamed, !names().any(is_gone), || {
                 format!("{candidates}; gone: {:?}", self.endpoints.left)
             });
         }
         if !self.endpoints.ejected.is_empty() && names().any(|name| name.starts_with("10.0.0.")) {
-            let ejected = names().find(|name| self.is_surely_ejected(name));
+            let ejected = names().find(|name| self.is_surely_ejected(name, began));
             self.stakes
                 .check(Rule::EjectedUnnamed, ejected.is_none(), || format!("{ejected:?} in {candidates}"));
         }
     }
 
-    /// It has been ejected for long, and its time is not over.
-    fn is_surely_ejected(&self, address: &str) -> bool {
-        let long = self.endpoints.ejected.get(address).is_some_and(|at| at + SEEN < self.now);
+    /// It had been ejected for long then, and its time is not over.
+    fn is_surely_ejected(&self, address: &str, then: u64) -> bool {
+        let long = self.endpoints.ejected.get(address).is_some_and(|at| at + SEEN < then);
         let is_ejected = |record: Record| {
             record.health == Health::Ejected && record.until.as_millis() > self.wall() + SEEN
         };

@@ -6,6 +6,7 @@ use crate::weather::{Fault, Weather};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use switchyard_core::contract::CANDIDATES_HEADER;
+use switchyard_core::discovery::Roster;
 
 /// Those that the second upstream ever has.
 const MOST: u32 = 6;
@@ -82,6 +83,12 @@ impl Endpoints {
         format!("[{}]", entries.join(", ")).into_bytes()
     }
 
+    /// Whether these are all that are listed.
+    pub(crate) fn are(&self, roster: &Roster) -> bool {
+        let named: BTreeSet<_> = roster.members().iter().map(|member| member.address.to_string()).collect();
+        named == self.listed.iter().map(|last| second(*last)).collect()
+    }
+
     /// A list that breaks off.
     pub(crate) fn half_a_list(&self) -> Vec<u8> {
         format!(r#"[{{"address": "{NOBODY}"}}, {{"addr"#).into_bytes()
@@ -92,7 +99,7 @@ impl Endpoints {
         for last in 1..=MOST {
             match self.listed.contains(&last) {
                 true => self.left.remove(&second(last)),
-                false => self.left.insert(second(last), now),
+                false => Some(*self.left.entry(second(last)).or_insert(now)),
             };
         }
     }

@@ -160,7 +160,7 @@ impl Process {
         if ride.began > self.sides[side].faulty_until {
             let told = || format!("{candidates:?} of {}", ride.story());
             self.stakes.check(Rule::NoSteering, !candidates.contains(STEERED), told);
-            self.look_at_candidates(side, &candidates);
+            self.look_at_candidates(side, ride.began, &candidates);
         }
         self.budgets.is_sent(value(&head, ":path"), self.now);
         let mut attempt = self.attempt_begins(side, &chosen(&candidates), &head, true);

@@ -53,9 +53,7 @@ const SEED: u64 = 1;
 const SEEDS: u64 = 8;
 const EACH: u64 = 4_000;
 
-/// What happens too seldom for the few thousand requests that are sent here.
-const RARE: [&str; 2] = ["old answers", "lists that break off"];
-/// All else that is to happen often, or nothing is proved.
+/// All that is to happen often, or nothing is proved.
 const ALL: [&str; 34] = [
     "answered by a filter",
     "answer replaced, or let go",

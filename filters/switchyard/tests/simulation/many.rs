@@ -3,7 +3,6 @@
 use crate::scenario::{Failure, Report, Scenario, WORKER, keep_panics};
 use crate::stakes::grouped;
 use crate::weather::{FAULTS, Fault};
-use crate::{ALL, RARE};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -115,5 +114,4 @@ fn many() {
         return println!("never at stake: {never:?}");
     }
     assert!(never.is_empty(), "never at stake, so nothing is shown of it: {never:?}");
-    came.report.tally.has_often(ALL.into_iter().chain(RARE).map(str::to_owned));
 }
