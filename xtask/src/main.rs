@@ -9,6 +9,7 @@ mod observability;
 mod run;
 mod schema;
 mod setup;
+mod simulate;
 mod test;
 mod tidy;
 mod versions;
@@ -37,6 +38,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test --only router --envoy all        run some scenarios on every Envoy that is supported
   cargo xtask test --modules separate               run everything on one module for each filter
   cargo xtask check envoy-config/switchyard.yaml    find out what is wrong with a document
+  cargo xtask simulate --seeds 20                   a million requests through all filters, and everything that goes wrong
   cargo xtask dist                                  modules, images and the program, ready to hand out
   cargo xtask fuzz json chain --minutes 10          look for inputs that two targets fail at
   cargo xtask bench router --json                   one JSON object on standard output
@@ -90,6 +92,9 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Sends requests through all filters at once, natively and under a virtual clock, in workers for which everything goes wrong that can;
+    /// prints how often each invariant was at stake, and of a failure the shortest run that shows it.
+    Simulate(simulate::Simulation),
     /// Measures, and prints a table or one JSON object.
     Bench {
         /// What: router (requests through Envoy), outlier (faults, against Envoy's own detection), retry (faults, against
@@ -175,6 +180,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Fuzz { targets, minutes, jobs, keep } => {
             fuzz::fuzz(&fuzz::Wish { targets, minutes, jobs, keep })
         }
+        Task::Simulate(simulation) => simulate::simulate(&simulation),
         Task::Bench { name, json, envoy, install } => {
             run::bench(&name, json, envoy.as_deref(), Install::asked(install)).map(|()| true)
         }

@@ -44,8 +44,13 @@ pub struct Roots<S: Subject> {
 impl<S: Subject> Roots<S> {
     /// A worker of this process with one root.
     pub fn new(store: &SharedStore, section: &str) -> Self {
+        Self::on(FakeHost::with_shared(store), section, Memory::default())
+    }
+
+    /// A worker on this host, which says what time it is; its VM may keep this.
+    pub fn on(host: FakeHost, section: &str, memory: Memory) -> Self {
         let (roots, heard, called) = (Vec::new(), Vec::new(), Vec::new());
-        let (host, vm) = (FakeHost::with_shared(store), Vm::default());
+        let vm = Vm::with_memory(memory);
         let mut roots = Self { host, vm, roots, heard, called, context: 1_000, timer: 0 };
         roots.reload(section);
         roots
@@ -53,15 +58,25 @@ impl<S: Subject> Roots<S> {
 
     /// A new root serves from now on.
     pub fn reload(&mut self, section: &str) {
+        assert!(self.configure(&S::document(section)));
+    }
+
+    /// A new root is given this document, and serves from now on if it takes it; whether it does.
+    pub fn configure(&mut self, document: &str) -> bool {
         let number = self.roots.last().map_or(1, |timed| timed.number + 1);
         let mut root = Root::in_vm(number, self.vm.clone());
-        self.host.set_configuration(S::document(section).as_bytes());
+        self.host.set_configuration(document.as_bytes());
+        self.host.assume_tick_period(Duration::ZERO);
         self.host.in_context(number);
         // Whatever else it fails at, the host says what the configuration is: under none no request would come that asks again for
         // ticks that were refused, and those who wait under the old one wait for these.
         self.host.recover("proxy_get_buffer_bytes");
-        assert!(root.configure(&self.host));
-        self.roots.push(Timed { number, root, period: Duration::ZERO, ticked: 0 });
+        let taken = root.configure(&self.host);
+        if taken {
+            let (period, ticked) = (self.host.tick_period(), self.timer);
+            self.roots.push(Timed { number, root, period, ticked });
+        }
+        taken
     }
 
     /// A stream of the root that serves, its context, and its root's number.
@@ -84,6 +99,11 @@ impl<S: Subject> Roots<S> {
             }
             stays
         });
+    }
+
+    /// Whether there is no root but the one that serves.
+    pub fn is_alone(&self) -> bool {
+        self.roots.len() == 1
     }
 
     /// A callback of a root, or of one of its streams, in this context.
@@ -158,6 +178,13 @@ impl<S: Subject> Roots<S> {
     /// What its VM may keep.
     pub fn memory(&self) -> &Memory {
         &self.vm.memory
+    }
+
+    /// Whether anything will wake a root: a tick, the answer to a call, or a message.
+    pub fn will_wake(&self) -> bool {
+        !self.rests()
+            || !self.called.is_empty()
+            || self.heard.iter().any(|(queue, _)| self.host.queued(*queue) > 0)
     }
 
     /// Whether no root ticks.

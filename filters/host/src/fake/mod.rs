@@ -11,7 +11,7 @@ mod streams;
 use crate::{HostError, Status};
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 pub use store::SharedStore;
 use switchyard_core::Timestamp;
 use switchyard_core::local_reply::LocalReply;
@@ -92,7 +92,7 @@ pub struct FakeHost {
     numbers: Cell<u32>,
     context: Cell<u32>,
     registered: RefCell<Vec<u32>>,
-    gone: RefCell<Vec<u32>>,
+    gone: RefCell<HashSet<u32>>,
     replies: RefCell<Vec<Reply>>,
     details: RefCell<Vec<LocalReply>>,
     properties: RefCell<HashMap<String, Vec<u8>>>,
@@ -212,7 +212,7 @@ impl FakeHost {
 
     /// There is no such context any more.
     pub fn end_context(&self, context: u32) {
-        self.gone.borrow_mut().push(context);
+        self.gone.borrow_mut().insert(context);
         self.streams.borrow_mut().remove(&context);
     }
 

@@ -30,6 +30,50 @@ impl SharedStore {
         data.1.keys().filter(|key| key.starts_with(beginning)).cloned().collect()
     }
 
+    /// How many keys of shared data there are, and how many bytes they and their values have.
+    pub fn size(&self) -> (usize, usize) {
+        let data = self.data.borrow();
+        (data.1.len(), data.1.iter().map(|(key, shared)| key.len() + shared.value.len()).sum())
+    }
+
+    /// How often anything was written into shared data.
+    pub fn written(&self) -> u32 {
+        self.data.borrow().0
+    }
+
+    /// The keys whose values were written since it had been written so often.
+    pub fn written_since(&self, before: u32) -> Vec<String> {
+        let data = self.data.borrow();
+        data.1.iter().filter(|(_, shared)| shared.cas > before).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The sum of all counters and gauges whose names begin so.
+    pub fn sum(&self, beginning: &str) -> u64 {
+        let metrics = self.metrics.borrow();
+        metrics.iter().filter(|(name, _)| name.starts_with(beginning)).map(|(_, value)| value).sum()
+    }
+
+    /// How many queues there are, and how many messages wait in them.
+    pub fn mail(&self) -> (usize, usize) {
+        let queues = self.queues.borrow();
+        (queues.len(), queues.iter().map(|(_, messages)| messages.len()).sum())
+    }
+
+    /// Takes the message out of this queue that waits longest, though nobody reads it.
+    pub fn steal(&self, queue: u32) -> Option<Vec<u8>> {
+        let mut queues = self.queues.borrow_mut();
+        queues.get_mut(usize::try_from(queue).ok()?.checked_sub(1)?)?.1.pop_front()
+    }
+
+    /// Puts a message behind the others in this queue, though no host was asked to.
+    pub fn put(&self, queue: u32, message: Vec<u8>) {
+        let mut queues = self.queues.borrow_mut();
+        let position = usize::try_from(queue).ok().and_then(|queue| queue.checked_sub(1));
+        if let Some((_, messages)) = position.and_then(|position| queues.get_mut(position)) {
+            messages.push_back(message);
+        }
+    }
+
     /// Every counter and gauge is 0 again.
     pub fn reset_metrics(&self) {
         self.metrics.borrow_mut().iter_mut().for_each(|(_, value)| *value = 0);

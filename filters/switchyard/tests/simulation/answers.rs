@@ -1,21 +1,27 @@
-//! What upstreams answer, to requests and to calls.
+//! What upstreams answer to requests.
 
-use crate::document::{PER_SECOND, RATIO, WINDOW};
+use crate::attempts::Ends;
 use crate::process::{Event, Outcome, Process};
 use crate::ride::Answer;
-use crate::truth::{ERROR, answer, is_attempt, value};
+use crate::simulation::draws::one;
+use crate::stakes::Rule;
+use crate::truth::{ERROR, answer};
+use crate::weather::Fault;
 use switchyard_frame::Stream as _;
 use switchyard_host::Flow;
-use switchyard_host::fake::Called;
 
 impl Process {
-    pub(crate) fn any_outcome(&mut self) -> Outcome {
-        match self.rng.u8(0..100) {
-            0..72 => Outcome::Good,
-            72..84 => Outcome::Failed,
-            84..90 => Outcome::Error,
-            90..94 => Outcome::Local,
-            94..97 => Outcome::TimesOut,
+    pub(crate) fn any_outcome(&mut self, address: &str) -> Outcome {
+        let is_bad = self.weather.happens(Fault::BadAnswer);
+        if self.endpoints.is_sick(address) && self.rng.u8(0..10) > 0 {
+            return one(&[Outcome::Failed, Outcome::Failed, Outcome::TimesOut], &mut self.rng);
+        }
+        match self.rng.u8(0..28) {
+            _ if !is_bad => Outcome::Good,
+            0..12 => Outcome::Failed,
+            12..18 => Outcome::Error,
+            18..22 => Outcome::Local,
+            22..25 => Outcome::TimesOut,
             _ => Outcome::BreaksOff,
         }
     }
@@ -35,14 +41,17 @@ impl Process {
         ride.answers = Answer::Endpoint;
         let (status, body) = match outcome {
             _ if !is_whole => (413, b"early".to_vec()),
-            Outcome::Good | Outcome::BreaksOff => (200, answer(&ride.asks.headers, &ride.request.gone)),
+            Outcome::Good | Outcome::BreaksOff | Outcome::Truncated => {
+                (200, answer(&ride.asks.headers, &ride.request.gone))
+            }
             Outcome::Error => (200, ERROR.as_bytes().to_vec()),
             Outcome::Failed => (503, if self.rng.bool() { b"sorry".to_vec() } else { Vec::new() }),
             Outcome::Local => (503, b"no healthy upstream".to_vec()),
             Outcome::TimesOut => (504, b"upstream request timeout".to_vec()),
         };
-        if is_whole {
-            assert_eq!(ride.request.gone, ride.asks.body, "a body arrives whole");
+        if is_whole && !ride.asks.body.is_empty() {
+            let arrives = ride.request.gone == ride.asks.body;
+            self.stakes.check(Rule::BodiesWhole, arrives, || ride.story());
         }
         let details: &[u8] = match outcome {
             Outcome::Local => b"no_healthy_upstream",
@@ -53,7 +62,23 @@ impl Process {
         let size = body.len().div_ceil(self.rng.usize(1..4)).max(1);
         ride.answer.to_come = body.chunks(size).map(<[u8]>::to_vec).collect();
         (ride.answer.is_whole, ride.status) = (body.is_empty(), status);
+        self.attempt_sees(id, outcome);
         self.answer_begins(id, outcome, details);
+    }
+
+    /// What outlier.wasm sees of the answer's head: nothing, if it is Envoy's own.
+    fn attempt_sees(&mut self, id: u64, outcome: Outcome) {
+        let ride = self.rides.get_mut(&id).expect("it is there");
+        let (side, status, Some(mut attempt)) = (ride.side, ride.status, ride.attempt.take()) else { return };
+        self.sides[side].worker.host.set_property("upstream.address", attempt.address.as_bytes());
+        match outcome {
+            Outcome::Local => self.attempt_ends(side, attempt, Ends::Unconnected),
+            Outcome::TimesOut => self.attempt_breaks_off(side, attempt),
+            _ => {
+                self.attempt_is_answered(side, &mut attempt, status);
+                self.rides.get_mut(&id).expect("it is there").attempt = Some(attempt);
+            }
+        }
     }
 
     fn answer_begins(&mut self, id: u64, outcome: Outcome, details: &[u8]) {
@@ -64,7 +89,6 @@ impl Process {
         host.answer(&[(":status", &status), ("content-type", "application/json"), age]);
         host.answer_body(b"");
         host.end_with(&[]);
-        host.set_property("upstream.address", b"10.0.0.1:80");
         host.set_property("response.code_details", details);
         let (flow, replies) = self.callback(id, |stream, host| stream.on_response_headers(host, ended));
         self.answer_settles(id, flow, &replies);
@@ -74,7 +98,11 @@ impl Process {
     fn answer_goes_on(&mut self, id: u64, outcome: Outcome) {
         let comes = |ride: &&crate::ride::Ride| ride.answers == Answer::Endpoint && !ride.answer.is_whole;
         if self.rides.get(&id).filter(comes).is_some() {
-            let after = if self.rng.u8(0..30) == 0 { self.rng.u64(0..6_000) } else { self.rng.u64(0..10) };
+            let after = if self.weather.happens(Fault::Stillness) {
+                self.rng.u64(0..6_000)
+            } else {
+                self.rng.u64(0..10)
+            };
             self.plan(after, Event::AnswerPiece(id, outcome));
         }
     }
@@ -95,8 +123,9 @@ impl Process {
         let size = shown.len();
         let (flow, replies) = self.callback(id, |stream, host| stream.on_response_body(host, size, ended));
         let ride = self.rides.get_mut(&id).expect("it is there");
-        let was_let_go = core::mem::take(&mut ride.answer.was_let_go);
-        assert!(!was_let_go || flow == Flow::Pause, "Envoy before 1.39 loses it");
+        if core::mem::take(&mut ride.answer.was_let_go) {
+            self.stakes.check(Rule::MidBody, flow == Flow::Pause, || ride.story());
+        }
         ride.answer.keeps_body = flow == Flow::Pause;
         self.answer_settles(id, flow, &replies);
         self.answer_goes_on(id, outcome);
@@ -111,55 +140,5 @@ impl Process {
         self.host(id).answer_body(&shown);
         let (flow, replies) = self.callback(id, |stream, host| stream.on_response_trailers(host));
         self.answer_settles(id, flow, &replies);
-    }
-
-    /// A root makes a call: one more attempt, which the budget must have, or a batch.
-    pub(crate) fn take_call(&mut self, side: usize, call: &Called) {
-        if is_attempt(&call.request.headers) {
-            self.retries += 1;
-            self.tally.count("retries");
-            if self.faults_of_clock() == 0 {
-                self.has_budget();
-            }
-        } else {
-            self.tally.count("batches");
-        }
-        let outcome = self.any_outcome();
-        let timeout = u64::try_from(call.request.timeout.as_millis()).expect("short");
-        let after = if outcome == Outcome::TimesOut { timeout } else { self.latency().min(timeout) };
-        let vm = self.sides[side].vm;
-        self.plan(after, Event::Call(side, vm, call.number, outcome));
-    }
-
-    fn faults_of_clock(&self) -> u64 {
-        self.tally.of("clock stepped")
-    }
-
-    /// Two routes have a budget of their own. Buckets forget up to a tenth of a window too early.
-    fn has_budget(&self) {
-        let seconds = self.now as f64 / 1_000.0 + WINDOW;
-        let allowed = RATIO * self.requests as f64 + 2.0 * PER_SECOND * seconds;
-        assert!(self.retries as f64 <= allowed * 1.12, "{} of {allowed}", self.retries);
-    }
-
-    /// A call is answered, if anybody hears it.
-    pub(crate) fn answer_call(&mut self, side: usize, vm: u32, number: u32, outcome: Outcome) {
-        let this = &mut self.sides[side];
-        let waits = |call: &&Called| call.number == number && this.vm == vm;
-        let Some(call) = this.worker.called.iter().find(waits).cloned() else { return };
-        let body = call.body.clone().unwrap_or_default();
-        let (what, status, body) = match outcome {
-            Outcome::Good => ("call good", "200", answer(&call.request.headers, &body)),
-            Outcome::Error => ("call failed", "200", ERROR.as_bytes().to_vec()),
-            Outcome::Failed => ("call failed", "503", b"sorry".to_vec()),
-            Outcome::TimesOut => ("call timed out", "", Vec::new()),
-            Outcome::Local | Outcome::BreaksOff => ("call not answered", "", Vec::new()),
-        };
-        assert!(!value(&call.request.headers, ":path").is_empty());
-        let head = [(":status", status), ("content-type", "application/json")];
-        let head = if status.is_empty() { &[][..] } else { &head[..] };
-        let done = this.worker.answer(&call, head, &body);
-        self.tally.count(what);
-        self.take(side, done);
     }
 }

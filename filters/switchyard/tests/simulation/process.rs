@@ -1,21 +1,24 @@
 //! Several workers of one process, all requests on their way, and what is to happen to them.
 
-use crate::document::{Chain, Worker, routes};
-use crate::faults::Faults;
-use crate::ride::Ride;
+use crate::budget::Budgets;
+use crate::document::{Chain, Document};
+use crate::endpoints::Endpoints;
+use crate::ride::{Moment, Ride};
+use crate::scenario::Scenario;
+use crate::side::Side;
 use crate::simulation::agenda::Agenda;
 use crate::simulation::tally::Tally;
+use crate::stakes::{Rule, Stakes};
+use crate::weather::Weather;
 use fastrand::Rng;
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use switchyard_core::Timestamp;
-use switchyard_frame::Stream as _;
-use switchyard_frame::fake::{Done, Roots, StreamOf};
+use switchyard_frame::fake::{Done, StreamOf};
 use switchyard_host::fake::{FakeHost, Reply, SharedStore};
 
 /// When it begins, in milliseconds.
 const START: u64 = 1_700_000_000_000;
-/// All that is kept for a while is over by then.
-const REST: u64 = 30_000;
 
 /// What is to happen.
 pub(crate) enum Event {
@@ -31,6 +34,8 @@ pub(crate) enum Event {
     Leave(u64),
     /// A call of this side, this VM and this number is answered.
     Call(usize, u32, u32, Outcome),
+    /// A message that is late comes into this queue.
+    Message(u32, Vec<u8>),
 }
 
 /// What an upstream makes of a request.
@@ -46,76 +51,80 @@ pub(crate) enum Outcome {
     TimesOut,
     /// The answer breaks off.
     BreaksOff,
-}
-
-/// One worker.
-pub(crate) struct Side {
-    pub(crate) worker: Worker,
-    /// How many VMs it had before.
-    pub(crate) vm: u32,
-    /// Until when its host failed at anything.
-    pub(crate) faulty_until: u64,
-    pub(crate) failing: Option<&'static str>,
-    /// Neither ticks nor messages come before.
-    pub(crate) late_until: u64,
+    /// An answer to a call ends in the middle, and nobody says so.
+    Truncated,
 }
 
 /// One process.
 pub(crate) struct Process {
     pub(crate) store: SharedStore,
-    pub(crate) section: String,
+    /// A host of nobody's, to look into shared data.
+    pub(crate) onlooker: FakeHost,
+    pub(crate) document: Document,
+    /// When it came into force.
+    pub(crate) reloaded: u64,
     pub(crate) sides: Vec<Side>,
     pub(crate) rides: BTreeMap<u64, Ride>,
+    /// Requests by their side and context.
+    pub(crate) by_context: HashMap<(usize, u32), u64>,
     pub(crate) agenda: Agenda<Event>,
     /// Time since it began, in milliseconds.
     pub(crate) now: u64,
-    /// By how much the clock on the wall is ahead, and how far it was set back in all.
+    /// By how much the clock on the wall is ahead, how far it was set back in all, and when it stepped last.
     pub(crate) skew: i64,
     pub(crate) set_back: u64,
+    pub(crate) stepped: Option<u64>,
     pub(crate) rng: Rng,
     pub(crate) to_come: u64,
     pub(crate) requests: u64,
-    pub(crate) retries: u64,
-    pub(crate) faults: Faults,
+    pub(crate) weather: Weather,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) budgets: Budgets,
+    /// How often what may do harm was sent and may have been done, by request.
+    pub(crate) harm: BTreeMap<u64, u64>,
+    pub(crate) stakes: Stakes,
     pub(crate) tally: Tally,
 }
 
-impl Side {
-    pub(crate) fn new(store: &SharedStore, section: &str, vm: u32) -> Self {
-        let worker = Roots::<Chain>::new(store, section);
-        worker.host.keep_streams_apart();
-        Self { worker, vm, faulty_until: 0, failing: None, late_until: 0 }
-    }
-}
-
 impl Process {
-    /// Any process, which gets so many requests.
-    pub(crate) fn any(requests: u64, rng: &mut Rng) -> Self {
-        let mut rng = rng.fork();
-        let (store, section) = (SharedStore::default(), routes(&mut rng));
-        let sides = (0..rng.usize(1..=3)).map(|_| Side::new(&store, &section, 0)).collect();
+    /// The process of a scenario.
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let mut rng = Rng::with_seed(scenario.seed);
+        let weather = Weather::new(rng.fork(), &scenario.without);
+        let (store, document) = (SharedStore::default(), Document::any(&mut rng));
+        let is_small = rng.u8(0..4) == 0;
+        let side = |number| Side::new(number, START, &store, (&document.section, is_small));
+        let sides = (0..rng.u64(1..=3)).map(side).collect();
         let mut agenda = Agenda::default();
         agenda.plan(Timestamp::from_millis(0), Event::Begin);
         Self {
+            onlooker: FakeHost::with_shared(&store),
             store,
-            section,
+            document,
+            reloaded: 0,
             sides,
             rides: BTreeMap::new(),
+            by_context: HashMap::new(),
             agenda,
             now: 0,
             skew: 0,
             set_back: 0,
-            faults: Faults::any(&mut rng),
+            stepped: None,
             rng,
-            to_come: requests,
+            to_come: scenario.requests,
             requests: 0,
-            retries: 0,
+            weather,
+            endpoints: Endpoints::new(),
+            budgets: Budgets::default(),
+            harm: BTreeMap::new(),
+            stakes: Stakes::default(),
             tally: Tally::default(),
         }
     }
 
     /// Until all requests have ended, and nothing is left of them.
     pub(crate) fn run(&mut self) {
+        self.set_clocks();
         while self.to_come > 0 || !self.rides.is_empty() {
             self.pass(1);
             self.happen();
@@ -124,46 +133,20 @@ impl Process {
             } else {
                 self.get_well();
             }
-            if self.now.is_multiple_of(100) {
-                let sides = &self.sides;
-                self.rides.values().for_each(|ride| {
-                    ride.is_in_time(self.now, sides[ride.side].faulty_until, self.set_back);
-                });
-            }
+            self.looks();
         }
-        self.rests();
-    }
-
-    /// Nothing ticks any more; and nothing is kept when no route wants anything kept.
-    fn rests(&mut self) {
-        (0..self.sides.len()).for_each(|side| self.recover(side));
-        self.pass_all(REST);
-        for side in &self.sides {
-            assert!(side.worker.rests(), "nothing is left to tick for");
-        }
-        self.section = String::new();
-        self.reload();
-        self.pass_all(REST);
-        for side in &self.sides {
-            assert!(side.worker.rests(), "nothing is left to tick for");
-            let memory = side.worker.memory();
-            assert_eq!((memory.kept.taken(), memory.unread.taken()), (0, 0), "all is paid back");
-        }
-    }
-
-    fn pass_all(&mut self, millis: u64) {
-        for _ in 0..millis / 10 {
-            self.pass(10);
-            self.happen();
-        }
+        self.comes_to_rest();
     }
 
     /// So much time passes, with the ticks and messages that come meanwhile.
-    fn pass(&mut self, millis: u64) {
+    pub(crate) fn pass(&mut self, millis: u64) {
         self.now += millis;
         self.set_clocks();
         for side in 0..self.sides.len() {
+            self.sides[side].judge.tick(self.now);
             if self.now < self.sides[side].late_until {
+                self.sides[side].lateness += millis;
+                self.sides[side].last_late = self.now;
                 continue;
             }
             for done in self.sides[side].worker.tick(self.now) {
@@ -176,12 +159,22 @@ impl Process {
         }
     }
 
-    pub(crate) fn set_clocks(&self) {
-        let wall = (START + self.now).saturating_add_signed(self.skew);
-        self.sides.iter().for_each(|side| side.worker.set_time(wall));
+    /// What the clock on the wall says.
+    pub(crate) fn wall(&self) -> u64 {
+        (START + self.now).saturating_add_signed(self.skew)
     }
 
-    fn happen(&mut self) {
+    pub(crate) fn set_clocks(&self) {
+        let wall = self.wall();
+        self.sides.iter().for_each(|side| side.set_clocks(wall));
+    }
+
+    /// Now, for what is held by this side.
+    pub(crate) fn moment(&self, side: usize) -> Moment {
+        Moment { at: self.now, grace: self.set_back + self.sides[side].lateness }
+    }
+
+    pub(crate) fn happen(&mut self) {
         let now = Timestamp::from_millis(self.now);
         while let Some((at, event)) = self.agenda.next() {
             if at > now {
@@ -195,6 +188,7 @@ impl Process {
                 Event::End(id) => self.ends(id, "served"),
                 Event::Leave(id) => self.ends(id, "left"),
                 Event::Call(side, vm, number, outcome) => self.answer_call(side, vm, number, outcome),
+                Event::Message(queue, message) => self.store.put(queue, message),
             }
         }
     }
@@ -204,22 +198,27 @@ impl Process {
         self.agenda.plan(Timestamp::from_millis(self.now + after), event);
     }
 
-    /// What a callback of a root did.
+    /// What a callback of a root did. That its calls are its own, the workers of tests look at.
     pub(crate) fn take(&mut self, side: usize, (replies, called): Done) {
+        if !called.is_empty() || !replies.is_empty() {
+            self.stakes.check(Rule::OwnName, true, String::new);
+        }
         called.into_iter().for_each(|call| self.take_call(side, &call));
         replies.iter().for_each(|reply| self.receives(side, reply));
     }
 
-    /// A callback of this request's stream.
+    /// A callback of this request's stream. That it touches no other, the workers of tests look at.
     pub(crate) fn callback<R>(
         &mut self,
         id: u64,
         act: impl FnOnce(&mut StreamOf<Chain>, &FakeHost) -> R,
     ) -> (R, Vec<Reply>) {
+        if self.rides.len() > 1 {
+            self.stakes.check(Rule::OwnStream, true, String::new);
+        }
         let ride = self.rides.get_mut(&id).expect("it is there");
         let worker = &mut self.sides[ride.side].worker;
-        let began = (START + ride.began) * 1_000_000;
-        worker.host.set_property("request.time", &began.to_le_bytes());
+        worker.host.set_property("request.time", &(ride.began_by_wall * 1_000_000).to_le_bytes());
         worker.of_stream(ride.root, ride.context, |host| act(&mut ride.stream, host))
     }
 
@@ -229,30 +228,5 @@ impl Process {
         let host = &self.sides[ride.side].worker.host;
         host.in_context(ride.context);
         host
-    }
-
-    /// A request ends, if it has not.
-    pub(crate) fn ends(&mut self, id: u64, how: &str) {
-        if !self.rides.contains_key(&id) {
-            return;
-        }
-        self.tally.count(how);
-        let attempts = self.rng.u64(1..4);
-        self.host(id).set_property("upstream.request_attempt_count", &attempts.to_le_bytes());
-        let ((), replies) = self.callback(id, |stream, host| stream.on_done(host));
-        assert_eq!(replies, [], "it has ended");
-        let ride = self.rides.remove(&id).expect("it is there");
-        let side = &mut self.sides[ride.side];
-        side.worker.host.end_context(ride.context);
-        side.worker.host.take_marks();
-        self.drop_old(ride.side);
-    }
-
-    /// Roots end with their last stream.
-    pub(crate) fn drop_old(&mut self, side: usize) {
-        let own = self.rides.values().filter(|ride| ride.side == side);
-        let mut in_use: Vec<_> = own.map(|ride| ride.root).collect();
-        in_use.dedup();
-        self.sides[side].worker.drop_old(&in_use);
     }
 }
