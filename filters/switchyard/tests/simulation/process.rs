@@ -93,7 +93,7 @@ impl Process {
         let weather = Weather::new(rng.fork(), &scenario.without);
         let (store, document) = (SharedStore::default(), Document::any(&mut rng));
         let is_small = rng.u8(0..4) == 0;
-        let side = |number| Side::new(number, START, &store, (&document.section, is_small));
+        let side = |_| Side::new(START, &store, (&document.section, is_small));
         let sides = (0..rng.u64(1..=3)).map(side).collect();
         let mut agenda = Agenda::default();
         agenda.plan(Timestamp::from_millis(0), Event::Begin);

@@ -13,7 +13,6 @@ pub(crate) const LITTLE: u64 = 32 << 10;
 
 /// One worker.
 pub(crate) struct Side {
-    number: u64,
     pub(crate) worker: Worker,
     pub(crate) judge: Roots<Judge>,
     /// Its VMs have little memory.
@@ -34,16 +33,10 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    /// The worker with this number, when the clock on the wall says this.
-    pub(crate) fn new(
-        number: u64,
-        wall: u64,
-        store: &SharedStore,
-        (section, is_small): (&str, bool),
-    ) -> Self {
-        let now = reading(number, 0, wall);
+    /// A worker, when the clock on the wall says this.
+    pub(crate) fn new(wall: u64, store: &SharedStore, (section, is_small): (&str, bool)) -> Self {
+        let now = Timestamp::from_millis(wall);
         Self {
-            number,
             worker: Self::worker(now, store, section, is_small),
             judge: Self::judge(now, store),
             is_small,
@@ -76,19 +69,19 @@ impl Side {
     /// Its VM dies, and the next begins.
     pub(crate) fn dies(&mut self, wall: u64, store: &SharedStore, section: &str) {
         self.vm += 1;
-        self.worker = Self::worker(reading(self.number, self.vm, wall), store, section, self.is_small);
+        self.worker = Self::worker(Timestamp::from_millis(wall), store, section, self.is_small);
     }
 
     /// The VM of outlier.wasm dies; what it knew of attempts is gone.
     pub(crate) fn judge_dies(&mut self, wall: u64, store: &SharedStore) {
         self.judges_vm += 1;
-        self.judge = Self::judge(reading(self.number, self.judges_vm, wall), store);
+        self.judge = Self::judge(Timestamp::from_millis(wall), store);
     }
 
-    /// The clock on the wall says this.
+    /// The clock on the wall says this, to all workers at once.
     pub(crate) fn set_clocks(&self, wall: u64) {
-        self.worker.host.set_now(reading(self.number, self.vm, wall));
-        self.judge.host.set_now(reading(self.number, self.judges_vm, wall));
+        self.worker.host.set_now(Timestamp::from_millis(wall));
+        self.judge.host.set_now(Timestamp::from_millis(wall));
     }
 
     /// Whether all was well with it for so long.
@@ -96,11 +89,6 @@ impl Side {
         let is_well = |at: u64| at == 0 || at.saturating_add(millis) < now;
         is_well(self.faulty_until) && is_well(self.last_late)
     }
-}
-
-/// What a VM of this worker, the one after so many, reads off the clock: no two read it at once, so that what they draw differs.
-fn reading(worker: u64, vm: u32, wall: u64) -> Timestamp {
-    Timestamp::from_nanos(wall * 1_000_000 + worker * 1_000 + u64::from(vm % 1_000))
 }
 
 fn host(now: Timestamp, store: &SharedStore) -> FakeHost {
