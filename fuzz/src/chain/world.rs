@@ -5,7 +5,7 @@ use super::event::{Event, Outcome};
 use super::ride::{Answer, Ride};
 use arbitrary::Unstructured;
 use std::collections::BTreeMap;
-use switchyard_frame::fake::{Done, Roots};
+use switchyard_frame::fake::{Done, Roots, Subject as _};
 use switchyard_host::fake::{Called, SharedStore};
 use switchyard_host::{Queues as _, SharedData as _, Status};
 
@@ -136,12 +136,13 @@ impl World {
         }
     }
 
+    /// Each worker is given this document; one whose host fails may refuse it, and serves under the one before.
     fn reload(&mut self, document: String) {
-        self.document = document;
         for worker in 0..self.workers.len() {
-            self.workers[worker].reload(&self.document);
+            self.workers[worker].configure(&Chain::document(&document));
             self.drop_old(worker);
         }
+        self.document = document;
     }
 
     /// Roots end with their last stream.
