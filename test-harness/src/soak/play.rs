@@ -1,0 +1,286 @@
+//! Plays a script: one Envoy after another, one phase after another; each ends at rest, or the script has failed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::action::Action;
+use super::ask::{Ask, Kind};
+use super::manner::Manner;
+use super::operator::{operate, put_right};
+use super::oracle::{Climate, Seen, Verdict, judge, judge_attempts, short};
+use super::report::{Report, RoundReport, Slope, Tally};
+use super::rest::{Base, Rest};
+use super::script::{Phase, Round, Script};
+use super::sky::{Sky, pass};
+use super::stage::Stage;
+use super::truth::mixed;
+use super::weather::Weather;
+
+/// What copies of a request in a burst have in front of their number.
+const COPIES: u32 = 24;
+/// How often it is looked whether the machine runs, and how late that may be.
+const LOOK: Duration = Duration::from_millis(100);
+const STILL: Duration = Duration::from_secs(2);
+
+/// Plays it to its end, or to the first phase that is not as it must be.
+///
+/// # Errors
+/// If it cannot be played: an Envoy or an endpoint does not start.
+pub async fn play(script: &Script) -> anyhow::Result<Report> {
+    let (began, sky) = (Instant::now(), Arc::new(Sky::new(script.seed)));
+    let mut report = Report { seed: script.seed, ..Report::default() };
+    for (number, round) in script.rounds.iter().enumerate() {
+        play_round(script.seed, number, round, &sky, &mut report).await?;
+        if report.failure.is_some() {
+            break;
+        }
+    }
+    let (attempts, struck) = sky.all();
+    report.attempts = attempts;
+    report.faults = struck.into_iter().map(|(fault, count)| (format!("{fault:?}"), count)).collect();
+    report.seconds = began.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+async fn play_round(
+    seed: u64,
+    number: usize,
+    round: &Round,
+    sky: &Arc<Sky>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    sky.turns(Weather::fine());
+    let stage = Arc::new(Stage::set(round, sky).await?);
+    report.clock_moved = stage.clock(0)?;
+    let module = if round.traps { "chain-trap.wasm" } else { "switchyard.wasm" };
+    let mut here = RoundReport { workers: round.workers, module, ..RoundReport::default() };
+    let (mut base, mut requests) = (Base::of(&stage).await?, 0);
+    for phase in &round.phases {
+        eprintln!("round {number}: {phase}");
+        let before = report.tally.requests;
+        let rest = watched(seed, &stage, phase, &mut base, report).await?;
+        requests += report.tally.requests - before;
+        here.rests.extend(rest.map(|rest| Rest { requests, ..rest }));
+        if report.failure.is_some() {
+            break;
+        }
+    }
+    here.memory = Slope::of(&here.rests);
+    if let Some(steep) = here.memory.filter(Slope::is_steep) {
+        report.failure.get_or_insert(format!("Envoy's memory grows: {steep:?}"));
+    }
+    report.rounds.push(here);
+    Ok(())
+}
+
+/// Plays a phase to its rest, and says in the report what was wrong with it, unless the machine was.
+async fn watched(
+    seed: u64,
+    stage: &Arc<Stage>,
+    phase: &Phase,
+    base: &mut Base,
+    report: &mut Report,
+) -> anyhow::Result<Option<Rest>> {
+    for (_, action) in &phase.actions {
+        let name = format!("{action:?}").split('(').next().unwrap_or_default().to_owned();
+        *report.actions.entry(name).or_default() += 1;
+    }
+    let watch = Watch::begin();
+    let (mut tally, operated) = play_phase(seed, stage, phase).await?;
+    tally.settle(watch.stood_still());
+    if tally.wrong > 0 {
+        let log = stage.envoy.log_tail();
+        report.failure =
+            Some(format!("{} wrong in phase {}; Envoy's log:\n{log}", tally.wrong, phase.number));
+    }
+    report.tally.merge(tally);
+    let rested = match operated {
+        Ok(()) => base.rest(stage, phase, watch.stood_still()).await,
+        Err(error) => Err(error),
+    };
+    let stood_still = watch.stood_still();
+    report.stood_still += u64::from(stood_still);
+    match rested {
+        Ok(rest) => return Ok(Some(rest)),
+        Err(error) if stood_still => {
+            eprintln!("phase {}, and the machine stood still: {error:#}", phase.number)
+        }
+        Err(error) => {
+            report.failure.get_or_insert(format!("phase {}: {error:#}", phase.number));
+        }
+    }
+    Ok(None)
+}
+
+/// What became of its requests, and whether the operator could do as told.
+async fn play_phase(
+    seed: u64,
+    stage: &Arc<Stage>,
+    phase: &Phase,
+) -> anyhow::Result<(Tally, anyhow::Result<()>)> {
+    stage.sky.turns(phase.weather.clone());
+    let (began, next) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let (phase, climate) = (Arc::new(phase.clone()), Arc::new(climate(phase)));
+    let mut working = Vec::new();
+    for _ in 0..phase.clients {
+        let visit = Visit {
+            seed,
+            began,
+            stage: Arc::clone(stage),
+            phase: Arc::clone(&phase),
+            climate: Arc::clone(&climate),
+            next: Arc::clone(&next),
+        };
+        working.push(tokio::spawn(visit.work()));
+    }
+    let operated = operate(stage, &phase, began).await;
+    let righted = put_right(stage, &phase).await;
+    let (mut tally, mut sent) = (Tally::default(), Vec::new());
+    for one in working {
+        let (its, asked) = one.await?;
+        tally.merge(its);
+        sent.extend(asked);
+    }
+    for (id, kind) in sent {
+        if let Verdict::Wrong(why) = judge_attempts(kind, stage.sky.attempts(id)) {
+            tally.wrong(format!("{why}: request {id} of phase {}", phase.number));
+        }
+    }
+    Ok((tally, operated.and(righted)))
+}
+
+/// Notices whether this process, and with it Envoy, was not let run.
+struct Watch {
+    longest: Arc<AtomicU64>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Watch {
+    fn begin() -> Self {
+        let longest = Arc::new(AtomicU64::new(0));
+        let noted = Arc::clone(&longest);
+        let task = tokio::spawn(async move {
+            loop {
+                let began = Instant::now();
+                pass(LOOK).await;
+                noted
+                    .fetch_max(began.elapsed().as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        });
+        Self { longest, task }
+    }
+
+    fn stood_still(&self) -> bool {
+        u128::from(self.longest.load(Ordering::Relaxed)) > STILL.as_millis()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What the phase excuses.
+fn climate(phase: &Phase) -> Climate {
+    let mut climate = Climate::default();
+    climate.add(phase.weather.shares.iter().filter(|(_, share)| *share > 0).map(|(fault, _)| *fault));
+    for (_, action) in &phase.actions {
+        match action {
+            Action::Die(_) => (climate.fails, climate.breaks) = (true, true),
+            Action::Rise(_) | Action::Leave(_) | Action::Join | Action::BadDocument(_) => {}
+            Action::Document(_) => climate.drains = true,
+            Action::Clusters => climate.ails = true,
+            Action::Stop(_) | Action::Starve(_) | Action::Jump(_) => climate.ails = true,
+            Action::Pressure(_) | Action::Trap(_) => (climate.ails, climate.drains) = (true, true),
+        }
+    }
+    climate
+}
+
+/// One client's place in a phase.
+struct Visit {
+    seed: u64,
+    began: Instant,
+    stage: Arc<Stage>,
+    phase: Arc<Phase>,
+    climate: Arc<Climate>,
+    next: Arc<AtomicU64>,
+}
+
+impl Visit {
+    /// Sends one request after another until the phase is over; what became of them, and who they were.
+    async fn work(self) -> (Tally, Vec<(u64, Kind)>) {
+        let (mut tally, mut sent) = (Tally::default(), Vec::new());
+        while self.began.elapsed() < Duration::from_secs(self.phase.seconds.into()) {
+            let ask = Ask::drawn(self.seed, self.phase.number, self.next.fetch_add(1, Ordering::Relaxed));
+            match self.manner(&ask) {
+                Some(Manner::Burst(count)) => self.burst(&ask, count, &mut tally, &mut sent).await,
+                manner => {
+                    let began = self.stage.sky.now_ms();
+                    let seen = self.stage.clients().send(&ask, manner).await;
+                    self.judged(&ask, began, manner, &seen, &mut tally);
+                    sent.push((ask.id, ask.kind));
+                }
+            }
+        }
+        (tally, sent)
+    }
+
+    fn manner(&self, ask: &Ask) -> Option<Manner> {
+        let mut point = mixed(&[self.seed, ask.id, 7]) % 100;
+        self.phase.manners.iter().find_map(|(manner, share)| {
+            let share = u64::from(*share);
+            if point < share {
+                return Some(*manner);
+            }
+            point -= share;
+            None
+        })
+    }
+
+    /// As many ask for the same at once, and half of them leave together.
+    async fn burst(&self, ask: &Ask, count: u8, tally: &mut Tally, sent: &mut Vec<(u64, Kind)>) {
+        let mut asked = Vec::new();
+        for copy in 1..=u64::from(count) {
+            // Paths and bodies have numbers of their own, where that matters.
+            let one = match ask.kind.is_its_own() {
+                true => Ask::drawn(self.seed, self.phase.number, (copy << COPIES) | (ask.id & 0xff_ffff)),
+                false => Ask { id: ask.id | (copy << COPIES), ..ask.clone() },
+            };
+            let (clients, began, leaves) = (self.stage.clients(), self.stage.sky.now_ms(), copy % 2 == 0);
+            let manner = leaves.then_some(Manner::Leaves(20));
+            asked.push(tokio::spawn(async move {
+                let seen = clients.send(&one, manner).await;
+                (one, began, manner, seen)
+            }));
+        }
+        for one in asked {
+            if let Ok((one, began, manner, seen)) = one.await {
+                self.judged(&one, began, manner, &seen, tally);
+                sent.push((one.id, one.kind));
+            }
+        }
+    }
+
+    fn judged(&self, ask: &Ask, began: u64, manner: Option<Manner>, seen: &Seen, tally: &mut Tally) {
+        let verdict = judge(ask, began, seen, &self.climate);
+        tally.add(ask.kind, verdict, || {
+            let body = match seen {
+                Seen::Answer(answer) => short(&String::from_utf8_lossy(&answer.body)),
+                Seen::Left(_) | Seen::Broken(..) | Seen::Hung => String::new(),
+            };
+            let head = match seen {
+                Seen::Answer(answer) => format!("{} {:?}", answer.status, answer.headers),
+                other => format!("{other:?}").chars().take(300).collect(),
+            };
+            let attempts = self.stage.sky.attempts(ask.id);
+            let asked = short(&String::from_utf8_lossy(&ask.body));
+            format!(
+                "{:?} {} {} {:?} {asked:?}, {manner:?}, of {attempts} attempts, began {began}, now {}: {head} {body}",
+                ask.kind, ask.id, ask.path, ask.who, self.stage.sky.now_ms()
+            )
+        });
+    }
+}

@@ -1,0 +1,164 @@
+//! Envoy between two phases: nothing is under way, nothing waits, nothing is held, and nobody has died who was not killed.
+//!
+//! Invariant: it is waited for, up to a deadline; what does not come to rest is named with its number.
+
+use std::collections::BTreeMap;
+
+use anyhow::ensure;
+use serde::Serialize;
+
+use super::action::Action;
+use super::script::Phase;
+use super::stage::{Stage, status_of};
+use super::weather::Fault;
+
+/// What Envoy's log has of a VM that trapped.
+const TRAPPED: &str = "RuntimeError: unreachable";
+/// What stands there of faults that nobody made.
+const FAULTS: [&str; 3] = ["[critical]", "panicked", "RuntimeError: memory"];
+/// Streams that Envoy has ended because they stood still.
+const IDLE: &str = "http.ingress.downstream_rq_idle_timeout";
+/// Files that are open for a moment: a file that is watched and read, a connection of ours to the admin.
+const MOMENTARY: u64 = 4;
+
+/// What is known of Envoy at rest.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Rest {
+    /// Requests of the soak so far, in this Envoy.
+    pub requests: u64,
+    /// Its resident memory, in KiB.
+    pub resident_kib: u64,
+    /// Its open files, without connections.
+    pub files: u64,
+    /// VMs.
+    pub vms: u64,
+}
+
+/// What is compared to what was there before.
+pub(super) struct Base {
+    files: u64,
+    vms: u64,
+    /// Lines of the log about VMs that died so far.
+    deaths: usize,
+    /// Streams that stood still so far.
+    idle: u64,
+}
+
+impl Base {
+    /// What a young Envoy has.
+    pub(super) async fn of(stage: &Stage) -> anyhow::Result<Self> {
+        let stats = stage.envoy.stats().await?;
+        Ok(Self { files: files(stage, &stats)?, vms: vms(&stats), deaths: 0, idle: 0 })
+    }
+
+    /// Waits until Envoy is at rest after this phase.
+    ///
+    /// # Errors
+    /// What is not as it was.
+    pub(super) async fn rest(
+        &mut self,
+        stage: &Stage,
+        phase: &Phase,
+        stood_still: bool,
+    ) -> anyhow::Result<Rest> {
+        let traps = phase.actions.iter().filter(|(_, action)| matches!(action, Action::Trap(_))).count();
+        stage.renew_clients().await?;
+        let mut unrest = Vec::new();
+        let stats = stage.envoy.until("Envoy to be at rest", async || {
+            let stats = stage.envoy.stats().await?;
+            unrest = self.unrest(stage, &stats)?;
+            Ok(unrest.is_empty().then_some(stats))
+        });
+        let stats = stats.await;
+        let stats = stats
+            .map_err(|error| error.context(format!("after a phase there is still {}", unrest.join(", "))))?;
+        let log = stage.envoy.log();
+        for fault in FAULTS {
+            ensure!(!log.contains(fault), "{fault:?} in Envoy's log:\n{}", stage.envoy.log_tail());
+        }
+        let deaths = log.matches(TRAPPED).count();
+        // One that was killed may be told of several times.
+        let killed = traps > 0 || deaths == self.deaths;
+        ensure!(killed, "a VM died that nobody killed; Envoy's log:\n{}", stage.envoy.log_tail());
+        let idle = stats.get(IDLE).copied().unwrap_or_default();
+        let stood = idle - self.idle;
+        ensure!(
+            stood == 0 || stood_still || may_stand(phase),
+            "{stood} requests stood still until Envoy ended them, and nothing in the phase is why"
+        );
+        (self.deaths, self.idle) = (deaths, idle);
+        let resident_kib = status_of(stage.envoy.process_id(), "VmRSS")?;
+        Ok(Rest { requests: 0, resident_kib, files: files(stage, &stats)?, vms: vms(&stats) })
+    }
+
+    fn unrest(&self, stage: &Stage, stats: &BTreeMap<String, u64>) -> anyhow::Result<Vec<String>> {
+        let mut all: Vec<_> = stats
+            .iter()
+            .filter(|(name, value)| **value > 0 && rests_at_zero(name))
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        let vms = vms(stats);
+        if vms > self.vms {
+            all.push(format!("{vms} VMs, not {}", self.vms));
+        }
+        let files = files(stage, stats)?;
+        if files > self.files + MOMENTARY {
+            all.push(format!("{files} files, not {}", self.files));
+        }
+        Ok(all)
+    }
+}
+
+/// Whether requests may stand still for as long as Envoy lets them: where endpoints say nothing, a VM that has died had them, or Envoy itself or its
+/// clock stood still.
+fn may_stand(phase: &Phase) -> bool {
+    phase.suffers(&[Fault::Stall])
+        || phase.has(|action| {
+            use Action::{Die, Jump, Pressure, Starve, Stop, Trap};
+            matches!(action, Die(_) | Jump(_) | Pressure(_) | Starve(_) | Stop(_) | Trap(_))
+        })
+}
+
+/// Gauges that are 0 while nothing is under way, and counters that are 0 for ever.
+fn rests_at_zero(name: &str) -> bool {
+    let ours = ["batch_active", "batch_bytes_held", "retry_watchdog_total"];
+    if name.starts_with("wasmcustom.") {
+        return ours.iter().any(|metric| name.ends_with(metric));
+    }
+    let (Some(prefix), true) = (
+        name.split('.').next(),
+        name.contains(".checkout.")
+            || name.contains(".catalog.")
+            || name.contains("ingress")
+            || name.contains(".echo."),
+    ) else {
+        return name == "listener_manager.total_filter_chains_draining"
+            || name == "listener_manager.total_listeners_draining";
+    };
+    match prefix {
+        "http" => ["downstream_rq_active", "downstream_cx_active"].iter().any(|gauge| name.ends_with(gauge)),
+        "cluster" => {
+            ["upstream_rq_active", "upstream_rq_pending_active"].iter().any(|gauge| name.ends_with(gauge))
+        }
+        _ => false,
+    }
+}
+
+fn vms(stats: &BTreeMap<String, u64>) -> u64 {
+    stats
+        .iter()
+        .filter(|(name, _)| name.starts_with("wasm.") && name.ends_with(".active"))
+        .map(|(_, value)| value)
+        .sum()
+}
+
+/// Open files of Envoy, without its connections.
+fn files(stage: &Stage, stats: &BTreeMap<String, u64>) -> anyhow::Result<u64> {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", stage.envoy.process_id()))?.count() as u64;
+    let is_connection = |name: &&String| {
+        (name.starts_with("cluster.") && name.ends_with(".upstream_cx_active"))
+            || (name.starts_with("http.") && name.ends_with(".downstream_cx_active"))
+    };
+    let connections: u64 = stats.keys().filter(is_connection).filter_map(|name| stats.get(name)).sum();
+    Ok(open.saturating_sub(connections))
+}
