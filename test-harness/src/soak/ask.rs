@@ -13,6 +13,13 @@ use crate::load::{Client, Request};
 const HOT: u32 = 6;
 /// Principals, besides nobody.
 const PRINCIPALS: u32 = 3;
+/// Kinds that meet each other: a phase has most of its requests of one of these, so that they do.
+const TOGETHER: [&[Kind]; 4] = [
+    &Kind::ALL,
+    &[Kind::Crowd, Kind::Private, Kind::Kept, Kind::Search, Kind::Stale],
+    &[Kind::Rpc, Kind::RpcOnce, Kind::Items, Kind::Embed],
+    &[Kind::Router, Kind::Filter, Kind::Once, Kind::Stale, Kind::Grpc, Kind::GrpcOnce],
+];
 
 /// What a request is for: the route, and what may become of it there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +101,12 @@ impl Kind {
         !matches!(self, Self::Crowd | Self::Kept | Self::Search | Self::Stale)
     }
 
+    /// Whether it is known which attempts were made for it.
+    #[must_use]
+    pub fn is_traceable(self) -> bool {
+        self.is_its_own() && self != Self::Items
+    }
+
     /// Whether it is gRPC.
     #[must_use]
     pub fn is_grpc(self) -> bool {
@@ -124,8 +137,10 @@ impl Ask {
     pub fn drawn(seed: u64, phase: u32, number: u64) -> Self {
         let id = (u64::from(phase) << 32) | number;
         let mut rng = Rng::with_seed(mixed(&[seed, id]));
-        let kind = Kind::ALL.get(rng.usize(..Kind::ALL.len())).copied().unwrap_or(Kind::Plain);
-        let who = match rng.u32(..=PRINCIPALS) {
+        let most = TOGETHER.get(mixed(&[seed, phase.into(), 3]) as usize % TOGETHER.len());
+        let kinds = most.copied().filter(|_| rng.u8(..4) > 0).unwrap_or(&Kind::ALL);
+        let kind = kinds.get(rng.usize(..kinds.len())).copied().unwrap_or(Kind::Plain);
+        let who = match rng.u32(..=PRINCIPALS).min(rng.u32(..=PRINCIPALS)) {
             0 => String::new(),
             principal => format!("Bearer user-{principal}"),
         };
@@ -166,7 +181,7 @@ impl Ask {
 
 fn asked(kind: Kind, id: u64, rng: &mut Rng) -> (hyper::Method, String, String) {
     use hyper::Method;
-    let hot = rng.u32(..HOT);
+    let hot = rng.u32(..HOT).min(rng.u32(..HOT));
     let get = |path: String| (Method::GET, path, String::new());
     match kind {
         Kind::Plain | Kind::Router | Kind::Filter => {
@@ -221,8 +236,9 @@ mod tests {
 
     #[test]
     fn every_kind_is_asked_for() {
-        let kinds: std::collections::BTreeSet<_> =
-            (0..500).map(|number| Ask::drawn(1, 0, number).kind).collect();
-        assert_eq!(kinds.len(), Kind::ALL.len());
+        for phase in 0..8 {
+            let kinds = (0..2000).map(|number| Ask::drawn(1, phase, number).kind);
+            assert_eq!(kinds.collect::<std::collections::BTreeSet<_>>().len(), Kind::ALL.len());
+        }
     }
 }

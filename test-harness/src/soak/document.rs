@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::endpoint::HEALTH;
 use super::script::{Broken, Round};
 use crate::envoy::{Bootstrap, Modules, pieces};
 use crate::listed::{ADMIN, envoys_view};
@@ -33,7 +34,7 @@ pub fn document(version: usize, broken: Option<Broken>, endpoints: &[SocketAddr]
     // The first has its list from Envoy, with heartbeats; the second from the document.
     let listed: Vec<_> = endpoints.iter().map(endpoint).collect();
     let mut outlier = outlier();
-    set(&mut outlier, "heartbeat", json!({ "path": "/healthz", "interval": "500ms", "timeout": "400ms" }));
+    set(&mut outlier, "heartbeat", json!({ "path": HEALTH, "interval": "500ms", "timeout": "400ms" }));
     let mut document = json!({
         "log_decisions": true,
         "explain": version % 2 == 1,
@@ -77,6 +78,7 @@ fn retry() -> Value {
         "num_retries": 2,
         "back_off": { "base": "5ms", "max": "50ms" },
         "budget": { "ratio": 1, "min_per_second": 200 },
+        "per_try_timeout": "1500ms",
     })
 }
 
@@ -92,7 +94,14 @@ fn routes(version: usize) -> Value {
         set(&mut route, name, section);
         route
     };
-    let shared = json!({ "key": { "headers": ["authorization"] }, "max_followers": 500 + version });
+    // Nobody waits for another for as long as Envoy lets a stream stand still.
+    let shared = json!({
+        "key": { "headers": ["authorization"] },
+        "max_followers": 500 + version,
+        "max_leader_age": "800ms",
+        "max_wait": "1500ms",
+        "pass_ttl": "2s",
+    });
     let kept = with(with(shared.clone(), "hold", json!("100ms")), "stale_if_error", json!("1s"));
     let search = with(shared.clone(), "key", json!({ "headers": ["authorization"], "body": true }));
     let hedged = with(retry(), "hedge", json!({ "min_delay": "20ms", "initial_delay": "50ms" }));

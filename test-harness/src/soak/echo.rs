@@ -69,13 +69,15 @@ async fn answer(request: Request<Incoming>, sky: Arc<Sky>) -> Result<Response<Fr
     // gRPC is one endpoint, as ill as the first.
     let fault = sky.strikes(0, by);
     if matches!(fault, Some(Fault::TooManyHeaders | Fault::Hasty)) {
+        sky.sees(by, &[], fault);
         // By its word nobody has seen the request, so it counts for none.
         return Err(h2::Reason::REFUSED_STREAM.into());
     }
     let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let (path, who) = (head.uri.path().to_owned(), text("authorization").to_owned());
     let heard = Heard { path, who, by, body: whole.get(5..).unwrap_or_default().to_vec() };
-    sky.sees(&truth::tags(&heard));
+    sky.sees(by, &truth::tags(&heard), fault);
+    sky.takes(by).await;
     let message = grpc_frame(truth::reply(&heard, sky.now_ms()).body.to_string().as_bytes());
     match fault {
         Some(Fault::Stall) => std::future::pending().await,

@@ -18,6 +18,9 @@ use super::weather::Fault;
 use super::wire::{Wire, answer_head, chunk};
 use crate::wait;
 
+/// What heartbeats ask for: it takes no time, so that only faults make them fail.
+pub(super) const HEALTH: &str = "/healthz";
+
 /// One endpoint, until it is dropped.
 pub(super) struct Endpoint {
     /// Where it listens.
@@ -107,13 +110,16 @@ async fn converse(wire: &mut Wire, place: usize, sky: &Sky) -> io::Result<bool> 
     while let Some(head) = wire.head().await? {
         let fault = sky.strikes(place, head.heard.by);
         if fault == Some(Fault::Hasty) {
-            sky.sees(&truth::tags(&head.heard));
+            sky.sees(head.heard.by, &truth::tags(&head.heard), fault);
             wire.write(&answer_head(503, &[("connection".to_owned(), "close".to_owned())], Some(0))).await?;
             return Ok(false);
         }
         let body = wire.body(&head).await?;
         let heard = Heard { body, ..head.heard };
-        sky.sees(&truth::tags(&heard));
+        sky.sees(heard.by, &truth::tags(&heard), fault);
+        if heard.path != HEALTH {
+            sky.takes(heard.by).await;
+        }
         if let Some(reset) = answer(wire, &heard, fault, sky).await? {
             return Ok(reset);
         }

@@ -16,6 +16,9 @@ const YOUNG_MS: u64 = 20_000;
 /// The same for answers that are kept for worse times: what the document says of them, and that.
 const STALE_MS: u64 = 60_000 + YOUNG_MS;
 
+/// The body of what Envoy's overload manager refuses.
+const OVERLOADED: &[u8] = b"envoy overloaded";
+
 /// What the phase excuses.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Climate {
@@ -23,12 +26,16 @@ pub struct Climate {
     pub fails: bool,
     /// Answers of endpoints break off.
     pub breaks: bool,
+    /// Endpoints die: both, for any request.
+    pub dies: bool,
     /// Endpoints say 200 to errors.
     pub lies: bool,
     /// Endpoints leave out items.
     pub loses: bool,
-    /// Envoy fails by itself: it was stopped, starved, out of memory, its clock jumped, or a VM died.
-    pub ails: bool,
+    /// Envoy refuses requests, and says that it is overloaded.
+    pub overloads: bool,
+    /// Envoy fails by itself, and why: its clusters came anew, or a VM died.
+    pub ails: Option<&'static str>,
     /// Listeners drain, or Envoy closes connections for another reason: no answer at all.
     pub drains: bool,
 }
@@ -84,8 +91,9 @@ pub fn judge(ask: &Ask, began_ms: u64, seen: &Seen, climate: &Climate) -> Verdic
         Seen::Hung => Verdict::Unexplained("no end of its answer".to_owned()),
         Seen::Broken(_, said) => match climate {
             Climate { breaks: true, .. } => Verdict::Excused("broken off"),
+            Climate { dies: true, .. } => Verdict::Excused("an endpoint died"),
             Climate { drains: true, .. } => Verdict::Excused("drained"),
-            Climate { ails: true, .. } => Verdict::Excused("ailing"),
+            Climate { ails: Some(why), .. } => Verdict::Excused(why),
             _ => Verdict::Unexplained(format!("it broke off in fine weather: {said}")),
         },
     }
@@ -112,6 +120,8 @@ fn whole(ask: &Ask, began_ms: u64, answer: &Answer, climate: &Climate) -> Verdic
     if ask.kind.is_grpc() && answer.status == 200 {
         return match answer.grpc {
             Some(0) => right(ask, began_ms, answer, climate),
+            // The overload manager's word is in a header, and not looked for.
+            Some(14) if climate.overloads => Verdict::Excused("overloaded"),
             Some(code) => error(climate, &format!("gRPC status {code}")),
             None if climate.lies => Verdict::Excused("lied to"),
             None => Verdict::Wrong("no gRPC status".to_owned()),
@@ -121,7 +131,8 @@ fn whole(ask: &Ask, began_ms: u64, answer: &Answer, climate: &Climate) -> Verdic
         200 => right(ask, began_ms, answer, climate),
         404 if ask.kind == Kind::Items && climate.loses => Verdict::Excused("left out"),
         // Envoy's word for a request that stood still before it had come whole.
-        408 if climate.ails => Verdict::Excused("ailing"),
+        408 if climate.ails.is_some() => Verdict::Excused("ended half sent"),
+        503 if climate.overloads && answer.body == OVERLOADED => Verdict::Excused("overloaded"),
         500 | 502..=504 => error(climate, &format!("status {}", answer.status)),
         status => Verdict::Wrong(format!("status {status} is nobody's")),
     }
@@ -130,7 +141,8 @@ fn whole(ask: &Ask, began_ms: u64, answer: &Answer, climate: &Climate) -> Verdic
 fn error(climate: &Climate, what: &str) -> Verdict {
     match climate {
         Climate { fails: true, .. } => Verdict::Excused("failed"),
-        Climate { ails: true, .. } => Verdict::Excused("ailing"),
+        Climate { dies: true, .. } => Verdict::Excused("an endpoint died"),
+        Climate { ails: Some(why), .. } => Verdict::Excused(why),
         _ => Verdict::Unexplained(format!("{what} in fine weather")),
     }
 }
@@ -228,6 +240,12 @@ pub fn short(text: &str) -> String {
 }
 
 impl Climate {
+    /// What it excuses of a request none of whose attempts a fault has struck.
+    #[must_use]
+    pub fn unstruck(&self) -> Self {
+        Self { fails: false, breaks: false, lies: false, loses: false, ..self.clone() }
+    }
+
     /// What these faults excuse.
     pub fn add(&mut self, faults: impl IntoIterator<Item = Fault>) {
         for fault in faults {

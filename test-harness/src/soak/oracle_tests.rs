@@ -20,7 +20,7 @@ fn truth(ask: &Ask, by: u64, at: u64) -> Value {
 }
 
 fn stormy() -> Climate {
-    let mut climate = Climate { ails: true, drains: true, ..Climate::default() };
+    let mut climate = Climate { ails: Some("stopped"), drains: true, ..Climate::default() };
     climate.add(Fault::ALL);
     climate
 }

@@ -17,6 +17,8 @@ use super::stage::Stage;
 use super::truth::mixed;
 use super::weather::Weather;
 
+/// After so many phases everything has been asked for.
+const ENOUGH: usize = 3;
 /// What copies of a request in a burst have in front of their number.
 const COPIES: u32 = 24;
 /// How often it is looked whether the machine runs, and how late that may be.
@@ -66,6 +68,11 @@ async fn play_round(
             break;
         }
     }
+    if let Some(last) = here.rests.last().filter(|_| here.rests.len() >= ENOUGH)
+        && let Some(gauge) = last.unseen.first()
+    {
+        report.failure.get_or_insert(format!("Envoy has no {gauge}, so it was never looked at"));
+    }
     here.memory = Slope::of(&here.rests);
     if let Some(steep) = here.memory.filter(Slope::is_steep) {
         report.failure.get_or_insert(format!("Envoy's memory grows: {steep:?}"));
@@ -94,6 +101,7 @@ async fn watched(
         report.failure =
             Some(format!("{} wrong in phase {}; Envoy's log:\n{log}", tally.wrong, phase.number));
     }
+    eprintln!("  {} requests, {} right, excused {:?}", tally.requests, tally.right, tally.excused);
     report.tally.merge(tally);
     let rested = match operated {
         Ok(()) => base.rest(stage, phase, watch.stood_still()).await,
@@ -142,6 +150,7 @@ async fn play_phase(
         tally.merge(its);
         sent.extend(asked);
     }
+    stage.sky.clears();
     for (id, kind) in sent {
         if let Verdict::Wrong(why) = judge_attempts(kind, stage.sky.attempts(id)) {
             tally.wrong(format!("{why}: request {id} of phase {}", phase.number));
@@ -187,14 +196,27 @@ fn climate(phase: &Phase) -> Climate {
     let mut climate = Climate::default();
     climate.add(phase.weather.shares.iter().filter(|(_, share)| *share > 0).map(|(fault, _)| *fault));
     for (_, action) in &phase.actions {
-        match action {
-            Action::Die(_) => (climate.fails, climate.breaks) = (true, true),
-            Action::Rise(_) | Action::Leave(_) | Action::Join | Action::BadDocument(_) => {}
-            Action::Document(_) => climate.drains = true,
-            Action::Clusters => climate.ails = true,
-            Action::Stop(_) | Action::Starve(_) | Action::Jump(_) => climate.ails = true,
-            Action::Pressure(_) | Action::Trap(_) => (climate.ails, climate.drains) = (true, true),
-        }
+        let why = match action {
+            Action::Rise(_) | Action::Leave(_) | Action::Join | Action::BadDocument(_) => continue,
+            // It is late then, and nothing else.
+            Action::Stop(_) | Action::Starve(_) | Action::Jump(_) => continue,
+            Action::Die(_) => {
+                climate.dies = true;
+                continue;
+            }
+            Action::Document(_) => {
+                climate.drains = true;
+                continue;
+            }
+            Action::Pressure(_) => {
+                (climate.overloads, climate.drains) = (true, true);
+                continue;
+            }
+            Action::Clusters => "clusters came anew",
+            Action::Trap(_) => "a VM trapped",
+        };
+        climate.drains |= matches!(action, Action::Trap(_));
+        climate.ails = Some(if climate.ails.is_none_or(|other| other == why) { why } else { "ailing" });
     }
     climate
 }
@@ -265,7 +287,11 @@ impl Visit {
     }
 
     fn judged(&self, ask: &Ask, began: u64, manner: Option<Manner>, seen: &Seen, tally: &mut Tally) {
-        let verdict = judge(ask, began, seen, &self.climate);
+        let is_struck = !ask.kind.is_traceable() || self.stage.sky.has_struck(ask.id);
+        let verdict = match is_struck {
+            true => judge(ask, began, seen, &self.climate),
+            false => judge(ask, began, seen, &self.climate.unstruck()),
+        };
         tally.add(ask.kind, verdict, || {
             let body = match seen {
                 Seen::Answer(answer) => short(&String::from_utf8_lossy(&answer.body)),

@@ -23,8 +23,8 @@ const MOST_KIB: f64 = 8.0;
 pub struct Tally {
     /// All of them.
     pub requests: u64,
-    /// By kind.
-    pub kinds: BTreeMap<String, u64>,
+    /// By kind: what was asked, and what became of it.
+    pub kinds: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// With the right answer.
     pub right: u64,
     /// Without, and why that is excused.
@@ -41,7 +41,12 @@ pub struct Tally {
 impl Tally {
     pub(super) fn add(&mut self, kind: Kind, verdict: Verdict, told: impl FnOnce() -> String) {
         self.requests += 1;
-        *self.kinds.entry(format!("{kind:?}")).or_default() += 1;
+        let outcome = match &verdict {
+            Verdict::Right => "right",
+            Verdict::Excused(why) => why,
+            Verdict::Wrong(_) | Verdict::Unexplained(_) => "not explained",
+        };
+        *self.kinds.entry(format!("{kind:?}")).or_default().entry(outcome).or_default() += 1;
         match verdict {
             Verdict::Right => self.right += 1,
             Verdict::Excused(why) => *self.excused.entry(why).or_default() += 1,
@@ -72,8 +77,9 @@ impl Tally {
         self.requests += other.requests;
         self.right += other.right;
         self.wrong += other.wrong;
-        for (kind, count) in other.kinds {
-            *self.kinds.entry(kind).or_default() += count;
+        for (kind, outcomes) in other.kinds {
+            let ours = self.kinds.entry(kind).or_default();
+            outcomes.into_iter().for_each(|(outcome, count)| *ours.entry(outcome).or_default() += count);
         }
         for (why, count) in other.excused {
             *self.excused.entry(why).or_default() += count;
@@ -171,7 +177,9 @@ impl fmt::Display for Report {
             self.seed, self.attempts, self.seconds
         )?;
         writeln!(formatter, "answers: {right} right, {wrong} wrong; excused {excused:?}")?;
-        writeln!(formatter, "requests: {kinds:?}")?;
+        for (kind, outcomes) in kinds {
+            writeln!(formatter, "  {kind} {}: {outcomes:?}", outcomes.values().sum::<u64>())?;
+        }
         writeln!(formatter, "faults: {:?}", self.faults)?;
         writeln!(formatter, "operator: {:?}; the clock could be moved: {}", self.actions, self.clock_moved)?;
         writeln!(formatter, "phases in which the machine stood still: {}", self.stood_still)?;

@@ -19,6 +19,8 @@ pub const ENDPOINTS: usize = 4;
 const PHASES_OF_ROUND: usize = 24;
 /// How long requests are begun in a phase.
 const PHASE_SECONDS: u32 = 5;
+/// How long endpoints take for an answer, at most, in milliseconds.
+const PACES: [u32; 4] = [0, 5, 20, 50];
 /// What a phase takes beside that, and an Envoy's start counts as two: only to make of minutes a number of phases.
 const REST_SECONDS: u32 = 3;
 
@@ -150,6 +152,7 @@ impl Phase {
         // The first of an Envoy is fine, so that one that never served well is told from one that no longer does.
         let is_fine = place == 0 || rng.u8(..6) == 0;
         let weather = if is_fine { Weather::fine() } else { Weather::drawn(rng) };
+        let weather = weather.at_pace(PACES.get(rng.usize(..PACES.len())).copied().unwrap_or(0));
         let actions = if place == 0 { Vec::new() } else { Action::drawn(rng, PHASE_SECONDS * 1000, traps) };
         Self {
             number,
@@ -229,7 +232,7 @@ mod tests {
         assert_ne!(script, Script::drawn(8, 10.0));
         assert_eq!(script.phases(), 75);
         assert_eq!(script.rounds.iter().map(|round| round.workers).collect::<Vec<_>>(), [2, 4, 2, 4]);
-        assert!(script.rounds.iter().all(|round| round.phases[0].weather == Weather::fine()));
+        assert!(script.rounds.iter().all(|round| round.phases[0].weather.shares.is_empty()));
     }
 
     #[test]

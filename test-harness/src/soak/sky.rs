@@ -2,10 +2,11 @@
 //!
 //! Invariant: an attempt is counted before anything of its answer is sent, so at the end of a request its attempts are known.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use super::truth::mixed;
 use super::weather::{Fault, Weather};
 
 /// Over all endpoints.
@@ -19,11 +20,13 @@ pub struct Sky {
 #[derive(Default)]
 struct Counts {
     /// Attempts, by who sent them: what decides of faults.
-    by: HashMap<u64, u32>,
+    by: BTreeMap<u64, u32>,
     /// Attempts that had this request's item, or were this request.
-    of: HashMap<u64, u32>,
+    of: BTreeMap<u64, u32>,
+    /// Requests of which a fault has struck an attempt.
+    hurt: BTreeSet<u64>,
     all: u64,
-    struck: HashMap<Fault, u64>,
+    struck: BTreeMap<Fault, u64>,
 }
 
 impl Sky {
@@ -44,7 +47,20 @@ impl Sky {
     pub fn turns(&self, weather: Weather) {
         *self.weather.write().unwrap_or_else(PoisonError::into_inner) = weather;
         let mut counts = self.counts();
-        (counts.by, counts.of) = Default::default();
+        (counts.by, counts.of, counts.hurt) = Default::default();
+    }
+
+    /// The weather is fine from now on; who has asked how often is still known.
+    pub fn clears(&self) {
+        *self.weather.write().unwrap_or_else(PoisonError::into_inner) = Weather::fine();
+    }
+
+    /// Lets as much time pass as an answer to this one takes now.
+    pub(super) async fn takes(&self, by: u64) {
+        let pace = self.weather.read().unwrap_or_else(PoisonError::into_inner).pace_ms;
+        if pace > 0 {
+            pass(Duration::from_millis(mixed(&[self.seed, by, 11]) % u64::from(pace))).await;
+        }
     }
 
     /// What happens to an attempt that this one has sent to this endpoint.
@@ -60,12 +76,20 @@ impl Sky {
         Some(fault)
     }
 
-    /// Counts an attempt that had these.
-    pub(super) fn sees(&self, tags: &[u64]) {
+    /// Counts an attempt that this one has sent, that had these, and that this fault strikes.
+    pub(super) fn sees(&self, by: u64, tags: &[u64], fault: Option<Fault>) {
         let mut counts = self.counts();
         for tag in tags {
             *counts.of.entry(*tag).or_default() += 1;
         }
+        if fault.is_some_and(|fault| !fault.is_harmless()) {
+            counts.hurt.extend(tags.iter().copied().chain([by]));
+        }
+    }
+
+    /// Whether a fault that can be noticed has struck an attempt for this request.
+    pub(super) fn has_struck(&self, request: u64) -> bool {
+        self.counts().hurt.contains(&request)
     }
 
     /// How often endpoints have seen a request of this phase.

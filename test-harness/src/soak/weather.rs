@@ -107,13 +107,21 @@ pub struct Weather {
     pub shares: Vec<(Fault, u8)>,
     /// Which endpoints are.
     pub ill: Vec<usize>,
+    /// How long every endpoint takes for an answer, at most, in milliseconds: without, hardly anything is under way together.
+    pub pace_ms: u32,
 }
 
 impl Weather {
     /// None.
     #[must_use]
     pub fn fine() -> Self {
-        Self { shares: Vec::new(), ill: (0..ENDPOINTS).collect() }
+        Self { shares: Vec::new(), ill: (0..ENDPOINTS).collect(), pace_ms: 0 }
+    }
+
+    /// The same, where everything takes so long.
+    #[must_use]
+    pub fn at_pace(self, pace_ms: u32) -> Self {
+        Self { pace_ms, ..self }
     }
 
     pub(super) fn drawn(rng: &mut Rng) -> Self {
@@ -133,7 +141,7 @@ impl Weather {
             ill.truncate(rng.usize(1..ENDPOINTS));
         }
         ill.sort_unstable();
-        Self { shares, ill }
+        Self { shares, ill, pace_ms: 0 }
     }
 
     /// What happens to this attempt at this endpoint.
@@ -162,6 +170,7 @@ impl Weather {
 
 impl fmt::Display for Weather {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "answers in up to {} ms, ", self.pace_ms)?;
         if self.shares.is_empty() {
             return formatter.write_str("fine");
         }
@@ -176,7 +185,8 @@ mod tests {
 
     #[test]
     fn a_fault_strikes_its_share_at_the_ill_and_the_same_in_every_run() {
-        let weather = Weather { shares: vec![(Fault::Reset, 10), (Fault::Slow, 30)], ill: vec![1] };
+        let weather =
+            Weather { shares: vec![(Fault::Reset, 10), (Fault::Slow, 30)], ill: vec![1], pace_ms: 0 };
         let struck = |endpoint| -> Vec<_> {
             (0..10_000).map(|request| weather.strikes(5, endpoint, request, 0)).collect()
         };
