@@ -55,9 +55,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     if report.failure.is_none() {
         return Ok(ExitCode::SUCCESS);
     }
-    let played: usize = report.rounds.iter().map(|round| round.rests.len()).sum();
-    let failed = script.rounds.iter().flat_map(|round| &round.phases).nth(played);
-    let until = failed.map_or(script.clone(), |failed| until_phase(&script, failed.number));
+    let until = report.failed.map_or(script.clone(), |failed| until_phase(&script, failed));
     match shrink(&until, Duration::from_secs_f64(time * 60.0)).await? {
         Some((smallest, report)) => eprintln!("the smallest script that fails, too:\n{smallest}\n{report}"),
         None => eprintln!("it did not fail again; the script up to there:\n{until}"),

@@ -107,6 +107,12 @@ impl Kind {
         self.is_its_own() && self != Self::Items
     }
 
+    /// Whether it may go with others in one call, so that who is in a call is known by its body alone.
+    #[must_use]
+    pub fn is_gathered(self) -> bool {
+        matches!(self, Self::Rpc | Self::RpcOnce | Self::Items | Self::Embed)
+    }
+
     /// Whether it is gRPC.
     #[must_use]
     pub fn is_grpc(self) -> bool {

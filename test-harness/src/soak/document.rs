@@ -54,6 +54,9 @@ pub fn document(version: usize, broken: Option<Broken>, endpoints: &[SocketAddr]
     };
     let routes = document.get_mut("routes").and_then(Value::as_array_mut).into_iter().flatten();
     for section in routes.filter_map(|route| route.get_mut(section)) {
+        if let Some(key) = section.get_mut("key") {
+            set(key, "headers", json!([]));
+        }
         section[promise] = json!(true);
     }
     document

@@ -24,5 +24,6 @@ pub mod shrink;
 pub mod sky;
 mod stage;
 pub mod truth;
+mod visit;
 pub mod weather;
 mod wire;

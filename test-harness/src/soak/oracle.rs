@@ -19,6 +19,9 @@ const STALE_MS: u64 = 60_000 + YOUNG_MS;
 /// The body of what Envoy's overload manager refuses.
 const OVERLOADED: &[u8] = b"envoy overloaded";
 
+/// The body with which retry ends a request whose deadline is over.
+const TOO_LATE: &[u8] = b"switchyard: no answer in time";
+
 /// What the phase excuses.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Climate {
@@ -34,6 +37,8 @@ pub struct Climate {
     pub loses: bool,
     /// Envoy refuses requests, and says that it is overloaded.
     pub overloads: bool,
+    /// The clock leaps, and deadlines by the wall's are over with it.
+    pub leaps: bool,
     /// Envoy fails by itself, and why: its clusters came anew, or a VM died.
     pub ails: Option<&'static str>,
     /// Listeners drain, or Envoy closes connections for another reason: no answer at all.
@@ -132,6 +137,7 @@ fn whole(ask: &Ask, began_ms: u64, answer: &Answer, climate: &Climate) -> Verdic
         404 if ask.kind == Kind::Items && climate.loses => Verdict::Excused("left out"),
         // Envoy's word for a request that stood still before it had come whole.
         408 if climate.ails.is_some() => Verdict::Excused("ended half sent"),
+        504 if climate.leaps && answer.body == TOO_LATE => Verdict::Excused("the clock leapt"),
         503 if climate.overloads && answer.body == OVERLOADED => Verdict::Excused("overloaded"),
         500 | 502..=504 => error(climate, &format!("status {}", answer.status)),
         status => Verdict::Wrong(format!("status {status} is nobody's")),

@@ -4,23 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::action::Action;
-use super::ask::{Ask, Kind};
-use super::manner::Manner;
 use super::operator::{operate, put_right};
-use super::oracle::{Climate, Seen, Verdict, judge, judge_attempts, short};
+use super::oracle::{Verdict, judge_attempts};
 use super::report::{Report, RoundReport, Slope, Tally};
 use super::rest::{Base, Rest};
 use super::script::{Phase, Round, Script};
 use super::sky::{Sky, pass};
 use super::stage::Stage;
-use super::truth::mixed;
+use super::visit::{Visit, climate};
 use super::weather::Weather;
 
 /// After so many phases everything has been asked for.
 const ENOUGH: usize = 3;
-/// What copies of a request in a burst have in front of their number.
-const COPIES: u32 = 24;
 /// How often it is looked whether the machine runs, and how late that may be.
 const LOOK: Duration = Duration::from_millis(100);
 const STILL: Duration = Duration::from_secs(2);
@@ -68,14 +63,15 @@ async fn play_round(
             break;
         }
     }
-    if let Some(last) = here.rests.last().filter(|_| here.rests.len() >= ENOUGH)
-        && let Some(gauge) = last.unseen.first()
+    let last = round.phases.last().map_or(0, |phase| phase.number);
+    if let Some(rest) = here.rests.last().filter(|_| here.rests.len() >= ENOUGH)
+        && let Some(gauge) = rest.unseen.first()
     {
-        report.failure.get_or_insert(format!("Envoy has no {gauge}, so it was never looked at"));
+        report.fail(last, format!("Envoy has no {gauge}, so it was never looked at"));
     }
     here.memory = Slope::of(&here.rests);
     if let Some(steep) = here.memory.filter(Slope::is_steep) {
-        report.failure.get_or_insert(format!("Envoy's memory grows: {steep:?}"));
+        report.fail(last, format!("Envoy's memory grows: {steep:?}"));
     }
     report.rounds.push(here);
     Ok(())
@@ -93,13 +89,16 @@ async fn watched(
         let name = format!("{action:?}").split('(').next().unwrap_or_default().to_owned();
         *report.actions.entry(name).or_default() += 1;
     }
+    base.begins(stage).await?;
     let watch = Watch::begin();
     let (mut tally, operated) = play_phase(seed, stage, phase).await?;
     tally.settle(watch.stood_still());
     if tally.wrong > 0 {
         let log = stage.envoy.log_tail();
-        report.failure =
-            Some(format!("{} wrong in phase {}; Envoy's log:\n{log}", tally.wrong, phase.number));
+        report.fail(
+            phase.number,
+            format!("{} wrong in phase {}; Envoy's log:\n{log}", tally.wrong, phase.number),
+        );
     }
     eprintln!("  {} requests, {} right, excused {:?}", tally.requests, tally.right, tally.excused);
     report.tally.merge(tally);
@@ -114,9 +113,7 @@ async fn watched(
         Err(error) if stood_still => {
             eprintln!("phase {}, and the machine stood still: {error:#}", phase.number)
         }
-        Err(error) => {
-            report.failure.get_or_insert(format!("phase {}: {error:#}", phase.number));
-        }
+        Err(error) => report.fail(phase.number, format!("phase {}: {error:#}", phase.number)),
     }
     Ok(None)
 }
@@ -188,125 +185,5 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-/// What the phase excuses.
-fn climate(phase: &Phase) -> Climate {
-    let mut climate = Climate::default();
-    climate.add(phase.weather.shares.iter().filter(|(_, share)| *share > 0).map(|(fault, _)| *fault));
-    for (_, action) in &phase.actions {
-        let why = match action {
-            Action::Rise(_) | Action::Leave(_) | Action::Join | Action::BadDocument(_) => continue,
-            // It is late then, and nothing else.
-            Action::Stop(_) | Action::Starve(_) | Action::Jump(_) => continue,
-            Action::Die(_) => {
-                climate.dies = true;
-                continue;
-            }
-            Action::Document(_) => {
-                climate.drains = true;
-                continue;
-            }
-            Action::Pressure(_) => {
-                (climate.overloads, climate.drains) = (true, true);
-                continue;
-            }
-            Action::Clusters => "clusters came anew",
-            Action::Trap(_) => "a VM trapped",
-        };
-        climate.drains |= matches!(action, Action::Trap(_));
-        climate.ails = Some(if climate.ails.is_none_or(|other| other == why) { why } else { "ailing" });
-    }
-    climate
-}
-
-/// One client's place in a phase.
-struct Visit {
-    seed: u64,
-    began: Instant,
-    stage: Arc<Stage>,
-    phase: Arc<Phase>,
-    climate: Arc<Climate>,
-    next: Arc<AtomicU64>,
-}
-
-impl Visit {
-    /// Sends one request after another until the phase is over; what became of them, and who they were.
-    async fn work(self) -> (Tally, Vec<(u64, Kind)>) {
-        let (mut tally, mut sent) = (Tally::default(), Vec::new());
-        while self.began.elapsed() < Duration::from_secs(self.phase.seconds.into()) {
-            let ask = Ask::drawn(self.seed, self.phase.number, self.next.fetch_add(1, Ordering::Relaxed));
-            match self.manner(&ask) {
-                Some(Manner::Burst(count)) => self.burst(&ask, count, &mut tally, &mut sent).await,
-                manner => {
-                    let began = self.stage.sky.now_ms();
-                    let seen = self.stage.clients().send(&ask, manner).await;
-                    self.judged(&ask, began, manner, &seen, &mut tally);
-                    sent.push((ask.id, ask.kind));
-                }
-            }
-        }
-        (tally, sent)
-    }
-
-    fn manner(&self, ask: &Ask) -> Option<Manner> {
-        let mut point = mixed(&[self.seed, ask.id, 7]) % 100;
-        self.phase.manners.iter().find_map(|(manner, share)| {
-            let share = u64::from(*share);
-            if point < share {
-                return Some(*manner);
-            }
-            point -= share;
-            None
-        })
-    }
-
-    /// As many ask for the same at once, and half of them leave together.
-    async fn burst(&self, ask: &Ask, count: u8, tally: &mut Tally, sent: &mut Vec<(u64, Kind)>) {
-        let mut asked = Vec::new();
-        for copy in 1..=u64::from(count) {
-            // Paths and bodies have numbers of their own, where that matters.
-            let one = match ask.kind.is_its_own() {
-                true => Ask::drawn(self.seed, self.phase.number, (copy << COPIES) | (ask.id & 0xff_ffff)),
-                false => Ask { id: ask.id | (copy << COPIES), ..ask.clone() },
-            };
-            let (clients, began, leaves) = (self.stage.clients(), self.stage.sky.now_ms(), copy % 2 == 0);
-            let manner = leaves.then_some(Manner::Leaves(20));
-            asked.push(tokio::spawn(async move {
-                let seen = clients.send(&one, manner).await;
-                (one, began, manner, seen)
-            }));
-        }
-        for one in asked {
-            if let Ok((one, began, manner, seen)) = one.await {
-                self.judged(&one, began, manner, &seen, tally);
-                sent.push((one.id, one.kind));
-            }
-        }
-    }
-
-    fn judged(&self, ask: &Ask, began: u64, manner: Option<Manner>, seen: &Seen, tally: &mut Tally) {
-        let is_struck = !ask.kind.is_traceable() || self.stage.sky.has_struck(ask.id);
-        let verdict = match is_struck {
-            true => judge(ask, began, seen, &self.climate),
-            false => judge(ask, began, seen, &self.climate.unstruck()),
-        };
-        tally.add(ask.kind, verdict, || {
-            let body = match seen {
-                Seen::Answer(answer) => short(&String::from_utf8_lossy(&answer.body)),
-                Seen::Left(_) | Seen::Broken(..) | Seen::Hung => String::new(),
-            };
-            let head = match seen {
-                Seen::Answer(answer) => format!("{} {:?}", answer.status, answer.headers),
-                other => format!("{other:?}").chars().take(300).collect(),
-            };
-            let attempts = self.stage.sky.attempts(ask.id);
-            let asked = short(&String::from_utf8_lossy(&ask.body));
-            format!(
-                "{:?} {} {} {:?} {asked:?}, {manner:?}, of {attempts} attempts, began {began}, now {}: {head} {body}",
-                ask.kind, ask.id, ask.path, ask.who, self.stage.sky.now_ms()
-            )
-        });
     }
 }

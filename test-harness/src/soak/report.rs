@@ -164,8 +164,17 @@ pub struct Report {
     pub clock_moved: bool,
     /// One Envoy after another.
     pub rounds: Vec<RoundReport>,
+    /// The number of the phase in which something went wrong.
+    pub failed: Option<u32>,
     /// What went wrong, if something did.
     pub failure: Option<String>,
+}
+
+impl Report {
+    pub(super) fn fail(&mut self, phase: u32, what: String) {
+        self.failed.get_or_insert(phase);
+        self.failure.get_or_insert(what);
+    }
 }
 
 impl fmt::Display for Report {

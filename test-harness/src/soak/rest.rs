@@ -26,7 +26,7 @@ const GAUGES: [&str; 5] = [
     "coalesce_hit_for_pass_keys",
     "ejections_active",
 ];
-/// ... and counters that are 0 for ever. They are made when they are counted first.
+/// ... and counters that are 0 for ever, but where the clock leaps: retry's deadlines are by the wall's. They are made when they are counted first.
 const NEVER: [&str; 4] = [
     "retry_watchdog_total",
     "metrics_dropped_total",
@@ -62,26 +62,31 @@ pub(super) struct Base {
     deaths: usize,
     /// Streams that stood still so far.
     idle: u64,
+    /// What has been counted so far that should not be.
+    never: u64,
 }
 
 impl Base {
     /// What a young Envoy has.
     pub(super) async fn of(stage: &Stage) -> anyhow::Result<Self> {
         let stats = stage.envoy.stats().await?;
-        Ok(Self { files: files(stage, &stats)?, vms: vms(&stats), deaths: 0, idle: 0 })
+        Ok(Self { files: files(stage, &stats)?, vms: vms(&stats), deaths: 0, idle: 0, never: 0 })
+    }
+
+    /// From here on deaths and streams that stand still are another phase's.
+    pub(super) async fn begins(&mut self, stage: &Stage) -> anyhow::Result<()> {
+        self.deaths = stage.envoy.log().matches(TRAPPED).count();
+        let stats = stage.envoy.stats().await?;
+        self.idle = stats.get(IDLE).copied().unwrap_or_default();
+        self.never = never(&stats);
+        Ok(())
     }
 
     /// Waits until Envoy is at rest after this phase.
     ///
     /// # Errors
     /// What is not as it was.
-    pub(super) async fn rest(
-        &mut self,
-        stage: &Stage,
-        phase: &Phase,
-        stood_still: bool,
-    ) -> anyhow::Result<Rest> {
-        let traps = phase.actions.iter().filter(|(_, action)| matches!(action, Action::Trap(_))).count();
+    pub(super) async fn rest(&self, stage: &Stage, phase: &Phase, stood_still: bool) -> anyhow::Result<Rest> {
         stage.renew_clients().await?;
         let mut unrest = Vec::new();
         let stats = stage.envoy.until("Envoy to be at rest", async || {
@@ -92,14 +97,30 @@ impl Base {
         let stats = stats.await;
         let stats = stats
             .map_err(|error| error.context(format!("after a phase there is still {}", unrest.join(", "))))?;
+        self.look_back(stage, phase, &stats, stood_still)?;
+        let resident_kib = status_of(stage.envoy.process_id(), "VmRSS")?;
+        let is_unseen = |gauge: &&str| !stats.keys().any(|name| is_ours(name, gauge));
+        let unseen = GAUGES.into_iter().filter(is_unseen).collect();
+        Ok(Rest { requests: 0, resident_kib, files: files(stage, &stats)?, vms: vms(&stats), unseen })
+    }
+
+    /// What has happened in a phase is what may have.
+    fn look_back(
+        &self,
+        stage: &Stage,
+        phase: &Phase,
+        stats: &BTreeMap<String, u64>,
+        stood_still: bool,
+    ) -> anyhow::Result<()> {
         let log = stage.envoy.log();
         let fault = log
             .lines()
             .find(|line| FAULTS.iter().any(|fault| line.contains(fault)) && !line.contains(REFUSED));
         ensure!(fault.is_none(), "in Envoy's log: {}", fault.unwrap_or_default());
+        let traps = phase.has(|action| matches!(action, Action::Trap(_)));
         let deaths = log.matches(TRAPPED).count();
         // One that was killed may be told of several times.
-        let killed = traps > 0 || deaths == self.deaths;
+        let killed = traps || deaths == self.deaths;
         ensure!(killed, "a VM died that nobody killed; Envoy's log:\n{}", stage.envoy.log_tail());
         let idle = stats.get(IDLE).copied().unwrap_or_default();
         let stood = idle - self.idle;
@@ -107,11 +128,12 @@ impl Base {
             stood == 0 || stood_still || may_stand(phase),
             "{stood} requests stood still until Envoy ended them, and nothing in the phase is why"
         );
-        (self.deaths, self.idle) = (deaths, idle);
-        let resident_kib = status_of(stage.envoy.process_id(), "VmRSS")?;
-        let is_unseen = |gauge: &&str| !stats.keys().any(|name| is_ours(name, gauge));
-        let unseen = GAUGES.into_iter().filter(is_unseen).collect();
-        Ok(Rest { requests: 0, resident_kib, files: files(stage, &stats)?, vms: vms(&stats), unseen })
+        let never = never(stats) - self.never;
+        ensure!(
+            never == 0 || phase.leaps(),
+            "{never} more in the counters {NEVER:?}, which should be 0 for ever"
+        );
+        Ok(())
     }
 
     fn unrest(&self, stage: &Stage, stats: &BTreeMap<String, u64>) -> anyhow::Result<Vec<String>> {
@@ -142,10 +164,10 @@ fn may_stand(phase: &Phase) -> bool {
         })
 }
 
-/// Gauges that are 0 while nothing is under way, and counters that are 0 for ever.
+/// Gauges that are 0 while nothing is under way.
 fn rests_at_zero(name: &str) -> bool {
     if name.starts_with("wasmcustom.") {
-        return GAUGES.iter().chain(&NEVER).any(|metric| is_ours(name, metric));
+        return GAUGES.iter().any(|metric| is_ours(name, metric));
     }
     let (Some(prefix), true) = (
         name.split('.').next(),
@@ -168,6 +190,11 @@ fn rests_at_zero(name: &str) -> bool {
 
 fn is_ours(name: &str, metric: &str) -> bool {
     name.starts_with("wasmcustom.") && name.ends_with(metric)
+}
+
+fn never(stats: &BTreeMap<String, u64>) -> u64 {
+    let counted = |name: &&String| NEVER.iter().any(|metric| is_ours(name, metric));
+    stats.keys().filter(counted).filter_map(|name| stats.get(name)).sum()
 }
 
 fn vms(stats: &BTreeMap<String, u64>) -> u64 {

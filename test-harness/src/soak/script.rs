@@ -181,6 +181,12 @@ impl Phase {
         self.actions.iter().any(|(_, action)| kind(action))
     }
 
+    /// Whether the clock goes forward by more than a request may take.
+    #[must_use]
+    pub fn leaps(&self) -> bool {
+        self.has(|action| matches!(action, Action::Jump(ms) if *ms > 15_000))
+    }
+
     /// Whether its weather has any of these.
     #[must_use]
     pub fn suffers(&self, faults: &[Fault]) -> bool {
