@@ -81,7 +81,6 @@ fn retry() -> Value {
         "num_retries": 2,
         "back_off": { "base": "5ms", "max": "50ms" },
         "budget": { "ratio": 1, "min_per_second": 200 },
-        "per_try_timeout": "1500ms",
     })
 }
 
