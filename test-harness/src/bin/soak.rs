@@ -26,6 +26,9 @@ struct Arguments {
     /// Play it with documents that are wrong, which it has to find.
     #[arg(long, value_name = "WHAT")]
     broken: Option<Broken>,
+    /// Leave out what the operator does of this kind, such as Jump.
+    #[arg(long, value_name = "KIND")]
+    without: Vec<String>,
     /// Print the script, and play nothing.
     #[arg(long)]
     script: bool,
@@ -36,9 +39,12 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let Arguments { minutes, seed, json, shrink: time, script: only_script, phase, broken } =
+    let Arguments { minutes, seed, json, shrink: time, script: only_script, phase, broken, without } =
         Arguments::parse();
     let mut script = Script::drawn(seed, minutes).broken(broken);
+    for phase in script.rounds.iter_mut().flat_map(|round| &mut round.phases) {
+        phase.actions.retain(|(_, action)| !without.contains(&action.name()));
+    }
     if let Some(number) = phase {
         script.rounds.iter_mut().for_each(|round| round.phases.retain(|phase| phase.number == number));
         script.rounds.retain(|round| !round.phases.is_empty());

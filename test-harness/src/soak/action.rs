@@ -51,6 +51,12 @@ pub enum Action {
 }
 
 impl Action {
+    /// Its kind.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{self:?}").split('(').next().unwrap_or_default().to_owned()
+    }
+
     pub(super) fn drawn(rng: &mut Rng, length_ms: u32, traps: bool) -> Vec<(u32, Self)> {
         let mut all = Vec::new();
         for _ in 0..rng.usize(0..=4) {

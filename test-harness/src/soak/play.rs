@@ -86,8 +86,7 @@ async fn watched(
     report: &mut Report,
 ) -> anyhow::Result<Option<Rest>> {
     for (_, action) in &phase.actions {
-        let name = format!("{action:?}").split('(').next().unwrap_or_default().to_owned();
-        *report.actions.entry(name).or_default() += 1;
+        *report.actions.entry(action.name()).or_default() += 1;
     }
     base.begins(stage).await?;
     let watch = Watch::begin();
@@ -125,7 +124,8 @@ async fn play_phase(
     phase: &Phase,
 ) -> anyhow::Result<(Tally, anyhow::Result<()>)> {
     stage.sky.turns(phase.weather.clone());
-    let (began, next) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    // From 1: heartbeats have no number, which is read as 0.
+    let (began, next) = (Instant::now(), Arc::new(AtomicU64::new(1)));
     let (phase, climate) = (Arc::new(phase.clone()), Arc::new(climate(phase)));
     let mut working = Vec::new();
     for _ in 0..phase.clients {

@@ -181,10 +181,10 @@ impl Phase {
         self.actions.iter().any(|(_, action)| kind(action))
     }
 
-    /// Whether the clock goes forward by more than a request may take.
+    /// Whether the clock goes forward by more than a request may take, be it where it is set right again.
     #[must_use]
     pub fn leaps(&self) -> bool {
-        self.has(|action| matches!(action, Action::Jump(ms) if *ms > 15_000))
+        self.has(|action| matches!(action, Action::Jump(ms) if ms.abs() > 15_000))
     }
 
     /// Whether its weather has any of these.
