@@ -15,8 +15,8 @@ const TOLD: usize = 8;
 pub const WARM_UP: usize = 4;
 /// Below so many samples a slope says nothing.
 const ENOUGH: usize = 12;
-/// The most that memory may grow, surely, for each thousand requests, in KiB.
-const MOST_KIB: f64 = 8.0;
+/// The most that memory may grow, surely, over all samples, in KiB: heaps and pools go on filling for a while.
+const MOST_KIB: f64 = 32.0 * 1024.0;
 
 /// What became of requests.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -98,6 +98,8 @@ pub struct Slope {
     pub plus_minus: f64,
     /// How many points.
     pub samples: usize,
+    /// How many thousand requests there were between the first and the last of them.
+    pub thousands: f64,
 }
 
 impl Slope {
@@ -120,13 +122,14 @@ impl Slope {
         let left: f64 = points.iter().map(|point| (point.1 - y - slope * (point.0 - x)).powi(2)).sum();
         let error = (left / (count - 2.0) / spread).sqrt();
         // Student's t for 95 % is below this for six points and more.
-        Some(Self { kib_per_thousand: slope, plus_minus: 2.8 * error, samples: points.len() })
+        let thousands = points.last()?.0 - points.first()?.0;
+        Some(Self { kib_per_thousand: slope, plus_minus: 2.8 * error, samples: points.len(), thousands })
     }
 
     /// Whether it grows, surely, and more than it may.
     #[must_use]
     pub fn is_steep(&self) -> bool {
-        self.samples >= ENOUGH && self.kib_per_thousand - self.plus_minus > MOST_KIB
+        self.samples >= ENOUGH && (self.kib_per_thousand - self.plus_minus) * self.thousands > MOST_KIB
     }
 }
 
@@ -203,7 +206,7 @@ impl fmt::Display for Report {
                 last.vms
             )?;
             match round.memory {
-                Some(Slope { kib_per_thousand, plus_minus, samples }) => writeln!(
+                Some(Slope { kib_per_thousand, plus_minus, samples, .. }) => writeln!(
                     formatter,
                     "{kib_per_thousand:+.2} ± {plus_minus:.2} KiB for each thousand requests (95 %, {samples} samples)"
                 )?,
@@ -233,8 +236,8 @@ mod tests {
         let noise = |number: u64| (number * 7919 % 13) * 100;
         let flat = Slope::of(&rests(|number| 100_000 + noise(number))).unwrap();
         assert!(!flat.is_steep() && flat.kib_per_thousand.abs() < flat.plus_minus, "{flat:?}");
-        let leak = Slope::of(&rests(|number| 100_000 + noise(number) + 100 * number)).unwrap();
-        assert!(leak.is_steep() && (leak.kib_per_thousand - 100.0).abs() < leak.plus_minus, "{leak:?}");
+        let leak = Slope::of(&rests(|number| 100_000 + noise(number) + 2_000 * number)).unwrap();
+        assert!(leak.is_steep() && (leak.kib_per_thousand - 2_000.0).abs() < leak.plus_minus, "{leak:?}");
         // What is filled at the start is no slope.
         let warm = Slope::of(&rests(|number| 100_000 * number.min(4))).unwrap();
         assert!(!warm.is_steep() && warm.kib_per_thousand.abs() < 1.0, "{warm:?}");
