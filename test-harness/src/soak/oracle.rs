@@ -19,8 +19,8 @@ const STALE_MS: u64 = 60_000 + YOUNG_MS;
 /// The body of what Envoy's overload manager refuses.
 const OVERLOADED: &[u8] = b"envoy overloaded";
 
-/// The body with which retry ends a request whose deadline is over.
-const TOO_LATE: &[u8] = b"switchyard: no answer in time";
+/// What retry and batch say to a request whose deadline is over.
+const TOO_LATE: &str = "no answer in time";
 
 /// What the phase excuses.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -137,7 +137,9 @@ fn whole(ask: &Ask, began_ms: u64, answer: &Answer, climate: &Climate) -> Verdic
         404 if ask.kind == Kind::Items && climate.loses => Verdict::Excused("left out"),
         // Envoy's word for a request that stood still before it had come whole.
         408 if climate.ails.is_some() => Verdict::Excused("ended half sent"),
-        504 if climate.leaps && answer.body == TOO_LATE => Verdict::Excused("the clock leapt"),
+        504 if climate.leaps && String::from_utf8_lossy(&answer.body).contains(TOO_LATE) => {
+            Verdict::Excused("the clock leapt")
+        }
         503 if climate.overloads && answer.body == OVERLOADED => Verdict::Excused("overloaded"),
         500 | 502..=504 => error(climate, &format!("status {}", answer.status)),
         status => Verdict::Wrong(format!("status {status} is nobody's")),
