@@ -14,8 +14,8 @@ use super::stage::Stage;
 use super::visit::{Visit, climate};
 use super::weather::Weather;
 
-/// After so many phases everything has been asked for.
-const ENOUGH: usize = 3;
+/// After so many phases every gauge has had something to tell when it was told.
+const ENOUGH: usize = 8;
 /// How often it is looked whether the machine runs, and how late that may be.
 const LOOK: Duration = Duration::from_millis(100);
 const STILL: Duration = Duration::from_secs(2);
