@@ -22,6 +22,7 @@ pub mod processor;
 pub mod prometheus;
 pub mod retrying;
 pub mod services;
+pub mod soak;
 pub mod statistics;
 pub mod steered;
 pub mod talking;

@@ -41,6 +41,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask simulate --seeds 20                   a million requests through all filters, and everything that goes wrong
   cargo xtask dist                                  modules, images and the program, ready to hand out
   cargo xtask fuzz json chain --minutes 10          look for inputs that two targets fail at
+  cargo xtask soak --minutes 30 --seed 7            half an hour of faults, and a judge of every answer
   cargo xtask bench router --json                   one JSON object on standard output
   cargo xtask figures all                           run every benchmark, and write its figures into the documentation";
 
@@ -66,8 +67,8 @@ enum Task {
     /// Runs every test: formatting, lints, documentation, unit and property tests, natively and on wasm32, the scenarios on a
     /// real Envoy, docker-compose, and tidy.
     Test {
-        /// Only one step (fmt, clippy, docs, deny, unit, wasm, scenarios, separate, compose, dist, tidy; or fuzz, or advisories, for which
-        /// the network is needed: both run only when named), or the scenarios whose name holds this.
+        /// Only one step (fmt, clippy, docs, deny, unit, wasm, scenarios, separate, compose, dist, tidy; or fuzz, soak, or advisories, for
+        /// which the network is needed: these run only when named), or the scenarios whose name holds this.
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
         /// Which modules the scenarios run on: switchyard.wasm, or one for each filter, on which a part of them runs in any case.
@@ -126,6 +127,22 @@ enum Task {
         /// Install a compiler for wasm32 by apt if none is there and rustup adds none; without this, say what would be run.
         #[arg(long)]
         install: bool,
+    },
+    /// Soaks a real Envoy with all features in a script of faults, and judges every answer. A failure prints its seed and the smallest
+    /// script that fails, too.
+    Soak {
+        /// For about how long.
+        #[arg(long, default_value_t = 3.0)]
+        minutes: f64,
+        /// What requests, faults and deeds are drawn from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Print one JSON object, alone on standard output.
+        #[arg(long)]
+        json: bool,
+        /// Which Envoy: 1.36.4, 1.37.0, 1.38.2, 1.39.3 or 1.40.0.
+        #[arg(long, value_name = "VERSION")]
+        envoy: Option<String>,
     },
     /// Makes what is handed out: modules, images of them, lists of what is inside, and the static `switchyard` program.
     Dist {
@@ -186,6 +203,9 @@ fn run(task: Task) -> Result<bool> {
         }
         Task::Figures { names, envoy, install } => {
             figures::figures(&names, envoy.as_deref(), Install::asked(install))
+        }
+        Task::Soak { minutes, seed, json, envoy } => {
+            run::soak(minutes, seed, json, envoy.as_deref()).map(|()| true)
         }
         Task::Dist { out, expect, install } => {
             dist::dist(out.as_deref(), expect.as_deref(), Install::asked(install))

@@ -1,4 +1,4 @@
-//! `demo`, `bench`, those that `figures` runs, and `images`: set up what they need, then hand over to the programs of the test harness.
+//! `demo`, `bench`, those that `figures` runs, `soak`, and `images`: set up what they need, then hand over to the programs of the test harness.
 
 use crate::setup::{Envoy, Install, Peers};
 use crate::workspace::{aloud, cargo, quietly, root, wasm_dir};
@@ -87,6 +87,29 @@ pub(crate) fn bench(name: &str, json: bool, version: Option<&str>, install: Inst
         bench.arg("--json");
     }
     aloud(&mut bench)
+}
+
+/// Soaks for about so many minutes, in what is drawn from the seed.
+///
+/// # Errors
+/// When set-up or build fails, or the soak does.
+pub(crate) fn soak(minutes: f64, seed: u64, json: bool, version: Option<&str>) -> Result<()> {
+    let envoy = Envoy::set_up(version)?;
+    build::build(Install::Allowed)?;
+    aloud(&mut soaking(&envoy, minutes, seed, json)?)
+}
+
+/// The soak's program, built.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn soaking(envoy: &Envoy, minutes: f64, seed: u64, json: bool) -> Result<Command> {
+    let mut soak = harness("switchyard-soak", envoy)?;
+    soak.args(["--minutes", &minutes.to_string(), "--seed", &seed.to_string()]);
+    if json {
+        soak.arg("--json");
+    }
+    Ok(soak)
 }
 
 /// Makes the container images.

@@ -115,6 +115,25 @@ fn when_heartbeats_stop_coming_time_decides() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_no_failed_heartbeat_a_recent_one() {
+    for ejected_before in [true, false] {
+        let mut upstream = Upstream::new(2, beating);
+        let before = upstream.now;
+        if ejected_before {
+            upstream.eject(0);
+        }
+        upstream.pass(3_600 * SECOND);
+        if !ejected_before {
+            upstream.eject(0);
+        }
+        upstream.heartbeat(0, false);
+        upstream.now = before;
+        assert_eq!(moved(&upstream.time_passes(0, MILLISECOND)), None);
+        assert!(moved(&upstream.time_passes(0, 30 * SECOND)).is_some(), "it would be out for an hour");
+    }
+}
+
+#[test]
 fn without_heartbeats_that_failed_time_decides_at_once() {
     let mut upstream = Upstream::new(2, beating);
     upstream.eject(0);

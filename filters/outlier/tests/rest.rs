@@ -54,6 +54,20 @@ fn an_ejection_ends_in_time_though_nothing_comes_and_few_ticks_are_spent_on_it()
 }
 
 #[test]
+fn an_ejection_ends_in_time_though_the_clock_is_set_back_by_an_hour() {
+    let mut worker = Worker::alone(r#"{"consecutive_5xx": 1}"#);
+    worker.now += 3_600_000;
+    worker.pass(100);
+    worker.attempt(A, "500");
+    worker.pass(100);
+    assert_eq!(worker.record(A).health, Health::Ejected);
+    worker.now -= 3_600_000;
+    // What is left of it begins anew, and is noticed within a second.
+    worker.rest(31_200);
+    assert_eq!(worker.record(A).health, Health::HalfOpen);
+}
+
+#[test]
 fn a_configuration_that_takes_over_brings_back_who_is_out_though_nothing_comes() {
     let mut worker = Worker::alone(r#"{"consecutive_5xx": 1}"#);
     worker.attempt(A, "500");

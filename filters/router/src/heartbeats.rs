@@ -130,6 +130,8 @@ impl Heartbeats {
                 continue;
             }
             let due = self.due.entry(place).or_insert(now);
+            // The clock may have been set back.
+            *due = now.plus(policy.interval).min(*due);
             let sends = now >= *due && turn.left > 0;
             if sends {
                 *due = now.plus(policy.interval);

@@ -200,6 +200,15 @@ fn the_interval_is_kept_for_every_endpoint() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_puts_no_heartbeat_off() {
+    let mut worker = Worker::alone(ALL);
+    worker.now += 3_600_000;
+    assert_eq!(worker.pass(20).len(), 3);
+    worker.now -= 3_600_000;
+    assert_eq!(worker.pass(1_040).len(), 3);
+}
+
+#[test]
 fn only_ejected_ones_get_them_unless_all_are_watched() {
     let mut worker = Worker::alone(r#"{"path": "/", "interval": "1s"}"#);
     assert!(worker.pass(3_000).is_empty());

@@ -5,6 +5,7 @@
 //! Invariant: when it is started, every listener and the admin interface have port 0 on loopback, and every
 //! wasm file is looked for, by its file name, in the directory of built modules.
 
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,7 @@ pub struct Bootstrap {
     pub(super) live: Vec<Resource>,
     pub(super) live_endpoints: Vec<String>,
     pub(super) admin_cluster: Option<String>,
+    pub(super) environment: Vec<(String, OsString)>,
     downstream: Downstream,
     capabilities: Capabilities,
     wasm_dir: PathBuf,
@@ -81,6 +83,7 @@ impl Bootstrap {
             live: Vec::new(),
             live_endpoints: Vec::new(),
             admin_cluster: None,
+            environment: Vec::new(),
             downstream: Downstream::new(),
             capabilities: Capabilities::default(),
             wasm_dir: wasm_dir.unwrap_or_else(|| workspace().join("target/wasm")),
@@ -111,6 +114,13 @@ impl Bootstrap {
     #[must_use]
     pub fn drain_seconds(mut self, seconds: u32) -> Self {
         self.drain_seconds = seconds;
+        self
+    }
+
+    /// A variable of Envoy's environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 

@@ -84,7 +84,7 @@ impl Envoy {
         self.admin_address
     }
 
-    /// Its process id.
+    /// The process, for whoever stops it for a while, or looks at what it takes.
     #[must_use]
     pub fn process_id(&self) -> u32 {
         lock(&self.process).id()
@@ -140,6 +140,17 @@ impl Envoy {
         let ready = bootstrap.ready()?;
         let clusters = ready.pointer("/static_resources/clusters").and_then(Value::as_array).cloned();
         self.update(Resource::Clusters, &clusters.unwrap_or_default()).await
+    }
+
+    /// Changes the clusters that Envoy has now, those that come from files included. Needs [`Bootstrap::live_clusters`]. Returns as
+    /// [`Envoy::update_listener`] does.
+    ///
+    /// # Errors
+    /// If Envoy neither takes nor refuses them.
+    pub async fn edit_clusters(&self, change: impl Fn(&mut Value)) -> anyhow::Result<Result<(), String>> {
+        let mut clusters = process::read_resources(lock(&self.process).directory.path(), Resource::Clusters)?;
+        clusters.iter_mut().for_each(change);
+        self.update(Resource::Clusters, &clusters).await
     }
 
     /// Replaces the endpoints of a cluster by these localities (`LocalityLbEndpoints`; see [`pieces::localities`]). Needs
@@ -262,6 +273,12 @@ impl Envoy {
     #[must_use]
     pub fn log(&self) -> String {
         lock(&self.process).log()
+    }
+
+    /// The end of the log, without the lists that Envoy begins with.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        process::tail(&self.log())
     }
 
     /// Waits until the log contains `text`.

@@ -47,6 +47,7 @@ impl Process {
             .arg(&path)
             .arg("--admin-address-path")
             .arg(directory.path().join("admin"))
+            .envs(bootstrap.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -55,14 +56,14 @@ impl Process {
         Ok(Self { child, directory })
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The whole log so far. Bytes that are not UTF-8 are replaced.
     pub(super) fn log(&self) -> String {
         let bytes = std::fs::read(self.directory.path().join("envoy.log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    pub(super) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// # Errors
@@ -194,6 +195,13 @@ pub(super) fn write_resources(directory: &Path, resource: Resource, items: &[Val
     }
     let path = directory.join(format!("{}.json", resource.list()));
     move_into_place(&path, &serde_json::json!({ "resources": resources }))
+}
+
+/// The resources that are where Envoy watches.
+pub(super) fn read_resources(directory: &Path, resource: Resource) -> anyhow::Result<Vec<Value>> {
+    let text = std::fs::read_to_string(directory.join(format!("{}.json", resource.list())))?;
+    let file: Value = serde_json::from_str(&text)?;
+    Ok(file.get("resources").and_then(Value::as_array).cloned().unwrap_or_default())
 }
 
 /// Writes a file that Envoy watches: aside, then moved, so that it never reads half a file.

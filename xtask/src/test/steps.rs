@@ -4,7 +4,7 @@ use super::counts::{Counts, counted};
 use super::replay::{self, FUZZ};
 use crate::setup::prometheus::Prometheus;
 use crate::setup::{CargoDeny, Chromium, Envoy, Install, WasmCargo, test_runner};
-use crate::workspace::{cargo, on_path, quietly, root};
+use crate::workspace::{aloud, cargo, on_path, quietly, root};
 use crate::{dist, images, run, tidy};
 use anyhow::{Context, Result, ensure};
 use std::fmt;
@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Scenarios,
     /// A part of the scenarios, on single modules.
     Separate,
+    /// Some minutes of faults, and an oracle for every answer: only by its name, since it takes them whatever the machine is.
+    Soak,
     Compose,
     /// What is handed out.
     Dist,
@@ -73,7 +75,11 @@ const NO_ENVOY: &str = "this step needs an Envoy, and none was set up for it";
 const SEPARATE: [&str; 5] =
     ["batch::limits::", "coalesce::bodies::", "coalesce::reload::", "retry::answers::", "router::"];
 
-const NAMES: [(&str, Step); 13] = [
+/// How long the soak is as a step, and what it is drawn from: the same each time, so that a failure is the change's. Other seeds are for
+/// `cargo xtask soak`.
+const SOAK: (f64, u64) = (3.0, 1);
+
+const NAMES: [(&str, Step); 14] = [
     ("fmt", Step::Fmt),
     ("clippy", Step::Clippy),
     ("docs", Step::Docs),
@@ -84,6 +90,7 @@ const NAMES: [(&str, Step); 13] = [
     ("wasm", Step::Wasm),
     ("scenarios", Step::Scenarios),
     ("separate", Step::Separate),
+    ("soak", Step::Soak),
     ("compose", Step::Compose),
     ("dist", Step::Dist),
     ("tidy", Step::Tidy),
@@ -106,7 +113,7 @@ impl Step {
         NAMES
             .iter()
             .map(|(_, step)| step.clone())
-            .filter(|step| !matches!(step, Self::Advisories | Self::Fuzz))
+            .filter(|step| !matches!(step, Self::Advisories | Self::Fuzz | Self::Soak))
             .collect()
     }
 
@@ -119,7 +126,13 @@ impl Step {
     pub(crate) fn needs_modules(&self) -> bool {
         matches!(
             self,
-            Self::Scenarios | Self::Separate | Self::Compose | Self::Dist | Self::Tidy | Self::Named(_)
+            Self::Scenarios
+                | Self::Separate
+                | Self::Soak
+                | Self::Compose
+                | Self::Dist
+                | Self::Tidy
+                | Self::Named(_)
         )
     }
 
@@ -162,6 +175,11 @@ impl Step {
                     "scenarios have other names now"
                 );
                 Ok(counts)
+            }
+            Self::Soak => {
+                let (minutes, seed) = SOAK;
+                aloud(&mut run::soaking(envoy.context(NO_ENVOY)?, minutes, seed, false)?)?;
+                Ok(Counts::one())
             }
             Self::Compose => compose(prepare, envoy.context(NO_ENVOY)?),
             Self::Dist => Ok(Counts { passed: dist::check()?, ..Counts::default() }),
@@ -335,10 +353,10 @@ mod tests {
 
     #[test]
     fn every_step_goes_by_its_printed_name() {
-        for step in Step::all().into_iter().chain([Step::Advisories]) {
+        for step in Step::all().into_iter().chain([Step::Advisories, Step::Fuzz, Step::Soak]) {
             assert_eq!(Step::named(&step.to_string()), step);
         }
-        assert!(!Step::all().contains(&Step::Advisories));
+        assert!(!Step::all().contains(&Step::Advisories) && !Step::all().contains(&Step::Soak));
         assert_eq!(Step::named("parity"), Step::Named("parity".to_owned()));
     }
 }

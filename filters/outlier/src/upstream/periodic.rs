@@ -108,11 +108,12 @@ impl Upstream {
 
     fn pass_time(&mut self, vm: &Here, host: &(impl SharedData + MetricSink)) {
         let now = vm.own.now();
-        if now.since(self.checked) < TIME_CHECK {
+        if !now.is_due(self.checked, TIME_CHECK) {
             return;
         }
         self.checked = now;
-        let due = |known: &Known| self.time_is_up(known).is_some_and(|at| now >= at);
+        // Where the clock was set back, it is for the record to say what is left of its time.
+        let due = |known: &Known| self.time_is_up(known).is_some_and(|at| now >= at || now < known.since);
         let endpoints: Vec<usize> =
             (0..self.known.len()).filter(|index| self.known.get(*index).is_some_and(due)).collect();
         for endpoint in endpoints {

@@ -46,7 +46,7 @@ pub(crate) struct Worker {
     pub(crate) root: Root,
     pub(crate) host: FakeHost,
     pub(crate) store: SharedStore,
-    now: u64,
+    pub(crate) now: u64,
     /// The period of the timer, and how much of it is over.
     waited: (u64, u64),
 }

@@ -100,10 +100,13 @@ impl Step<'_, '_> {
 
     fn time_passed(&mut self, record: &mut Record) -> Effects {
         let settings = self.cluster.settings;
-        if record.is_out_of_rotation() && record.since > self.now {
-            // The clock was set back: what is left of the time begins now.
-            record.until = self.now.plus(record.until.since(record.since));
-            (record.since, record.tried) = (self.now, record.tried.min(self.now));
+        if record.is_out_of_rotation() && record.since.max(record.marked) > self.now {
+            // The clock was set back: what is left of the time begins now, and so does the silence after a heartbeat that failed.
+            record.marked = record.marked.min(self.now);
+            if record.since > self.now {
+                record.until = self.now.plus(record.until.since(record.since));
+                (record.since, record.tried) = (self.now, record.tried.min(self.now));
+            }
         }
         match record.health {
             Health::Ejected if self.now >= record.until && !self.still_failing(record) => {
