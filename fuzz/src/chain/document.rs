@@ -35,7 +35,7 @@ const RETRY: [&str; 4] = [
     r#"{"num_retries": 2, "hedge": {"initial_delay": "20ms", "quantile": 80}}"#,
     r#"{"num_retries": 3, "per_try_timeout": "300ms", "fallback": {"stale_if_error": {"max_age": "5s"}}}"#,
     r#"{"num_retries": 2, "fallback": {"answer": {"status": 503, "body": "sorry"}}}"#,
-    r#"{"num_retries": 1, "fallback": {"upstream": "two"}}"#,
+    r#"{"num_retries": 1, "fallback": {"upstream": "three"}}"#,
 ];
 const BALANCE: [&str; 4] = [
     r#"{"policy": "ring_hash", "hash_on": [{"header": "x-tenant"}], "minimum_ring_size": 16, "candidates": 2}"#,
@@ -60,7 +60,7 @@ pub(super) fn at_rest() -> String {
     json!({"upstreams": [], "routes": []}).to_string()
 }
 
-/// One of many documents.
+/// One of many documents, all of which are accepted.
 pub(super) fn document(number: u8) -> String {
     let (coalesce, batch) = (chosen(&COALESCE, number), chosen(&BATCH, number / 4));
     let filter = with(
@@ -86,6 +86,7 @@ pub(super) fn document(number: u8) -> String {
              "endpoints": [{"address": "10.0.0.1:80"}, {"address": "10.0.0.2:80"}, {"address": "10.0.0.3:80"}]},
             {"name": "two", "cluster": "two", "balance": {"policy": "round_robin"},
              "endpoints": [{"address": "10.0.1.1:80"}, {"address": "10.0.1.2:80"}]},
+            {"name": "three", "cluster": "three", "endpoints": [{"address": "10.0.2.1:80"}]},
         ],
         "routes": [
             {"name": "items", "match": {"path_prefix": "/items"}, "split": split, "coalesce": coalesce,
@@ -150,5 +151,18 @@ fn result(call: &Json) -> Json {
     match call {
         Json::Array(calls) => calls.iter().filter(|call| !call["id"].is_null()).map(result).collect(),
         call => json!({"jsonrpc": "2.0", "id": call["id"], "result": call["method"]}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_document_is_valid() {
+        for number in 0..=u8::MAX {
+            let text = document(number);
+            assert!(switchyard_config::Document::from_json(text.as_bytes()).is_ok(), "{number}: {text}");
+        }
     }
 }
