@@ -64,9 +64,9 @@ impl Filter for Coalesce {
         self.say(into);
     }
 
-    /// Envoy wakes nobody for a queue whose root is gone, and nothing is held under its configuration any more.
-    fn ended<H: Host>(&self, _host: &H) {
-        self.tell_held(|_| (0, 0));
+    /// Envoy wakes nobody for a queue whose root is gone.
+    fn ended<H: Host>(&self, host: &H) {
+        self.resign(host);
         self.setup.own.mailbox.root_ended(self.setup.number);
     }
 }

@@ -149,8 +149,17 @@ impl Coalesce {
         self.setup.registry.flush(host);
     }
 
+    /// The root has ended: nothing is held under its configuration any more. That is told at once, since nobody may tick after it.
+    pub(crate) fn resign(&self, host: &impl Host) {
+        self.tell_held(|_| (0, 0));
+        if self.registered.get() {
+            self.setup.registry.tell_gauges(Self::NAME, host);
+        }
+        self.setup.registry.flush(host);
+    }
+
     /// Says of each route that so many bytes are held, and so many keys pass.
-    pub(crate) fn tell_held(&self, held: impl Fn(&Coalesced) -> (u64, u64)) {
+    fn tell_held(&self, held: impl Fn(&Coalesced) -> (u64, u64)) {
         let registry = &self.setup.registry;
         self.plan.coalesced().for_each(|coalesced| tell_held(registry, coalesced, held(coalesced)));
     }

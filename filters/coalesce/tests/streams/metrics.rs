@@ -3,6 +3,10 @@
 use crate::worker::{Coalescing, FAILED, GET, Head, OK, PRIVATE, Worker, pass, settle, with, within};
 use std::slice;
 use switchyard_core::status::Record;
+use switchyard_host::fake::SharedStore;
+
+/// How many keys pass, in all workers.
+const PASSES: &str = "switchyard.route=.=api;.;coalesce_hit_for_pass_keys";
 
 /// The value of a metric under its whole name.
 fn value(worker: &mut Worker, name: &str) -> u64 {
@@ -117,7 +121,6 @@ fn who_looks_sees_flights_those_who_wait_and_what_histograms_were_told() {
 #[test]
 fn gauges_say_what_is_held_now_in_all_workers() {
     const HELD: &str = "switchyard.route=.=api;.;coalesce_bytes_held";
-    const PASSES: &str = "switchyard.route=.=api;.;coalesce_hit_for_pass_keys";
     let mut workers: [Worker; 2] = Worker::several("{}");
     let mut leader = workers[0].lead(GET);
     let follower = workers[1].follow(GET);
@@ -158,4 +161,43 @@ fn after_a_reload_gauges_go_on_from_where_they_were() {
     let request = worker.lead(GET);
     assert_eq!(value(&mut worker, HELD), 0);
     worker.end(request);
+}
+
+/// A worker one of whose keys passes, which it has told.
+fn with_a_passing_key(store: &SharedStore) -> Worker {
+    let mut worker = Worker::of(store, &within(""));
+    let mut leader = worker.lead(GET);
+    let follower = worker.follow(GET);
+    worker.respond(&mut leader, PRIVATE, b"yours");
+    worker.deliver();
+    worker.end(leader);
+    worker.end(follower);
+    worker.tick();
+    assert_eq!(worker.host.counter(PASSES), 1);
+    worker
+}
+
+#[test]
+fn gauges_of_a_root_that_was_replaced_at_rest_are_zero_though_nobody_ticks_after_it() {
+    let mut worker = with_a_passing_key(&SharedStore::default());
+    let mut old = worker.reload(&within(""));
+    old.on_done(&worker.host);
+    assert_eq!(worker.host.counter(PASSES), 0);
+}
+
+#[test]
+fn a_root_that_goes_takes_off_what_is_its_own_alone() {
+    let store = SharedStore::default();
+    let mut first = with_a_passing_key(&store);
+    let mut second = Worker::of(&store, &within(""));
+    let mut leader = second.lead(GET);
+    let follower = second.follow(GET);
+    second.respond(&mut leader, PRIVATE, b"yours");
+    second.deliver();
+    second.end(leader);
+    second.end(follower);
+    second.tick();
+    assert_eq!(second.host.counter(PASSES), 2);
+    first.reload(&within("")).on_done(&first.host);
+    assert_eq!(first.host.counter(PASSES), 1);
 }
