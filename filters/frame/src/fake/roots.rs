@@ -8,12 +8,14 @@
 
 use super::worker::{SET_TICK, done_by_root, done_by_stream};
 use super::{Head, RootOf, StreamOf, Subject, VmOf, time::millis};
-use crate::{Root, Vm};
+use crate::{Filter, Root, Vm};
 use core::time::Duration;
 use switchyard_core::Timestamp;
+use switchyard_core::contract::keys;
 use switchyard_core::memory::Memory;
-use switchyard_host::Queues as _;
+use switchyard_core::status::{PLACES, Snapshot};
 use switchyard_host::fake::{Called, FakeHost, Reply, SharedStore};
+use switchyard_host::{Queues as _, SharedData as _};
 
 /// What a root did to streams, and the calls that it made.
 pub type Done = (Vec<Reply>, Vec<Called>);
@@ -178,6 +180,18 @@ impl<S: Subject> Roots<S> {
     /// What its VM may keep.
     pub fn memory(&self) -> &Memory {
         &self.vm.memory
+    }
+
+    /// What the root that serves says when somebody looks at the status page for the first time; `None`: it could not be made known.
+    pub fn looked_at(&mut self) -> Option<Snapshot> {
+        let (module, number) = (<S::Filter as Filter>::NAME, self.roots.last()?.number);
+        self.of_root(number, |root, host| root.serves(host));
+        let queue = *self.host.registered().last()?;
+        self.of_root(number, |root, host| root.on_queue_ready(host, queue));
+        let said = (0..PLACES).filter_map(|place| {
+            Snapshot::decode(self.host.shared_data(&keys::snapshot(module, place)).ok()??.value)
+        });
+        said.into_iter().find(|said| said.worker.queue == queue && said.worker.written > Timestamp::default())
     }
 
     /// Whether anything will wake a root: a tick, the answer to a call, or a message.

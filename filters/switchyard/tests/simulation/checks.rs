@@ -41,6 +41,8 @@ impl Process {
         }
         if self.now.is_multiple_of(100) {
             self.rides.values().for_each(|ride| self.look_at_ride(ride));
+            self.look_at_accounts();
+            self.see_gauges();
         }
         if self.now.is_multiple_of(1_000) {
             self.look_at_bounds();

@@ -28,6 +28,7 @@ mod faults;
 mod flow;
 mod many;
 mod process;
+mod quiet;
 mod regressions;
 mod replies;
 mod rest;

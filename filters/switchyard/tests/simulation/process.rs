@@ -12,7 +12,7 @@ use crate::stakes::{Rule, Stakes};
 use crate::weather::Weather;
 use fastrand::Rng;
 use hashbrown::HashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use switchyard_core::Timestamp;
 use switchyard_frame::fake::{Done, StreamOf};
 use switchyard_host::fake::{FakeHost, Reply, SharedStore};
@@ -82,6 +82,8 @@ pub(crate) struct Process {
     pub(crate) budgets: Budgets,
     /// How often what may do harm was sent and may have been done, by request.
     pub(crate) harm: BTreeMap<u64, u64>,
+    /// Gauges that have said something.
+    pub(crate) gauges: BTreeSet<&'static str>,
     pub(crate) stakes: Stakes,
     pub(crate) tally: Tally,
 }
@@ -117,6 +119,7 @@ impl Process {
             endpoints: Endpoints::new(),
             budgets: Budgets::default(),
             harm: BTreeMap::new(),
+            gauges: BTreeSet::new(),
             stakes: Stakes::default(),
             tally: Tally::default(),
         }

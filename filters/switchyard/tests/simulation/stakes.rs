@@ -37,12 +37,14 @@ pub(crate) enum Rule {
     QueuesBounded,
     MemoryBounded,
     MemoryPaid,
+    CountsBack,
+    Welcome,
     GaugesBack,
     Rests,
 }
 
 /// Each rule in the words of the table; in the order of the enumeration.
-pub(crate) const RULES: [(Rule, &str); 30] = [
+pub(crate) const RULES: [(Rule, &str); 32] = [
     (Rule::EndsOnce, "each request ends exactly once, and nothing is done to it afterwards"),
     (Rule::AnsweredOnce, "nobody is answered twice, nor after an answer has begun"),
     (Rule::WasHeld, "only what is held is let go"),
@@ -71,6 +73,8 @@ pub(crate) const RULES: [(Rule, &str); 30] = [
     (Rule::QueuesBounded, "queues are bounded in number"),
     (Rule::MemoryBounded, "a VM keeps no more than it may"),
     (Rule::MemoryPaid, "all that was kept is paid back"),
+    (Rule::CountsBack, "nothing counts as under way when nothing is"),
+    (Rule::Welcome, "nobody is turned away for want of room when nothing is under way"),
     (Rule::GaugesBack, "gauges are back at nothing"),
     (Rule::Rests, "nothing ticks when nothing is left to do"),
 ];

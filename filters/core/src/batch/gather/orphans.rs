@@ -60,7 +60,15 @@ impl Orphans {
             }
         }
         self.is_due = !self.waiting.is_empty();
+        debug_assert!(self.adds_up(), "as many count for slots as are under way: {self:?}");
         true
+    }
+
+    /// Whether what is counted by slot is what is under way: nobody sees the count, and one that is not given back makes others wait
+    /// for nobody until their time is over.
+    fn adds_up(&self) -> bool {
+        let counted: u64 = self.at_a_time.values().map(|count| u64::from(*count)).sum();
+        usize::try_from(counted).is_ok_and(|counted| counted == self.under_way.len())
     }
 }
 
