@@ -37,7 +37,7 @@ pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> 
 /// Runs them, and says what became of each.
 ///
 /// # Errors
-/// As [`test`].
+/// As [`test()`].
 pub(crate) fn run(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<Vec<Ended>> {
     let steps = match only {
         // What a part of the scenarios shows on single modules, all of them do.

@@ -1,8 +1,8 @@
 //! Soak and chaos: the whole chain and outlier.wasm on a real Envoy, under a script of faults, and an oracle for every answer.
 //!
-//! A [`script`] is drawn from a seed. [`play`] plays it: endpoints ([`endpoint`], [`echo`]) do what the weather says, clients ([`client`])
-//! ask for what [`ask`] has drawn, in their manners, an [`operator`] does things to Envoy, and the [`oracle`] judges every answer against the
-//! [`truth`]. After each phase Envoy comes to [`rest`]. A script that fails is made smaller ([`shrink`]).
+//! A `script` is drawn from a seed. `play` plays it: endpoints (`endpoint`, `echo`) do what the weather says, clients (`client`)
+//! ask for what `ask` has drawn, in their manners, an `operator` does things to Envoy, and the `oracle` judges every answer against the
+//! `truth`. After each phase Envoy comes to `rest`. A script that fails is made smaller (`shrink`).
 //!
 //! Invariant: everything ends by itself: a request, a phase, the shrinking. Trade-off: a script decides what is asked and what fails, and not what
 //! meets what; so a failure is kept with Envoy's log, since it may not come again.
