@@ -139,6 +139,8 @@ pub async fn gathered(
     requests: Vec<Request>,
 ) -> anyhow::Result<Vec<Response>> {
     let (count, mut asked) = (requests.len() as u64, Vec::new());
+    // Of those before these the gauge is told by a tick, which may be yet to come.
+    until_gathered(envoy, 0).await?;
     service.hold_next(1);
     for request in requests {
         asked.push(tokio::spawn(request.send()));

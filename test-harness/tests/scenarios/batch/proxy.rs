@@ -49,6 +49,7 @@ async fn requests_of_two_workers_share_one_call_and_each_gets_its_answer() -> Ou
     let clients = clients(&envoy, &service).await?;
     // Whichever worker is first gathers for both, and goes on to.
     for first in [0, 1, 0] {
+        until_gathered(&envoy, 0).await?;
         service.forget();
         service.hold_next(1);
         let mut asked = vec![ask(&clients[first], 0)];
