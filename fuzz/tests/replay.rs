@@ -1,7 +1,7 @@
 //! Every target on all that libFuzzer has found for it, and for a while on what a few changes make of that: without libFuzzer.
 //!
 //! What was found to be wrong once is in `regressions/TARGET/`, and stays. `SWITCHYARD_FUZZ_SECONDS` says how long each target is tried
-//! with changes (1); `SWITCHYARD_SEED` draws others. An input that makes a target panic is written to `artifacts/TARGET/`.
+//! with changes (2); `SWITCHYARD_SEED` draws others. An input that makes a target panic is written to `artifacts/TARGET/`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -80,7 +80,7 @@ fn holds(name: &str) {
     let known = [inputs("corpus", name), inputs("regressions", name)].concat();
     known.iter().for_each(|(_, bytes)| give(target, bytes));
     let (mut rng, began) = (Rng::with_seed(setting("SWITCHYARD_SEED", 1)), Instant::now());
-    let (time, mut runs) = (Duration::from_secs(setting("SWITCHYARD_FUZZ_SECONDS", 1)), 0_u64);
+    let (time, mut runs) = (Duration::from_secs(setting("SWITCHYARD_FUZZ_SECONDS", 2)), 0_u64);
     while began.elapsed() < time {
         give(target, &changed(&known, &mut rng));
         runs += 1;

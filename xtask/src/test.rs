@@ -31,14 +31,19 @@ pub(crate) struct Ended {
 /// # Errors
 /// When Envoy, etcd, Prometheus or Chromium cannot be set up, for then nothing else says anything.
 pub(crate) fn test(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<bool> {
-    run(only, modules, version).map(|ended| summarize(&ended))
+    run(only, modules, version, false).map(|ended| summarize(&ended))
 }
 
-/// Runs them, and says what became of each.
+/// Runs them, and says what became of each; `are_built`: on the modules of the run before, which need not be linked again.
 ///
 /// # Errors
 /// As [`test()`].
-pub(crate) fn run(only: Option<&str>, modules: &str, version: Option<&str>) -> Result<Vec<Ended>> {
+pub(crate) fn run(
+    only: Option<&str>,
+    modules: &str,
+    version: Option<&str>,
+    are_built: bool,
+) -> Result<Vec<Ended>> {
     let steps = match only {
         // What a part of the scenarios shows on single modules, all of them do.
         None => {
@@ -55,7 +60,8 @@ pub(crate) fn run(only: Option<&str>, modules: &str, version: Option<&str>) -> R
     }
     let needless: &'static [&'static str] = if modules == "separate" { &[] } else { &OF_SINGLE_MODULES };
     let build = move || build::build_but(needless, Install::Allowed);
-    let mut modules_under_way = envoy.is_some().then(|| Building(Instant::now(), thread::spawn(build)));
+    let mut modules_under_way =
+        (envoy.is_some() && !are_built).then(|| Building(Instant::now(), thread::spawn(build)));
     let mut has_modules = true;
     // Compose runs no scenario.
     let servers = steps.iter().any(Step::needs_servers);

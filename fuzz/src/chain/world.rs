@@ -38,6 +38,8 @@ pub(super) struct World {
     store: SharedStore,
     document: String,
     pub(super) workers: Vec<Roots<Chain>>,
+    /// Of each worker: whether its host fails at something.
+    failing: Vec<bool>,
     pub(super) rides: BTreeMap<u64, Ride>,
     pub(super) begun: u64,
     /// Time since it began, in milliseconds.
@@ -53,9 +55,11 @@ impl World {
         let store = SharedStore::default();
         let document = document(events.arbitrary().unwrap_or_default());
         let workers = 1 + usize::from(events.arbitrary::<bool>().unwrap_or_default());
-        let workers = (0..workers).map(|_| worker(&store, &document)).collect();
+        let workers: Vec<_> = (0..workers).map(|_| worker(&store, &document)).collect();
+        let failing = vec![false; workers.len()];
+        let rides = BTreeMap::new();
         let mut world =
-            Self { store, document, workers, rides: BTreeMap::new(), begun: 0, now: 0, skew: 0, set_back: 0 };
+            Self { store, document, workers, failing, rides, begun: 0, now: 0, skew: 0, set_back: 0 };
         world.set_clocks();
         world
     }
@@ -125,7 +129,9 @@ impl World {
             }
             Event::Reloads { document: number } => self.reload(document(number)),
             Event::Fails { worker, at } => {
-                let host = &self.workers[self.worker(worker)].host;
+                let worker = self.worker(worker);
+                self.failing[worker] = at.is_some();
+                let host = &self.workers[worker].host;
                 CALLS.iter().for_each(|call| host.recover(call));
                 if let Some(at) = at {
                     host.fail(CALLS[usize::from(at) % CALLS.len()], Status::InternalFailure);
@@ -136,10 +142,11 @@ impl World {
         }
     }
 
-    /// Each worker is given this document; one whose host fails may refuse it, and serves under the one before.
+    /// Each worker is given this document. One whose host fails may refuse it, and serves under the one before; no other does.
     fn reload(&mut self, document: String) {
         for worker in 0..self.workers.len() {
-            self.workers[worker].configure(&Chain::document(&document));
+            let taken = self.workers[worker].configure(&Chain::document(&document));
+            assert!(taken || self.failing[worker], "refused: {document}");
             self.drop_old(worker);
         }
         self.document = document;
@@ -155,6 +162,7 @@ impl World {
     fn die(&mut self, worker: usize) {
         self.rides.retain(|_, ride| ride.worker != worker);
         self.workers[worker] = self::worker(&self.store, &self.document);
+        self.failing[worker] = false;
         self.set_clocks();
     }
 
@@ -213,6 +221,7 @@ impl World {
     pub(super) fn ends_well(&mut self) {
         let hosts = self.workers.iter().map(|worker| &worker.host);
         hosts.for_each(|host| CALLS.iter().for_each(|call| host.recover(call)));
+        self.failing.fill(false);
         let until = self.now + LIMITS + self.set_back;
         while !self.rides.is_empty() && self.now < until {
             for id in self.rides.keys().copied().collect::<Vec<_>>() {

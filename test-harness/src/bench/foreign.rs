@@ -117,6 +117,13 @@ fn version_in(text: &str) -> String {
     version.unwrap_or("unknown").to_owned()
 }
 
+/// The lines of nginx's configuration that keep what it stores for a while inside this folder.
+pub(super) fn nginx_folders(place: &str) -> String {
+    ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("    {name}_temp_path {place}/{name};\n"))
+        .concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,14 +72,8 @@ type Prepare<'a> = &'a dyn Fn(Command) -> Command;
 const NO_ENVOY: &str = "this step needs an Envoy, and none was set up for it";
 
 /// What runs on single modules: docs/architecture.md says why these.
-const SEPARATE: [&str; 6] = [
-    "batch::limits::",
-    "coalesce::bodies::",
-    "coalesce::reload::",
-    "retry::answers::",
-    "router::configuration::",
-    "router::requests::",
-];
+const SEPARATE: [&str; 5] =
+    ["batch::limits::", "coalesce::bodies::", "coalesce::reload::", "retry::answers::", "router::"];
 
 /// How long the soak is as a step, and what it is drawn from: the same each time, so that a failure is the change's. Other seeds are for
 /// `cargo xtask soak`.

@@ -31,10 +31,11 @@ fn folder() -> PathBuf {
 pub(crate) fn test(only: Option<&str>, modules: &str) -> Result<bool> {
     // What is stored of one version changes the tree that the next is run in.
     let (commit, date) = (commit()?, today()?);
-    let mut passed = true;
+    let (mut passed, mut are_built) = (true, false);
     for version in Envoy::versions() {
         println!("\n==== Envoy {version}");
-        let ended = test::run(Some(only.unwrap_or("scenarios")), modules, Some(version))?;
+        let ended = test::run(Some(only.unwrap_or("scenarios")), modules, Some(version), are_built)?;
+        are_built = ended.iter().all(|step| step.outcome.is_ok());
         passed &= test::summarize(&ended);
         if modules == "chain" {
             let mut runs = Runs::of(version)?;

@@ -59,9 +59,7 @@ impl Kind {
 
 /// Two workers, as Envoy has. What is not about waiting is nginx's default, but for what keeps it inside its folder.
 fn nginx(place: &str, at: SocketAddr, upstream: SocketAddr) -> String {
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|name| format!("    {name}_temp_path {place}/{name};\n"))
-        .concat();
+    let temporary = foreign::nginx_folders(place);
     format!(
         "daemon off;
 worker_processes 2;

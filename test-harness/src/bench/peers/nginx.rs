@@ -28,9 +28,7 @@ pub(super) fn command(
 }
 
 fn configuration(place: &str, at: SocketAddr, job: Job, hosts: &[SocketAddr]) -> String {
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|name| format!("    {name}_temp_path {place}/{name};\n"))
-        .concat();
+    let temporary = crate::bench::foreign::nginx_folders(place);
     let max_fails = if job.ejects() { FAILURES } else { 0 };
     let (out, connect, per_try) = (OUT.as_secs(), CONNECT.as_millis(), PER_TRY.as_millis());
     let server = |host| format!("        server {host} max_fails={max_fails} fail_timeout={out}s;\n");
