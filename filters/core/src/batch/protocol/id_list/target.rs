@@ -45,7 +45,7 @@ impl IdList {
         for parameter in query.split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             if name == &*self.parameter {
-                let start = at + name.len() + 1;
+                let start = at + parameter.len() - value.len();
                 match self.form {
                     IdForm::Repeated => ids.push((value, start)),
                     IdForm::Comma => ids.extend(at_commas(value).map(|(id, within)| (id, start + within))),
