@@ -16,12 +16,31 @@ pub(crate) fn with_envoy(mut command: Command, envoy: &Envoy) -> Command {
     command
 }
 
+/// How the harness is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compiled {
+    /// Soon: its code is as the scenarios have it.
+    Quickly,
+    /// So that it takes little of the processors that it measures.
+    ForLoad,
+}
+
+impl Compiled {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Quickly => &[],
+            Self::ForLoad => &["--config", "profile.dev.package.switchyard-test-harness.opt-level=2"],
+        }
+    }
+}
+
 /// A program of the test harness, built first, so that its own output is all that it prints.
-fn harness(program: &str, envoy: &Envoy) -> Result<Command> {
+fn harness(program: &str, compiled: Compiled, envoy: &Envoy) -> Result<Command> {
     let package = ["--package", "switchyard-test-harness", "--bin", program];
-    quietly(&format!("building {program}"), cargo().arg("build").args(package))?;
+    let mut build = cargo();
+    quietly(&format!("building {program}"), build.arg("build").args(compiled.arguments()).args(package))?;
     let mut run = cargo();
-    run.args(["run", "--quiet"]).args(package).arg("--");
+    run.args(["run", "--quiet"]).args(compiled.arguments()).args(package).arg("--");
     Ok(with_envoy(run, envoy))
 }
 
@@ -32,7 +51,7 @@ fn harness(program: &str, envoy: &Envoy) -> Result<Command> {
 pub(crate) fn demo(version: Option<&str>, minutes: u64) -> Result<()> {
     let envoy = Envoy::set_up(version)?;
     build::build(Install::Allowed)?;
-    aloud(harness("switchyard-demo", &envoy)?.arg(minutes.to_string()))
+    aloud(harness("switchyard-demo", Compiled::Quickly, &envoy)?.arg(minutes.to_string()))
 }
 
 /// The benchmarks, and Envoy and modules built for them.
@@ -58,7 +77,7 @@ impl Benches {
 
     /// What measures `name`, with what that one needs.
     fn command(&self, name: &str, peers: &Peers) -> Result<Command> {
-        let mut bench = harness("switchyard-bench", &self.envoy)?;
+        let mut bench = harness("switchyard-bench", Compiled::ForLoad, &self.envoy)?;
         bench.arg(name);
         peers.known_to(&mut bench);
         Ok(bench)
@@ -96,15 +115,20 @@ pub(crate) fn bench(name: &str, json: bool, version: Option<&str>, install: Inst
 pub(crate) fn soak(minutes: f64, seed: u64, json: bool, version: Option<&str>) -> Result<()> {
     let envoy = Envoy::set_up(version)?;
     build::build(Install::Allowed)?;
-    aloud(&mut soaking(&envoy, minutes, seed, json)?)
+    aloud(&mut soaking(&envoy, Compiled::ForLoad, (minutes, seed), json)?)
 }
 
 /// The soak's program, built.
 ///
 /// # Errors
 /// When it cannot be built.
-pub(crate) fn soaking(envoy: &Envoy, minutes: f64, seed: u64, json: bool) -> Result<Command> {
-    let mut soak = harness("switchyard-soak", envoy)?;
+pub(crate) fn soaking(
+    envoy: &Envoy,
+    compiled: Compiled,
+    (minutes, seed): (f64, u64),
+    json: bool,
+) -> Result<Command> {
+    let mut soak = harness("switchyard-soak", compiled, envoy)?;
     soak.args(["--minutes", &minutes.to_string(), "--seed", &seed.to_string()]);
     if json {
         soak.arg("--json");

@@ -2,10 +2,11 @@
 
 use super::counts::{Counts, counted};
 use super::replay::{self, FUZZ};
+use crate::run::{self, Compiled};
 use crate::setup::prometheus::Prometheus;
 use crate::setup::{CargoDeny, Chromium, Envoy, Install, WasmCargo, test_runner};
 use crate::workspace::{aloud, cargo, on_path, quietly, root};
-use crate::{dist, images, run, tidy};
+use crate::{dist, images, tidy};
 use anyhow::{Context, Result, ensure};
 use std::fmt;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ pub(crate) enum Step {
     Scenarios,
     /// A part of the scenarios, on single modules.
     Separate,
-    /// Some minutes of faults, and an oracle for every answer: only by its name, since it takes them whatever the machine is.
+    /// Some minutes of faults, and an oracle for every answer.
     Soak,
     Compose,
     /// What is handed out.
@@ -108,13 +109,9 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    /// Those that run when none is named: without the network, and within the time that CI has.
+    /// Those that run when none is named: without the network.
     pub(crate) fn all() -> Vec<Self> {
-        NAMES
-            .iter()
-            .map(|(_, step)| step.clone())
-            .filter(|step| !matches!(step, Self::Advisories | Self::Soak))
-            .collect()
+        NAMES.iter().map(|(_, step)| step.clone()).filter(|step| *step != Self::Advisories).collect()
     }
 
     pub(crate) fn named(name: &str) -> Self {
@@ -177,8 +174,7 @@ impl Step {
                 Ok(counts)
             }
             Self::Soak => {
-                let (minutes, seed) = SOAK;
-                aloud(&mut run::soaking(envoy.context(NO_ENVOY)?, minutes, seed, false)?)?;
+                aloud(&mut run::soaking(envoy.context(NO_ENVOY)?, Compiled::Quickly, SOAK, false)?)?;
                 Ok(Counts::one())
             }
             Self::Compose => compose(prepare, envoy.context(NO_ENVOY)?),
@@ -353,10 +349,10 @@ mod tests {
 
     #[test]
     fn every_step_goes_by_its_printed_name() {
-        for step in Step::all().into_iter().chain([Step::Advisories, Step::Soak]) {
+        for step in Step::all().into_iter().chain([Step::Advisories]) {
             assert_eq!(Step::named(&step.to_string()), step);
         }
-        assert!(!Step::all().contains(&Step::Advisories) && !Step::all().contains(&Step::Soak));
+        assert!(!Step::all().contains(&Step::Advisories) && Step::all().contains(&Step::Soak));
         assert_eq!(Step::named("parity"), Step::Named("parity".to_owned()));
     }
 }
