@@ -12,6 +12,7 @@
 //! The logic ([`Retry`], [`Stream`]) is generic over the host's ports and knows no ABI; the feature `abi` makes the module of it, so
 //! that another module can carry this filter beside others.
 
+mod answering;
 mod plan;
 mod replay;
 mod report;

@@ -1,7 +1,8 @@
-//! What retry.wasm counts. What each metric says is in the catalogue, and in docs/metrics.md.
+//! What retry.wasm counts, and says of a request in its log. What each metric says is in the catalogue, and in docs/metrics.md.
 
 use crate::plan::{Route, Upstream};
 use core::time::Duration;
+use switchyard_core::decisions::Retried;
 use switchyard_core::retry::exchanges::{Event, Policy};
 use switchyard_core::retry::{Denied, Reason, Substitute};
 use switchyard_frame::metrics::catalogue::{
@@ -92,6 +93,20 @@ pub(crate) fn name(denied: Denied) -> &'static str {
         Denied::NoEndpoint => "no_endpoint",
         Denied::Answer => "answer",
     }
+}
+
+/// What is said of a request to which this has happened, if that is not said elsewhere.
+pub(crate) fn told(event: Event) -> Option<Retried<'static>> {
+    Some(match event {
+        // Where it went is said when it is sent; Envoy's own is in Envoy's log.
+        Event::Attempt | Event::HedgeWon => return None,
+        Event::Retry(reason, wait) => Retried::Decided(reason.name(), wait),
+        Event::Denied(denied) => Retried::Denied(name(denied)),
+        Event::Hedge => Retried::Hedged,
+        Event::Substitute(substitute) => Retried::Fallback(substitute.name()),
+        Event::DeadlineExceeded => Retried::DeadlineExceeded,
+        Event::Watchdog => Retried::Denied("watchdog"),
+    })
 }
 
 /// What is left of every budget, as gauges that all workers agree on.

@@ -7,9 +7,9 @@ use crate::plan::Plan;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
-use switchyard_core::Timestamp;
 use switchyard_core::memory::{Account, Memory};
 use switchyard_core::retry::exchanges::{NEWS_TICK, Retries, TICK};
+use switchyard_core::{SteadyClock, Timestamp};
 use switchyard_frame::held_bodies::SharedBodies;
 use switchyard_frame::metrics::Registry;
 use switchyard_frame::{EffectiveContext, Pacer};
@@ -27,8 +27,10 @@ pub(crate) struct Worker {
     /// Requests that wait for their bodies, by their streams.
     pub(crate) bodies: SharedBodies<u32>,
     pacer: Pacer,
-    /// The time of the last tick of the present period, or when it was asked for first.
-    ticked: Cell<Option<Timestamp>>,
+    /// The time of the last tick of the present period, or when it was asked for first: by the wall, and by `clock`.
+    ticked: Cell<Option<(Timestamp, Timestamp)>>,
+    /// By which requests wait.
+    clock: RefCell<SteadyClock>,
     busy: Cell<Timestamp>,
     waited: Cell<Timestamp>,
 }
@@ -44,19 +46,39 @@ impl Worker {
     ) -> Self {
         let retries = RefCell::new((Retries::new(accounts), fastrand::Rng::with_seed(seed)));
         let (ticked, busy, waited) = (Cell::default(), Cell::default(), Cell::default());
-        let pacer = Pacer::default();
+        let (pacer, clock) = (Pacer::default(), RefCell::default());
         let bodies = SharedBodies::default();
-        Self { effective_context, plan, registry, retries, bodies, pacer, ticked, busy, waited }
+        Self { effective_context, plan, registry, retries, bodies, pacer, ticked, clock, busy, waited }
     }
 
     /// The time: while the tick is quick as of the last one, or of whoever asked first; else by the host's clock.
     pub(crate) fn now(&self, host: &impl Clock) -> Timestamp {
+        self.read(host).0
+    }
+
+    /// The same by the wall, and by what requests wait by.
+    fn read(&self, host: &impl Clock) -> (Timestamp, Timestamp) {
         let ticked = self.ticked.get().filter(|_| self.pacer.period() == TICK);
         ticked.unwrap_or_else(|| {
-            let now = host.now().ok();
+            let now = host.now().ok().map(|wall| (wall, self.time(wall)));
             self.ticked.set(now);
-            now.unwrap_or_default()
+            now.unwrap_or_else(|| (Timestamp::default(), self.time(Timestamp::default())))
         })
+    }
+
+    /// The time by which requests wait, when the wall's is this: as it was just read.
+    pub(crate) fn time(&self, wall: Timestamp) -> Timestamp {
+        self.clock.try_borrow_mut().map_or(wall, |mut clock| clock.read(wall))
+    }
+
+    /// The same as of the last tick, or of whoever asked first.
+    pub(crate) fn recent_time(&self, host: &impl Clock) -> Timestamp {
+        self.read(host).1
+    }
+
+    /// A moment of the wall's in the time by which requests wait.
+    pub(crate) fn own_time(&self, wall: Timestamp) -> Timestamp {
+        self.clock.try_borrow().map_or(wall, |clock| wall.plus(clock.ahead()))
     }
 
     /// There is something to be told.
@@ -76,7 +98,7 @@ impl Worker {
 
     /// A tick has come.
     pub(crate) fn ticked(&self, now: Timestamp) {
-        self.ticked.set(Some(now));
+        self.ticked.set(Some((now, self.time(now))));
     }
 
     /// Chooses the next tick's period; `told`: there was something to be told with this one.

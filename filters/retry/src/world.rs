@@ -4,25 +4,21 @@
 //! stream.
 
 use crate::plan::{Plan, candidates};
-use crate::replay::{Replay, kept_of_call, reply_headers};
-use crate::report;
+use crate::replay::{Replay, reply_headers};
 use crate::worker::Worker;
+use crate::{answering, report};
 use switchyard_core::budget::Budget;
-use switchyard_core::contract::{
-    ATTEMPT_COUNT_HEADER, CANCELLED_PROPERTY, FALLBACK_HEADER, TRY_TIMEOUT_HEADER,
-};
+use switchyard_core::contract::{CANCELLED_PROPERTY, TRY_TIMEOUT_HEADER};
 use switchyard_core::decisions::{Note, Retried};
 use switchyard_core::health::Health;
-use switchyard_core::local_reply::LocalReply;
 use switchyard_core::retry::exchanges::{
     Answer, Budgets, Call, CallId, Delivery, Event, Fund, Policy, Reply, Retries, StreamId, TICK, Upstream,
     World,
 };
-use switchyard_core::retry::{StaticAnswer, StoredAnswer};
 use switchyard_core::{EndpointIndex, Timestamp};
 use switchyard_frame::held_bodies::Missing;
 use switchyard_frame::rotation::Next;
-use switchyard_host::{Clock, HeaderMap, Host, HostError, Replies, SharedData};
+use switchyard_host::{Clock, HeaderMap, Host, HostError, SharedData};
 
 /// The time and the shared budgets.
 pub(crate) struct Tables<'a, H> {
@@ -34,7 +30,7 @@ pub(crate) struct Tables<'a, H> {
 
 impl<H: SharedData + Clock> Budgets for Tables<'_, H> {
     fn now(&mut self) -> Timestamp {
-        self.now.unwrap_or_else(|| self.host.now().unwrap_or_default())
+        *self.now.get_or_insert_with(|| self.host.now().unwrap_or_default())
     }
 
     fn change_budget<R>(&mut self, of: Fund, mut change: impl FnMut(&mut Budget) -> R) -> Option<R> {
@@ -94,6 +90,18 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
         self.tables.now.unwrap_or_else(|| self.worker.now(self.host()))
     }
 
+    fn time(&mut self) -> Timestamp {
+        let wall = self.tables.now();
+        self.worker.time(wall)
+    }
+
+    fn recent_time(&mut self) -> Timestamp {
+        match self.tables.now {
+            Some(wall) => self.worker.time(wall),
+            None => self.worker.recent_time(self.host()),
+        }
+    }
+
     fn rng(&mut self) -> &mut fastrand::Rng {
         self.rng
     }
@@ -144,7 +152,8 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 
     fn request_time(&mut self) -> Option<Timestamp> {
         let nanos = self.property(&["request", "time"])?;
-        nanos.first_chunk().map(|bytes| Timestamp::from_nanos(u64::from_le_bytes(*bytes)))
+        let wall = nanos.first_chunk().map(|bytes| Timestamp::from_nanos(u64::from_le_bytes(*bytes)))?;
+        Some(self.worker.own_time(wall))
     }
 
     fn first_endpoint(&mut self, upstream: &Upstream) -> Option<EndpointIndex> {
@@ -216,26 +225,14 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
 
     fn replace(&mut self, stream: StreamId, delivery: &Delivery<'_, HeaderMap>) -> bool {
         self.host().note(stream, || Note::Retried(Retried::Served(delivery.number)));
-        self.in_name_of(stream, |host| put_in_place(delivery, host))
+        self.in_name_of(stream, |host| answering::put_in_place(delivery, host))
     }
 
     fn reply(&mut self, stream: StreamId, reply: &Reply<'_, HeaderMap>) {
         if let Reply::Delivered(delivery) = reply {
             self.host().note(stream, || Note::Retried(Retried::Served(delivery.number)));
         }
-        self.in_name_of(stream, |host| match reply {
-            Reply::Delivered(delivery) => deliver(delivery, host),
-            Reply::Stale(answer, age) => reply_stale(answer, age.as_secs(), host),
-            Reply::Configured(answer) => reply_configured(answer, host),
-            Reply::Refused { status, words, grpc } => {
-                // Envoy makes the words the status and message of a gRPC call, and a content type of ours would spoil the one
-                // that its client looks for.
-                const PLAIN: (&[u8], &[u8]) = (b"content-type", b"text/plain");
-                // Of the words that there are, those with this status alone are about time.
-                let what = if *status == 504 { LocalReply::Deadline } else { LocalReply::NoRoom };
-                host.send_response(what, *status, Some(PLAIN).filter(|_| !grpc).as_slice(), words)
-            }
-        });
+        self.in_name_of(stream, |host| answering::reply(reply, host));
     }
 
     fn resume(&mut self, stream: StreamId) {
@@ -243,7 +240,7 @@ impl<H: Host> World<HeaderMap> for Around<'_, H> {
     }
 
     fn count(&mut self, stream: StreamId, policy: &Policy, event: Event) {
-        if let Some(told) = told(event) {
+        if let Some(told) = report::told(event) {
             self.host().note(stream, || Note::Retried(told));
         }
         if let Some(route) = self.tables.plan.route(policy.route()) {
@@ -272,67 +269,4 @@ impl<'a, H: Host> Around<'a, H> {
         }
         done.is_ok()
     }
-}
-
-/// What is said of a request to which this has happened, if that is not said elsewhere.
-fn told(event: Event) -> Option<Retried<'static>> {
-    Some(match event {
-        // Where it went is said when it is sent; Envoy's own is in Envoy's log.
-        Event::Attempt | Event::HedgeWon => return None,
-        Event::Retry(reason, wait) => Retried::Decided(reason.name(), wait),
-        Event::Denied(denied) => Retried::Denied(report::name(denied)),
-        Event::Hedge => Retried::Hedged,
-        Event::Substitute(substitute) => Retried::Fallback(substitute.name()),
-        Event::DeadlineExceeded => Retried::DeadlineExceeded,
-        Event::Watchdog => Retried::Denied("watchdog"),
-    })
-}
-
-/// Puts an answer in the place of the held one. What other filters add to answers is added to this one, too, and the answer to a HEAD
-/// keeps its length; a reply in Envoy's name has neither.
-fn put_in_place(delivery: &Delivery<'_, HeaderMap>, host: &impl Host) -> Result<(), HostError> {
-    let answer = delivery.answer;
-    let count = delivery.number.to_string();
-    let mut headers: Vec<_> = kept_of_call(&answer.headers).collect();
-    if delivery.grpc {
-        let trailers: Vec<_> = answer.trailers.iter().collect();
-        host.set_response_trailers(&trailers)?;
-    } else {
-        headers.extend(marks(delivery, &count));
-    }
-    host.set_response_headers(&headers)?;
-    if answer.body.is_empty() { Ok(()) } else { host.set_response_body(&answer.body) }
-}
-
-/// What the answer to an attempt of ours is marked with; `count`: the attempt's number.
-fn marks<'a>(
-    delivery: &Delivery<'_, HeaderMap>,
-    count: &'a str,
-) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-    let substitute = delivery.substitute.then_some((FALLBACK_HEADER.as_bytes(), &b"upstream"[..]));
-    [(ATTEMPT_COUNT_HEADER.as_bytes(), count.as_bytes())].into_iter().chain(substitute)
-}
-
-fn deliver(delivery: &Delivery<'_, HeaderMap>, host: &impl Replies) -> Result<(), HostError> {
-    let answer = delivery.answer;
-    let count = delivery.number.to_string();
-    let headers: Vec<_> = marks(delivery, &count).chain(reply_headers(&answer.headers)).collect();
-    let what = if delivery.substitute { LocalReply::FallbackUpstream } else { LocalReply::Attempt };
-    host.send_response(what, answer.status(), &headers, &answer.body)
-}
-
-fn reply_stale(answer: &StoredAnswer, age: u64, host: &impl Replies) -> Result<(), HostError> {
-    let age = age.to_string();
-    let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), &**value));
-    let marked: Vec<(&[u8], &[u8])> = headers
-        .filter(|(name, _)| *name != b"age")
-        .chain([(FALLBACK_HEADER.as_bytes(), &b"stale"[..]), (b"age", age.as_bytes())])
-        .collect();
-    host.send_response(LocalReply::FallbackStale, answer.status, &marked, &answer.body)
-}
-
-fn reply_configured(answer: &StaticAnswer, host: &impl Replies) -> Result<(), HostError> {
-    let headers = answer.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let marked: Vec<(&[u8], &[u8])> = headers.chain([(FALLBACK_HEADER.as_bytes(), &b"answer"[..])]).collect();
-    host.send_response(LocalReply::FallbackAnswer, answer.status, &marked, answer.body.as_bytes())
 }

@@ -230,3 +230,37 @@ fn a_clock_that_steps_back_while_nothing_waits_keeps_no_ticks_running() {
     worker.pass(1_200);
     assert_eq!(worker.period(), 0);
 }
+
+#[test]
+fn a_clock_that_is_set_back_puts_no_deadline_off() {
+    let mut worker = Worker::alone(WAITS);
+    let request = held(&mut worker);
+    worker.pass(200);
+    let _call = worker.call();
+    worker.set_time(START - 3_600_000);
+    worker.pass(15_900);
+    assert_eq!(worker.answer_to(&request).status, 504);
+}
+
+#[test]
+fn a_clock_that_is_set_back_puts_no_retry_off() {
+    let mut worker = Worker::alone(WAITS);
+    let request = held(&mut worker);
+    worker.set_time(START - 3_600_000);
+    worker.pass(300);
+    let call = worker.call();
+    worker.reply(&call, OK, b"fine");
+    assert_eq!(worker.answer_to(&request).status, 200);
+}
+
+#[test]
+fn a_request_that_fails_before_it_began_by_the_wall_has_its_time_and_no_more() {
+    let mut worker = Worker::alone(WAITS);
+    let mut request = worker.send(&GET);
+    worker.set_time(START - 3_600_000);
+    assert_eq!(worker.fail(&mut request), Flow::Pause);
+    worker.pass(205);
+    let _call = worker.call();
+    worker.pass(15_900);
+    assert_eq!(worker.answer_to(&request).status, 504);
+}

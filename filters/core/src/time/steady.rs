@@ -15,6 +15,8 @@ use core::time::Duration;
 /// assert_eq!(clock.read(at(500)), at(500));
 /// assert_eq!(clock.read(at(100)), at(500), "the wall has stepped back");
 /// assert_eq!(clock.read(at(130)).since(at(500)), Duration::from_millis(30));
+/// assert_eq!(clock.read(at(0)), clock.time(), "a host that does not know has not set it back");
+/// assert_eq!(clock.read(at(131)).since(at(500)), Duration::from_millis(31));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct SteadyClock {
@@ -27,6 +29,9 @@ pub struct SteadyClock {
 impl SteadyClock {
     /// The time, when the wall's is this.
     pub fn read(&mut self, wall: Timestamp) -> Timestamp {
+        if wall == Timestamp::default() {
+            return self.time;
+        }
         self.wall = wall;
         let local = wall.plus(self.ahead);
         if local < self.time {

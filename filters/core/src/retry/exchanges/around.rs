@@ -18,6 +18,7 @@ pub(super) struct Around<'a, H, W> {
     policy: &'a Policy,
     upstream: &'a Upstream,
     head: &'a H,
+    /// By which the request waits.
     now: Timestamp,
     world: &'a mut W,
     /// Of the retry that was withdrawn.
@@ -55,7 +56,9 @@ impl<H: RetryHead, W: World<H>> AttemptsWorld for Around<'_, H, W> {
     fn withdraw(&mut self) -> Result<(), Denied> {
         let budget = self.upstream.budget();
         let failing = self.upstream.retries_keep_failing();
-        let (now, world) = (self.now, &mut *self.world);
+        // Budgets are of all workers, and by the wall.
+        let world = &mut *self.world;
+        let now = world.now();
         let of_upstream = budget.map(|budget| budget.withdraw(failing, world, now)).transpose()?;
         let of_route = self.policy.budget().withdraw(failing, world, now).inspect_err(|_| {
             if let Some(budget) = budget {

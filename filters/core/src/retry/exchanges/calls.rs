@@ -13,9 +13,9 @@ use crate::retry::settings::Settings;
 impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     /// The answer to this attempt has come, or it has failed.
     pub(super) fn answered(&mut self, (number, hedge): (u32, bool), body_size: usize) {
-        let now = self.world.now();
+        let (now, wall) = (self.world.time(), self.world.now());
         let answer = self.taken_in(body_size);
-        let verdict = answer.verdict(self.exchange.policy.local(), self.exchange.grpc, now);
+        let verdict = answer.verdict(self.exchange.policy.local(), self.exchange.grpc, wall);
         let is_none = is_empty(&answer.headers);
         if !self.exchange.attempts.as_ref().is_some_and(Attempts::is_substitute) {
             let well = verdict == Verdict::Final && !is_none;

@@ -98,7 +98,7 @@ impl<H: RetryHead> Exchange<H> {
         let settings = policy.local();
         let may = !settings.shadow && !self.grpc && RetryRequest::of(&*self.head).is_idempotent();
         let Some(hedge) = settings.hedge.filter(|_| may) else { return false };
-        let now = world.recently();
+        let now = world.recent_time();
         let at = now.plus(self.upstream.hedge_delay(hedge, now));
         self.started = Some(now);
         self.attempts = Some(self.begin(settings, now, Some(at), world));
@@ -119,7 +119,8 @@ impl<H: RetryHead> Exchange<H> {
         let failed = matches!(verdict, Verdict::Failed { .. });
         // Of an answer that had to be read first nobody has asked yet when its request began.
         if self.attempts.is_none() || (failed && self.started.is_none()) {
-            let started = world.request_time().unwrap_or(now);
+            // None begins later than it fails, though a wall that was set back meanwhile says so.
+            let started = world.request_time().map_or(now, |started| started.min(now));
             let deadline = self.deadline(settings, started);
             match self.attempts.as_mut() {
                 Some(attempts) => attempts.subject().deadline = deadline,

@@ -25,7 +25,8 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
             return if self.exchange.is_over() { Flow::Continue } else { self.give_up(Denied::Answer) };
         };
         if self.exchange.started.is_some() {
-            self.exchange.observe_first(self.world.recently());
+            let now = self.world.recent_time();
+            self.exchange.observe_first(now);
         }
         self.exchange.bodiless = ended;
         let policy = Rc::clone(&self.exchange.policy);
@@ -134,7 +135,7 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
             self.count(Event::Retry(reason, Duration::ZERO));
             return Flow::Continue;
         }
-        let now = self.world.now();
+        let now = self.world.time();
         self.exchange.learn(now, verdict, self.world);
         let decision = self.exchange.ask(now, self.world, |attempts, settings, around| {
             attempts.first_answer(verdict, settings, around)
@@ -161,7 +162,7 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     }
 
     fn judge_later(&mut self, judging: Judging) -> Flow {
-        let now = self.world.now();
+        let now = self.world.time();
         if self.exchange.attempts.is_none() {
             let policy = Rc::clone(&self.exchange.policy);
             self.exchange.attempts = Some(self.exchange.begin(policy.local(), now, None, self.world));
@@ -176,7 +177,7 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
 
     /// A failure that cannot be replaced goes to the client.
     fn cannot_replace(&mut self, failed: Verdict) -> Flow {
-        let now = self.world.now();
+        let now = self.world.time();
         self.exchange.learn(now, failed, self.world);
         self.give_up(Denied::Answer)
     }

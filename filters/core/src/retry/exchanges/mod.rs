@@ -196,7 +196,7 @@ impl<H: RetryHead> Retries<H> {
 
     /// Does what is due of all that waits. From the root's tick.
     pub fn tick(&mut self, world: &mut impl World<H>) {
-        let now = world.now();
+        let now = world.time();
         let waiting: Vec<StreamId> = self.desk.waiting.iter().copied().collect();
         for stream in waiting {
             if let Some(mut turn) = self.turn(stream, world).filter(|turn| turn.exchange.is_due(now)) {

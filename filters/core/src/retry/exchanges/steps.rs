@@ -38,7 +38,7 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     pub(super) fn act(&mut self, first: Decision, answer: Option<&Answer<H>>) {
         let mut decision = first;
         while !self.step(&decision, answer) {
-            let (policy, now) = (Rc::clone(&self.exchange.policy), self.world.now());
+            let (policy, now) = (Rc::clone(&self.exchange.policy), self.world.time());
             let Some(attempts) = self.exchange.attempts.as_mut() else { return };
             decision = attempts.could_not(policy.local(), now);
         }
@@ -125,7 +125,7 @@ impl<H: RetryHead, W: World<H>> Turn<'_, H, W> {
     }
 
     fn time_left(&mut self) -> Duration {
-        let now = self.world.now();
+        let now = self.world.time();
         let attempts = self.exchange.attempts.as_mut();
         attempts.map_or(Duration::ZERO, |attempts| attempts.subject().deadline.since(now))
     }

@@ -44,9 +44,17 @@ pub trait Budgets {
 
 /// The world around a worker's retries, during one callback.
 pub trait World<H>: Budgets {
-    /// The time as of the last tick, while ticks are quick.
+    /// Wall time as of the last tick, while ticks are quick.
     fn recently(&mut self) -> Timestamp {
         self.now()
+    }
+    /// The time by which requests wait: it never steps back, as the wall's may.
+    fn time(&mut self) -> Timestamp {
+        self.now()
+    }
+    /// The same as of the last tick, while ticks are quick.
+    fn recent_time(&mut self) -> Timestamp {
+        self.recently()
     }
     /// Randomness.
     fn rng(&mut self) -> &mut fastrand::Rng;
