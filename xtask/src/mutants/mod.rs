@@ -10,7 +10,9 @@
 
 mod compile;
 mod copy;
+mod forms;
 mod listed;
+mod marks;
 mod places;
 mod report;
 mod stored;

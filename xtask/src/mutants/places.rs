@@ -54,6 +54,10 @@ pub(super) enum Refused {
     Constant,
     /// `||` beside `let`: no compiler takes it.
     LetChain,
+    /// A guard with `let` in it.
+    LetGuard,
+    /// An arm without which not all is matched.
+    Needed,
     /// It is not part of this build: another architecture, or the fuzzer's.
     Elsewhere,
 }

@@ -32,12 +32,11 @@ pub(super) fn walk(text: &str) -> Result<BTreeMap<(Genre, Position), Place>> {
 }
 
 impl Walk {
-    fn add(&mut self, genre: Genre, at: Span, bytes: Bytes, kind: Kind, is_chain: bool) {
+    fn add(&mut self, genre: Genre, at: Span, bytes: Bytes, kind: Kind, own: Option<Refused>) {
         let refused = match () {
             () if self.elsewhere > 0 => Some(Refused::Elsewhere),
             () if self.constant > 0 => Some(Refused::Constant),
-            () if is_chain => Some(Refused::LetChain),
-            () => None,
+            () => own,
         };
         let place = Place { bytes, operator: at.byte_range(), kind, refused };
         self.found.insert((genre, position(at)), place);
@@ -53,6 +52,18 @@ impl Walk {
         self.constant -= constant;
     }
 
+    fn arm(&mut self, arm: &syn::Arm, needed: Option<Refused>) {
+        let guard = arm.guard.as_ref().map(|(_, guard)| &**guard);
+        let chain = guard.is_some_and(has_let).then_some(Refused::LetGuard);
+        let end = bytes(&arm.pat).end;
+        let kind = Kind::Arm(end, guard.map(bytes));
+        let whole = end..guard.map_or(end, |guard| bytes(guard).end);
+        self.add(Genre::MatchArm, arm.span(), whole.clone(), kind.clone(), chain.or(needed));
+        if let Some(guard) = guard {
+            self.add(Genre::MatchArmGuard, guard.span(), whole, kind, chain);
+        }
+    }
+
     fn function(&mut self, signature: &syn::Signature, block: &syn::Block) {
         let (Some(first), Some(last)) = (block.stmts.first(), block.stmts.last()) else { return };
         let bytes = first.span().byte_range().start..last.span().byte_range().end;
@@ -63,7 +74,7 @@ impl Walk {
             first.span(),
             bytes,
             Kind::Body(gives_iterator(signature) && !returns.0),
-            false,
+            None,
         );
     }
 }
@@ -98,6 +109,17 @@ fn gives_iterator(signature: &syn::Signature) -> bool {
     })
 }
 
+/// Whether an arm takes whatever comes to it.
+fn takes_all(arm: &syn::Arm) -> bool {
+    let is_name = |name: &syn::Ident| name.to_string().starts_with(|letter: char| letter.is_lowercase());
+    let takes_all = match &arm.pat {
+        syn::Pat::Wild(_) => true,
+        syn::Pat::Ident(name) => name.subpat.is_none() && is_name(&name.ident),
+        _ => false,
+    };
+    takes_all && arm.guard.is_none()
+}
+
 /// Whether a chain of `&&` has a `let` in it.
 fn has_let(expression: &Expr) -> bool {
     match expression {
@@ -127,6 +149,7 @@ impl<'a> Visit<'a> for Walk {
     fn visit_expr_binary(&mut self, binary: &'a syn::ExprBinary) {
         let (left, right) = (bytes(&*binary.left), bytes(&*binary.right));
         let is_chain = has_let(&binary.left) || has_let(&binary.right);
+        let refused = is_chain.then_some(Refused::LetChain);
         let kind = match binary.op {
             BinOp::And(_) => Kind::And(left, right),
             BinOp::Or(_) => Kind::Or(left, right),
@@ -145,28 +168,25 @@ impl<'a> Visit<'a> for Walk {
             | BinOp::Shr(_) => Kind::Arithmetic(left, right),
             _ => Kind::Assignment(left, right),
         };
-        self.add(Genre::BinaryOperator, binary.op.span(), bytes(binary), kind, is_chain);
+        self.add(Genre::BinaryOperator, binary.op.span(), bytes(binary), kind, refused);
         visit::visit_expr_binary(self, binary);
     }
 
     fn visit_expr_unary(&mut self, unary: &'a syn::ExprUnary) {
         if !matches!(unary.op, UnOp::Deref(_)) {
             let kind = Kind::Unary(bytes(&*unary.expr));
-            self.add(Genre::UnaryOperator, unary.op.span(), bytes(unary), kind, false);
+            self.add(Genre::UnaryOperator, unary.op.span(), bytes(unary), kind, None);
         }
         visit::visit_expr_unary(self, unary);
     }
 
-    fn visit_arm(&mut self, arm: &'a syn::Arm) {
-        let guard = arm.guard.as_ref().map(|(_, guard)| &**guard);
-        let (end, is_chain) = (bytes(&arm.pat).end, guard.is_some_and(has_let));
-        let kind = Kind::Arm(end, guard.map(bytes));
-        let whole = end..guard.map_or(end, |guard| bytes(guard).end);
-        self.add(Genre::MatchArm, arm.span(), whole.clone(), kind.clone(), is_chain);
-        if let Some(guard) = guard {
-            self.add(Genre::MatchArmGuard, guard.span(), whole, kind, is_chain);
+    fn visit_expr_match(&mut self, of: &'a syn::ExprMatch) {
+        let all: Vec<bool> = of.arms.iter().map(takes_all).collect();
+        let count = all.iter().filter(|takes_all| **takes_all).count();
+        for (arm, takes_all) in of.arms.iter().zip(all) {
+            self.arm(arm, (count == usize::from(takes_all)).then_some(Refused::Needed));
         }
-        visit::visit_arm(self, arm);
+        visit::visit_expr_match(self, of);
     }
 
     fn visit_expr_struct(&mut self, of: &'a syn::ExprStruct) {
@@ -175,7 +195,7 @@ impl<'a> Visit<'a> for Walk {
             let ends = starts.iter().copied().skip(1).chain([bytes(base).start]);
             let fields: Vec<Bytes> = starts.iter().zip(ends).map(|(start, end)| *start..end).collect();
             for field in &of.fields {
-                self.add(Genre::StructField, field.span(), bytes(of), Kind::Struct(fields.clone()), false);
+                self.add(Genre::StructField, field.span(), bytes(of), Kind::Struct(fields.clone()), None);
             }
         }
         visit::visit_expr_struct(self, of);

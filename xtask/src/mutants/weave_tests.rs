@@ -1,8 +1,9 @@
 //! Each genre: a source, and what it is with its mutants woven in; and what is refused.
 
 use super::listed::{Genre, example};
+use super::marks::{Mark, marks};
 use super::places::{Places, Refused};
-use super::weave::{File, Form, Mark, marks};
+use super::weave::{File, Form};
 
 /// A source with mutants by genre, what they change, and to what; without the comments.
 fn woven(text: &str, mutants: &[(Genre, &str, &str)], form: Form) -> String {
@@ -66,12 +67,17 @@ fn an_operator_is_another_and_each_operand_stands_once() {
         of("b += c", &[binary("+=", "-=")]),
         "fn a() { (match c { r => if is(0) { b -= r } else { b += r } }); }"
     );
-    assert_eq!(of("!b", &[(Genre::UnaryOperator, "!", "")]), "fn a() { (match b { r => if is(0) { r } else { !r } }); }");
+    assert_eq!(
+        of("!b", &[(Genre::UnaryOperator, "!", "")]),
+        "fn a() { (match b { r => if is(0) { r } else { !r } }); }"
+    );
 }
 
 #[test]
 fn and_is_or_and_or_is_and_without_evaluating_more() {
-    let of = |text, at, to| woven(&format!("fn a() {{ {text}; }}"), &[(Genre::BinaryOperator, at, to)], Form::Once);
+    let of = |text, at, to| {
+        woven(&format!("fn a() {{ {text}; }}"), &[(Genre::BinaryOperator, at, to)], Form::Once)
+    };
     assert_eq!(of("b && c", "&&", "||"), "fn a() { (if (b) != is(0) { c } else { is(0) }); }");
     assert_eq!(of("b || c", "||", "&&"), "fn a() { (if (b) == is(0) { c } else { !is(0) }); }");
 }
@@ -80,7 +86,10 @@ fn and_is_or_and_or_is_and_without_evaluating_more() {
 fn the_other_form_writes_operands_twice_and_out_is_as_before() {
     let text = "fn a() { b + c * d; }";
     let mutants = [(Genre::BinaryOperator, "+", "-")];
-    assert_eq!(woven(text, &mutants, Form::Twice), "fn a() { (if is(0) { (b) - (c * d) } else { (b) + (c * d) }); }");
+    assert_eq!(
+        woven(text, &mutants, Form::Twice),
+        "fn a() { (if is(0) { (b) - (c * d) } else { (b) + (c * d) }); }"
+    );
     assert_eq!(woven(text, &mutants, Form::Out), text);
 }
 
@@ -115,8 +124,14 @@ fn what_the_compiler_computes_or_does_not_see_is_refused() {
     assert_eq!(refused("const A: u8 = 1 + 2;", binary, "+"), Some(Refused::Constant));
     assert_eq!(refused("const fn a() -> u8 { 1 + 2 }", binary, "+"), Some(Refused::Constant));
     assert_eq!(refused("fn a() { if let B = c && d {} }", binary, "&&"), Some(Refused::LetChain));
-    assert_eq!(refused("#[cfg(feature = \"fuzzing\")] fn a() { b + c; }", binary, "+"), Some(Refused::Elsewhere));
-    assert_eq!(refused("#[cfg(target_arch = \"wasm32\")] mod m { fn a() { b + c; } }", binary, "+"), Some(Refused::Elsewhere));
+    assert_eq!(
+        refused("#[cfg(feature = \"fuzzing\")] fn a() { b + c; }", binary, "+"),
+        Some(Refused::Elsewhere)
+    );
+    assert_eq!(
+        refused("#[cfg(target_arch = \"wasm32\")] mod m { fn a() { b + c; } }", binary, "+"),
+        Some(Refused::Elsewhere)
+    );
     assert_eq!(refused("#[cfg(not(target_arch = \"wasm32\"))] fn a() { b + c; }", binary, "+"), None);
     assert_eq!(refused("fn a() { if b == c && let D = e {} }", binary, "=="), None);
 }

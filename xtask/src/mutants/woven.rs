@@ -5,8 +5,9 @@
 
 use super::compile::Fault;
 use super::listed::Mutant;
+use super::marks::{Mark, marks};
 use super::places::{Places, Refused};
-use super::weave::{File, Form, Mark, marks};
+use super::weave::{File, Form};
 use super::{Fate, switch};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,9 +63,9 @@ impl Woven {
 
     fn settle(&mut self, number: usize, refused: Option<Refused>) {
         let fate = match refused {
-            Some(Refused::LetChain) => Fate::Unviable,
+            Some(Refused::LetChain | Refused::Needed) => Fate::Unviable,
             Some(Refused::Elsewhere) => Fate::Elsewhere,
-            Some(Refused::Constant) | None => Fate::NotTried,
+            Some(Refused::Constant | Refused::LetGuard) | None => Fate::NotTried,
         };
         self.settled.insert(number, fate);
     }
