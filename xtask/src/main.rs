@@ -5,6 +5,7 @@ mod dist;
 mod figures;
 mod fuzz;
 mod images;
+mod mutants;
 mod observability;
 mod run;
 mod schema;
@@ -41,6 +42,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask simulate --seeds 20                   a million requests through all filters, and everything that goes wrong
   cargo xtask dist                                  modules, images and the program, ready to hand out
   cargo xtask fuzz json chain --minutes 10          look for inputs that two targets fail at
+  cargo xtask mutants core --path balance           find out what can be changed there without a test that fails
   cargo xtask soak --minutes 30 --seed 7            half an hour of faults, and a judge of every answer
   cargo xtask bench router --json                   one JSON object on standard output
   cargo xtask figures all                           run every benchmark, and write its figures into the documentation";
@@ -92,6 +94,24 @@ enum Task {
         /// Put the few inputs that reach as much as all that were found into fuzz/corpus/.
         #[arg(long)]
         keep: bool,
+    },
+    /// Changes a crate's sources in every way that a test should notice, and says which changes none does.
+    Mutants {
+        /// Which crate.
+        #[arg(value_name = "CRATE", value_parser = PossibleValuesParser::new(mutants::names()))]
+        name: String,
+        /// Only files whose path holds this; nothing is stored then.
+        #[arg(long, value_name = "FOLDER")]
+        path: Option<String>,
+        /// Only every so many-th, from this one on; nothing is stored then.
+        #[arg(long, value_name = "K/N")]
+        shard: Option<mutants::Shard>,
+        /// Stop after so long; nothing is stored then.
+        #[arg(long, value_name = "M")]
+        minutes: Option<f64>,
+        /// How many are tried at a time; by default as many as there are cores.
+        #[arg(long, value_name = "N")]
+        jobs: Option<usize>,
     },
     /// Sends requests through all filters at once, natively and under a virtual clock, in workers for which everything goes wrong that can;
     /// prints how often each invariant was at stake, and of a failure the shortest run that shows it.
@@ -196,6 +216,9 @@ fn run(task: Task) -> Result<bool> {
         Task::Test { only, modules, envoy } => test::test(only.as_deref(), &modules, envoy.as_deref()),
         Task::Fuzz { targets, minutes, jobs, keep } => {
             fuzz::fuzz(&fuzz::Wish { targets, minutes, jobs, keep })
+        }
+        Task::Mutants { name, path, shard, minutes, jobs } => {
+            mutants::mutants(&mutants::Wish { name, path, shard, minutes, jobs })
         }
         Task::Simulate(simulation) => simulate::simulate(&simulation),
         Task::Bench { name, json, envoy, install } => {

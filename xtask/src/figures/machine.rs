@@ -25,7 +25,7 @@ pub(crate) fn today() -> Result<String> {
 }
 
 /// Its processor, how many cores are ours, and its memory.
-pub(super) fn machine() -> Result<String> {
+pub(crate) fn machine() -> Result<String> {
     let cores = std::thread::available_parallelism()?.get();
     Ok(described(&fs::read_to_string("/proc/cpuinfo")?, &fs::read_to_string("/proc/meminfo")?, cores))
 }

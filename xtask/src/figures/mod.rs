@@ -12,6 +12,8 @@ mod page;
 mod stored;
 mod unit;
 
+pub(crate) use machine::{commit, machine, today};
+
 use crate::run::{BENCHES, Benches};
 use crate::setup::Install;
 use crate::workspace::{pages, root, shown};

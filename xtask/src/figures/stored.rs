@@ -102,6 +102,8 @@ pub(super) fn all(folder: &Path) -> Result<(All, Vec<String>)> {
     let (mut all, mut wrong) = (All::new(), Vec::new());
     let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    // What mutants came to has a folder of its own.
+    paths.retain(|path| !path.is_dir());
     paths.sort();
     for path in paths {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,6 +1,7 @@
 //! cargo-deny, which checks the licences, versions and sources of all crates: the one of this machine, else compiled from its source.
 
-use crate::workspace::{cargo, on_path, quietly, target};
+use super::compiled::compiled;
+use crate::workspace::root;
 use anyhow::Result;
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,31 +19,13 @@ impl CargoDeny {
     /// # Errors
     /// When it does not compile.
     pub(crate) fn set_up() -> Result<Self> {
-        if let Some(path) = on_path("cargo-deny") {
-            return Ok(Self(path));
-        }
-        let place = target().join("tools").join(format!("cargo-deny-{VERSION}"));
-        let program = place.join("bin/cargo-deny");
-        if !program.is_file() {
-            let mut install = cargo();
-            install
-                .args(["install", "--quiet", "cargo-deny", "--version", VERSION, "--locked"])
-                .arg("--root")
-                .arg(&place)
-                .arg("--target-dir")
-                .arg(target().join("tools/build"))
-                // It runs for a second; optimising it takes minutes.
-                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
-                .env("CARGO_PROFILE_RELEASE_LTO", "off");
-            quietly("cargo install: cargo-deny (two minutes)", &mut install)?;
-        }
-        Ok(Self(program))
+        compiled("cargo-deny", VERSION, "two minutes").map(Self)
     }
 
     /// `cargo deny`, for more arguments.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.0);
-        command.current_dir(crate::workspace::root());
+        command.current_dir(root());
         command
     }
 }

@@ -1,6 +1,7 @@
 //! cargo-fuzz, which runs libFuzzer on the targets in `fuzz/`: the one of this machine, else compiled from its source.
 
-use crate::workspace::{cargo, on_path, quietly, root, target};
+use super::compiled::compiled;
+use crate::workspace::{root, target};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,25 +19,7 @@ impl CargoFuzz {
     /// # Errors
     /// When it does not compile.
     pub(crate) fn set_up() -> Result<Self> {
-        if let Some(path) = on_path("cargo-fuzz") {
-            return Ok(Self(path));
-        }
-        let place = target().join("tools").join(format!("cargo-fuzz-{VERSION}"));
-        let program = place.join("bin/cargo-fuzz");
-        if !program.is_file() {
-            let mut install = cargo();
-            install
-                .args(["install", "--quiet", "cargo-fuzz", "--version", VERSION, "--locked"])
-                .arg("--root")
-                .arg(&place)
-                .arg("--target-dir")
-                .arg(target().join("tools/build"))
-                // It only calls cargo and libFuzzer.
-                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
-                .env("CARGO_PROFILE_RELEASE_LTO", "off");
-            quietly("cargo install: cargo-fuzz (half a minute)", &mut install)?;
-        }
-        Ok(Self(program))
+        compiled("cargo-fuzz", VERSION, "half a minute").map(Self)
     }
 
     /// `cargo fuzz COMMAND`, for more arguments. What it compiles goes into the target folder, and its sanitizers, which only the nightly

@@ -4,7 +4,9 @@
 
 mod cargo_deny;
 mod cargo_fuzz;
+mod cargo_mutants;
 mod chromium;
+mod compiled;
 mod debian;
 pub(crate) mod envoy;
 pub(crate) mod etcd;
@@ -17,6 +19,7 @@ mod wasm_target;
 
 pub(crate) use cargo_deny::CargoDeny;
 pub(crate) use cargo_fuzz::CargoFuzz;
+pub(crate) use cargo_mutants::CargoMutants;
 pub(crate) use chromium::Chromium;
 pub(crate) use envoy::Envoy;
 pub(crate) use image_tools::{ImageTools, Registry};
