@@ -13,6 +13,7 @@ mod client;
 pub mod document;
 mod echo;
 mod endpoint;
+mod files;
 pub mod manner;
 mod operator;
 pub mod oracle;

@@ -8,6 +8,7 @@ use anyhow::ensure;
 use serde::Serialize;
 
 use super::action::Action;
+use super::files;
 use super::script::Phase;
 use super::stage::{Stage, status_of};
 use super::weather::Fault;
@@ -70,7 +71,7 @@ impl Base {
     /// What a young Envoy has.
     pub(super) async fn of(stage: &Stage) -> anyhow::Result<Self> {
         let stats = stage.envoy.stats().await?;
-        Ok(Self { files: files(stage, &stats)?, vms: vms(&stats), deaths: 0, idle: 0, never: 0 })
+        Ok(Self { files: files::count(stage, &stats)?, vms: vms(&stats), deaths: 0, idle: 0, never: 0 })
     }
 
     /// From here on deaths and streams that stand still are another phase's.
@@ -101,7 +102,7 @@ impl Base {
         let resident_kib = status_of(stage.envoy.process_id(), "VmRSS")?;
         let is_unseen = |gauge: &&str| !stats.keys().any(|name| is_ours(name, gauge));
         let unseen = GAUGES.into_iter().filter(is_unseen).collect();
-        Ok(Rest { requests: 0, resident_kib, files: files(stage, &stats)?, vms: vms(&stats), unseen })
+        Ok(Rest { requests: 0, resident_kib, files: files::count(stage, &stats)?, vms: vms(&stats), unseen })
     }
 
     /// What has happened in a phase is what may have.
@@ -146,9 +147,10 @@ impl Base {
         if vms > self.vms {
             all.push(format!("{vms} VMs, not {}", self.vms));
         }
-        let files = files(stage, stats)?;
+        let files = files::count(stage, stats)?;
         if files > self.files + MOMENTARY {
-            all.push(format!("{files} files, not {}", self.files));
+            let told = files::told(stage.envoy.process_id())?;
+            all.push(format!("{files} files, not {}, beside connections: {told}", self.files));
         }
         Ok(all)
     }
@@ -203,15 +205,4 @@ fn vms(stats: &BTreeMap<String, u64>) -> u64 {
         .filter(|(name, _)| name.starts_with("wasm.") && name.ends_with(".active"))
         .map(|(_, value)| value)
         .sum()
-}
-
-/// Open files of Envoy, without its connections.
-fn files(stage: &Stage, stats: &BTreeMap<String, u64>) -> anyhow::Result<u64> {
-    let open = std::fs::read_dir(format!("/proc/{}/fd", stage.envoy.process_id()))?.count() as u64;
-    let is_connection = |name: &&String| {
-        (name.starts_with("cluster.") && name.ends_with(".upstream_cx_active"))
-            || (name.starts_with("http.") && name.ends_with(".downstream_cx_active"))
-    };
-    let connections: u64 = stats.keys().filter(is_connection).filter_map(|name| stats.get(name)).sum();
-    Ok(open.saturating_sub(connections))
 }

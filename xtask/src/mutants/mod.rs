@@ -15,9 +15,9 @@ mod listed;
 mod marks;
 mod places;
 mod report;
+mod runs;
 mod stored;
 mod switch;
-mod tests;
 mod trials;
 mod walk;
 mod weave;
@@ -30,7 +30,7 @@ use crate::workspace::root;
 use anyhow::{Result, ensure};
 use std::fs;
 use std::time::Duration;
-use tests::now;
+use std::time::Instant;
 
 /// A part of the mutants: every so many-th, from this one on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ pub(crate) fn mutants(wish: &Wish) -> Result<bool> {
     ensure!(found.is_some(), "{} is no crate that is looked at", wish.name);
     let (folder, package, others) = found.copied().unwrap_or_default();
     let jobs = wish.jobs.unwrap_or(std::thread::available_parallelism()?.get());
-    let began = now();
+    let began = Instant::now();
     let mutants = listed::listed(package)?;
     let chosen = chosen(wish, &mutants);
     let copy = copy::copy(folder)?;

@@ -5,7 +5,7 @@
 
 use super::Fate;
 use super::compile::Program;
-use super::tests::{Ended, Test, names, now, traced, tried};
+use super::runs::{Ended, Test, names, traced, tried};
 use super::woven::Woven;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub(super) fn tries(
     mutants: &[usize],
     (jobs, until): (usize, Option<Instant>),
 ) -> Result<BTreeMap<usize, Fate>> {
-    let (done, began) = (AtomicUsize::new(0), now());
+    let (done, began) = (AtomicUsize::new(0), Instant::now());
     let fates = each(mutants, jobs, until, |_, mutant| {
         let fate = match woven.settled.get(mutant) {
             Some(settled) => *settled,
@@ -115,7 +115,7 @@ fn each<T: Sync, R: Send>(
     thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
-                while until.is_none_or(|until| now() < until) {
+                while until.is_none_or(|until| Instant::now() < until) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(number) else { break };
                     let result = act(number, item);
@@ -163,6 +163,6 @@ mod tests {
     fn none_is_begun_when_the_time_is_over() {
         let all = each(&[1, 2, 3], 2, None, |number, item| Ok(number + item)).unwrap();
         assert_eq!(all.into_values().collect::<Vec<_>>(), [1, 3, 5]);
-        assert!(each(&[1, 2, 3], 2, Some(now()), |_, item| Ok(*item)).unwrap().is_empty());
+        assert!(each(&[1, 2, 3], 2, Some(Instant::now()), |_, item| Ok(*item)).unwrap().is_empty());
     }
 }

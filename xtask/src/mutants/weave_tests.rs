@@ -111,7 +111,7 @@ fn an_arm_is_off_by_a_guard_and_a_guard_is_always_or_never() {
 #[test]
 fn a_field_is_as_in_the_base() {
     let text = "fn a() { S { f: 1, g: 2, ..h }; }";
-    let mutants = [(Genre::StructField, "f", ""), (Genre::StructField, "g", "")];
+    let mutants = [(Genre::StructField, "f:", ""), (Genre::StructField, "g:", "")];
     assert_eq!(
         woven(text, &mutants, Form::Once),
         "fn a() { (if is(0) { S { g: 2, ..h } } else if is(1) { S { f: 1, ..h } } else { S { f: 1, g: 2, ..h } }); }"

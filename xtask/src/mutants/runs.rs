@@ -58,7 +58,7 @@ pub(super) fn names(program: &Program) -> Result<Vec<String>> {
 pub(super) fn traced(programs: &[Program], program: usize, name: &str, file: &Path) -> Result<Option<Test>> {
     let of = programs.get(program).context("no such program")?;
     let (mut test, _) = (command(of, &[name], Duration::from_secs(600)), fs::remove_file(file));
-    let began = now();
+    let began = Instant::now();
     let status = test.env(TRACE, file).status().context("a test did not start")?;
     let time = began.elapsed();
     if !status.success() {
@@ -100,14 +100,6 @@ fn command(program: &Program, names: &[&str], limit: Duration) -> Command {
     command.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("PROPTEST_RNG_SEED", "1");
     command.env("CARGO_MANIFEST_DIR", &program.folder).env_remove(ACTIVE).env_remove(TRACE);
     command
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long tests take is measured, and nothing here is replayed"
-)]
-pub(super) fn now() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]
