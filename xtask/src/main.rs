@@ -109,6 +109,9 @@ enum Task {
         /// Stop after so long; nothing is stored then.
         #[arg(long, value_name = "M")]
         minutes: Option<f64>,
+        /// Only those that survived the last whole run, once there are more tests; its figures are renewed.
+        #[arg(long)]
+        survivors: bool,
         /// How many are tried at a time; by default as many as there are cores.
         #[arg(long, value_name = "N")]
         jobs: Option<usize>,
@@ -217,8 +220,8 @@ fn run(task: Task) -> Result<bool> {
         Task::Fuzz { targets, minutes, jobs, keep } => {
             fuzz::fuzz(&fuzz::Wish { targets, minutes, jobs, keep })
         }
-        Task::Mutants { name, path, shard, minutes, jobs } => {
-            mutants::mutants(&mutants::Wish { name, path, shard, minutes, jobs })
+        Task::Mutants { name, path, shard, minutes, survivors, jobs } => {
+            mutants::mutants(&mutants::Wish { name, path, shard, minutes, survivors, jobs })
         }
         Task::Simulate(simulation) => simulate::simulate(&simulation),
         Task::Bench { name, json, envoy, install } => {

@@ -64,13 +64,18 @@ impl Mutant {
 
     /// The folder of the crate's sources that it is in: `balance`, or `.` for a file in none.
     pub(super) fn folder(&self) -> &str {
-        let inside = self.file.split_once("src/").map_or(&*self.file, |(_, inside)| inside);
-        inside.split_once('/').map_or(".", |(folder, _)| folder)
+        folder_of(&self.file)
     }
 
     fn is_of_the_fuzzer(&self) -> bool {
         self.file.ends_with("/fuzzing.rs") || self.file.contains("/fuzzing/")
     }
+}
+
+/// The folder of a crate's sources that a file is in, with or without a line.
+pub(super) fn folder_of(file: &str) -> &str {
+    let inside = file.split_once("src/").map_or(file, |(_, inside)| inside);
+    inside.split_once('/').map_or(".", |(folder, _)| folder)
 }
 
 /// All of a package.

@@ -29,8 +29,8 @@ use crate::figures::{commit, machine, today};
 use crate::workspace::root;
 use anyhow::{Result, ensure};
 use std::fs;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use stored::Stored;
 
 /// A part of the mutants: every so many-th, from this one on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub(crate) struct Wish {
     pub(crate) shard: Option<Shard>,
     /// The longest that mutants are tried for.
     pub(crate) minutes: Option<f64>,
+    /// Only those that survived the last whole run, whose figures are renewed with what becomes of them now.
+    pub(crate) survivors: bool,
     /// How many are tried at a time.
     pub(crate) jobs: Option<usize>,
 }
@@ -75,7 +77,7 @@ pub(crate) enum Fate {
 
 /// Folders of crates, their packages, and the packages whose tests count.
 const CRATES: [(&str, &str, &[&str]); 12] = [
-    ("filters/core", "switchyard-core", &[]),
+    ("filters/core", "switchyard-core", CORE),
     ("filters/config", "switchyard-config", &[]),
     ("filters/host", "switchyard-host", &["switchyard-frame"]),
     ("filters/frame", "switchyard-frame", FILTERS),
@@ -90,6 +92,17 @@ const CRATES: [(&str, &str, &[&str]); 12] = [
 ];
 
 const CHAIN: &[&str] = &["switchyard-switchyard"];
+
+/// What is decided in core is tested there, or where it is done.
+const CORE: &[&str] = &[
+    "switchyard-frame",
+    "switchyard-batch",
+    "switchyard-coalesce",
+    "switchyard-outlier",
+    "switchyard-retry",
+    "switchyard-router",
+    "switchyard-switchyard",
+];
 
 const FILTERS: &[&str] = &[
     "switchyard-batch",
@@ -130,7 +143,11 @@ pub(crate) fn mutants(wish: &Wish) -> Result<bool> {
     let jobs = wish.jobs.unwrap_or(std::thread::available_parallelism()?.get());
     let began = Instant::now();
     let mutants = listed::listed(package)?;
-    let chosen = chosen(wish, &mutants);
+    let mut chosen = chosen(wish, &mutants);
+    if wish.survivors {
+        let survived = Stored::read(&root(), &wish.name)?;
+        chosen.retain(|number| mutants.get(*number).is_some_and(|mutant| survived.has(mutant)));
+    }
     let copy = copy::copy(folder)?;
     let mut woven = woven::Woven::new(&copy, &format!("{folder}/src"), &mutants)?;
     let packages: Vec<&str> = std::iter::once(package).chain(others.iter().copied()).collect();
@@ -150,7 +167,10 @@ pub(crate) fn mutants(wish: &Wish) -> Result<bool> {
     let report = report::Report::new(&mutants, &fates);
     println!("{report}");
     println!("{} of {} mutants in {} s", fates.len(), mutants.len(), began.elapsed().as_secs());
-    if fates.len() == mutants.len() {
+    if wish.survivors {
+        let tried: Vec<_> = fates.keys().filter_map(|number| mutants.get(*number)).collect();
+        Stored::read(&root(), &wish.name)?.renewed(&report, &tried).write(&root())?;
+    } else if fates.len() == mutants.len() {
         let taken = [today()?, commit()?, machine()?];
         stored::store(&root(), &wish.name, taken, began.elapsed(), &report)?;
     } else {

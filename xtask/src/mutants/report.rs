@@ -68,6 +68,12 @@ impl Counts {
         self.not_tried += other.not_tried;
     }
 
+    /// So many survive now of those that did; the others were caught.
+    pub(super) fn survive(&mut self, missed: usize) {
+        self.caught = (self.caught + self.missed).saturating_sub(missed);
+        self.missed = missed;
+    }
+
     /// The share that was caught, in percent; all of nothing is all.
     fn percent(&self) -> f64 {
         let caught = self.caught + self.timed_out;
@@ -125,11 +131,15 @@ impl Display for Report {
 }
 
 #[cfg(test)]
-pub(super) fn example() -> Report {
+pub(super) fn mutants() -> [Mutant; 2] {
     use super::listed::{Genre, example};
     let text = "fn a() -> u32 { 1 + 2 * 3 }";
-    let mutants = ["+", "*"].map(|at| example(Genre::BinaryOperator, at, text, "-"));
-    Report::new(&mutants, &[(0, Fate::Caught), (1, Fate::Unreached)].into())
+    ["+", "*"].map(|at| example(Genre::BinaryOperator, at, text, "-"))
+}
+
+#[cfg(test)]
+pub(super) fn example() -> Report {
+    Report::new(&mutants(), &[(0, Fate::Caught), (1, Fate::Unreached)].into())
 }
 
 #[cfg(test)]

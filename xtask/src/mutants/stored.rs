@@ -3,18 +3,19 @@
 //! Invariant: a reason that somebody gave for a survivor stays with it for as long as the same change of the same file survives, wherever its line is
 //! by then.
 
+use super::listed::{Mutant, folder_of};
 use super::report::{Counts, Report, Survivor};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// One file.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+pub(super) struct Stored {
     #[serde(rename = "crate")]
     name: String,
     date: String,
@@ -24,6 +25,55 @@ struct Stored {
     folders: BTreeMap<String, Counts>,
     survivors: Vec<Survivor>,
     not_tried: Vec<String>,
+}
+
+impl Stored {
+    /// What was stored of a crate.
+    ///
+    /// # Errors
+    /// When nothing was, or something else.
+    pub(super) fn read(root: &Path, name: &str) -> Result<Self> {
+        let path = path(root, name);
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("reading {}: is there a whole run of {name}?", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("reading {name}.json"))
+    }
+
+    /// Whether this one survived.
+    pub(super) fn has(&self, mutant: &Mutant) -> bool {
+        let (place, change) = (mutant.place(), mutant.change());
+        self.survivors.iter().any(|survivor| survivor.place == place && survivor.change == change)
+    }
+
+    /// The same after its survivors were tried again. Those that were not tried stay.
+    pub(super) fn renewed(mut self, report: &Report, tried: &[&Mutant]) -> Self {
+        let mut survivors = report.survivors.clone();
+        let is_tried = |old: &Survivor| {
+            tried.iter().any(|mutant| mutant.place() == old.place && mutant.change() == old.change)
+        };
+        survivors.extend(self.survivors.iter().filter(|old| !is_tried(old)).cloned());
+        keep_reasons(&mut survivors, std::mem::take(&mut self.survivors));
+        for (folder, counts) in &mut self.folders {
+            counts.survive(survivors.iter().filter(|survivor| folder_of(&survivor.place) == folder).count());
+        }
+        Self { survivors, ..self }
+    }
+
+    /// Stores it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&self, root: &Path) -> Result<()> {
+        let path = path(root, &self.name);
+        fs::create_dir_all(path.parent().unwrap_or(root))?;
+        fs::write(&path, serde_json::to_string_pretty(self)? + "\n")?;
+        println!("docs/figures/mutants/{}.json is written.", self.name);
+        Ok(())
+    }
+}
+
+fn path(root: &Path, name: &str) -> PathBuf {
+    root.join("docs/figures/mutants").join(format!("{name}.json"))
 }
 
 /// Stores a run, and keeps the reasons of the one before.
@@ -37,21 +87,14 @@ pub(super) fn store(
     time: Duration,
     report: &Report,
 ) -> Result<()> {
-    let folder = root.join("docs/figures/mutants");
-    fs::create_dir_all(&folder)?;
-    let path = folder.join(format!("{name}.json"));
     let mut survivors = report.survivors.clone();
-    if let Ok(text) = fs::read_to_string(&path) {
-        let before: Stored = serde_json::from_str(&text).with_context(|| format!("reading {name}.json"))?;
-        keep_reasons(&mut survivors, before.survivors);
+    if path(root, name).is_file() {
+        keep_reasons(&mut survivors, Stored::read(root, name)?.survivors);
     }
     let Report { folders, not_tried, .. } = report.clone();
     let minutes = time.as_secs().div_ceil(60);
-    let stored =
-        Stored { name: name.to_owned(), date, commit, machine, minutes, folders, survivors, not_tried };
-    fs::write(&path, serde_json::to_string_pretty(&stored)? + "\n")?;
-    println!("docs/figures/mutants/{name}.json is written.");
-    Ok(())
+    let name = name.to_owned();
+    Stored { name, date, commit, machine, minutes, folders, survivors, not_tried }.write(root)
 }
 
 /// Gives each survivor the reason that the same change of the same file had; the first of them has the first's.
@@ -86,5 +129,25 @@ mod tests {
         let stored: Stored = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(stored.survivors[0].reason.as_deref(), Some("equal"));
         assert_eq!(stored.survivors[0].place, "src/a.rs:77");
+    }
+
+    #[test]
+    fn survivors_that_are_tried_again_are_caught_or_stay_as_do_those_that_are_not() {
+        let root = tempfile::tempdir().unwrap();
+        let taken = ["2026-11-30", "abc1234", "two cores"].map(str::to_owned);
+        store(root.path(), "core", taken, Duration::from_secs(61), &example()).unwrap();
+        let read = || Stored::read(root.path(), "core").unwrap();
+        let percent = |stored: &Stored| {
+            let folders = stored.folders.clone();
+            Report { folders, ..Report::default() }.to_string().split(' ').next_back().map(str::to_owned)
+        };
+        let (mutants, none) = (super::super::report::mutants(), Report::default());
+        assert!(read().has(&mutants[1]) && !read().has(&mutants[0]));
+        assert_eq!(percent(&read()).as_deref(), Some("50.0"));
+        let tried = mutants.each_ref();
+        assert_eq!(percent(&read().renewed(&none, &tried)).as_deref(), Some("100.0"));
+        assert_eq!(percent(&read().renewed(&none, &[])).as_deref(), Some("50.0"));
+        assert_eq!(read().renewed(&example(), &tried), read());
+        assert!(Stored::read(root.path(), "host").is_err());
     }
 }
