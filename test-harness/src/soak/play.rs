@@ -52,7 +52,7 @@ async fn play_round(
     report.clock_moved = stage.clock(0)?;
     let module = if round.traps { "chain-trap.wasm" } else { "switchyard.wasm" };
     let mut here = RoundReport { workers: round.workers, module, ..RoundReport::default() };
-    let (mut base, mut requests) = (Base::of(&stage).await?, 0);
+    let (mut base, mut requests) = (Base::of(&stage, round.workers).await?, 0);
     for phase in &round.phases {
         eprintln!("round {number}: {phase}");
         let before = report.tally.requests;

@@ -60,6 +60,8 @@ pub struct Rest {
 /// What is compared to what was there before.
 pub(super) struct Base {
     files: u64,
+    /// Once a listener has come anew, Envoy keeps the sockets at which each worker listens twice.
+    workers: u64,
     vms: u64,
     /// Lines of the log about VMs that died so far.
     deaths: usize,
@@ -71,9 +73,10 @@ pub(super) struct Base {
 
 impl Base {
     /// What a young Envoy has.
-    pub(super) async fn of(stage: &Stage) -> anyhow::Result<Self> {
+    pub(super) async fn of(stage: &Stage, workers: u32) -> anyhow::Result<Self> {
         let stats = stage.envoy.stats().await?;
-        Ok(Self { files: files::count(stage, &stats)?, vms: vms(&stats), deaths: 0, idle: 0, never: 0 })
+        let files = files::count(stage, &stats)?;
+        Ok(Self { files, workers: workers.into(), vms: vms(&stats), deaths: 0, idle: 0, never: 0 })
     }
 
     /// From here on deaths and streams that stand still are another phase's.
@@ -156,7 +159,7 @@ impl Base {
             all.push(format!("{vms} VMs, not {}", self.vms));
         }
         let files = files::count(stage, stats)?;
-        if files > self.files + MOMENTARY {
+        if files > self.files + self.workers + MOMENTARY {
             let told = files::told(stage.envoy.process_id())?;
             all.push(format!("{files} files, not {}, beside connections: {told}", self.files));
         }
