@@ -28,6 +28,7 @@ mod batch_key;
 mod batch_nasty;
 mod batch_pace;
 mod batch_shares;
+mod batch_tolerance;
 mod batch_weights;
 mod budget;
 mod byte_map;

@@ -196,13 +196,10 @@ pub(super) fn release(board: &mut impl Board, claim: &Claim) {
 /// The flight goes on under another leader of this worker: its lease begins anew.
 pub(super) fn renew(board: &mut impl Board, claim: &mut Claim, (wall, lease): (Timestamp, Duration)) {
     let until = wall.plus(lease);
-    let renewed = update(board, claim.bucket, |entries| {
+    // An entry that cannot be renewed counts until its old lease is over.
+    let _ = update(board, claim.bucket, |entries| {
         let entry = entries.iter_mut().find(|entry| entry.flight == claim.flight);
-        let found = entry.map(|entry| entry.until = until).is_some();
-        (found, found)
+        (entry.map(|entry| entry.until = until).is_some(), ())
     });
     claim.alone = false;
-    if renewed == Some(true) {
-        claim.until = until;
-    }
 }

@@ -32,7 +32,7 @@ fn cycles(proxy: &mut Proxy, count: usize) -> Vec<Arrival> {
 }
 
 /// A proxy to which they have come back a few times.
-fn crowd() -> Proxy {
+pub(crate) fn crowd() -> Proxy {
     let mut proxy = Proxy::of(&items());
     cycles(&mut proxy, 6);
     proxy

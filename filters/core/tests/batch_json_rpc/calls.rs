@@ -149,3 +149,20 @@ fn every_reason_has_a_name_of_its_own() {
     names.dedup();
     assert_eq!(names.len(), 11);
 }
+
+#[test]
+fn the_bytes_of_an_id_count_for_what_a_call_holds() {
+    let call = |id: &str| part(&format!(r#"{{"jsonrpc":"2.0","method":"a","id":{id}}}"#)).bytes();
+    assert!(call("12345678") >= call("1") + 7, "{} and {}", call("12345678"), call("1"));
+}
+
+#[test]
+fn what_is_no_call_at_all_is_told_from_one_that_goes_by_itself() {
+    let read = |method: &[u8], body: &str| {
+        let unbatchable =
+            protocol().read(method, b"/rpc", body.as_bytes()).expect_err("none that is batched");
+        unbatchable.is_malformed()
+    };
+    assert!(read(b"POST", "{") && read(b"POST", "7"));
+    assert!(!read(b"GET", "{}") && !read(b"POST", "[]"));
+}

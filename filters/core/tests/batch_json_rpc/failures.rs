@@ -1,7 +1,8 @@
 //! What clients are told when there is no answer.
 
 use super::{part, protocol};
-use switchyard_core::batch::{Answer, Share};
+use crate::batch_shares::SplitAll as _;
+use switchyard_core::batch::{Answer, Broken, Share};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -87,4 +88,16 @@ fn what_is_no_error_of_the_protocol_goes_to_nobody() {
     }
     let long = format!(r#"{{"error":{{"code":1,"message":"{}"}}}}"#, "x".repeat(5_000));
     assert_eq!(said(call, &long), None, "everybody would get it at once");
+}
+
+#[test]
+fn errors_of_all_calls_are_theirs_only_with_a_status_that_says_something_of_all() {
+    let parts = [1, 2].map(|id| part(&format!(r#"{{"jsonrpc":"2.0","method":"a","id":{id}}}"#)));
+    let body = format!("[{},{}]", error("1"), error("2"));
+    let split = |status| protocol().split_all(&parts, Answer { status, body: body.as_bytes() });
+    assert_eq!(split(500).err(), Some(Broken::Status(500)));
+    let shares = split(401).expect("shares");
+    let told: Vec<_> =
+        shares.into_iter().map(|share| (share.status, String::from_utf8(share.body))).collect();
+    assert_eq!(told, ["1", "2"].map(|id| (401, Ok(error(id)))));
 }

@@ -6,6 +6,7 @@
 mod alone;
 mod apart;
 mod known;
+mod lengths;
 mod principals;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;

@@ -8,6 +8,8 @@
 )]
 
 mod crowd;
+mod expected_back;
+mod lessons;
 mod limits;
 mod line;
 #[cfg(not(target_arch = "wasm32"))]

@@ -19,6 +19,7 @@ fn all_bytes_of_an_answer_count_and_each_header_a_little_more() {
     let with_vary = |request: &PlainRequest| answer_to(request, &[("vary", "x-a")]).size();
     assert!(with_vary(&get()) > answer(&[("vary", "")]).size() + 3, "the name once more");
     assert_eq!(with_vary(&get().with("x-a", "12345")), with_vary(&get()) + header + 5);
+    assert_eq!(with_vary(&get()), answer(&[("vary", "")]).size() + 3 + 3 + header, "as the header itself");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{answer_to, at, fits, get};
 use switchyard_core::coalesce::Answer;
 use switchyard_core::request::PlainRequest;
+use switchyard_core::request_key::KeyRules;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -63,6 +64,24 @@ fn what_varies_by_more_than_headers_fits_nobody() {
     }
     let odd = Answer::new(200, [(&b"vary"[..], &b"x-\xff"[..])].into_iter(), &get(), at(0));
     assert!(!odd.fits(&get()), "nobody can look that up");
+}
+
+#[test]
+fn what_the_key_tells_apart_is_not_compared_once_more() {
+    let mut answer = answer_to(&get().with("x-a", "1").with("cookie", "1"), &[("vary", "x-a, cookie")]);
+    let [other, stranger] = ["1", "2"].map(|cookie| get().with("x-a", "2").with("cookie", cookie));
+    assert!(!answer.fits(&other));
+    answer.strip_keyed_headers(&KeyRules::default());
+    assert!(answer.fits(&other) && !answer.fits(&stranger));
+}
+
+#[test]
+fn an_answer_knows_who_asked_for_it_if_that_is_told_in_few_bytes() {
+    for (length, is_known) in [(1, true), (64, true), (65, false)] {
+        let id = "x".repeat(length);
+        let answer = answer_to(&get().with("x-request-id", &id), &[]);
+        assert_eq!(answer.asked_by.as_deref(), is_known.then_some(&*id), "{length} bytes");
+    }
 }
 
 #[test]

@@ -65,6 +65,10 @@ fn keys_and_bodies_count_and_each_answer_a_little_more() {
 #[test]
 fn what_is_forgotten_takes_nothing() {
     let mut cache = Cache::new(10_000);
+    assert!(cache.is_empty());
+    put(&mut cache, "a", 100);
+    assert!(!cache.is_empty());
+    cache.forget(b"a");
     put(&mut cache, "a", 100);
     put(&mut cache, "b", 200);
     ["a", "a", "nobody"].iter().for_each(|key| cache.forget(key.as_bytes()));

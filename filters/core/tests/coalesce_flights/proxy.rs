@@ -25,6 +25,8 @@ pub(crate) struct Outside {
     pub(crate) now: Timestamp,
     /// All keys share this bucket, if it can be read.
     pub(crate) bucket: Option<(Vec<u8>, u32)>,
+    /// The buckets that were read.
+    pub(crate) read: Vec<u32>,
     /// So many writes still come too late.
     pub(crate) outrun: u32,
     pub(crate) queues: Vec<VecDeque<Vec<u8>>>,
@@ -38,7 +40,8 @@ pub(crate) struct Outside {
 }
 
 impl Board for Outside {
-    fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> {
+    fn read(&mut self, bucket: u32) -> Option<(Vec<u8>, u32)> {
+        self.read.push(bucket);
         self.bucket.clone()
     }
 
@@ -124,6 +127,7 @@ impl Proxy {
             outside: Outside {
                 now: Timestamp::from_millis(1_700_000_000_000),
                 bucket: Some((Vec::new(), 1)),
+                read: Vec::new(),
                 outrun: 0,
                 queues: (0..workers).map(|_| VecDeque::new()).collect(),
                 gone: None,
