@@ -245,3 +245,20 @@ impl Drop for UnderWay {
         self.0.set(self.0.get().saturating_sub(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn all_that_count_in_one_place_are_under_way_together() {
+        let count = Rc::new(Cell::new(0));
+        let [one, other] = [0, 1].map(|_| Concurrency::from(Rc::clone(&count)));
+        let under_way = (one.begin(), other.begin());
+        assert_eq!((one.active(), other.active(), count.get()), (2, 2, 2));
+        drop(under_way);
+        assert_eq!((one.active(), count.get()), (0, 0));
+    }
+}

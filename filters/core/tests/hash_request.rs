@@ -192,4 +192,5 @@ fn path_and_source_address() {
     assert_eq!(hash(Source::SourceIp, &PlainRequest::get("/")), None);
     assert!(RequestHash::new(vec![on(Source::Path), on(Source::SourceIp)]).needs_source_ip());
     assert!(!RequestHash::new(vec![on(Source::Path)]).needs_source_ip());
+    assert!(RequestHash::new(vec![]).is_empty() && !RequestHash::new(vec![on(Source::Path)]).is_empty());
 }

@@ -9,6 +9,8 @@
     reason = "a test may fail by panicking"
 )]
 
+mod balance_deadlines;
+mod balance_exact;
 mod balance_invariants;
 mod balance_latency;
 mod balance_levels;
@@ -31,6 +33,7 @@ mod batch_shares;
 mod batch_tolerance;
 mod batch_weights;
 mod budget;
+mod budget_spread;
 mod byte_map;
 mod chain;
 mod coalesce_answer;
@@ -45,6 +48,7 @@ mod discovery;
 mod discovery_simulation;
 mod endpoint_places;
 mod hash_request;
+mod health_admission;
 mod health_load;
 mod memory;
 mod orca_reports;
@@ -70,6 +74,7 @@ mod retry_policy;
 mod retry_predicate;
 mod retry_stale;
 mod retry_steer;
+mod ring_bounds;
 mod ring_maglev;
 mod route_find;
 mod sort;

@@ -141,6 +141,23 @@ fn a_request_goes_where_its_hash_falls() {
     assert_eq!(load.choose(99), (0, Availability::Degraded));
 }
 
+#[test]
+fn without_a_threshold_no_level_is_in_panic_not_even_one_without_anybody() {
+    let levels = [level(0, 0, 0), level(1, 0, 4)];
+    for (threshold, panics) in [(0, [false; 2]), (1, [true, false])] {
+        let load = PriorityLoad::new(&levels, 140, threshold, false);
+        assert_eq!([0, 1].map(|level| load.is_panic(level)), panics, "{threshold} %");
+    }
+}
+
+#[test]
+fn one_that_takes_trials_is_counted_once_whichever_way_it_is_seen() {
+    let tally = Tally { members: 4, healthy: 1, half_open: 2, withdrawn: 1, ..Tally::default() };
+    let seen = Tally { healthy: 3, half_open: 0, ..tally };
+    assert_eq!(tally.with_trials(), seen);
+    assert_eq!(seen.with_trials(), seen);
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 mod properties {
     use super::*;

@@ -132,3 +132,17 @@ fn uniform(random: &mut Mt, bound: u32) -> u32 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_number_is_below_its_bound_though_the_last_part_is_short() {
+        // 65,280 parts for each of 65,792 numbers, and 65,536 draws behind them.
+        let mut random = Mt::new(1);
+        assert!((0..400_000).all(|_| uniform(&mut random, 65_792) < 65_792));
+    }
+}

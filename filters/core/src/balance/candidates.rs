@@ -170,4 +170,15 @@ mod tests {
         assert!(candidates.push(5));
         assert!(candidates.contains(5) && !candidates.contains(4));
     }
+
+    #[test]
+    fn a_walk_ends_where_the_list_is_full_or_all_were_met() {
+        for (limit, admitted, steps) in [(1, [true; 2], 2), (9, [true; 2], 4), (9, [false; 2], 4)] {
+            let mut walked = 0;
+            let owners = [1, 1, 0, 1, 0, 1, 0].iter().inspect(|_| walked += 1);
+            let mut candidates = Candidates::new(limit);
+            candidates.walk(2, 2, owners, |index| admitted[index]);
+            assert_eq!(walked, steps, "the one is looked at that it ends before");
+        }
+    }
 }

@@ -130,3 +130,27 @@ impl Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn tables_of_several_levels_are_together_no_larger_than_one_may_be() {
+        let maglev = |table_size| Policy::Maglev { table_size, hash_balance_factor: Some(125) };
+        assert_eq!(maglev(MAXIMUM_TABLE_SIZE).split(4), maglev(1_250_002));
+        assert_eq!(maglev(65_537).split(4), maglev(65_537), "small ones stay as they are");
+        let ring = |size| Policy::RingHash {
+            hash_function: HashFunction::MurmurHash2,
+            size,
+            hash_balance_factor: None,
+        };
+        let total = |maximum| ring(RingSize::Total { minimum: 7, maximum });
+        assert_eq!(total(MAXIMUM_POINTS).split(4), total(2_097_152));
+        assert_eq!(total(1_024).split(4), total(1_024));
+        let each = ring(RingSize::PerEndpoint(u32::MAX));
+        assert_eq!(each.split(4), each, "there each table has its own endpoints' points");
+    }
+}

@@ -212,4 +212,10 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_point_where_a_stretch_begins_is_the_first_of_that_stretch() {
+        let (starts, shift) = starts(&[0, 1 << 62, 2 << 62, 3 << 62]);
+        assert_eq!((&*starts, shift), (&[0, 1, 2, 3][..], 62));
+    }
 }

@@ -100,7 +100,7 @@ impl SmoothWeighted {
         }
         let Some(first) = self.turn(&admission) else { return };
         candidates.push(first);
-        self.others.choose(Ask { rng, admission, ..choice }, candidates);
+        self.others.choose(Ask { rng, ..choice }, candidates);
     }
 
     /// Everyone gains; whoever has most is returned and pays.

@@ -146,4 +146,10 @@ mod tests {
         assert_eq!(shares(&[1, 3]), [50, 50]);
         assert_eq!(shares(&[0, 3, 1]), [0, 100, 0]);
     }
+
+    #[test]
+    fn nothing_ever_stays_in_a_zone_that_can_take_nothing() {
+        let mut rng = Rng::with_seed(1);
+        assert!((0..100_000).all(|_| draw(0, 2, |zone| [0, ALL][zone], &mut rng) == 1));
+    }
 }

@@ -113,6 +113,8 @@ mod tests {
     fn the_first_level_has_parts_if_it_is_in_two_localities() {
         let spread = Layout::of(&endpoints(&[(0, "b"), (1, "a"), (0, "a"), (0, "b"), (0, "")]));
         assert_eq!(parts(&spread), [("", &[4][..]), ("a", &[2]), ("b", &[0, 3])]);
+        let halves = Layout::of(&endpoints(&[(0, "b"), (0, "a")]));
+        assert_eq!(parts(&halves), [("a", &[1][..]), ("b", &[0])]);
         let together = Layout::of(&endpoints(&[(0, "b"), (1, "a"), (0, "b")]));
         assert!(together.parts.is_empty(), "localities of other levels do not count");
     }

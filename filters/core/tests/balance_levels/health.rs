@@ -1,8 +1,8 @@
 //! Levels in panic, degraded endpoints, and endpoints that take trials.
 
-use super::balance_support::{assert_shares, maglev, ring_hash};
+use super::balance_support::{Upstream, assert_shares, maglev, ring_hash};
 use super::{firsts, levels, policies, table, upstream};
-use switchyard_core::balance::Policy;
+use switchyard_core::balance::{Candidates, Choice, Policy};
 use switchyard_core::health::{Health, HealthPolicy, HealthTable};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -59,5 +59,23 @@ fn the_keys_of_one_that_takes_trials_are_found_though_its_whole_level_is_out() {
         let admission = table.admission(&HealthPolicy::default(), upstream.now);
         assert_ne!(upstream.choose(admission, 1), [0]);
         assert_eq!(upstream.choose(admission.with_trials(), 1), [0], "{policy:?}");
+    }
+}
+
+#[test]
+fn without_a_key_a_policy_that_hashes_is_not_in_panic_because_one_level_is() {
+    // A twentieth of the first level is left, and 65 % of the second.
+    let list = levels(&[[0; 20], [1; 20]].concat());
+    let table = table(&list, &(1..20).chain(33..40).collect::<Vec<_>>());
+    for policy in [ring_hash(None), maglev(None)] {
+        let mut upstream = upstream(&policy, &list, None);
+        for _ in 0..200 {
+            let mut candidates = Candidates::new(3);
+            let Upstream { balancer, loads, rng, now } = &mut upstream;
+            let admission = table.admission(&HealthPolicy::default(), *now);
+            let panics =
+                balancer.choose(Choice { hash: None, now: *now, rng, loads, admission }, &mut candidates);
+            assert!(!panics && candidates.is_empty(), "{policy:?}");
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Zone aware routing.
 
-use super::balance_support::assert_shares;
+use super::balance_support::{assert_shares, maglev, ring_hash};
 use super::{endpoints, firsts, policies, table, upstream, zone};
+use core::time::Duration;
 use switchyard_core::balance::{Policy, ZoneAware};
 use switchyard_core::health::HealthPolicy;
+use switchyard_core::orca::ReportPolicy;
 use switchyard_core::{Endpoints, Locality};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -60,4 +62,45 @@ fn no_zone_is_preferred_without_enough_endpoints_without_the_wish_or_in_panic() 
     let small = ZoneAware { min_cluster_size: 0, ..aware };
     assert!(!even(Some(small), "a", &[1]));
     assert!(even(Some(small), "a", &[1, 2, 4, 5, 6]), "panic");
+}
+
+#[test]
+fn a_part_of_the_requests_prefers_the_own_zone_if_only_a_part_is_to() {
+    let list = zoned();
+    let aware = ZoneAware { routing_enabled: 50, ..ZoneAware::default() };
+    let mut upstream = upstream(&Policy::Random, &list, Some(aware));
+    upstream.balancer.locate(&zone("a"));
+    let counts = firsts(&mut upstream, &table(&list, &[]), &HealthPolicy::default(), 7);
+    // Half of them stay, and a third of the others.
+    assert_shares(&[counts[0] + counts[3], 10_000 - counts[0] - counts[3]], &[2.0, 1.0]);
+}
+
+#[test]
+fn a_key_goes_where_it_would_go_without_zones() {
+    let list = zoned();
+    let health = table(&list, &[]);
+    for policy in [ring_hash(None), maglev(None)] {
+        let [aware, plain] = [Some(ZoneAware::default()), None].map(|zone_aware| {
+            let mut upstream = upstream(&policy, &list, zone_aware);
+            upstream.balancer.locate(&zone("a"));
+            let admission = health.admission(&HealthPolicy::default(), upstream.now);
+            upstream.counts(admission, 0, 7, 1_000)
+        });
+        assert_eq!(aware, plain, "{policy:?}");
+    }
+}
+
+#[test]
+fn what_endpoints_report_counts_in_the_own_zone_too() {
+    let list = zoned();
+    let reports = ReportPolicy { blackout_period: Duration::ZERO, ..ReportPolicy::default() };
+    let mut upstream = upstream(&Policy::LoadReported(reports.clone()), &list, Some(ZoneAware::default()));
+    upstream.balancer.locate(&zone("a"));
+    for (index, weight) in [(0, 1.0), (3, 4.0)] {
+        upstream.loads.report(index, weight, upstream.now, &reports);
+    }
+    upstream.now = upstream.now.plus(Duration::from_secs(1));
+    upstream.balancer.refresh(upstream.now, &upstream.loads);
+    let counts = firsts(&mut upstream, &table(&list, &[]), &HealthPolicy::default(), 7);
+    assert_eq!(counts, [2_000, 0, 0, 8_000, 0, 0, 0]);
 }
