@@ -55,3 +55,14 @@ fn a_list_of_which_one_leaves_every_second_does_not_grow() {
     }
     assert_eq!(known.len(), 2 * 10 + SPARE_PLACES);
 }
+
+#[test]
+fn an_endpoint_is_found_by_its_address_and_all_come_in_their_order() {
+    let all = list(&BTreeSet::from([80, 81, 82]));
+    assert_eq!(
+        ["10.0.0.1:80", "10.0.0.1:82", "10.0.0.1:83"].map(|address| all.position(address)),
+        [Some(0), Some(2), None]
+    );
+    let addresses: Vec<_> = (&all).into_iter().map(|endpoint| &*endpoint.address).collect();
+    assert_eq!(addresses, ["10.0.0.1:80", "10.0.0.1:81", "10.0.0.1:82"]);
+}

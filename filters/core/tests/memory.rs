@@ -5,7 +5,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 use proptest::prelude::*;
-use switchyard_core::memory::{Account, Memory, Paid, append, buffer};
+use switchyard_core::memory::{Account, LONG, Memory, Paid, Unseen, append, buffer};
 use switchyard_core::request::PlainRequest;
 use switchyard_core::{HeadView as _, RequestView as _};
 
@@ -55,6 +55,49 @@ fn a_head_is_paid_for_as_long_as_it_is_there() {
     assert_eq!((paid.path(), paid.pairs().count()), (&b"/soup"[..], 3));
     drop(paid);
     assert_eq!(memory.kept.taken(), 0);
+}
+
+#[test]
+fn what_is_paid_for_says_where_it_came_from() {
+    let memory = Memory::bounded(2_000, 0);
+    let ip = |head: PlainRequest| Paid::head(head, 100, &memory.kept).expect("room").source_ip();
+    assert_eq!(ip(PlainRequest::get("/soup")), None);
+    assert_eq!(ip(PlainRequest::get("/soup").from_ip("10.0.0.1")), Some(b"10.0.0.1".to_vec()));
+}
+
+#[test]
+fn long_replies_leave_a_quarter_to_short_ones() {
+    let memory = Memory::bounded(0, 4_000);
+    assert!(memory.unread_for(LONG).take(3_000) && !memory.unread_for(LONG).has_room(1));
+    assert!(memory.unread_for(LONG - 1).take(1_000), "short ones may have all");
+}
+
+#[test]
+fn a_buffer_that_is_filled_to_its_end_does_not_grow() {
+    let mut one = buffer(64).expect("memory");
+    assert!(append(&mut one, &[7; 64], 1_000));
+    assert_eq!((one.len(), one.capacity()), (64, 64));
+    assert!(append(&mut one, &[7], 1_000));
+    assert_eq!(one.capacity(), 128, "twofold");
+}
+
+#[test]
+fn who_reads_is_asked_about_long_replies_and_about_those_beyond_what_is_given_out_unseen() {
+    let reserve = |before: u64, bytes: u64, is_read_unseen: bool| {
+        let (mut unseen, mut asked) = (Unseen::default(), false);
+        assert!(before == 0 || unseen.reserve(before, u64::MAX, || true));
+        let may = unseen.reserve(bytes, 100_000, || {
+            asked = true;
+            is_read_unseen
+        });
+        (may, asked)
+    };
+    assert_eq!(reserve(0, LONG - 1, false), (true, false), "a short one is not asked about");
+    assert_eq!(reserve(0, LONG, false), (true, true));
+    assert_eq!(reserve(99_000, 1_000, true), (true, false), "as many as may be");
+    assert_eq!(reserve(99_000, 1_001, true), (false, true));
+    assert_eq!(reserve(99_000, 1_001, false), (true, true), "it will be known when it has been read");
+    assert_eq!(reserve(0, 1_000_000, true), (true, true), "the first may be as long as it likes");
 }
 
 #[test]

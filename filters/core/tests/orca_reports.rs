@@ -80,6 +80,38 @@ fn the_three_forms_say_the_same() {
 }
 
 #[test]
+fn every_metric_that_an_operator_names_counts_in_every_form() {
+    let json = r#"JSON {"cpu_utilization": 0.5, "memUtilization": "0.25", "utilization": {"disk": 0.125},
+        "named_metrics": {"queue": 7, "other": 9}, "applicationUtilization": 0.75}"#;
+    let text = "TEXT cpu_utilization=0.5,mem_utilization=0.25,utilization.disk=0.125,named_metrics.queue=7,\
+                named_metrics.other=9,application_utilization=0.75";
+    let binary = format!("BIN {}", base64(&message(), true));
+    for (name, value) in [
+        ("cpu_utilization", 0.5),
+        ("mem_utilization", 0.25),
+        ("utilization.disk", 0.125),
+        ("named_metrics.queue", 7.0),
+        ("application_utilization", 0.75),
+        ("utilization.queue", 0.0),
+    ] {
+        for form in [text, json, &binary] {
+            let report = Report::read(form.as_bytes(), &wanted(&[name])).expect("a report");
+            assert_eq!(report.named, value, "{name} in {form}");
+        }
+    }
+    for name in ["utilization.", "named_metrics.", "utilization", "eps", ""] {
+        assert_eq!(MetricName::of(name), None, "{name}");
+    }
+}
+
+#[test]
+fn zero_is_a_number_and_null_says_nothing() {
+    for value in ["TEXT cpu_utilization=0,eps=0", r#"JSON {"cpu_utilization": null, "utilization": null}"#] {
+        assert_eq!(read(value), Some(Report::default()), "{value}");
+    }
+}
+
+#[test]
 fn the_binary_header_counts_first_and_of_several_the_first() {
     let head = |fields: &[(&str, &str)]| {
         let head = fields.iter().fold(PlainRequest::default(), |head, (name, value)| head.with(name, value));

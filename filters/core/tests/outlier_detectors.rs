@@ -209,3 +209,35 @@ fn a_quantile_that_few_slow_answers_do_not_reach_is_not_slow() {
     assert!(found(&latency(|_| ()), &figures).is_empty(), "10 of 110 are above p90");
     assert_eq!(found(&latency(|policy| policy.quantile = 99), &figures), [(2, Reason::Latency)]);
 }
+
+#[test]
+fn too_few_hosts_convict_nobody_and_more_than_enough_do() {
+    let of_all = |minimum_hosts| success_rate(|policy| policy.minimum_hosts = minimum_hosts);
+    assert!(found(&of_all(6), &failing(&ENVOYS)).is_empty());
+    for enough in [5, 4] {
+        assert_eq!(found(&of_all(enough), &failing(&ENVOYS)), [(0, Reason::SuccessRate)], "{enough}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_did_nothing_counts_as_no_host_though_no_volume_is_asked_for() {
+    let settings = success_rate(|policy| (policy.minimum_hosts, policy.request_volume) = (6, 0));
+    let six = [&ENVOYS[..], &[(0, 0)]].concat();
+    assert!(found(&settings, &failing(&six)).is_empty());
+    let settings = latency(|policy| (policy.minimum_hosts, policy.request_volume) = (3, 0));
+    let mut figures = taking(&[10, 2_000]);
+    assert!(found(&settings, &figures).is_empty());
+    figures.push(Figures { key: EndpointKey(9), counts: Counts { attempts: 5, ..Counts::default() } });
+    assert!(found(&settings, &figures).is_empty(), "two have answered");
+    let more = taking(&[10, 2_000, 10]);
+    assert_eq!(found(&settings, &more), [(1, Reason::Latency)]);
+}
+
+#[test]
+fn who_is_ejected_for_its_latency_is_measured_by_the_same_limit_later() {
+    let settings = latency(|policy| (policy.factor, policy.floor) = (3.0, Duration::from_millis(5)));
+    let verdicts = evaluate(&settings, &taking(&[10, 10, 2_000]));
+    let limits: Vec<_> = verdicts.iter().map(|(key, verdict)| (key.0, verdict.limit)).collect();
+    // The step of 10 ms ends at 11.313708 ms.
+    assert_eq!(limits, [(2, Some(Duration::from_micros(3 * 11_313)))]);
+}

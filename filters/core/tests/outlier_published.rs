@@ -3,8 +3,8 @@
 use core::time::Duration;
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{
-    Check, Elsewhere, Heartbeat, LatencyPolicy, MOST_PARTS, Part, Published, Readmission, Settings, Signal,
-    StallPolicy, Watched, WatchedEndpoint,
+    Check, Elsewhere, Heartbeat, LatencyPolicy, MOST_BYTES, MOST_PARTS, Part, Published, Readmission,
+    Settings, Signal, StallPolicy, Watched, WatchedEndpoint,
 };
 
 fn settings() -> Settings {
@@ -143,4 +143,49 @@ fn a_document_without_ejection_says_so_only_where_something_was_said_before() {
     assert!(published.put(&read(&published, "router", 2, 1_000)));
     assert!(published.put(&silent(3)));
     assert_eq!(published.parts()[0].watched(), Some(Vec::new()));
+}
+
+/// A part of exactly so many bytes, under a name that only this document has.
+fn of_bytes(published: &Published, document: u64, at: u64, size: usize) -> Part {
+    let mut part = read(published, "", document, at);
+    let mut alone = Published::default();
+    assert!(alone.put(&part));
+    // What stands in front of each part, and the length of its source and of what is watched.
+    let watched = alone.encode().len() - 1 - 3 * 8 - 2 * 4;
+    let mut source = vec![b'x'; size - watched];
+    source[..8].copy_from_slice(&document.to_le_bytes());
+    part.source = source;
+    part
+}
+
+#[test]
+fn a_part_may_have_all_the_bytes_that_there_are_and_no_more() {
+    let mut published = Published::default();
+    let (fits, beyond) = (of_bytes(&published, 1, 5, MOST_BYTES), of_bytes(&published, 2, 6, MOST_BYTES + 1));
+    assert!(!published.put(&beyond));
+    assert!(published.put(&fits));
+    assert!(!published.put(&beyond));
+    assert_eq!(documents(&published), [1]);
+}
+
+#[test]
+fn the_oldest_part_gives_way_to_the_first_byte_that_has_no_room() {
+    let mut published = Published::default();
+    let half = MOST_BYTES / 2;
+    for (document, size) in [(1, half), (2, half)] {
+        let part = of_bytes(&published, document, document, size);
+        assert!(published.put(&part));
+    }
+    assert_eq!(documents(&published), [2, 1], "together they have all the bytes that there are");
+    let one_more = of_bytes(&published, 3, 3, half + 1);
+    assert!(published.put(&one_more));
+    assert_eq!(documents(&published), [3], "the two older ones have no room beside it");
+}
+
+#[test]
+fn of_two_that_were_read_at_one_moment_the_one_that_is_put_last_stays() {
+    let mut published = Published::default();
+    let (one, two) = (read(&published, "router", 1, 1_000), read(&published, "router", 2, 1_000));
+    assert!(published.put(&one) && published.put(&two));
+    assert_eq!(documents(&published), [2]);
 }

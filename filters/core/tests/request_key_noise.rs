@@ -62,3 +62,27 @@ fn most_requests_are_not_looked_at() {
     let looked = (0..17 * 256 * 4).filter(|_| noise.looks()).count();
     assert_eq!(looked, 4 * 256);
 }
+
+#[test]
+fn a_header_is_told_if_it_is_in_half_of_the_requests_and_nine_of_ten_times_new() {
+    let is_told = |requests: u32, new: u32| {
+        let headers = |request: u32| {
+            let value = request.min(new - 1);
+            (request < requests).then(|| pair("x-some", value)).into_iter().collect()
+        };
+        !told(&mut Noise::default(), 256, headers).is_empty()
+    };
+    assert!(is_told(128, 128) && !is_told(127, 127));
+    assert!(is_told(200, 180) && !is_told(200, 179));
+}
+
+#[test]
+fn of_more_names_than_64_those_that_come_later_are_not_looked_at() {
+    let calm = |number| (0..number).map(|name| pair(&format!("calm-{name}"), "x")).collect::<Vec<_>>();
+    let with = |number: u32| {
+        told(&mut Noise::default(), 256, |request| {
+            calm(number).into_iter().chain([pair("x-new", request)]).collect()
+        })
+    };
+    assert_eq!((with(63), with(64)), (vec!["x-new".to_owned()], Vec::new()));
+}

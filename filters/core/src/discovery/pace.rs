@@ -179,6 +179,25 @@ mod tests {
     }
 
     #[test]
+    fn pauses_are_drawn_from_a_tenth_shorter_to_a_tenth_longer() {
+        let mut rng = Rng::with_seed(5);
+        let drawn: Vec<Duration> = (0..200)
+            .map(|_| {
+                let mut pace = Pace::new(5 * SECOND);
+                pace.succeeded(START, 0, true, &mut rng);
+                pace.due_in(START)
+            })
+            .collect();
+        let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
+        let tenth = SECOND / 2;
+        assert!(*least >= 5 * SECOND - tenth && *most <= 5 * SECOND + tenth, "{least:?} to {most:?}");
+        assert!(
+            *least < 5 * SECOND - tenth * 9 / 10 && *most > 5 * SECOND + tenth * 9 / 10,
+            "{least:?} to {most:?}"
+        );
+    }
+
+    #[test]
     fn a_clock_that_steps_back_does_not_put_an_ask_off() {
         let mut pace = Pace::new(3600 * SECOND);
         pace.succeeded(START, 0, true, &mut Rng::with_seed(4));

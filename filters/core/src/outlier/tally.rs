@@ -75,10 +75,9 @@ impl Tally {
     pub fn claim(&mut self, number: u32) -> bool {
         // 0 stands for none yet, so where numbers go round bucket 0 is claimed together with bucket 1.
         let number = number.max(1);
-        // Numbers go round; half of them are ahead. Far behind is a clock that was set back, not a late worker.
+        // Numbers go round, so one that is ahead is far behind, too. So is a clock that was set back; a late worker is not.
         let behind = self.evaluated.wrapping_sub(number);
-        let ahead = behind > u32::MAX / 2;
-        let claimed = self.evaluated == 0 || ahead || behind as usize > BUCKETS;
+        let claimed = self.evaluated == 0 || behind as usize > BUCKETS;
         if claimed {
             self.evaluated = number;
         }

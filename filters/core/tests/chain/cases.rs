@@ -313,3 +313,31 @@ fn who_replies_in_its_callback_keeps_the_request_from_those_behind() {
     assert_eq!(drive(&chain, Request, head(true), &mut stages), Flow::Pause);
     assert_eq!(stages.called, [0]);
 }
+
+#[test]
+fn a_stage_without_interests_has_no_part_in_what_comes_later() {
+    let mut chain = chain();
+    chain.set_interests(1, Interests::NONE);
+    chain.set_interests(3, Interests::NONE);
+    assert_eq!(give(&mut chain, (Request, head(true)), nobody), (vec![0, 2], Flow::Continue));
+    assert_eq!(give(&mut chain, (Response, head(true)), nobody), (vec![2, 0], Flow::Continue));
+}
+
+#[test]
+fn a_stage_that_begins_behind_the_response_has_no_part_in_it() {
+    let mut chain = chain();
+    assert_eq!(give(&mut chain, (Request, head(false)), only(0)), (vec![0], Flow::Pause));
+    assert_eq!(give(&mut chain, (Response, head(false)), nobody), (vec![0], Flow::Continue));
+    assert!(chain.resume(Request, 0));
+    assert_eq!(steps(&mut chain, nobody).len(), 3, "two stages, and Envoy");
+    assert_eq!(give(&mut chain, (Response, body(0, 4, true)), nobody), (vec![0], Flow::Continue));
+}
+
+#[test]
+fn who_has_answered_in_its_callback_holds_nothing_that_could_go_on() {
+    let mut chain = chain();
+    assert!(chain.arrive(Request, head(true)));
+    assert!(matches!(chain.next_step(), Some(Step::Call(0, _))));
+    assert!(chain.reply(0));
+    assert!(!chain.resume(Request, 0), "it is the codec's");
+}

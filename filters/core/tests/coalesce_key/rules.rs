@@ -165,3 +165,27 @@ fn two_rules_share_no_key() {
     assert_eq!(different(rules.map(|rules| by(rules, &get()))), 9, "after a reload both may be in force");
     assert!(key(&[], &get()).is_ok());
 }
+
+#[test]
+fn a_line_of_cookies_with_quotes_counts_whole() {
+    let rules = || KeyRules {
+        headers: vec!["cookie".into()],
+        ignore_cookies: patterns(&["track"]),
+        ..KeyRules::default()
+    };
+    let keys = |lines: [&str; 2]| different(lines.map(|line| by(rules(), &get().with("cookie", line))));
+    assert_eq!(keys(["a=1; track=1", "a=1; track=2"]), 1);
+    assert_eq!(keys(["a=\"1\"; track=1", "a=\"1\"; track=2"]), 2, "nobody knows where a cookie ends");
+}
+
+#[test]
+fn weights_of_encodings_are_numbers_and_old_names_mean_the_same() {
+    let keys = |values: &[&str]| {
+        different(values.iter().map(|value| by(KeyRules::default(), &get().with("accept-encoding", value))))
+    };
+    assert_eq!(keys(&["gzip, compress", "x-gzip, x-compress", "compress,x-gzip;q=1.000"]), 1);
+    assert_eq!(keys(&["br;q=0.05", "br;q=0.050", "br;Q=0.05"]), 1);
+    let weights = ["0", "0.001", "0.005", "0.05", "0.051", "0.15", "0.25", "0.5", "0.55", "0.555", "1"];
+    let values = weights.map(|weight| format!("br;q={weight}"));
+    assert_eq!(keys(&values.each_ref().map(|value| &**value)), weights.len());
+}

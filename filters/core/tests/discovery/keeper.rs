@@ -140,3 +140,63 @@ fn what_another_worker_has_read_is_no_news() {
     let read = asked.keeper.answered(ask.number, plain(200, b"{ }"), asked.now, &mut asked.rng);
     assert_eq!(read, Some(text(b"{ }", 0)));
 }
+
+#[test]
+fn it_says_whom_it_asks_and_how_long_an_answer_may_be() {
+    let keeper = etcd().keeper;
+    assert_eq!((keeper.cluster(), keeper.max_body()), ("store", 1024));
+}
+
+#[test]
+fn an_ask_that_is_broken_off_when_its_time_is_over_has_timed_out_and_nothing_else_has() {
+    let why = |why, after: Duration| {
+        let mut asked = etcd();
+        let ask = asked.ask();
+        asked.keeper.failed(ask.number, why, asked.now.plus(after), &mut asked.rng)
+    };
+    let early = SECOND - Duration::from_millis(1);
+    assert_eq!(why(Refusal::Unreachable, early), Some(Refusal::Unreachable));
+    assert_eq!(why(Refusal::Unreachable, SECOND), Some(Refusal::Timeout));
+    assert_eq!(why(Refusal::Memory, early), Some(Refusal::Memory));
+    assert_eq!(why(Refusal::Memory, SECOND), Some(Refusal::Memory));
+}
+
+#[test]
+fn a_504_when_its_time_is_over_is_envoys_and_before_that_the_stores() {
+    let read = |status, after: Duration| {
+        let mut asked = etcd();
+        let ask = asked.ask();
+        asked.now = asked.now.plus(after);
+        asked.keeper.answered(ask.number, plain(status, b""), asked.now, &mut asked.rng)
+    };
+    let early = SECOND - Duration::from_millis(1);
+    assert_eq!(read(504, early), Some(Err(Refusal::Status(504))));
+    assert_eq!(read(504, SECOND), Some(Err(Refusal::Timeout)));
+    assert_eq!(read(503, SECOND), Some(Err(Refusal::Status(503))));
+}
+
+#[test]
+fn consuls_answers_are_waited_for_a_sixteenth_longer_than_it_holds_them() {
+    let mut asked = Asked::of(Store::Consul { key: "a".into(), datacenter: None, wait: 32 * SECOND });
+    assert_eq!(asked.answer(Answer { index: Some(7), ..plain(200, b"{}") }), text(b"{}", 7));
+    assert_eq!(asked.ask().timeout, 35 * SECOND);
+}
+
+#[test]
+fn that_nothing_has_changed_is_no_answer_to_who_did_not_ask_whether_it_has() {
+    let stores = [
+        Store::Etcd { key: "a".into() },
+        Store::Consul { key: "a".into(), datacenter: None, wait: SECOND },
+        Store::Http { path: "/".into() },
+    ];
+    for store in stores {
+        assert_eq!(Asked::of(store).answer(plain(304, b"")), Err(Refusal::Status(304)));
+    }
+}
+
+#[test]
+fn an_answer_may_be_exactly_as_long_as_is_read() {
+    let mut asked = Asked::of(Store::Http { path: "/".into() });
+    assert_eq!(asked.answer(plain(200, &[b' '; 1024])), text(&[b' '; 1024], 0));
+    assert_eq!(asked.answer(plain(200, &[b' '; 1025])), Err(Refusal::TooLong { most: 1024 }));
+}

@@ -16,6 +16,7 @@ mod keeper;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 mod roster;
+mod sources;
 
 use core::time::Duration;
 use switchyard_core::discovery::{Answer, Cursor, Envoy, Listing, Read, Refusal, Registry, Source};

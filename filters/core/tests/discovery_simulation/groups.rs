@@ -77,3 +77,97 @@ fn a_cluster_that_is_gone_makes_none_beside_it_stale() {
         poller.lists().iter().flat_map(|list| list.tally.errors()).map(|(_, count)| count).sum();
     assert_eq!((errors, poller.lists()[1].tally.changes), (2, 1));
 }
+
+#[test]
+fn a_registry_at_the_same_address_as_an_envoy_is_asked_by_itself() {
+    let registry = || Source { cluster: "admin".into(), ..source() };
+    let groups = |sources: Vec<Source>| {
+        let all = sources.into_iter().enumerate().map(|(index, source)| wanted(index, "a", source));
+        Poller::of(all.collect()).iter().map(upstreams).collect::<Vec<_>>()
+    };
+    assert_eq!(groups(vec![registry(), envoy(), registry(), envoy()]), [vec![0], vec![1, 3], vec![2]]);
+    assert_eq!(groups(vec![envoy(), registry(), envoy()]), [vec![0, 2], vec![1]]);
+}
+
+#[test]
+fn a_pattern_holds_as_many_clusters_as_have_room() {
+    // Each counts with the four bytes around the whole: eight of 512 bytes are 4096.
+    let names: Vec<_> = (0..20).map(|index| format!("{index:0508}")).collect();
+    let pollers =
+        Poller::of(names.iter().enumerate().map(|(index, name)| wanted(index, name, envoy())).collect());
+    let sizes: Vec<_> = pollers.iter().map(|poller| poller.lists().len()).collect();
+    assert_eq!(sizes, [8, 8, 4]);
+}
+
+/// An answer of Envoy's admin, in which each of these clusters has one host, by this name and at this port.
+fn clusters(hosts: &[(&str, u16)]) -> String {
+    let status = |(name, port): &(&str, u16)| {
+        let at = format!(r#"{{"socket_address":{{"address":"10.0.0.1","port_value":{port}}}}}"#);
+        format!(r#"{{"name":"{name}","host_statuses":[{{"address":{at},"hostname":"pod"}}]}}"#)
+    };
+    format!(r#"{{"cluster_statuses":[{}]}}"#, hosts.iter().map(status).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn hosts_are_read_as_each_upstream_wants_it() {
+    let by_name = Registry::Envoy(Envoy { hash_key: HashKey::Hostname, considered: Considered::default() });
+    let all = vec![wanted(0, "a", envoy()), wanted(1, "b", Source { registry: by_name, ..envoy() })];
+    let mut poller = Poller::of(all).pop().expect("one");
+    let (rng, news) = (&mut Rng::with_seed(1), &mut Vec::new());
+    let ask = poller.poll(START, rng, news).expect("due");
+    let body = clusters(&[("a", 80), ("b", 80)]);
+    poller.answered(
+        ask.number,
+        Answer { status: 200, etag: None, index: None, body: body.as_bytes() },
+        START,
+        rng,
+        news,
+    );
+    let keys: Vec<_> =
+        poller.lists().iter().map(|list| list.roster.members()[0].hash_key.as_deref()).collect();
+    assert_eq!(keys, [None, Some("pod")]);
+}
+
+#[test]
+fn a_hint_was_worth_it_if_any_list_has_changed_and_else_the_next_counts_less() {
+    let pause = |ports: [u16; 2]| {
+        let all = vec![wanted(0, "a", envoy()), wanted(1, "b", envoy())];
+        let mut poller = Poller::of(all).pop().expect("one");
+        let (mut rng, mut news, mut now) = (Rng::with_seed(1), Vec::new(), START);
+        for [a, b] in [[80, 80], ports] {
+            now = now.plus(poller.due_in(now));
+            let ask = poller.poll(now, &mut rng, &mut news).expect("due");
+            let body = clusters(&[("a", a), ("b", b)]);
+            let answer = Answer { status: 200, etag: None, index: None, body: body.as_bytes() };
+            poller.answered(ask.number, answer, now, &mut rng, &mut news);
+            poller.hint();
+        }
+        poller.due_in(now).as_millis()
+    };
+    assert_eq!(pause([81, 81]), 250);
+    assert_eq!((pause([81, 80]), pause([80, 81])), (250, 250));
+    assert_eq!(pause([80, 80]), 500);
+}
+
+#[test]
+fn only_what_was_never_read_is_asked_for_again_at_once_after_a_failure() {
+    let mut poller = Poller::of(vec![wanted(0, "a", envoy())]).pop().expect("one");
+    let (rng, news) = (&mut Rng::with_seed(1), &mut Vec::new());
+    let ask = poller.poll(START, rng, news).expect("due");
+    poller.failed(ask.number, Refusal::Unreachable, START, rng, news);
+    assert!(poller.due_in(START) < SECOND, "whom it asks may be starting up");
+    let now = START.plus(poller.due_in(START));
+    let ask = poller.poll(now, rng, news).expect("due");
+    let body = clusters(&[("a", 80)]);
+    poller.answered(
+        ask.number,
+        Answer { status: 200, etag: None, index: None, body: body.as_bytes() },
+        now,
+        rng,
+        news,
+    );
+    let now = now.plus(poller.due_in(now));
+    let ask = poller.poll(now, rng, news).expect("due");
+    poller.failed(ask.number, Refusal::Unreachable, now, rng, news);
+    assert!(poller.due_in(now) > 4 * SECOND);
+}

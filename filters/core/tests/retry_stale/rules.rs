@@ -276,3 +276,17 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn an_answer_that_varies_by_cookies_is_kept_if_all_of_them_are_in_the_key() {
+    let keeps = |named: &[&str], ignored: &[&str], vary: &str| {
+        let mut policy = policy(named);
+        policy.key.ignore_cookies = ignored.iter().map(|name| Pattern::new(name)).collect();
+        policy.may_store(200, &PlainRequest::default().with("vary", vary))
+    };
+    assert!(keeps(&["cookie"], &[], "Cookie"));
+    assert!(!keeps(&["cookie"], &["track"], "cookie"), "some of them are not");
+    assert!(!keeps(&[], &[], "cookie") && !keeps(&[], &["track"], "cookie"));
+    assert!(keeps(&[], &["track"], "accept") && keeps(&[], &[], "accept"));
+    assert!(!keeps(&[], &[], "referer") && !keeps(&["dnt"], &[], "dnt"), "they are in part");
+}

@@ -56,3 +56,12 @@ fn of_places_that_are_gone_nothing_is_remembered() {
     assert!(!asking.is_over(at(NOW + 1)), "the last look has not found it");
     assert_eq!(asking.look("router", &spoke(1, 60_000), at(NOW + 60_000)), Look::WakeSilent);
 }
+
+#[test]
+fn who_answers_at_the_moment_at_which_it_is_asked_has_answered() {
+    let mut asking = Asking::default();
+    assert_eq!(asking.look("router", &spoke(1, 60_000), at(NOW)), Look::WakeSilent);
+    assert!(asking.is_over(at(NOW)));
+    let answered = Worker { written: at(NOW), ..spoke(1, 0) };
+    assert_eq!(asking.look("router", &answered, at(NOW + 10_001)), Look::WakeSilent, "it is asked anew");
+}

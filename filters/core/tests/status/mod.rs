@@ -4,6 +4,8 @@ mod asking;
 mod merged;
 mod page;
 mod records;
+mod room;
+mod shown;
 
 use switchyard_core::Timestamp;
 use switchyard_core::outlier::{Ledger, Tally};

@@ -121,7 +121,7 @@ impl Step<'_, '_> {
     /// One step of the multiplier for an interval in rotation in which most attempts succeeded.
     pub(super) fn forgive(&self, record: &mut Record, lately: &Counts) -> Effects {
         let rested = self.now.since(record.since.max(record.marked)) >= self.cluster.settings.interval;
-        let works = lately.attempts > 0 && lately.failures.saturating_mul(2) < lately.attempts;
+        let works = lately.failures.saturating_mul(2) < lately.attempts;
         if record.health == Health::Healthy && record.multiplier > 0 && rested && works {
             record.multiplier -= 1;
             record.marked = self.now;
