@@ -135,12 +135,13 @@ impl Process {
         }
     }
 
-    /// It had been ejected for long then, and its time is not over.
+    /// It had been ejected for long then, and its time is not over. Its own record says since when: between two looks it may have been back.
     fn is_surely_ejected(&self, address: &str, then: u64) -> bool {
-        let long = self.endpoints.ejected.get(address).is_some_and(|at| at + SEEN < then);
-        let is_ejected = |record: Record| {
-            record.health == Health::Ejected && record.until.as_millis() > self.wall() + SEEN
-        };
-        long && self.record(address).is_some_and(is_ejected)
+        let (now, passed) = (self.wall(), self.now - then);
+        self.record(address).is_some_and(|record| {
+            record.health == Health::Ejected
+                && record.since.as_millis() + SEEN + passed < now
+                && record.until.as_millis() > now + SEEN
+        })
     }
 }
