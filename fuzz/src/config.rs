@@ -76,7 +76,9 @@ fn is_brief(read: &Result<Document, ConfigErrors>) {
 fn agree(tree: &Json) {
     let by_tree = said(&Document::from_value(tree));
     let text = tree.to_string();
-    assert_eq!(said(&Document::from_json(text.as_bytes())), by_tree, "{text}");
+    // A number of many digits is read as the nearest or as one beside it, so it need not be the same when it is read again.
+    let is_the_same = serde_json::from_str::<Json>(&text).is_ok_and(|again| again == *tree);
+    assert!(!is_the_same || said(&Document::from_json(text.as_bytes())) == by_tree, "{text}");
     if let Some(message) = protobuf::encode(tree) {
         assert_eq!(said(&Document::from_struct(&message)), by_tree, "{text}");
         let is_ambiguous = message.is_empty() || Document::from_json(&message).is_ok();
