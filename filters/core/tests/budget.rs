@@ -15,7 +15,7 @@ const POLICY: BudgetPolicy = BudgetPolicy {
     max_concurrent: 8,
 };
 
-fn at(millis: u64) -> Timestamp {
+pub(crate) fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + millis)
 }
 

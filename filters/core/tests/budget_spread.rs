@@ -2,8 +2,8 @@
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
+use crate::budget::at;
 use core::time::Duration;
-use switchyard_core::Timestamp;
 use switchyard_core::budget::{Budget, BudgetPolicy};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -14,10 +14,6 @@ const POLICY: BudgetPolicy = BudgetPolicy {
     window: Duration::from_secs(10),
     max_concurrent: 8,
 };
-
-fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(1_700_000_000_000 + millis)
-}
 
 #[test]
 fn the_reserve_of_a_bucket_is_its_part_of_the_least_and_one_retry_at_least() {

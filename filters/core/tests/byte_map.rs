@@ -150,3 +150,11 @@ proptest! {
         prop_assert_eq!(whole.taken(), taken);
     }
 }
+
+#[test]
+fn a_map_with_a_value_in_it_is_not_empty() {
+    let mut map = ByteMap::new(100);
+    assert!(map.is_empty());
+    assert!(map.put(b"key".as_slice(), 7_u8, 10, None));
+    assert_eq!((map.is_empty(), map.len()), (false, 1));
+}

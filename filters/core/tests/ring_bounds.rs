@@ -2,22 +2,10 @@
 
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
-use crate::balance_support;
-
-use balance_support::upstream;
+use crate::balance_support::{busy, upstream};
 use switchyard_core::balance::{BoundedLoad, Candidates, HashFunction, Maglev, RingHash};
-use switchyard_core::load::Loads;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-fn busy(active: &[u32]) -> Loads {
-    let loads = Loads::new(active.len());
-    for (index, count) in active.iter().enumerate() {
-        // They never end.
-        (0..*count).for_each(|_| core::mem::forget(loads.start(index, None)));
-    }
-    loads
-}
 
 #[test]
 fn the_bound_of_a_heavy_endpoint_is_as_much_higher_as_it_weighs_more() {

@@ -3,9 +3,9 @@
 #![allow(missing_docs, reason = "a test is documented by its name")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+use crate::balance_support::busy;
 use core::num::NonZeroU32;
 use switchyard_core::balance::{BoundedLoad, Candidates, ConsistentHash, HashFunction, Maglev, RingHash};
-use switchyard_core::load::Loads;
 use switchyard_core::{Endpoint, EndpointIndex, Endpoints};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -171,15 +171,6 @@ fn shares_follow_the_weights() {
         assert!((share(&slots) - expected).abs() < 0.001, "Maglev, endpoint {index}: {}", share(&slots));
         assert!((share(&owners) - expected).abs() < 0.03, "ring, endpoint {index}: {}", share(&owners));
     }
-}
-
-fn busy(active: &[u32]) -> Loads {
-    let loads = Loads::new(active.len());
-    for (index, count) in active.iter().enumerate() {
-        // They never end.
-        (0..*count).for_each(|_| core::mem::forget(loads.start(index, None)));
-    }
-    loads
 }
 
 /// Probe orders of a C++ `std::mt19937` with Envoy's draw, compiled by GCC.

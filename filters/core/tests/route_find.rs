@@ -395,3 +395,15 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn a_request_that_meets_no_condition_is_of_the_first_route_that_has_its_cluster() {
+    let table = RouteTable::new(vec![Matcher::default()]);
+    assert!(!table.asks_for_cluster());
+    assert_eq!((table.len(), table.is_empty()), (1, false));
+    let table = table.with_clusters([("a".into(), 7), ("b".into(), 0), ("a".into(), 9)]);
+    assert!(table.asks_for_cluster());
+    assert_eq!(["a", "b", "c"].map(|cluster| table.of_cluster(cluster)), [Some(7), Some(0), None]);
+    assert_eq!(table.len(), 1, "conditions stay as they are");
+    assert!(RouteTable::new(Vec::new()).is_empty());
+}

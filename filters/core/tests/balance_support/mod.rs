@@ -16,6 +16,16 @@ pub(crate) fn upstream(weights: &[u32]) -> Endpoints {
     Endpoints::new(weights.iter().enumerate().map(endpoint).collect())
 }
 
+/// So many requests under way at each.
+pub(crate) fn busy(active: &[u32]) -> Loads {
+    let loads = Loads::new(active.len());
+    for (index, count) in active.iter().enumerate() {
+        // They never end.
+        (0..*count).for_each(|_| core::mem::forget(loads.start(index, None)));
+    }
+    loads
+}
+
 pub(crate) fn least_request(active_request_bias: f64) -> Policy {
     Policy::LeastRequest { choice_count: 2, active_request_bias }
 }
