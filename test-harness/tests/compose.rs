@@ -35,7 +35,10 @@ async fn keys_move_when_their_container_stops_and_return_with_it() -> Result<()>
         );
         return Ok(());
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the harness lies in the checkout")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .context("the harness lies in the checkout")?;
     let project = block_in_place(|| Project::up(root, &wasm_dir(root)))?;
     // Dropped by the time that is out, too: then it shows Envoy's log and takes the containers down.
     tokio::time::timeout(ALL_TIME, scenario(project)).await.context("the scenario did not come to its end")?

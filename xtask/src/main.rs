@@ -69,8 +69,8 @@ enum Task {
     /// Runs every test: formatting, lints, documentation, unit and property tests, natively and on wasm32, the scenarios on a
     /// real Envoy, docker-compose, and tidy.
     Test {
-        /// Only one step (fmt, clippy, docs, deny, unit, fuzz, wasm, scenarios, separate, compose, dist, tidy; or soak, or advisories, for which
-        /// the network is needed: these two run only when named), or the scenarios whose name holds this.
+        /// Only one step (fmt, clippy, docs, deny, unit, fuzz, wasm, scenarios, separate, soak, compose, dist, tidy; or advisories, for which the
+        /// network is needed, so that it runs only when named), or the scenarios whose name holds this.
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
         /// Which modules the scenarios run on: switchyard.wasm, or one for each filter, on which a part of them runs in any case.

@@ -1,7 +1,7 @@
 //! `demo`, `bench`, those that `figures` runs, `soak`, and `images`: set up what they need, then hand over to the programs of the test harness.
 
 use crate::setup::{Envoy, Install, Peers};
-use crate::workspace::{aloud, cargo, quietly, root, wasm_dir};
+use crate::workspace::{aloud, cargo, quietly, root, target, wasm_dir};
 use crate::{build, images};
 use anyhow::{Result, ensure};
 use std::process::{Command, Stdio};
@@ -16,32 +16,31 @@ pub(crate) fn with_envoy(mut command: Command, envoy: &Envoy) -> Command {
     command
 }
 
-/// How the harness is compiled.
+/// What is compiled with a program of the harness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compiled {
-    /// Soon: its code is as the scenarios have it.
-    Quickly,
-    /// So that it takes little of the processors that it measures.
-    ForLoad,
+    /// What it needs.
+    Alone,
+    /// With the features that all of the workspace has together, as the steps of a whole run have compiled it.
+    WithAll,
 }
 
 impl Compiled {
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Quickly => &[],
-            Self::ForLoad => &["--config", "profile.dev.package.switchyard-test-harness.opt-level=2"],
+            Self::Alone => &["--package", "switchyard-test-harness"],
+            Self::WithAll => &["--workspace", "--all-features"],
         }
     }
 }
 
 /// A program of the test harness, built first, so that its own output is all that it prints.
 fn harness(program: &str, compiled: Compiled, envoy: &Envoy) -> Result<Command> {
-    let package = ["--package", "switchyard-test-harness", "--bin", program];
+    let what = [compiled.arguments(), &["--bin", program]].concat();
     let mut build = cargo();
-    quietly(&format!("building {program}"), build.arg("build").args(compiled.arguments()).args(package))?;
-    let mut run = cargo();
-    run.args(["run", "--quiet"]).args(compiled.arguments()).args(package).arg("--");
-    Ok(with_envoy(run, envoy))
+    quietly(&format!("building {program}"), build.arg("build").args(&what))?;
+    // Not by `cargo run`, which knows no workspace.
+    Ok(with_envoy(Command::new(target().join("debug").join(program)), envoy))
 }
 
 /// Shows the main job.
@@ -51,7 +50,7 @@ fn harness(program: &str, compiled: Compiled, envoy: &Envoy) -> Result<Command> 
 pub(crate) fn demo(version: Option<&str>, minutes: u64) -> Result<()> {
     let envoy = Envoy::set_up(version)?;
     build::build(Install::Allowed)?;
-    aloud(harness("switchyard-demo", Compiled::Quickly, &envoy)?.arg(minutes.to_string()))
+    aloud(harness("switchyard-demo", Compiled::Alone, &envoy)?.arg(minutes.to_string()))
 }
 
 /// The benchmarks, and Envoy and modules built for them.
@@ -77,7 +76,7 @@ impl Benches {
 
     /// What measures `name`, with what that one needs.
     fn command(&self, name: &str, peers: &Peers) -> Result<Command> {
-        let mut bench = harness("switchyard-bench", Compiled::ForLoad, &self.envoy)?;
+        let mut bench = harness("switchyard-bench", Compiled::Alone, &self.envoy)?;
         bench.arg(name);
         peers.known_to(&mut bench);
         Ok(bench)
@@ -115,7 +114,7 @@ pub(crate) fn bench(name: &str, json: bool, version: Option<&str>, install: Inst
 pub(crate) fn soak(minutes: f64, seed: u64, json: bool, version: Option<&str>) -> Result<()> {
     let envoy = Envoy::set_up(version)?;
     build::build(Install::Allowed)?;
-    aloud(&mut soaking(&envoy, Compiled::ForLoad, (minutes, seed), json)?)
+    aloud(&mut soaking(&envoy, Compiled::Alone, (minutes, seed), json)?)
 }
 
 /// The soak's program, built.

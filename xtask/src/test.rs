@@ -10,11 +10,12 @@ mod steps;
 use crate::build;
 use crate::setup::prometheus::Prometheus;
 use crate::setup::{Chromium, Envoy, Install, WasmCargo, etcd};
+use crate::workspace::on_path;
 use anyhow::{Result, anyhow};
 pub(crate) use counts::Counts;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use steps::{Programs, Step};
+use steps::{Programs, Scope, Step};
 
 /// Modules that trap, which scenarios need in place of single modules alone, and that `separate` has none of: a fifth of what is linked.
 const OF_SINGLE_MODULES: [&str; 2] = ["batch-trap", "coalesce-trap"];
@@ -68,7 +69,10 @@ pub(crate) fn run(
     let etcd = if servers { Some(etcd::set_up()?) } else { None };
     let prometheus = if servers { Some(Prometheus::set_up()?) } else { None };
     let chromium = if steps.iter().any(Step::needs_browser) { Some(Chromium::set_up()?) } else { None };
-    let programs = Programs { envoy, etcd, prometheus, chromium };
+    // Only nextest chooses tests by their package.
+    let is_whole = steps.len() > 1 && on_path("cargo-nextest").is_some();
+    let scope = if is_whole { Scope::Workspace } else { Scope::Packages };
+    let programs = Programs { scope, envoy, etcd, prometheus, chromium };
     let mut ended = Vec::new();
     for step in steps {
         if step.needs_modules()

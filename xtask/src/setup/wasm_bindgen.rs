@@ -20,7 +20,8 @@ pub(crate) fn test_runner() -> Result<PathBuf> {
         install
             .args(["install", "--quiet", "wasm-bindgen-cli", "--version", &version, "--root"])
             .arg(&place)
-            .args(["--bin", "wasm-bindgen-test-runner", "--target-dir"])
+            // Without TLS, which is for browsers far away and half of what there is to compile.
+            .args(["--no-default-features", "--bin", "wasm-bindgen-test-runner", "--target-dir"])
             .arg(target().join("tools/build"))
             // It runs for seconds; optimising it for more takes a minute.
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");

@@ -39,8 +39,18 @@ pub(crate) enum Step {
     Named(String),
 }
 
+/// What is compiled with what a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of the workspace, which gives each crate the same features in each step, so that it is compiled once for all steps.
+    Workspace,
+    /// The step's own packages, which is less for a step alone.
+    Packages,
+}
+
 /// What steps run on, as far as any of them needs it.
 pub(crate) struct Programs {
+    pub(crate) scope: Scope,
     pub(crate) envoy: Option<Envoy>,
     pub(crate) etcd: Option<PathBuf>,
     pub(crate) prometheus: Option<Prometheus>,
@@ -155,6 +165,7 @@ impl Step {
         let envoy = programs.envoy.as_ref();
         let modules = if *self == Self::Separate { "separate" } else { modules };
         let prepare: Prepare<'_> = &|command| programs.known_to(command, modules);
+        let scope = programs.scope;
         match self {
             Self::Fmt => fmt_check(),
             Self::Clippy => clippy(),
@@ -162,11 +173,25 @@ impl Step {
             Self::Deny => deny(&["licenses", "bans", "sources"]),
             Self::Advisories => deny(&["advisories"]),
             Self::Fuzz => replay::fuzz(),
-            Self::Unit => tests(prepare, &["--workspace", "--exclude", "switchyard-test-harness"], &[]),
+            Self::Unit => match scope {
+                Scope::Workspace => of_all(prepare, &format!("not ({OF_SCENARIOS})"), &[]),
+                Scope::Packages => {
+                    let [harness, scenarios] = [HARNESS[1], HARNESS[3]];
+                    tests(prepare, &["--workspace", "--exclude", harness, "--exclude", scenarios], &[])
+                }
+            },
             Self::Wasm => wasm(),
-            Self::Scenarios => tests(prepare, &HARNESS, &[]),
+            Self::Scenarios => match scope {
+                Scope::Workspace => {
+                    of_all(prepare, &format!("({OF_SCENARIOS}) and not binary(compose)"), &[])
+                }
+                Scope::Packages => tests(prepare, &HARNESS, &[]),
+            },
             Self::Separate => {
-                let counts = tests(prepare, &[&HARNESS[..], &["--test", "scenarios"]].concat(), &SEPARATE)?;
+                let counts = match scope {
+                    Scope::Workspace => of_all(prepare, "binary(scenarios)", &SEPARATE)?,
+                    Scope::Packages => tests(prepare, &SCENARIOS, &SEPARATE)?,
+                };
                 ensure!(
                     counts.passed + counts.failed >= SEPARATE.len() as u64,
                     "scenarios have other names now"
@@ -174,10 +199,14 @@ impl Step {
                 Ok(counts)
             }
             Self::Soak => {
-                aloud(&mut run::soaking(envoy.context(NO_ENVOY)?, Compiled::Quickly, SOAK, false)?)?;
+                let compiled = match scope {
+                    Scope::Workspace => Compiled::WithAll,
+                    Scope::Packages => Compiled::Alone,
+                };
+                aloud(&mut run::soaking(envoy.context(NO_ENVOY)?, compiled, SOAK, false)?)?;
                 Ok(Counts::one())
             }
-            Self::Compose => compose(prepare, envoy.context(NO_ENVOY)?),
+            Self::Compose => compose(prepare, envoy.context(NO_ENVOY)?, scope),
             Self::Dist => Ok(Counts { passed: dist::check()?, ..Counts::default() }),
             Self::Tidy => {
                 ensure!(tidy::tidy(envoy.context(NO_ENVOY)?)?, "tidy found something; see above");
@@ -239,8 +268,7 @@ fn docs() -> Result<Counts> {
     rustdoc.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
     quietly("cargo doc", &mut rustdoc)?;
     let mut examples = cargo();
-    examples.args(["test", "--doc", "--all-features"]);
-    examples.args(["--package", "switchyard-core", "--package", "switchyard-config"]);
+    examples.args(["test", "--doc", "--workspace", "--all-features"]);
     let mut counts = counted(&mut examples)?;
     counts.add(&Counts::one());
     Ok(counts)
@@ -278,8 +306,21 @@ fn tests(prepare: Prepare<'_>, packages: &[&str], only: &[&str]) -> Result<Count
     counted(&mut prepare(command))
 }
 
-/// Where the scenarios are.
-const HARNESS: [&str; 2] = ["--package", "switchyard-test-harness"];
+/// Tests of the workspace that nextest's expression chooses; those with one of these in their names, if there are any.
+fn of_all(prepare: Prepare<'_>, which: &str, only: &[&str]) -> Result<Counts> {
+    let mut command = cargo();
+    command.args(["nextest", "run", "--workspace", "--all-features", "-E", which]).args(only);
+    counted(&mut prepare(command))
+}
+
+/// Where the scenarios are, and what they run on.
+const HARNESS: [&str; 4] = ["--package", "switchyard-test-harness", "--package", "switchyard-scenarios"];
+
+/// The scenarios without those of the harness itself.
+const SCENARIOS: [&str; 4] = ["--package", "switchyard-scenarios", "--test", "scenarios"];
+
+/// [`HARNESS`] as nextest's expression.
+const OF_SCENARIOS: &str = "package(=switchyard-test-harness) or package(=switchyard-scenarios)";
 
 /// Those tests of the `switchyard` program by itself that belong to the scenarios of this name.
 fn of_the_program(prepare: Prepare<'_>, name: &str) -> Result<Counts> {
@@ -296,7 +337,7 @@ fn chosen(name: &str) -> (Vec<&'static str>, String) {
     let modules = root().join("test-harness/tests/scenarios");
     let is_module = modules.join(name).is_dir() || modules.join(format!("{name}.rs")).is_file();
     match is_module {
-        true => ([&HARNESS[..], &["--test", "scenarios"]].concat(), format!("{name}::")),
+        true => (SCENARIOS.to_vec(), format!("{name}::")),
         false => (HARNESS.to_vec(), name.to_owned()),
     }
 }
@@ -312,7 +353,7 @@ fn wasm() -> Result<Counts> {
 }
 
 /// The docker-compose scenario, where an engine and a compose tool answer.
-fn compose(prepare: Prepare<'_>, envoy: &Envoy) -> Result<Counts> {
+fn compose(prepare: Prepare<'_>, envoy: &Envoy, scope: Scope) -> Result<Counts> {
     if let Err(error) = images::engine() {
         return Ok(Counts::skipped(format!("{error:#}")));
     }
@@ -324,8 +365,14 @@ fn compose(prepare: Prepare<'_>, envoy: &Envoy) -> Result<Counts> {
     }
     let images = images::make(&root(), &envoy.path)?;
     let mut command = cargo();
+    let packages = match scope {
+        Scope::Workspace => &["--workspace", "--all-features"],
+        Scope::Packages => &SCENARIOS[..2],
+    };
     command
-        .args(["test", "--package", "switchyard-test-harness", "--test", "compose", "--", "--nocapture"])
+        .arg("test")
+        .args(packages)
+        .args(["--test", "compose", "--", "--nocapture"])
         .env("SWITCHYARD_COMPOSE", "1")
         .env("ENVOY_IMAGE", images.envoy.reference)
         .env("UPSTREAM_IMAGE", images.upstream.reference);
@@ -339,8 +386,7 @@ mod tests {
     #[test]
     fn a_scenario_is_named_by_its_module_or_by_a_part_of_its_name() {
         for module in ["parity", "router"] {
-            let scenarios = ["--package", "switchyard-test-harness", "--test", "scenarios"].to_vec();
-            assert_eq!(super::chosen(module), (scenarios, format!("{module}::")));
+            assert_eq!(super::chosen(module), (super::SCENARIOS.to_vec(), format!("{module}::")));
         }
         for part in ["shadow", "compose"] {
             assert_eq!(super::chosen(part), (super::HARNESS.to_vec(), part.to_owned()));

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 /// Crates and the crates of ours that they may depend on.
-const CRATES: [(&str, &[&str]); 17] = [
+const CRATES: [(&str, &[&str]); 18] = [
     ("cli", PROGRAM),
     ("filters/core", &[]),
     ("filters/config", &["switchyard-core"]),
@@ -27,6 +27,7 @@ const CRATES: [(&str, &[&str]); 17] = [
     ("test-harness", &["switchyard-core"]),
     ("test-harness/core-bench", &["switchyard-core"]),
     ("test-harness/noop", &[]),
+    ("test-harness/tests", &["switchyard-cli", "switchyard-test-harness"]),
     ("test-harness/trap", TRAP),
     ("xtask", &["switchyard-cli", "switchyard-config", "switchyard-frame"]),
 ];

@@ -62,7 +62,7 @@ fn path(version: &str) -> PathBuf {
 }
 
 /// How nextest names what the scenarios are in.
-const PROGRAM: &str = "switchyard-test-harness::scenarios ";
+const PROGRAM: &str = "switchyard-scenarios::scenarios ";
 
 /// The scenarios in what was run, by their part; the harness's own tests are not among them.
 fn parts(said: &Counts) -> BTreeMap<String, Part> {
@@ -86,9 +86,9 @@ mod tests {
     #[test]
     fn scenarios_count_for_their_part_and_other_tests_for_none() {
         let said = [
-            ("switchyard-test-harness::scenarios router::split::by_weight", true),
-            ("switchyard-test-harness::scenarios router::sticky", false),
-            ("switchyard-test-harness::scenarios unread", true),
+            ("switchyard-scenarios::scenarios router::split::by_weight", true),
+            ("switchyard-scenarios::scenarios router::sticky", false),
+            ("switchyard-scenarios::scenarios unread", true),
             ("switchyard-test-harness bench::cpu", true),
         ];
         let said = said.map(|(name, passed)| (name.to_owned(), passed)).into();

@@ -1,4 +1,4 @@
-//! A hundred thousand requests in all protocols, of several principals, over two workers, to a service that fails one call in
+//! Forty thousand requests in all protocols, of several principals, over two workers, to a service that fails one call in
 //! fifty in some way: every client gets what it would have got by itself, or an error that the failure explains.
 //!
 //! `SWITCHYARD_SEED` chooses another seed; the one that was used is printed.
@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 
 type Outcome = anyhow::Result<()>;
 
-const REQUESTS: u64 = 100_000;
+const REQUESTS: u64 = 40_000;
 /// Where all workers' requests share calls.
-const PROXY_REQUESTS: u64 = 50_000;
+const PROXY_REQUESTS: u64 = 20_000;
 /// At a time, each over a connection of its own, and as many again over HTTP/2.
 const CLIENTS: usize = 160;
 /// Streams of an HTTP/2 connection.

@@ -15,7 +15,7 @@ const PATHS: [(&str, f64); 3] = [("/engine-of-router", 23.0), ("/catalog", 26.0)
 /// The shipped document, whose upstreams are these.
 fn shipped(upstreams: &Upstreams) -> anyhow::Result<Value> {
     let text =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../envoy-config/switchyard.yaml"))?;
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../envoy-config/switchyard.yaml"))?;
     let mut document: Value = serde_saphyr::from_str(&text)?;
     for upstream in document["upstreams"].as_array_mut().into_iter().flatten() {
         upstream["endpoints"] = upstreams.addresses().iter().map(endpoint).collect();

@@ -28,7 +28,7 @@ type Outcome = anyhow::Result<()>;
 
 /// A file or folder below envoy-config/.
 fn shipped(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../envoy-config").join(path)
 }
 
 /// The example in this folder of envoy-config/, with its site changed like this.
@@ -47,5 +47,5 @@ fn trees(rendered: &Rendered, name: &str) -> anyhow::Result<Vec<Value>> {
 /// Where the modules are that were built.
 fn modules() -> PathBuf {
     let named = std::env::var_os("SWITCHYARD_WASM_DIR").map(PathBuf::from);
-    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/wasm"))
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm"))
 }

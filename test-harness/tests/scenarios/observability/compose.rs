@@ -23,7 +23,7 @@ fn configuration(root: &Path) -> Option<Value> {
 
 #[test]
 fn the_profile_metrics_has_prometheus_alertmanager_and_grafana_with_their_files() -> Outcome {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let file: Value = serde_saphyr::from_str(&std::fs::read_to_string(root.join("docker-compose.yml"))?)?;
     for service in ["prometheus", "alertmanager", "grafana"] {
         assert_eq!(file["services"][service]["profiles"][0], "metrics", "{service}");
@@ -44,7 +44,7 @@ fn the_profile_metrics_has_prometheus_alertmanager_and_grafana_with_their_files(
 
 #[test]
 fn grafanas_provisioning_names_what_the_profile_mounts() -> Outcome {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| -> anyhow::Result<Value> {
         Ok(serde_saphyr::from_str(&std::fs::read_to_string(root.join(path))?)?)
     };

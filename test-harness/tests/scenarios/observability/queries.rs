@@ -19,7 +19,7 @@ const VARIABLES: [(&str, &str); 4] =
 
 /// Those of all panels.
 pub(super) fn of_panels() -> anyhow::Result<Vec<Query>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config/grafana");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../envoy-config/grafana");
     let mut found = Vec::new();
     for file in std::fs::read_dir(&folder)? {
         let path = file?.path();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// The page as it stands now; empty where there is none, which has no tables then.
 static PAGE: LazyLock<String> = LazyLock::new(|| {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/security.md");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/security.md");
     std::fs::read_to_string(file).unwrap_or_default()
 });
 

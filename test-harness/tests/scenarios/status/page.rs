@@ -92,8 +92,11 @@ async fn it_draws_what_happens_for_every_reader_and_complains_of_nothing() -> Ou
 
 /// Looks at the page as each reader has it, and leaves a picture of it in target/screenshots.
 async fn pictures(browser: &Browser) -> Outcome {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?.join("target/screenshots");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .context("no workspace")?
+        .join("target/screenshots");
     std::fs::create_dir_all(&folder)?;
     let mut backgrounds = Vec::new();
     for scheme in ["light", "dark"] {
