@@ -7,6 +7,7 @@ mod fuzz;
 mod images;
 mod mutants;
 mod observability;
+mod proof;
 mod run;
 mod schema;
 mod setup;
@@ -91,7 +92,7 @@ enum Task {
         /// How many targets run at a time.
         #[arg(long, value_name = "N", default_value = "1")]
         jobs: usize,
-        /// Put the few inputs that reach as much as all that were found into fuzz/corpus/.
+        /// Put the few inputs that reach as much as all that were found into fuzz/corpus/, and add the runs to docs/figures/fuzz.json.
         #[arg(long)]
         keep: bool,
     },

@@ -2,6 +2,7 @@
 //! metrics, and by `switchyard render`.
 
 use crate::observability;
+use crate::proof;
 use crate::tidy::rendered;
 use crate::versions;
 use crate::workspace::root;
@@ -18,7 +19,7 @@ pub(crate) fn generated() -> Result<Vec<(PathBuf, String)>> {
         (root().join("docs/config.md"), switchyard_config::reference_markdown()),
         (root().join("docs/findings.md"), switchyard_cli::pages::markdown()),
     ];
-    files.push(versions::page()?);
+    files.extend([versions::page()?, proof::page()?]);
     files.extend(observability::files()?);
     files.extend(rendered::examples()?);
     Ok(files)

@@ -6,13 +6,15 @@
 
 mod corpus;
 mod said;
+mod stored;
 
+use crate::figures::{commit, today};
 use crate::setup::CargoFuzz;
 use crate::workspace::{quietly, root, target};
 use anyhow::{Context, Result, ensure};
 use said::Said;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -31,7 +33,7 @@ pub(crate) struct Wish {
     pub(crate) minutes: f64,
     /// How many targets run at a time.
     pub(crate) jobs: usize,
-    /// Whether what is found is kept in the checkout.
+    /// Whether what is found is kept in the checkout, and how many runs there were.
     pub(crate) keep: bool,
 }
 
@@ -76,8 +78,13 @@ pub(crate) fn fuzz(wish: &Wish) -> Result<bool> {
         build.arg(&only.0);
     }
     quietly("cargo fuzz build (three minutes)", &mut build)?;
+    let counting = Mutex::new(());
     let all = in_turns(&targets, jobs, |target| {
         let said = run(&cargo_fuzz, target, each)?;
+        if wish.keep {
+            let _alone = counting.lock().unwrap_or_else(PoisonError::into_inner);
+            count(&said)?;
+        }
         if wish.keep && said.crash.is_none() {
             corpus::keep(&cargo_fuzz, target)?;
         }
@@ -91,6 +98,21 @@ pub(crate) fn fuzz(wish: &Wish) -> Result<bool> {
         println!("    or put it into fuzz/regressions/{name}/ and run cargo xtask test --only fuzz");
     }
     Ok(crashes.is_empty())
+}
+
+/// Adds a run to those that are stored.
+fn count(said: &Said) -> Result<()> {
+    let mut stored = stored::Stored::read(&root())?;
+    stored.add(said, [today()?, commit()?]);
+    stored.write(&root())
+}
+
+/// What docs/proof.md says of it.
+///
+/// # Errors
+/// When what is stored is something else.
+pub(crate) fn section(root: &Path) -> Result<String> {
+    Ok(stored::Stored::read(root)?.section())
 }
 
 /// The targets of these names, or all that there are.

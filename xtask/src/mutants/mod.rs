@@ -13,6 +13,7 @@ mod copy;
 mod forms;
 mod listed;
 mod marks;
+mod page;
 mod places;
 mod report;
 mod runs;
@@ -29,6 +30,7 @@ use crate::figures::{commit, machine, today};
 use crate::workspace::root;
 use anyhow::{Result, ensure};
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use stored::Stored;
 
@@ -132,6 +134,15 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     CRATES.iter().map(|(folder, ..)| folder.trim_start_matches("filters/"))
 }
 
+/// What docs/proof.md says of all crates of which a whole run is stored.
+///
+/// # Errors
+/// When what is stored is something else.
+pub(crate) fn section(root: &Path) -> Result<String> {
+    let stored = names().filter(|name| stored::is_there(root, name));
+    Ok(page::section(&stored.map(|name| Stored::read(root, name)).collect::<Result<Vec<_>>>()?))
+}
+
 /// Tries the mutants that were asked for, and says which were missed; whether none was.
 ///
 /// # Errors
@@ -169,7 +180,7 @@ pub(crate) fn mutants(wish: &Wish) -> Result<bool> {
     println!("{} of {} mutants in {} s", fates.len(), mutants.len(), began.elapsed().as_secs());
     if wish.survivors {
         let tried: Vec<_> = fates.keys().filter_map(|number| mutants.get(*number)).collect();
-        Stored::read(&root(), &wish.name)?.renewed(&report, &tried).write(&root())?;
+        Stored::read(&root(), &wish.name)?.renewed(&report, &tried, &mutants).write(&root())?;
     } else if fates.len() == mutants.len() {
         let taken = [today()?, commit()?, machine()?];
         stored::store(&root(), &wish.name, taken, began.elapsed(), &report)?;

@@ -22,6 +22,10 @@ pub(super) struct Counts {
     not_tried: usize,
 }
 
+/// What [`Counts`] counts.
+pub(super) const HEADS: [&str; 7] =
+    ["mutants", "caught", "timed out", "missed", "unviable", "elsewhere", "not tried"];
+
 /// One that was missed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +62,7 @@ impl Counts {
         }
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.mutants += other.mutants;
         self.caught += other.caught;
         self.timed_out += other.timed_out;
@@ -74,8 +78,20 @@ impl Counts {
         self.missed = missed;
     }
 
+    /// The code of one that survived is gone.
+    pub(super) fn forget_a_survivor(&mut self) {
+        self.mutants = self.mutants.saturating_sub(1);
+        self.missed = self.missed.saturating_sub(1);
+    }
+
+    /// Its numbers, in the order of [`HEADS`].
+    pub(super) fn numbers(&self) -> [usize; 7] {
+        let Self { mutants, caught, timed_out, missed, unviable, elsewhere, not_tried } = *self;
+        [mutants, caught, timed_out, missed, unviable, elsewhere, not_tried]
+    }
+
     /// The share that was caught, in percent; all of nothing is all.
-    fn percent(&self) -> f64 {
+    pub(super) fn percent(&self) -> f64 {
         let caught = self.caught + self.timed_out;
         let asked = caught + self.missed;
         if asked == 0 { 100.0 } else { 100.0 * caught as f64 / asked as f64 }
@@ -113,17 +129,14 @@ impl Display for Report {
             let unreached = if survivor.reached { "" } else { " (no test reaches it)" };
             writeln!(to, "{}: {}{unreached}", survivor.place, survivor.change)?;
         }
-        let heads = ["mutants", "caught", "timed out", "missed", "unviable", "elsewhere", "not tried"];
         write!(to, "{:<16}", "folder")?;
-        heads.iter().try_for_each(|head| write!(to, " {head:>9}"))?;
+        HEADS.iter().try_for_each(|head| write!(to, " {head:>9}"))?;
         write!(to, " {:>9}", "% caught")?;
         let all = self.all();
         let folders = self.folders.iter().map(|(name, counts)| (&**name, counts));
         for (name, of) in folders.chain([("all", &all)]) {
             write!(to, "\n{name:<16}")?;
-            let counts =
-                [of.mutants, of.caught, of.timed_out, of.missed, of.unviable, of.elsewhere, of.not_tried];
-            counts.iter().try_for_each(|count| write!(to, " {count:>9}"))?;
+            of.numbers().iter().try_for_each(|count| write!(to, " {count:>9}"))?;
             write!(to, " {:>9.1}", of.percent())?;
         }
         Ok(())

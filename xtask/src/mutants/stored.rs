@@ -17,13 +17,13 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 pub(super) struct Stored {
     #[serde(rename = "crate")]
-    name: String,
-    date: String,
-    commit: String,
+    pub(super) name: String,
+    pub(super) date: String,
+    pub(super) commit: String,
     machine: String,
     minutes: u64,
-    folders: BTreeMap<String, Counts>,
-    survivors: Vec<Survivor>,
+    pub(super) folders: BTreeMap<String, Counts>,
+    pub(super) survivors: Vec<Survivor>,
     not_tried: Vec<String>,
 }
 
@@ -39,20 +39,24 @@ impl Stored {
         serde_json::from_str(&text).with_context(|| format!("reading {name}.json"))
     }
 
-    /// Whether this one survived.
+    /// Whether it survived, or one did that cannot be told from it now that lines are others: the same change in the same function of the
+    /// same file.
     pub(super) fn has(&self, mutant: &Mutant) -> bool {
-        let (place, change) = (mutant.place(), mutant.change());
-        self.survivors.iter().any(|survivor| survivor.place == place && survivor.change == change)
+        self.survivors.iter().any(|survivor| is_change(survivor, mutant))
     }
 
-    /// The same after its survivors were tried again. Those that were not tried stay.
-    pub(super) fn renewed(mut self, report: &Report, tried: &[&Mutant]) -> Self {
+    /// The same after its survivors were tried again, with all that cannot be told from them. Those that were not tried stay; those whose code is
+    /// gone, of all mutants that there are now, count no more.
+    pub(super) fn renewed(mut self, report: &Report, tried: &[&Mutant], all: &[Mutant]) -> Self {
+        let is_tried = |old: &Survivor| tried.iter().any(|mutant| is_change(old, mutant));
+        let is_gone = |old: &Survivor| !all.iter().any(|mutant| is_change(old, mutant));
+        let before = std::mem::take(&mut self.survivors);
+        for old in before.iter().filter(|old| is_gone(old)) {
+            self.folders.entry(folder_of(&old.place).to_owned()).or_default().forget_a_survivor();
+        }
         let mut survivors = report.survivors.clone();
-        let is_tried = |old: &Survivor| {
-            tried.iter().any(|mutant| mutant.place() == old.place && mutant.change() == old.change)
-        };
-        survivors.extend(self.survivors.iter().filter(|old| !is_tried(old)).cloned());
-        keep_reasons(&mut survivors, std::mem::take(&mut self.survivors));
+        survivors.extend(before.iter().filter(|old| !is_tried(old) && !is_gone(old)).cloned());
+        keep_reasons(&mut survivors, before);
         for (folder, counts) in &mut self.folders {
             counts.survive(survivors.iter().filter(|survivor| folder_of(&survivor.place) == folder).count());
         }
@@ -72,8 +76,22 @@ impl Stored {
     }
 }
 
+/// Whether a survivor is this change of this file, wherever its line is now.
+fn is_change(survivor: &Survivor, mutant: &Mutant) -> bool {
+    survivor.change == mutant.change() && file_of(survivor) == mutant.file
+}
+
+fn file_of(survivor: &Survivor) -> &str {
+    survivor.place.split(':').next().unwrap_or_default()
+}
+
 fn path(root: &Path, name: &str) -> PathBuf {
     root.join("docs/figures/mutants").join(format!("{name}.json"))
+}
+
+/// Whether a whole run of a crate is stored.
+pub(super) fn is_there(root: &Path, name: &str) -> bool {
+    path(root, name).is_file()
 }
 
 /// Stores a run, and keeps the reasons of the one before.
@@ -88,7 +106,7 @@ pub(super) fn store(
     report: &Report,
 ) -> Result<()> {
     let mut survivors = report.survivors.clone();
-    if path(root, name).is_file() {
+    if is_there(root, name) {
         keep_reasons(&mut survivors, Stored::read(root, name)?.survivors);
     }
     let Report { folders, not_tried, .. } = report.clone();
@@ -99,9 +117,8 @@ pub(super) fn store(
 
 /// Gives each survivor the reason that the same change of the same file had; the first of them has the first's.
 fn keep_reasons(survivors: &mut [Survivor], mut before: Vec<Survivor>) {
-    let file = |survivor: &Survivor| survivor.place.split(':').next().unwrap_or_default().to_owned();
     for survivor in survivors {
-        let is_same = |old: &Survivor| old.change == survivor.change && file(old) == file(survivor);
+        let is_same = |old: &Survivor| old.change == survivor.change && file_of(old) == file_of(survivor);
         if let Some(index) = before.iter().position(is_same) {
             survivor.reason = before.remove(index).reason;
         }
@@ -145,9 +162,11 @@ mod tests {
         assert!(read().has(&mutants[1]) && !read().has(&mutants[0]));
         assert_eq!(percent(&read()).as_deref(), Some("50.0"));
         let tried = mutants.each_ref();
-        assert_eq!(percent(&read().renewed(&none, &tried)).as_deref(), Some("100.0"));
-        assert_eq!(percent(&read().renewed(&none, &[])).as_deref(), Some("50.0"));
-        assert_eq!(read().renewed(&example(), &tried), read());
+        assert_eq!(percent(&read().renewed(&none, &tried, &mutants)).as_deref(), Some("100.0"));
+        assert_eq!(percent(&read().renewed(&none, &[], &mutants)).as_deref(), Some("50.0"));
+        assert_eq!(read().renewed(&example(), &tried, &mutants), read());
+        let without_it = read().renewed(&none, &[], &mutants[..1]);
+        assert!(without_it.survivors.is_empty() && percent(&without_it).as_deref() == Some("100.0"));
         assert!(Stored::read(root.path(), "host").is_err());
     }
 }
