@@ -98,9 +98,9 @@ enum Task {
     },
     /// Changes a crate's sources in every way that a test should notice, and says which changes none does.
     Mutants {
-        /// Which crate.
-        #[arg(value_name = "CRATE", value_parser = PossibleValuesParser::new(mutants::names()))]
-        name: String,
+        /// Which crates; several are compiled together.
+        #[arg(value_name = "CRATE", required = true, value_parser = PossibleValuesParser::new(mutants::names()))]
+        names: Vec<String>,
         /// Only files whose path holds this; nothing is stored then.
         #[arg(long, value_name = "FOLDER")]
         path: Option<String>,
@@ -221,8 +221,8 @@ fn run(task: Task) -> Result<bool> {
         Task::Fuzz { targets, minutes, jobs, keep } => {
             fuzz::fuzz(&fuzz::Wish { targets, minutes, jobs, keep })
         }
-        Task::Mutants { name, path, shard, minutes, survivors, jobs } => {
-            mutants::mutants(&mutants::Wish { name, path, shard, minutes, survivors, jobs })
+        Task::Mutants { names, path, shard, minutes, survivors, jobs } => {
+            mutants::mutants(&mutants::Wish { names, path, shard, minutes, survivors, jobs })
         }
         Task::Simulate(simulation) => simulate::simulate(&simulation),
         Task::Bench { name, json, envoy, install } => {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: lints do not count, whatever the crates deny; only what is an error in itself does.
 
+use super::crates::{Crate, packages};
 use super::woven::Woven;
 use crate::workspace::{cargo, target, working};
 use anyhow::{Context, Result, bail};
@@ -77,17 +78,19 @@ struct Code {
     code: String,
 }
 
-/// Compiles the tests of these packages, leaving out what does not compile.
+/// Compiles the tests that count for these crates, leaving out what does not compile.
 ///
 /// # Errors
 /// When that goes on for too long, or something else does not compile.
-pub(super) fn compile(copy: &Path, woven: &mut Woven, packages: &[&str]) -> Result<Vec<Program>> {
+pub(super) fn compile(copy: &Path, woven: &mut Woven, crates: &[Crate]) -> Result<Vec<Program>> {
     let bar = working("compiling all mutants at once (minutes)");
+    let only: Vec<_> = crates.iter().map(|of| of.package).collect();
     for round in 1..=MOST_ROUNDS {
-        let only = packages.get(..1).unwrap_or_default();
-        let said = asked(copy, &["check", "--all-features"], only)?;
+        let said = asked(copy, &["check", "--all-features"], &only)?;
         let said = match said.0.is_empty() {
-            true => asked(copy, &["test", "--no-run", "--lib", "--tests", "--all-features"], packages)?,
+            true => {
+                asked(copy, &["test", "--no-run", "--lib", "--tests", "--all-features"], &packages(crates))?
+            }
             false => said,
         };
         let (faults, programs) = said;

@@ -9,17 +9,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where the crate of this folder has its copy, and what is found out of it.
-pub(super) fn place(folder: &str) -> PathBuf {
-    target().join("mutants").join(folder.replace('/', "-"))
+/// Where the copy is, and what is found out of it.
+pub(super) fn place() -> PathBuf {
+    target().join("mutants")
 }
 
 /// Makes the copy anew, and gives its top folder.
 ///
 /// # Errors
 /// When git does not say what there is, or a file cannot be copied.
-pub(super) fn copy(folder: &str) -> Result<PathBuf> {
-    let copy = place(folder).join("copy");
+pub(super) fn copy() -> Result<PathBuf> {
+    let copy = place().join("copy");
     if copy.exists() {
         fs::remove_dir_all(&copy).with_context(|| format!("removing {}", copy.display()))?;
     }

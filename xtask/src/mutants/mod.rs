@@ -10,6 +10,7 @@
 
 mod compile;
 mod copy;
+mod crates;
 mod forms;
 mod listed;
 mod marks;
@@ -28,7 +29,11 @@ mod woven;
 
 use crate::figures::{commit, machine, today};
 use crate::workspace::root;
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use crates::Crate;
+pub(crate) use crates::names;
+use listed::Mutant;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -44,8 +49,8 @@ pub(crate) struct Shard {
 /// What was asked for.
 #[derive(Debug)]
 pub(crate) struct Wish {
-    /// The crate's folder, or its name without what all begin with.
-    pub(crate) name: String,
+    /// The crates' folders in filters/, or names without what all begin with; several share one compilation.
+    pub(crate) names: Vec<String>,
     /// Only what is in paths that hold this.
     pub(crate) path: Option<String>,
     /// Only a part.
@@ -77,45 +82,6 @@ pub(crate) enum Fate {
     NotTried,
 }
 
-/// Folders of crates, their packages, and the packages whose tests count.
-const CRATES: [(&str, &str, &[&str]); 12] = [
-    ("filters/core", "switchyard-core", CORE),
-    ("filters/config", "switchyard-config", &[]),
-    ("filters/host", "switchyard-host", &["switchyard-frame"]),
-    ("filters/frame", "switchyard-frame", FILTERS),
-    ("filters/batch", "switchyard-batch", CHAIN),
-    ("filters/coalesce", "switchyard-coalesce", CHAIN),
-    ("filters/outlier", "switchyard-outlier", CHAIN),
-    ("filters/retry", "switchyard-retry", CHAIN),
-    ("filters/router", "switchyard-router", CHAIN),
-    ("filters/status", "switchyard-status", &[]),
-    ("filters/switchyard", "switchyard-switchyard", &[]),
-    ("cli", "switchyard-cli", &[]),
-];
-
-const CHAIN: &[&str] = &["switchyard-switchyard"];
-
-/// What is decided in core is tested there, or where it is done.
-const CORE: &[&str] = &[
-    "switchyard-frame",
-    "switchyard-batch",
-    "switchyard-coalesce",
-    "switchyard-outlier",
-    "switchyard-retry",
-    "switchyard-router",
-    "switchyard-switchyard",
-];
-
-const FILTERS: &[&str] = &[
-    "switchyard-batch",
-    "switchyard-coalesce",
-    "switchyard-outlier",
-    "switchyard-retry",
-    "switchyard-router",
-    "switchyard-status",
-    "switchyard-switchyard",
-];
-
 impl std::str::FromStr for Shard {
     type Err = String;
 
@@ -127,11 +93,6 @@ impl std::str::FromStr for Shard {
             _ => Err("a part is K/N, as 2/4".to_owned()),
         }
     }
-}
-
-/// The names that a crate may be given by.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    CRATES.iter().map(|(folder, ..)| folder.trim_start_matches("filters/"))
 }
 
 /// What docs/proof.md says of all crates of which a whole run is stored.
@@ -148,42 +109,56 @@ pub(crate) fn section(root: &Path) -> Result<String> {
 /// # Errors
 /// When there is no such crate, the copy does not compile, or tests do not start.
 pub(crate) fn mutants(wish: &Wish) -> Result<bool> {
-    let found = CRATES.iter().find(|(folder, ..)| folder.trim_start_matches("filters/") == wish.name);
-    ensure!(found.is_some(), "{} is no crate that is looked at", wish.name);
-    let (folder, package, others) = found.copied().unwrap_or_default();
+    let crates = crates::named(&wish.names)?;
     let jobs = wish.jobs.unwrap_or(std::thread::available_parallelism()?.get());
     let began = Instant::now();
-    let mutants = listed::listed(package)?;
-    let mut chosen = chosen(wish, &mutants);
-    if wish.survivors {
-        let survived = Stored::read(&root(), &wish.name)?;
-        chosen.retain(|number| mutants.get(*number).is_some_and(|mutant| survived.has(mutant)));
+    let mut mutants = Vec::new();
+    for each in &crates {
+        mutants.extend(listed::listed(each.package)?);
     }
-    let copy = copy::copy(folder)?;
-    let mut woven = woven::Woven::new(&copy, &format!("{folder}/src"), &mutants)?;
-    let packages: Vec<&str> = std::iter::once(package).chain(others.iter().copied()).collect();
-    let programs = compile::compile(&copy, &mut woven, &packages)?;
+    let chosen = chosen(wish, &crates, &mutants)?;
+    let copy = copy::copy()?;
+    let mut woven = woven::Woven::new(&copy, &crates, &mutants)?;
+    let programs = compile::compile(&copy, &mut woven, &crates)?;
     eprintln!(
         "   {} of {} mutants woven after {} s",
         woven.count(),
         mutants.len(),
         began.elapsed().as_secs()
     );
-    let traces = copy::place(folder).join("traces");
+    let traces = copy::place().join("traces");
     fs::create_dir_all(&traces)?;
     let tests = trials::trace(&programs, &traces, jobs)?;
     eprintln!("   {} tests traced after {} s", tests.len(), began.elapsed().as_secs());
     let until = wish.minutes.map(|minutes| began + Duration::from_secs_f64((minutes * 60.0).clamp(0.0, 1e6)));
     let fates = trials::tries(&programs, &tests, &woven, &chosen, (jobs, until))?;
-    let report = report::Report::new(&mutants, &fates);
-    println!("{report}");
+    let mut is_clean = true;
+    for each in &crates {
+        is_clean &= tell(wish, each, &mutants, &fates, began.elapsed())?;
+    }
     println!("{} of {} mutants in {} s", fates.len(), mutants.len(), began.elapsed().as_secs());
+    Ok(is_clean)
+}
+
+/// Says what became of a crate's mutants, and stores it; whether none was missed.
+fn tell(
+    wish: &Wish,
+    of: &Crate,
+    mutants: &[Mutant],
+    fates: &BTreeMap<usize, Fate>,
+    time: Duration,
+) -> Result<bool> {
+    let own: Vec<Mutant> = mutants.iter().filter(|mutant| of.has(&mutant.file)).cloned().collect();
+    let is_own = |number: usize| mutants.get(number).is_some_and(|mutant| of.has(&mutant.file));
+    let fates = fates.iter().filter(|(number, _)| is_own(**number)).map(|(number, fate)| (*number, *fate));
+    let fates: BTreeMap<usize, Fate> = fates.collect();
+    let report = report::Report::new(mutants, &fates);
+    println!("\n{}\n{report}", of.name());
     if wish.survivors {
         let tried: Vec<_> = fates.keys().filter_map(|number| mutants.get(*number)).collect();
-        Stored::read(&root(), &wish.name)?.renewed(&report, &tried, &mutants).write(&root())?;
-    } else if fates.len() == mutants.len() {
-        let taken = [today()?, commit()?, machine()?];
-        stored::store(&root(), &wish.name, taken, began.elapsed(), &report)?;
+        Stored::read(&root(), of.name())?.renewed(&report, &tried, &own).write(&root())?;
+    } else if fates.len() == own.len() {
+        stored::store(&root(), of.name(), [today()?, commit()?, machine()?], time, &report)?;
     } else {
         println!("Nothing is stored: that was a part.");
     }
@@ -191,9 +166,19 @@ pub(crate) fn mutants(wish: &Wish) -> Result<bool> {
 }
 
 /// The numbers of the mutants that were asked for.
-fn chosen(wish: &Wish, mutants: &[listed::Mutant]) -> Vec<usize> {
-    let is_wanted = |file: &str| wish.path.as_ref().is_none_or(|path| file.contains(&**path));
-    let wanted = mutants.iter().enumerate().filter(|(_, mutant)| is_wanted(&mutant.file));
+///
+/// # Errors
+/// When survivors are asked for, and nothing is stored of a crate.
+fn chosen(wish: &Wish, crates: &[Crate], mutants: &[Mutant]) -> Result<Vec<usize>> {
+    let survived = match wish.survivors {
+        true => crates.iter().map(|of| Stored::read(&root(), of.name())).collect::<Result<Vec<_>>>()?,
+        false => Vec::new(),
+    };
+    let is_wanted = |mutant: &Mutant| {
+        wish.path.as_ref().is_none_or(|path| mutant.file.contains(&**path))
+            && (!wish.survivors || survived.iter().any(|stored| stored.has(mutant)))
+    };
+    let wanted = mutants.iter().enumerate().filter(|(_, mutant)| is_wanted(mutant));
     let Shard { number, of } = wish.shard.unwrap_or(Shard { number: 1, of: 1 });
-    wanted.map(|(number, _)| number).skip(number - 1).step_by(of).collect()
+    Ok(wanted.map(|(number, _)| number).skip(number - 1).step_by(of).collect())
 }

@@ -1,9 +1,10 @@
-//! A crate with its mutants woven in, and what becomes of those that do not compile.
+//! Crates with their mutants woven in, and what becomes of those that do not compile.
 //!
 //! Invariant: each mutant of the list is woven, or has a reason why it is not. What the compiler refuses is taken to be a fault of the innermost
 //! place around it: first that place is woven in its other form, then it is left out.
 
 use super::compile::Fault;
+use super::crates::Crate;
 use super::listed::Mutant;
 use super::marks::{Mark, marks};
 use super::places::{Places, Refused};
@@ -25,11 +26,11 @@ pub(super) struct Woven {
 }
 
 impl Woven {
-    /// Weaves all mutants into the copy of a crate whose sources are there.
+    /// Weaves all mutants into the copies of these crates.
     ///
     /// # Errors
     /// When a source cannot be read or written, or is no Rust.
-    pub(super) fn new(copy: &Path, sources: &str, mutants: &[Mutant]) -> Result<Self> {
+    pub(super) fn new(copy: &Path, crates: &[Crate], mutants: &[Mutant]) -> Result<Self> {
         let (files, written) = Default::default();
         let mut woven = Self { copy: copy.to_path_buf(), files, written, settled: BTreeMap::new() };
         let names: BTreeSet<&str> = mutants.iter().map(|mutant| &*mutant.file).collect();
@@ -46,7 +47,10 @@ impl Woven {
             file.sort();
             woven.files.insert(name.to_owned(), file);
         }
-        for root in ["lib.rs", "main.rs"].map(|name| copy.join(sources).join(name)) {
+        let roots = crates
+            .iter()
+            .flat_map(|of| ["lib.rs", "main.rs"].map(|name| format!("{}/src/{name}", of.folder)));
+        for root in roots.map(|name| copy.join(name)) {
             if root.is_file() {
                 let name = root.strip_prefix(copy)?.to_string_lossy().into_owned();
                 let text = fs::read_to_string(&root)?;
