@@ -110,7 +110,7 @@ enum Task {
         /// Stop after so long; nothing is stored then.
         #[arg(long, value_name = "M")]
         minutes: Option<f64>,
-        /// Only those that survived the last whole run, once there are more tests; its figures are renewed.
+        /// Only those that survived the last whole run and have no reason in its file, once there are more tests; the file is renewed.
         #[arg(long)]
         survivors: bool,
         /// How many are tried at a time; by default as many as there are cores.

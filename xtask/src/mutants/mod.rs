@@ -57,7 +57,7 @@ pub(crate) struct Wish {
     pub(crate) shard: Option<Shard>,
     /// The longest that mutants are tried for.
     pub(crate) minutes: Option<f64>,
-    /// Only those that survived the last whole run, whose figures are renewed with what becomes of them now.
+    /// Only those that survived the last whole run without a reason that is known; its figures are renewed with what becomes of them now.
     pub(crate) survivors: bool,
     /// How many are tried at a time.
     pub(crate) jobs: Option<usize>,
@@ -176,7 +176,7 @@ fn chosen(wish: &Wish, crates: &[Crate], mutants: &[Mutant]) -> Result<Vec<usize
     };
     let is_wanted = |mutant: &Mutant| {
         wish.path.as_ref().is_none_or(|path| mutant.file.contains(&**path))
-            && (!wish.survivors || survived.iter().any(|stored| stored.has(mutant)))
+            && (!wish.survivors || survived.iter().any(|stored| stored.is_open(mutant)))
     };
     let wanted = mutants.iter().enumerate().filter(|(_, mutant)| is_wanted(mutant));
     let Shard { number, of } = wish.shard.unwrap_or(Shard { number: 1, of: 1 });

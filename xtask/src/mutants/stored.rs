@@ -39,10 +39,10 @@ impl Stored {
         serde_json::from_str(&text).with_context(|| format!("reading {name}.json"))
     }
 
-    /// Whether it survived, or one did that cannot be told from it now that lines are others: the same change in the same function of the
-    /// same file.
-    pub(super) fn has(&self, mutant: &Mutant) -> bool {
-        self.survivors.iter().any(|survivor| is_change(survivor, mutant))
+    /// Whether it survived and nobody knows why, or one did that cannot be told from it now that lines are others: the same change in the same
+    /// function of the same file.
+    pub(super) fn is_open(&self, mutant: &Mutant) -> bool {
+        self.survivors.iter().any(|survivor| survivor.reason.is_none() && is_change(survivor, mutant))
     }
 
     /// The same after its survivors were tried again, with all that cannot be told from them. Those that were not tried stay; those whose code is
@@ -159,7 +159,10 @@ mod tests {
             Report { folders, ..Report::default() }.to_string().split(' ').next_back().map(str::to_owned)
         };
         let (mutants, none) = (super::super::report::mutants(), Report::default());
-        assert!(read().has(&mutants[1]) && !read().has(&mutants[0]));
+        assert!(read().is_open(&mutants[1]) && !read().is_open(&mutants[0]));
+        let mut known = read();
+        known.survivors[0].reason = Some("It is the same.".to_owned());
+        assert!(!known.is_open(&mutants[1]), "nobody has to look at it again");
         assert_eq!(percent(&read()).as_deref(), Some("50.0"));
         let tried = mutants.each_ref();
         assert_eq!(percent(&read().renewed(&none, &tried, &mutants)).as_deref(), Some("100.0"));
