@@ -131,12 +131,16 @@ pub(crate) fn mutants(wish: &Wish) -> Result<bool> {
     let tests = trials::trace(&programs, &traces, jobs)?;
     eprintln!("   {} tests traced after {} s", tests.len(), began.elapsed().as_secs());
     let until = wish.minutes.map(|minutes| began + Duration::from_secs_f64((minutes * 60.0).clamp(0.0, 1e6)));
-    let fates = trials::tries(&programs, &tests, &woven, &chosen, (jobs, until))?;
-    let mut is_clean = true;
+    let (mut is_clean, mut tried) = (true, 0);
+    // One crate after the other, so that a run that is ended by hand has stored those that it was through with.
     for each in &crates {
+        let is_own = |number: &usize| mutants.get(*number).is_some_and(|mutant| each.has(&mutant.file));
+        let own: Vec<usize> = chosen.iter().copied().filter(is_own).collect();
+        let fates = trials::tries(&programs, &tests, &woven, &own, (jobs, until))?;
         is_clean &= tell(wish, each, &mutants, &fates, began.elapsed())?;
+        tried += fates.len();
     }
-    println!("{} of {} mutants in {} s", fates.len(), mutants.len(), began.elapsed().as_secs());
+    println!("{tried} of {} mutants in {} s", mutants.len(), began.elapsed().as_secs());
     Ok(is_clean)
 }
 
@@ -149,10 +153,7 @@ fn tell(
     time: Duration,
 ) -> Result<bool> {
     let own: Vec<Mutant> = mutants.iter().filter(|mutant| of.has(&mutant.file)).cloned().collect();
-    let is_own = |number: usize| mutants.get(number).is_some_and(|mutant| of.has(&mutant.file));
-    let fates = fates.iter().filter(|(number, _)| is_own(**number)).map(|(number, fate)| (*number, *fate));
-    let fates: BTreeMap<usize, Fate> = fates.collect();
-    let report = report::Report::new(mutants, &fates);
+    let report = report::Report::new(mutants, fates);
     println!("\n{}\n{report}", of.name());
     if wish.survivors {
         let tried: Vec<_> = fates.keys().filter_map(|number| mutants.get(*number)).collect();
