@@ -315,3 +315,17 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn an_endpoint_that_has_taken_as_long_as_expected_so_far_is_no_news() {
+    let policy = LatencyPolicy { decay: Duration::from_secs(10), default: Duration::from_millis(100) };
+    let (start, later) = (Timestamp::from_millis(1_000_000), Timestamp::from_millis(1_005_000));
+    let loads = Loads::new(1);
+    let taken = Duration::from_millis(10);
+    loads.observe(0, taken, start, &policy);
+    let expected = loads.latency_at(0, later, &policy);
+    loads.observe_at_least(0, taken, later, &policy);
+    assert_eq!(loads.latency_at(0, later, &policy), expected, "it goes on fading");
+    loads.observe_at_least(0, taken + Duration::from_nanos(1), later, &policy);
+    assert!(loads.latency_at(0, later, &policy) > expected);
+}

@@ -71,6 +71,8 @@ mod outlier_window;
 mod priority_load;
 mod request_key_noise;
 mod retry_attempts;
+mod retry_budgets;
+mod retry_exchanges;
 mod retry_latency;
 mod retry_pick;
 mod retry_policy;

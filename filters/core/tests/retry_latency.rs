@@ -247,3 +247,42 @@ fn the_quantile_of_several_endpoints_is_that_of_the_middle_one() {
     }
     assert!(together.quantile(95, now).expect("enough answers") >= Duration::from_millis(400));
 }
+
+#[test]
+fn answers_of_one_moment_are_forgotten_together_whenever_the_others_are_over() {
+    let mut window = window(MS, at(0));
+    // Just when the first ones are too old to be the older generation.
+    observe(&mut window, MS * 100, at(20_000), ENOUGH);
+    assert!(is_about(window.quantile(50, at(39_999)), MS * 100), "one fewer would tell nothing");
+    assert_eq!(window.quantile(50, at(40_000)), None);
+}
+
+fn heard(latencies: &mut Latencies, endpoint: Option<usize>, latency: Duration, now: u64, times: usize) {
+    (0..times).for_each(|_| latencies.observe(endpoint, latency, at(now)));
+}
+
+#[test]
+fn of_two_endpoints_the_quicker_one_counts_and_those_beyond_256_share_a_window() {
+    let mut latencies = Latencies::default();
+    // So many that a quantile of all answers together would be this one's.
+    heard(&mut latencies, Some(0), MS * 400, 0, 3 * ENOUGH);
+    heard(&mut latencies, Some(1), MS * 10, 0, ENOUGH / 2);
+    assert!(is_about(latencies.quantile(50, at(0)), MS * 400), "too few tell nothing");
+    heard(&mut latencies, Some(257), MS * 10, 0, ENOUGH / 2);
+    assert!(is_about(latencies.quantile(50, at(50)), MS * 10));
+}
+
+#[test]
+fn each_quantile_is_looked_up_again_after_fifty_milliseconds() {
+    let mut latencies = Latencies::default();
+    heard(&mut latencies, None, MS, 0, ENOUGH);
+    heard(&mut latencies, None, MS * 10, 0, ENOUGH);
+    assert!(is_about(latencies.quantile(95, at(0)), MS * 10));
+    assert!(is_about(latencies.quantile(5, at(0)), MS), "another one is not that");
+    heard(&mut latencies, None, MS * 100, 0, 10 * ENOUGH);
+    assert!(is_about(latencies.quantile(95, at(49)), MS * 10), "it is known");
+    assert!(is_about(latencies.quantile(95, at(50)), MS * 100));
+    heard(&mut latencies, None, MS * 1_000, 50, 1_000 * ENOUGH);
+    assert!(is_about(latencies.quantile(95, at(99)), MS * 100), "it is known again");
+    assert!(is_about(latencies.quantile(95, at(100)), MS * 1_000));
+}

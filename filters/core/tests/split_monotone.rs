@@ -54,3 +54,13 @@ fn weight_zero_gets_nothing() {
     assert_eq!(split(&[("a", 0)]).choose(1), 0);
     assert_eq!(split(&[]).choose(1), 0);
 }
+
+#[test]
+fn the_least_hash_is_the_greatest_cost_and_no_more_than_that() {
+    // With this key the hash of `a` is 0, and that of `b` is not.
+    let key = 0xf8f7_081b_1c66_e73b;
+    assert_eq!(xxh64(&xxh64(b"a", 0).to_le_bytes(), key), 0);
+    for (weight, chosen) in [(1, 0), (u32::MAX, 1)] {
+        assert_eq!(split(&[("b", 1), ("a", weight)]).choose(key), chosen, "a weight of {weight}");
+    }
+}

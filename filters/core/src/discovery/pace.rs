@@ -203,4 +203,14 @@ mod tests {
         pace.succeeded(START, 0, true, &mut Rng::with_seed(4));
         assert!(pace.is_due(Timestamp::from_millis(5)));
     }
+
+    #[test]
+    fn a_hint_that_shortens_nothing_was_not_for_nothing() {
+        let rng = &mut Rng::with_seed(1);
+        let mut pace = Pace { from: START, pause: HINTED, ..Pace::new(5 * SECOND) };
+        pace.hint(false);
+        pace.succeeded(START, 0, false, rng);
+        pace.hint(false);
+        assert_eq!(pace.due_in(START), HINTED, "the next one is worth as much as ever");
+    }
 }

@@ -206,3 +206,15 @@ fn an_answer_that_was_judged_late_may_still_be_tried_again() {
     case.attempts.judge_later(at(900));
     assert_eq!(case.sends(310).number, 2, "a held failure is not judged again");
 }
+
+#[test]
+fn a_request_has_ended_with_an_answer_for_its_client_and_with_no_other_step() {
+    assert!([Step::PassOn, Step::Deliver(2), Step::TimeOut].iter().all(Step::ends));
+    assert!(![Step::Wait, Step::FallBack(Substitute::Stale)].iter().any(Step::ends));
+}
+
+#[test]
+fn substitutes_have_the_names_that_are_counted() {
+    let all = [Substitute::Upstream(2, Duration::ZERO), Substitute::Stale, Substitute::Answer];
+    assert_eq!(all.map(Substitute::name), ["upstream", "stale", "answer"]);
+}

@@ -41,6 +41,14 @@ fn an_answer_comes_back_as_it_went() {
 }
 
 #[test]
+fn only_where_none_is_kept_there_is_none() {
+    let mut answers = StaleAnswers::new(10_000);
+    assert!(answers.is_empty());
+    answers.put(b"a".to_vec(), answer(1));
+    assert!(!answers.is_empty());
+}
+
+#[test]
 fn there_is_an_answer_while_it_is_younger_than_allowed() {
     let mut answers = StaleAnswers::new(10_000);
     answers.put(b"a".to_vec(), answer(1));
