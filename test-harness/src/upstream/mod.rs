@@ -3,8 +3,10 @@
 //! HTTP/1.1 and HTTP/2 in clear text on one port. The same code runs inside a test and, as the binary
 //! `switchyard-upstream`, in a container, where it is told over its control path:
 //!
-//!     PUT /_control      a Behaviour as JSON        GET /_requests     what was seen
-//!     POST /_control/release   lets go of what is held
+//! ```text
+//! PUT /_control            a Behaviour as JSON        GET /_requests     what was seen
+//! POST /_control/release   lets go of what is held
+//! ```
 //!
 //! Invariant: a change of behaviour is in force when the call that made it returns. Control requests are
 //! answered under every behaviour but `Refuse`, and are not recorded.
