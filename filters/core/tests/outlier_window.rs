@@ -115,6 +115,16 @@ fn what_happened_before_since_is_left_out() {
 }
 
 #[test]
+fn of_all_numbers_the_half_before_where_counting_began_does_not_count() {
+    for (after, counted) in [(0, 3), (u32::MAX / 2 - 1, 3), (u32::MAX / 2, 0), (u32::MAX, 0)] {
+        let (since, mut window) = (7, Window::default());
+        let number = after.wrapping_add(since);
+        window.add(number, &counts(3, 0));
+        assert_eq!(window.sum(number, Some(since)).attempts, counted, "{after} after it");
+    }
+}
+
+#[test]
 fn a_stale_merge_does_not_wipe_what_is_newer() {
     for start in PLACES {
         let mut window = Window::default();

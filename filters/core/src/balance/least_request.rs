@@ -154,3 +154,19 @@ impl Schedule {
         Some(index)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn of_those_due_at_once_the_one_whose_turn_was_set_first_is_next() {
+        for (turns, expected) in [([1, 2], 0), ([2, 1], 1)] {
+            let entries = turns.map(|turn| (1.0, turn)).to_vec();
+            let mut schedule = Schedule { entries, now: 0.0, turn: 2 };
+            assert_eq!(schedule.next(|_| true, |_| 1.0), Some(expected));
+        }
+    }
+}

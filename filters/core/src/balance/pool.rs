@@ -117,6 +117,20 @@ mod tests {
     }
 
     #[test]
+    fn where_there_is_no_room_nobody_is_asked_what_it_costs() {
+        let mut candidates = Candidates::new(1);
+        candidates.push(0);
+        let mut rng = Rng::with_seed(1);
+        let asked = core::cell::Cell::new(0);
+        let cost = |_| {
+            asked.set(asked.get() + 1);
+            Some(1.0)
+        };
+        Cheapest::default().fill(3, &mut candidates, &mut rng, cost);
+        assert_eq!((candidates.iter().collect::<Vec<_>>(), asked.get()), (vec![0], 0));
+    }
+
+    #[test]
     fn one_that_is_a_candidate_already_stays_where_it_is() {
         let mut candidates = Candidates::new(2);
         candidates.push(2);

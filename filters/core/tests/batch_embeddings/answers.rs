@@ -164,3 +164,24 @@ fn figures_of_use_are_no_longer_than_figures_are() {
     // Everybody would get them written anew.
     assert_eq!(split(&[&body], &answer(5_000)), Err(Broken::Form));
 }
+
+#[test]
+fn figures_of_use_may_have_four_kibibytes() {
+    // The object has eleven bytes around its note.
+    for (note, is_shared) in [(4_096 - 11, true), (4_097 - 11, false)] {
+        let usage = format!(r#"{{"note":"{}"}}"#, "x".repeat(note));
+        let answer = format!(r#"{{"data":[{{"index":0}}],"usage":{usage}}}"#);
+        assert_eq!(split(&[&asks(r#""a""#)], &answer).is_ok(), is_shared, "{} bytes", usage.len());
+    }
+}
+
+#[test]
+fn what_is_said_to_all_is_an_error_and_no_answer() {
+    let said = |body: &str| {
+        let answer = Answer { status: 429, body: body.as_bytes() };
+        protocol().said_to_all(&part(&asks(r#""a""#)), answer).map(|share| share.body)
+    };
+    let error = r#"{"error":{"message":"slow down"}}"#;
+    assert_eq!(said(error).as_deref(), Some(error.as_bytes()));
+    assert_eq!(said(r#"{"error":{"message":"slow down"},"data":[]}"#), None, "it has vectors, or none");
+}

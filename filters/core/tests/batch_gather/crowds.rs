@@ -110,3 +110,23 @@ fn who_only_counts_and_who_waits_anyway_waits_for_nobody_else() {
     assert_eq!(proxy.passes(ms(19)), []);
     assert_eq!(proxy.passes(ms(1)), resumed([1]));
 }
+
+#[test]
+fn one_that_came_meanwhile_is_none_of_those_who_were_answered() {
+    let mut proxy = Proxy::of(&items());
+    cycles(&mut proxy, 10);
+    let come = |proxy: &mut Proxy| {
+        proxy.outside.now = proxy.outside.now.plus(ms(1));
+        FOUR.iter().for_each(|stream| drop(proxy.asks(*stream, &stream.to_string())));
+        proxy.acts(0);
+    };
+    come(&mut proxy);
+    assert_eq!(proxy.calls(), ["[1,2,3,4]"]);
+    proxy.outside.now = proxy.outside.now.plus(ms(10));
+    assert_eq!(proxy.asks(5, "5"), Arrival::Waits);
+    proxy.outside.now = proxy.outside.now.plus(ms(10));
+    proxy.answer_items();
+    assert!(proxy.calls().is_empty(), "it waits for the four");
+    come(&mut proxy);
+    assert_eq!(proxy.calls(), ["[5,1,2,3,4]"], "and not for five");
+}

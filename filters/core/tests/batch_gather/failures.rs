@@ -142,6 +142,11 @@ fn what_was_left_undone_goes_again_though_it_may_not_be_made_twice() {
     assert_eq!(statuses(&proxy.answer_call(Some((head(200), answer)))), [200, 200, 0, 0]);
     [4, 5].iter().for_each(|stream| drop(proxy.returns(*stream)));
     proxy.is_quiet();
+    for stream in 6..=9 {
+        proxy.asks(stream, &format!(r#"{{"jsonrpc":"2.0","id":{stream},"method":"put"}}"#));
+    }
+    proxy.returns(6);
+    assert_eq!(proxy.calls()[0].matches("put").count(), 2, "four were too many");
 }
 
 #[test]
@@ -152,6 +157,31 @@ fn a_notification_sees_the_failure_of_its_batch() {
     proxy.returns(2);
     let done = proxy.answer_call(Some((head(500), "no")));
     assert_eq!(statuses(&done), [500, 500]);
+}
+
+#[test]
+fn a_notification_whose_batch_is_sent_elsewhere_sees_that_it_went_wrong() {
+    for (status, seen) in [(302, 502), (399, 502), (400, 400)] {
+        let mut proxy = calls(1..=2);
+        let tells = r#"{"jsonrpc":"2.0","method":"put"}"#;
+        [3, 4].iter().for_each(|stream| drop(proxy.asks(*stream, tells)));
+        proxy.returns(2);
+        assert_eq!(statuses(&proxy.answer_call(Some((head(status), "no")))), [seen; 2], "{status}");
+    }
+}
+
+#[test]
+fn where_nobody_may_go_again_nothing_is_sent_again() {
+    let settings = with(|settings| settings.on_failure = OnFailure::Fail);
+    let mut proxy = Proxy::busy(&settings, 2..=5);
+    proxy.returns(1);
+    assert_eq!(statuses(&proxy.answer_call(Some((unreached(), UNREACHED)))), [502; 4]);
+    assert_eq!(
+        (proxy.count(Event::Failed(Failure::Unreached)), proxy.count(Event::Failed(Failure::Call))),
+        (1, 0)
+    );
+    assert_eq!(proxy.count(Event::Left(Trigger::Repeat, 0)), 0);
+    proxy.is_quiet();
 }
 
 #[test]

@@ -1,9 +1,14 @@
 //! Shares that are given out as clients read, and what there is no room for.
 
 use crate::batch_gather::world::{Done, Proxy, head, items, ms, replied, resumed, with};
-use switchyard_core::batch::gather::{End, Event, Failure, MOST_UNSEEN, Repeat};
+use core::time::Duration;
+use switchyard_core::Timestamp;
+use switchyard_core::batch::gather::{
+    CallId, End, Event, Failure, MOST_UNSEEN, Policy, Repeat, Reply, Request, StreamId, World,
+};
 use switchyard_core::batch::{JsonArray, Protocol, Settings};
 use switchyard_core::memory::Memory;
+use switchyard_core::request::PlainRequest;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -233,4 +238,44 @@ fn long_replies_that_nobody_reads_leave_room_for_short_ones() {
     assert!(!memory.unread_for(100 << 10).has_room(100 << 10));
     assert!(memory.unread_for(50 << 10).has_room(50 << 10));
     proxy.leaves(0, 2);
+}
+
+/// A host with nothing but what every host has.
+struct Plain;
+
+impl World<PlainRequest> for Plain {
+    fn now(&mut self) -> Timestamp {
+        Timestamp::default()
+    }
+
+    fn call(&mut self, _: &Policy, _: &Request<'_>, _: Duration) -> Option<CallId> {
+        None
+    }
+
+    fn resume(&mut self, _: &Policy, _: StreamId, _: Duration) -> bool {
+        false
+    }
+
+    fn reply(&mut self, _: StreamId, _: &Reply<'_>, _: Option<End>) -> bool {
+        false
+    }
+
+    fn send(&mut self, _: u32, _: &[u8]) -> bool {
+        false
+    }
+
+    fn read(&mut self, _: u32) -> Option<(Vec<u8>, u32)> {
+        None
+    }
+
+    fn swap(&mut self, _: u32, _: &[u8], _: u32) -> bool {
+        false
+    }
+
+    fn count(&mut self, _: &Policy, _: Event) {}
+}
+
+#[test]
+fn where_a_host_says_nothing_else_a_stream_ends_when_its_client_has_read() {
+    assert!(!Plain.is_read_unseen(1));
 }

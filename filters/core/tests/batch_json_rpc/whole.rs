@@ -110,3 +110,10 @@ fn an_array_of_errors_is_each_calls_own_whatever_the_status() {
     let found = protocol().split_all(&[part(A), part(B)], Answer { status: 429, body: one.as_bytes() });
     assert_eq!(found, Err(Broken::Status(429)));
 }
+
+#[test]
+fn what_is_said_under_no_id_is_said_of_a_batch_of_one_too() {
+    let in_an_array = format!("[{}]", error("null", -32600, "batch too large"));
+    assert_eq!(split(&[A], &in_an_array), Err(Broken::TooLarge));
+    assert_eq!(split(&[A], &error("null", -32600, "Invalid Request")), Err(Broken::Refused));
+}

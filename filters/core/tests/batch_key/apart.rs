@@ -163,3 +163,10 @@ fn values_that_only_look_alike_are_different() {
     let keys = ["\u{e4}", "a\u{308}", "\u{fffd}", "\0"].map(|value| key(&["a"], &post().with("a", value)));
     assert_eq!(different(keys), 4);
 }
+
+#[test]
+fn of_a_target_that_is_there_twice_the_first_counts() {
+    for name in [":method", ":scheme", ":authority", ":path"] {
+        assert_eq!(key(&[], &post().with(name, "other")), key(&[], &post()), "{name}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What the proxy knows of who asks.
 
 use super::{Whole as _, different, names, post, settings};
+use switchyard_core::batch::gather::Policy;
 use switchyard_core::batch::{Bypass, KeyPolicy, Settings};
 use switchyard_core::deadline::Deadline;
 use switchyard_core::request::PlainRequest;
@@ -46,6 +47,14 @@ fn what_is_not_in_the_key_is_no_noise() {
         told.extend(settings.noise(&mut noise, &request, &Known::default()));
     }
     assert_eq!(told, ["x-once"]);
+}
+
+#[test]
+fn a_policy_tells_of_noise_in_its_keys() {
+    let policy = Policy::new("route", 7, settings(KeyPolicy::default()));
+    let request = |number: u32| post().with("x-once", number.to_string());
+    let told = (0..256).flat_map(|number| policy.noise(&request(number), &Known::default()));
+    assert_eq!(told.collect::<Vec<_>>(), ["x-once"]);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Leaders that took too long, and whose answers may still be the first.
 
-use crate::coalesce_flights::proxy::{Proxy, collapsed, head, resumed};
+use crate::coalesce_flights::proxy::{KEY, Proxy, collapsed, head, resumed};
 use core::time::Duration;
-use switchyard_core::coalesce::{Begun, Settings};
+use std::rc::Rc;
+use switchyard_core::RequestView;
+use switchyard_core::coalesce::{Begun, Flights, Settings};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -99,4 +101,36 @@ fn when_nobody_may_be_elected_any_more_those_who_wait_are_answered_or_go_in_thei
     assert_eq!(proxy.ticks(0, 100), []);
     proxy.answer_whole(0, 1, "one");
     assert_eq!(proxy.acts(0), collapsed([4, 5], "one"));
+}
+
+/// A request without headers, of which it is known who has it.
+struct Known {
+    _by: Rc<()>,
+}
+
+impl RequestView for Known {
+    fn header_values<'a>(&'a self, _: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        core::iter::empty()
+    }
+
+    fn source_ip(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+#[test]
+fn the_request_of_an_elder_that_has_ended_is_not_kept() {
+    let settings = Settings { max_leader_age: Duration::from_secs(1), ..Settings::default() };
+    let mut proxy = Proxy::with(1, &settings);
+    let (mut flights, first) = (Flights::default(), Rc::new(()));
+    let requests = [Rc::clone(&first), Rc::default(), Rc::default()];
+    for (stream, by) in (1..).zip(requests) {
+        let request = Known { _by: by };
+        flights.arrive(&mut proxy.outside, stream, KEY.to_vec(), request, &proxy.policies[0]);
+    }
+    proxy.passes(1_000);
+    flights.tick(&mut proxy.outside);
+    assert_eq!(Rc::strong_count(&first), 2, "its answer may be the first to come");
+    flights.ended(&mut proxy.outside, 1);
+    assert_eq!((Rc::strong_count(&first), flights.len()), (1, 1));
 }

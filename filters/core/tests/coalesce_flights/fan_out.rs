@@ -8,6 +8,18 @@ use switchyard_core::request::PlainRequest;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
+fn an_answer_that_there_is_room_for_is_given_out_however_long_no_root_acts() {
+    let mut proxy = Proxy::of(1);
+    proxy.burst(0, [1, 2]);
+    proxy.answer_whole(0, 1, "one");
+    for _ in 0..2 {
+        proxy.passes(1_000);
+        proxy.workers[0].tick(&mut proxy.outside);
+    }
+    assert_eq!(proxy.acts(0), collapsed([2], "one"));
+}
+
+#[test]
 fn nobody_is_touched_before_the_root_acts() {
     let mut proxy = Proxy::of(1);
     proxy.burst(0, [1, 2, 3]);

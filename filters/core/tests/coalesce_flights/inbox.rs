@@ -1,6 +1,6 @@
 //! Messages: late ones, strange ones, and ones for somebody else.
 
-use crate::coalesce_flights::proxy::{Proxy, collapsed, head, resumed};
+use crate::coalesce_flights::proxy::{KEY, Proxy, collapsed, get, head, resumed};
 use core::time::Duration;
 use switchyard_core::coalesce::{Address, Arrival, Begun, Flights, Settings};
 #[cfg(target_arch = "wasm32")]
@@ -129,6 +129,62 @@ fn messages_that_are_cut_short_change_nothing() {
     }
     proxy.workers[1].message(&mut proxy.outside, &answer);
     assert_eq!(proxy.acts(1), collapsed([2], "one"));
+}
+
+#[test]
+fn before_an_answer_has_begun_nothing_is_said_of_what_it_varies_by() {
+    let mut proxy = Proxy::of(2);
+    proxy.burst(0, [1]);
+    proxy.follow(1, 2);
+    proxy.hears(0);
+    assert_eq!(proxy.outside.queues[1].len(), 1, "it is under way, and no more");
+}
+
+#[test]
+fn what_an_answer_varies_by_is_known_still_when_its_leader_says_again_that_it_flies() {
+    let mut proxy = Proxy::of(2);
+    proxy.burst(0, [1]);
+    proxy.follow(1, 2);
+    proxy.talk();
+    assert_eq!(proxy.begins(0, 1, 200, &head().with("vary", "user-agent")), Begun::Captured);
+    proxy.talk();
+    proxy.ticks(1, 260);
+    proxy.hears(0);
+    proxy.hears(1);
+    assert_eq!(proxy.asks(1, 3, KEY, get().with("user-agent", "x")), Arrival::Waits);
+    assert_eq!(proxy.acts(1), resumed([3]));
+}
+
+#[test]
+fn a_flight_elsewhere_that_nobody_waits_for_any_more_is_forgotten_with_the_next_tick() {
+    let mut proxy = Proxy::of(2);
+    proxy.burst(0, [1]);
+    assert_eq!(proxy.asks(1, 2, KEY, get().with("user-agent", "x")), Arrival::Waits);
+    proxy.talk();
+    assert_eq!(proxy.begins(0, 1, 200, &head().with("vary", "user-agent")), Begun::Captured);
+    proxy.talk();
+    assert_eq!(proxy.acts(1), resumed([2]), "it would not fit");
+    assert_eq!(proxy.ticks(1, 10), []);
+    assert!(proxy.workers[1].is_empty());
+}
+
+#[test]
+fn a_flight_that_was_led_more_often_than_it_may_be_is_led_by_nobody_else() {
+    for (elections, go_on) in [(3, vec![2]), (4, vec![2, 3])] {
+        let mut proxy = Proxy::of(2);
+        proxy.burst(0, [1]);
+        proxy.follow(1, 2);
+        proxy.follow(1, 3);
+        // Version, receiver, sender and flight, as in what was said of it, the other way round.
+        let mut gone = proxy.outside.queues[0].pop_front().expect("it was asked for")[..37].to_vec();
+        gone[1..9].copy_from_slice(&101_u64.to_le_bytes());
+        gone[9..13].copy_from_slice(&0_u32.to_le_bytes());
+        gone[13..21].copy_from_slice(&100_u64.to_le_bytes());
+        gone.push(2);
+        gone.extend(u32::to_le_bytes(elections));
+        proxy.workers[1].message(&mut proxy.outside, &gone);
+        assert_eq!(proxy.acts(1), resumed(go_on), "{elections} of three");
+    }
 }
 
 #[test]

@@ -196,3 +196,10 @@ fn two_configurations_that_tell_different_requests_apart_share_no_key() {
     assert_eq!(different(keys), 5, "after a reload both may be in force");
     assert_eq!(different([key(&["b"], &get()), key(&[], &get())]), 2, "even of requests without the header");
 }
+
+#[test]
+fn of_a_target_that_is_there_twice_the_first_counts() {
+    for name in [":method", ":scheme", ":authority", ":path"] {
+        assert_eq!(key(&[], &get().with(name, "other")), key(&[], &get()), "{name}");
+    }
+}

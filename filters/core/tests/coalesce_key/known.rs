@@ -1,7 +1,7 @@
 //! What the proxy knows of who asks.
 
 use super::{different, get};
-use switchyard_core::coalesce::{Bypass, KeyPolicy, Settings};
+use switchyard_core::coalesce::{Bypass, KeyPolicy, Policy, Settings};
 use switchyard_core::request::PlainRequest;
 use switchyard_core::request_key::{KeyRules, Known, Pattern};
 #[cfg(target_arch = "wasm32")]
@@ -59,4 +59,12 @@ fn an_ignored_fact_tells_no_requests_apart() {
     let all: [&[(&str, &str)]; 3] = [&[], &[("metadata.a", "1")], &[("metadata.ab", "2")]];
     assert_eq!(different(all.map(|known| key(&settings, facts(known)))), 1);
     assert_eq!(different(["1", "2"].map(|value| key(&settings, facts(&[("metadata.b", value)])))), 2);
+}
+
+#[test]
+fn a_policy_tells_of_noise_in_its_keys() {
+    let policy = Policy::new("route", Settings::default());
+    let request = |number: u32| get().with("x-once", number.to_string());
+    let told = (0..256).flat_map(|number| policy.noise(&request(number), &Known::default()));
+    assert_eq!(told.collect::<Vec<_>>(), ["x-once"]);
 }

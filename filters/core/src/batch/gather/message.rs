@@ -124,3 +124,18 @@ fn pairs(writer: &mut Writer, pairs: &Pairs<'_>) {
 fn read_pairs<'a>(reader: &mut Reader<'a>) -> Option<Pairs<'a>> {
     reader.several(|reader| Some((reader.bytes()?.into(), reader.bytes()?.into())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_the_answer_that_begins_is_a_good_one_is_read_as_it_was_said() {
+        for well in [true, false] {
+            let from = Address { queue: 1, epoch: 2 };
+            let message = Message { to: 3, from, stream: 4, says: Says::Begins { well } };
+            let bytes = message.encode().expect("memory");
+            assert_eq!(Message::decode(&bytes), Some(message));
+        }
+    }
+}
