@@ -2,7 +2,8 @@
 //!
 //! Invariant: a window holds [`BUCKETS`] buckets whatever the traffic; a count that is full stays full and never
 //! wraps. Trade-off: the window slides by whole buckets, so it covers between four and five fifths of the
-//! interval and what is under way; latency is known to within a factor of √2, the width of a histogram's step.
+//! interval and what is under way; latency is known to within a factor of √2, the width of a histogram's step. Where numbers of buckets go round
+//! (once in 272 years of buckets of 2 s), the last bucket before and the first after share a place, and one of them is lost.
 
 use core::time::Duration;
 
