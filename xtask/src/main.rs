@@ -92,7 +92,7 @@ enum Task {
         /// How many targets run at a time.
         #[arg(long, value_name = "N", default_value = "1")]
         jobs: usize,
-        /// Put the few inputs that reach as much as all that were found into fuzz/corpus/, and add the runs to docs/figures/fuzz.json.
+        /// Put the few inputs that reach as much as all that were found into fuzz/corpus/, and add the runs to docs/figures/fuzz/targets.json.
         #[arg(long)]
         keep: bool,
     },

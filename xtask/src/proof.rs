@@ -10,7 +10,7 @@ use std::path::PathBuf;
 const BEFORE: &str = "# What long runs found
 
 Every change runs `cargo xtask test`. What takes hours is run now and then, and what came of it last is stored and stands here: this page is made by
-`cargo xtask schema` of docs/figures/mutants/ and docs/figures/fuzz.json. How each is run is in [CONTRIBUTING.md](../CONTRIBUTING.md); how often the
+`cargo xtask schema` of docs/figures/mutants/ and docs/figures/fuzz/. How each is run is in [CONTRIBUTING.md](../CONTRIBUTING.md); how often the
 simulation had each invariant at stake, in [architecture.md](architecture.md).
 ";
 

@@ -1,4 +1,4 @@
-//! docs/figures/fuzz.json: how often each target was run, in sum, and what of it its corpus reaches.
+//! docs/figures/fuzz/targets.json: how often each target was run, in sum, and what of it its corpus reaches.
 //!
 //! Invariant: a target's runs are added as soon as it has ended, so a run of many targets that is ended by hand loses none but the one under way.
 //! Trade-off: runs of code that is another by now count, too; how much a corpus reaches is of the last run.
@@ -38,7 +38,7 @@ impl Stored {
     /// When it is something else.
     pub(super) fn read(root: &Path) -> Result<Self> {
         match fs::read_to_string(path(root)) {
-            Ok(text) => serde_json::from_str(&text).context("reading docs/figures/fuzz.json"),
+            Ok(text) => serde_json::from_str(&text).context("reading docs/figures/fuzz/targets.json"),
             Err(_) => Ok(Self::default()),
         }
     }
@@ -57,7 +57,8 @@ impl Stored {
     pub(super) fn write(&self, root: &Path) -> Result<()> {
         let path = path(root);
         fs::create_dir_all(path.parent().unwrap_or(root))?;
-        fs::write(path, serde_json::to_string_pretty(self)? + "\n").context("writing docs/figures/fuzz.json")
+        fs::write(path, serde_json::to_string_pretty(self)? + "\n")
+            .context("writing docs/figures/fuzz/targets.json")
     }
 
     fn runs(&self) -> u64 {
@@ -92,7 +93,7 @@ fn grouped(number: u64) -> String {
 }
 
 fn path(root: &Path) -> PathBuf {
-    root.join("docs/figures/fuzz.json")
+    root.join("docs/figures/fuzz/targets.json")
 }
 
 #[cfg(test)]
