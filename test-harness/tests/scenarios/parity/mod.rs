@@ -19,7 +19,7 @@ use switchyard_test_harness::prelude::*;
 use cases::{Case, with};
 
 /// Of each case; golden vectors in filters/core/tests hold the same hashes on more.
-const KEYS: u64 = 2_500;
+const KEYS: u64 = 4_000;
 const CONCURRENCY: usize = 16;
 /// The cases whose keys are really steered, too.
 const STEERED: [&str; 4] = [
@@ -131,7 +131,7 @@ async fn differences(client: &Client, case: &Case) -> anyhow::Result<(u64, Vec<S
     }
     // Without this, a case whose keys all hash alike would pass and show nothing.
     let hosts = case.hosts.len();
-    anyhow::ensure!(seen.len() * 10 >= hosts * 9, "{}: {} of {hosts} hosts seen", case.name, seen.len());
+    anyhow::ensure!(seen.len() * 4 >= hosts * 3, "{}: {} of {hosts} hosts seen", case.name, seen.len());
     println!("{:<40} keys compared: {compared}, differences: {}", case.name, found.len());
     Ok((compared, found))
 }
