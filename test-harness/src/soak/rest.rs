@@ -38,8 +38,6 @@ const NEVER: [&str; 4] = [
 const OURS: &str = "wasmcustom.";
 /// Streams that Envoy has ended because they stood still.
 const IDLE: &str = "http.ingress.downstream_rq_idle_timeout";
-/// Counters of listeners that came anew, as a whole or but for their sockets.
-const ANEW: [&str; 2] = ["listener_manager.listener_modified", "listener_manager.listener_in_place_updated"];
 /// Files that are open for a moment: a file that is watched and read, a connection of ours to the admin.
 const MOMENTARY: u64 = 4;
 
@@ -62,6 +60,7 @@ pub struct Rest {
 /// What is compared to what was there before.
 pub(super) struct Base {
     files: u64,
+    /// Once a listener has come anew, Envoy keeps the sockets at which each worker listens twice.
     workers: u64,
     vms: u64,
     /// Lines of the log about VMs that died so far.
@@ -160,17 +159,11 @@ impl Base {
             all.push(format!("{vms} VMs, not {}", self.vms));
         }
         let files = files::count(stage, stats)?;
-        if files > self.files + self.kept_twice(stats) + MOMENTARY {
+        if files > self.files + self.workers + MOMENTARY {
             let told = files::told(stage.envoy.process_id())?;
             all.push(format!("{files} files, not {}, beside connections: {told}", self.files));
         }
         Ok(all)
-    }
-
-    /// Once a listener has come anew, Envoy keeps the sockets at which each worker listens twice.
-    fn kept_twice(&self, stats: &BTreeMap<String, u64>) -> u64 {
-        let is_kept = ANEW.iter().any(|counter| stats.get(*counter).is_some_and(|count| *count > 0));
-        if is_kept { self.workers } else { 0 }
     }
 }
 
